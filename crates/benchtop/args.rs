@@ -1,0 +1,236 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Runs hardware tests on a bench, keeps every run, and syncs the records when there is a connection.
+#[derive(Debug, Parser)]
+#[command(name = "benchtop", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// A directory with instrument definitions of your own (<vendor>/<model>/driver.toml); they add to the shipped ones or
+    /// override them by name.
+    #[arg(long, global = true, value_name = "DIR", env = "BENCHTOP_INSTRUMENTS")]
+    pub(crate) instruments: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Test one unit: the main job.
+    ///
+    /// Exit code: 0 pass, 1 fail, 2 refused before start, 3 error, 4 timeout, 5 aborted.
+    Run(RunArguments),
+    /// Find every mistake that can be found without touching hardware.
+    ///
+    /// Exit code: 0 without errors, 2 with errors.
+    Check(CheckArguments),
+    /// Upload the records that wait.
+    ///
+    /// Exit code: 0 everything confirmed, 1 something pending, 2 usage, 3 something parked or quarantined.
+    Sync(SyncArguments),
+    /// Switch every output of the bench off, also after a crash.
+    Safe(SafeArguments),
+    /// Serve a simulated bench, or one simulated instrument, to anything that speaks SCPI.
+    Sim(SimArguments),
+    /// Take one reading by hand.
+    Measure(MeasureArguments),
+    /// Send one program message by hand and print the answer.
+    Query(QueryArguments),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object per line on standard output, and nothing else there.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// Excerpts with carets.
+    #[default]
+    Human,
+    /// One JSON object per finding and line.
+    Json,
+    /// Annotations of GitHub Actions.
+    Github,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pace {
+    /// Waits and reading times pass as on a real bench.
+    Real,
+}
+
+/// Which instruments: a station's, or simulated ones.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArguments {
+    /// The station file: which instruments stand on this bench.
+    #[arg(long, value_name = "FILE", conflicts_with = "simulate")]
+    pub(crate) station: Option<PathBuf>,
+
+    /// Simulated instruments: those of the named bench, or of the shipped bench for the procedure.
+    #[arg(long, value_name = "BENCH", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) simulate: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// A procedure file, or the id of a procedure found under procedures/.
+    pub(crate) procedure: String,
+
+    /// Serial number of the unit under test.
+    #[arg(long, value_name = "SN")]
+    pub(crate) serial: String,
+
+    #[command(flatten)]
+    pub(crate) bench: BenchArguments,
+
+    /// Let simulated time pass as fast as real time.
+    #[arg(long, value_name = "PACE", requires = "simulate")]
+    pub(crate) pace: Option<Pace>,
+
+    /// Where the records are kept; otherwise the station file says, or the user's data directory.
+    #[arg(long, value_name = "DIR", env = "BENCHTOP_STORE")]
+    pub(crate) store: Option<PathBuf>,
+
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+
+    /// The person at the bench.
+    #[arg(long)]
+    pub(crate) operator: Option<String>,
+
+    /// Part number of the unit; must agree with the procedure's, where it names one.
+    #[arg(long)]
+    pub(crate) part: Option<String>,
+
+    /// Revision of the unit.
+    #[arg(long)]
+    pub(crate) revision: Option<String>,
+
+    /// Batch of the unit.
+    #[arg(long)]
+    pub(crate) batch: Option<String>,
+
+    /// Serial number of a unit inside this one; may be given several times.
+    #[arg(long, value_name = "SN")]
+    pub(crate) sub_unit: Vec<String>,
+
+    /// Why the run is made: production, engineering, golden or `gauge_study`. Only production counts in the yield.
+    #[arg(long, default_value = "production")]
+    pub(crate) purpose: String,
+
+    /// Run although the outputs of this instrument, left by an interrupted run, could not be proved off.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) accept_unsafe: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Procedure files or ids; without any, every procedure under procedures/.
+    pub(crate) files: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) bench: BenchArguments,
+
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: CheckFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SyncArguments {
+    /// The station file that names the targets.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) station: Option<PathBuf>,
+
+    /// Where the records are kept.
+    #[arg(long, value_name = "DIR", env = "BENCHTOP_STORE")]
+    pub(crate) store: Option<PathBuf>,
+
+    /// A TofuPilot server to use instead of the url of the station file's only target.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SafeArguments {
+    /// The station file: whose outputs go off beside those of interrupted runs.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) station: Option<PathBuf>,
+
+    /// Where the records are kept.
+    #[arg(long, value_name = "DIR", env = "BENCHTOP_STORE")]
+    pub(crate) store: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimArguments {
+    /// A simulated bench (a shipped one by name, or a file), or a model such as keysight/34461a.
+    #[arg(value_name = "BENCH|VENDOR/MODEL")]
+    pub(crate) what: String,
+
+    /// Serial number of the unit that lies in the bench.
+    #[arg(long, value_name = "SN", default_value = "SIM-UNIT")]
+    pub(crate) serial: String,
+
+    /// Listen here; with several instruments, each has the port after the one before (0: any free port).
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) tcp: SocketAddr,
+
+    /// Write a station file for what is served, to use with `benchtop run --station`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_station: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MeasureArguments {
+    /// Where the instrument is: `TCPIP0::10.0.0.7::5025::SOCKET`.
+    pub(crate) resource: String,
+
+    /// What to measure: `dc_voltage`, `dc_current`, `resistance` and so on.
+    pub(crate) function: String,
+
+    /// The definition to drive it by; otherwise the one that fits its *IDN?.
+    #[arg(long, value_name = "VENDOR/MODEL")]
+    pub(crate) driver: Option<String>,
+
+    /// The largest value expected (10 V), or auto.
+    #[arg(long, default_value = "auto")]
+    pub(crate) range: String,
+
+    /// Integration time in power-line cycles.
+    #[arg(long)]
+    pub(crate) nplc: Option<String>,
+
+    /// Input or output channel.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) channel: u32,
+
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArguments {
+    /// Where the instrument is: `TCPIP0::10.0.0.7::5025::SOCKET`.
+    pub(crate) resource: String,
+
+    /// The program message, *IDN? for example.
+    pub(crate) message: String,
+
+    /// How long to wait for the answer, in seconds.
+    #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
+    pub(crate) timeout: f64,
+
+    /// Write what goes over the wire to standard error.
+    #[arg(long)]
+    pub(crate) trace: bool,
+}

@@ -1,0 +1,182 @@
+//! Which instruments a command works with: those of a station file, or simulated ones. And the runner's view of them.
+
+use crate::{
+    args::BenchArguments,
+    assets::{entry, read_text},
+    exit::Failure,
+    terminal,
+};
+use async_trait::async_trait;
+use benchtop_instrument::{Clock, Error, Instrument, RealClock, VirtualClock};
+use benchtop_notation::Diagnostics;
+use benchtop_procedure::LogicalName;
+use benchtop_run::Bench;
+use benchtop_sim::SimulatedBench;
+use benchtop_station::{Catalogue, Entry, Origin, Station, StationFile};
+use sha2::{Digest, Sha256};
+use std::{path::Path, sync::Arc};
+
+/// A bench that was read and resolved; nothing has been opened.
+pub(crate) struct Equipped {
+    pub(crate) station: Arc<Station>,
+    pub(crate) id: String,
+    pub(crate) fixture_id: Option<String>,
+    pub(crate) sha256: String,
+    /// The station file, for a real bench.
+    pub(crate) file: Option<StationFile>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What was wrong with the files of a bench.
+pub(crate) enum Refused {
+    Findings(Diagnostics),
+    Failure(Failure),
+}
+
+impl From<Diagnostics> for Refused {
+    fn from(findings: Diagnostics) -> Self {
+        Self::Findings(findings)
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// The bench that the command line names, with the unit `serial` in it if it is simulated; `None` if it names none.
+pub(crate) fn equip(
+    arguments: &BenchArguments,
+    catalogue: &Catalogue,
+    procedure_id: Option<&str>,
+    serial: &str,
+    real_pace: bool,
+) -> Result<Option<Equipped>, Refused> {
+    if let Some(path) = &arguments.station {
+        return real(path, catalogue).map(Some);
+    }
+    match &arguments.simulate {
+        Some(wanted) => simulated(wanted, catalogue, procedure_id, serial, real_pace).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn real(path: &Path, catalogue: &Catalogue) -> Result<Equipped, Refused> {
+    let text = read_text(path)?;
+    let file = benchtop_station::parse(&path.display().to_string(), &text)?;
+    let clock = RealClock::shared();
+    let station = Station::real(&file, catalogue, Arc::clone(&clock))?;
+    if !file.warnings.is_empty() {
+        terminal::diagnose(&file.warnings);
+    }
+    Ok(Equipped {
+        station: Arc::new(station),
+        id: file.id.clone(),
+        fixture_id: file.fixture_id.clone(),
+        sha256: sha256(text.as_bytes()),
+        file: Some(file),
+        clock,
+    })
+}
+
+fn simulated(
+    wanted: &str,
+    catalogue: &Catalogue,
+    procedure_id: Option<&str>,
+    serial: &str,
+    real_pace: bool,
+) -> Result<Equipped, Refused> {
+    let found = bench_entry(wanted, catalogue, procedure_id)?;
+    let clock: Arc<dyn Clock> = if real_pace {
+        RealClock::shared()
+    } else {
+        Arc::new(VirtualClock::new())
+    };
+    let bench = build(&found, catalogue, &clock, serial)?;
+    let id = format!("simulated:{}", bench.name());
+    let station = Station::simulated(bench, catalogue, Arc::clone(&clock))?;
+    let sha256 = found.sha256.clone();
+    Ok(Equipped {
+        station: Arc::new(station),
+        id,
+        fixture_id: None,
+        sha256,
+        file: None,
+        clock,
+    })
+}
+
+/// Builds a simulated bench with one unit in it.
+pub(crate) fn build(
+    entry: &Entry,
+    catalogue: &Catalogue,
+    clock: &Arc<dyn Clock>,
+    serial: &str,
+) -> Result<SimulatedBench, Diagnostics> {
+    let models = |name: &str| {
+        catalogue
+            .models
+            .get(name)
+            .map(|entry| (entry.file.clone(), entry.text.clone()))
+    };
+    let bench = benchtop_sim::Bench::parse(&entry.file, &entry.text, &models)?;
+    Ok(bench.build(Arc::clone(clock), serial))
+}
+
+/// A shipped bench by name, a file, or the shipped bench for a procedure.
+pub(crate) fn bench_entry(wanted: &str, catalogue: &Catalogue, procedure_id: Option<&str>) -> Result<Entry, Failure> {
+    let known = || catalogue.benches.keys().cloned().collect::<Vec<_>>().join(", ");
+    if let Some(entry) = catalogue.benches.get(wanted) {
+        return Ok(entry.clone());
+    }
+    if !wanted.is_empty() {
+        let path = Path::new(wanted);
+        if path.is_file() {
+            let text = read_text(path)?;
+            return Ok(entry(path.display().to_string(), text, Origin::User(wanted.to_owned())));
+        }
+        return Err(Failure::refused(format!(
+            "there is no simulated bench {wanted}; shipped: {}",
+            known()
+        )));
+    }
+    let Some(id) = procedure_id else {
+        return Err(Failure::refused(format!(
+            "name the simulated bench: --simulate=BENCH; shipped: {}",
+            known()
+        )));
+    };
+    let models = |name: &str| {
+        catalogue
+            .models
+            .get(name)
+            .map(|entry| (entry.file.clone(), entry.text.clone()))
+    };
+    let serves = |entry: &&Entry| {
+        let bench = benchtop_sim::Bench::parse(&entry.file, &entry.text, &models);
+        bench.is_ok_and(|bench| bench.procedures().any(|known| known == id))
+    };
+    catalogue.benches.values().find(serves).cloned().ok_or_else(|| {
+        let message = format!(
+            "no shipped bench is made for {id}; name one: --simulate=BENCH (shipped: {})",
+            known()
+        );
+        Failure::refused(message)
+    })
+}
+
+/// SHA-256 in hex.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The station as the runner knows it.
+pub(crate) struct RunnersBench(pub(crate) Arc<Station>);
+
+#[async_trait]
+impl Bench for RunnersBench {
+    async fn open(&self, name: &LogicalName) -> Result<Box<dyn Instrument>, Error> {
+        self.0.open(name).await
+    }
+}

@@ -1,0 +1,124 @@
+//! `benchtop check`: everything that can be known without touching hardware.
+
+use crate::{
+    args::{CheckArguments, CheckFormat},
+    bench::{self, Refused},
+    exit::{Exit, Failure},
+    procedures,
+    terminal::{self, GOOD, Line, PLAIN, QUIET},
+};
+use benchtop_notation::{Diagnostic, Diagnostics, Severity};
+use benchtop_station::Catalogue;
+
+pub(crate) fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
+    let mut sources = Vec::new();
+    if arguments.files.is_empty() {
+        for path in procedures::all()? {
+            sources.push(procedures::read(&path)?);
+        }
+    }
+    for name in &arguments.files {
+        sources.push(procedures::find(name)?);
+    }
+    if sources.is_empty() {
+        return Err(Failure::refused(
+            "there is nothing to check: no file was named and procedures/ has none",
+        ));
+    }
+    let mut errors = 0;
+    for source in &sources {
+        let findings = findings(arguments, catalogue, source)?;
+        errors += findings.count(Severity::Error);
+        show(arguments.format, &source.file, &findings);
+    }
+    Ok(if errors == 0 { Exit::Success } else { Exit::Refused })
+}
+
+fn findings(
+    arguments: &CheckArguments,
+    catalogue: &Catalogue,
+    source: &procedures::Source,
+) -> Result<Diagnostics, Failure> {
+    let parsed = benchtop_procedure::parse(&source.file, &source.text);
+    let id = benchtop_procedure::id_of(&source.file, &source.text);
+    let mut findings = match parsed {
+        Ok(procedure) => procedure.warnings().clone(),
+        Err(mistakes) => mistakes,
+    };
+    let capabilities = match bench::equip(&arguments.bench, catalogue, id.as_deref(), "SIM-UNIT", false) {
+        Ok(equipped) => equipped.map(|equipped| equipped.station.capabilities()),
+        Err(Refused::Findings(mistakes)) => {
+            findings.append(mistakes);
+            None
+        }
+        Err(Refused::Failure(failure)) => return Err(failure),
+    };
+    if let Some(capabilities) = capabilities {
+        // finds what the procedure alone gets wrong as well, so it replaces the findings
+        findings = match benchtop_procedure::check_text(&source.file, &source.text, &capabilities) {
+            Ok(procedure) => procedure.warnings().clone(),
+            Err(mistakes) => mistakes,
+        };
+    }
+    Ok(findings)
+}
+
+fn show(format: CheckFormat, file: &str, findings: &Diagnostics) {
+    match format {
+        CheckFormat::Human => show_human(file, findings),
+        CheckFormat::Json => findings.iter().for_each(|finding| terminal::emit(&as_json(finding))),
+        CheckFormat::Github => findings
+            .iter()
+            .for_each(|finding| terminal::emit(&as_annotation(finding))),
+    }
+}
+
+fn show_human(file: &str, findings: &Diagnostics) {
+    if !findings.is_empty() {
+        terminal::diagnose(findings);
+    }
+    let (errors, warnings) = (findings.count(Severity::Error), findings.count(Severity::Warning));
+    let line = match (errors, warnings) {
+        (0, 0) => Line::new().add(GOOD, "ok").add(PLAIN, &format!("  {file}")),
+        (0, warnings) => Line::new()
+            .add(GOOD, "ok")
+            .add(PLAIN, &format!("  {file}"))
+            .add(QUIET, &format!("  {warnings} warnings")),
+        (errors, warnings) => Line::new()
+            .add(terminal::BAD, "refused")
+            .add(PLAIN, &format!("  {file}"))
+            .add(QUIET, &format!("  {errors} errors, {warnings} warnings")),
+    };
+    terminal::say(&line);
+}
+
+fn as_json(finding: &Diagnostic) -> String {
+    serde_json::json!({
+        "file": finding.file(),
+        "line": finding.line(),
+        "column": finding.column(),
+        "severity": finding.severity().word(),
+        "message": finding.message(),
+        "help": finding.help_text(),
+    })
+    .to_string()
+}
+
+/// A workflow command of GitHub Actions; `%`, CR and LF are its only escapes, `:` and `,` beside them in properties.
+fn as_annotation(finding: &Diagnostic) -> String {
+    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
+    let word = match finding.severity() {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "notice",
+    };
+    let help = finding.help_text().map(|help| format!("; {help}")).unwrap_or_default();
+    let place = format!(
+        "file={},line={},col={}",
+        property(finding.file()),
+        finding.line(),
+        finding.column()
+    );
+    format!("::{word} {place}::{}", data(&format!("{}{help}", finding.message())))
+}

@@ -1,0 +1,66 @@
+//! Benchtop: hardware tests on a bench, every run kept, synced when there is a connection.
+//!
+//! The commands: the only place that prints, reads arguments, wires listeners and returns exit codes.
+
+mod args;
+mod assets;
+mod bench;
+mod byhand;
+mod check;
+mod exit;
+mod interrupt;
+mod procedures;
+mod progress;
+mod recovery;
+mod run;
+mod safe;
+mod sim;
+mod stores;
+mod sync;
+mod terminal;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use exit::{Exit, Failure};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // clap ends the process with 2 on wrong usage, which is what the table of exit codes says
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal::complain(&format!("the runtime cannot start: {error}"));
+            return Exit::Error.into();
+        }
+    };
+    let exit = match runtime.block_on(carry_out(arguments)) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            for line in failure.message.lines() {
+                terminal::complain(line.trim_start_matches("error: "));
+            }
+            failure.exit
+        }
+    };
+    // a driver that blocks its thread must not keep the process from ending
+    runtime.shutdown_background();
+    exit.into()
+}
+
+async fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
+    let catalogue = assets::catalogue(arguments.instruments.as_deref())?;
+    match arguments.command {
+        Command::Run(arguments) => run::run(arguments, &catalogue).await,
+        Command::Check(arguments) => check::check(&arguments, &catalogue),
+        Command::Sync(arguments) => sync::sync(arguments).await,
+        Command::Safe(arguments) => safe::safe(arguments, &catalogue).await,
+        Command::Sim(arguments) => sim::sim(arguments, &catalogue).await,
+        Command::Measure(arguments) => byhand::measure(arguments, &catalogue).await,
+        Command::Query(arguments) => byhand::query(arguments).await,
+    }
+}

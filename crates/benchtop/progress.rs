@@ -1,0 +1,161 @@
+//! A run as the operator sees it: a line per step, value, unit, limits, outcome.
+
+use crate::terminal::{BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET, say};
+use anstyle::Style;
+use benchtop_run::{
+    Event, EventKind, Limit, MadeSafe, MeasurementOutcome, MeasurementTaken, OverrangeRule, Quantity, RunOutcome,
+    RunStarted, SafetyProof, Section, StepEnded, StepOutcome,
+};
+
+/// Prints what an event means to a person. The outcome of the run is not among it: that is shown when it is saved.
+pub(crate) fn show(event: &Event, taken: &mut Vec<MeasurementTaken>) {
+    match &event.kind {
+        EventKind::RunStarted(started) => show_start(started),
+        EventKind::InstrumentReady(ready) => {
+            let line = Line::new().column(QUIET, &format!("  {}", ready.name), 12);
+            say(&line.add(QUIET, &ready.identity.to_string()));
+            for error in &ready.stale_errors {
+                say(&Line::new().add(DOUBTFUL, &format!("             error from before the run: {error}")));
+            }
+        }
+        EventKind::StepStarted(_) => taken.clear(),
+        EventKind::MeasurementTaken(measurement) => taken.push(measurement.as_ref().clone()),
+        EventKind::StepEnded(ended) => show_step(event, ended, taken),
+        EventKind::MadeSafe(safe) => show_safe(safe),
+        EventKind::Log(log) => say(&Line::new().add(QUIET, &format!("  {}: {}", log.source, log.message))),
+        EventKind::RunEnded(_) => {}
+    }
+}
+
+fn show_start(started: &RunStarted) {
+    let simulated = if started.simulated { "  SIMULATED" } else { "" };
+    let procedure = &started.procedure;
+    say(&Line::new()
+        .add(PLAIN.bold(), &format!("{} {}", procedure.id, procedure.version))
+        .add(
+            PLAIN,
+            &format!("  {}  unit {}", procedure.name, started.unit.serial_number),
+        )
+        .add(DOUBTFUL, simulated));
+}
+
+fn style_of(outcome: StepOutcome) -> Style {
+    match outcome {
+        StepOutcome::Pass => GOOD,
+        StepOutcome::Fail | StepOutcome::Error | StepOutcome::Timeout => BAD,
+        StepOutcome::Aborted => DOUBTFUL,
+        StepOutcome::Skip => QUIET,
+    }
+}
+
+fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>) {
+    // a set or a wait that went well says little
+    let plain = ended.step_type != "measurement" && ended.outcome == StepOutcome::Pass;
+    let (word, style) = if plain {
+        ("ok", QUIET)
+    } else {
+        (ended.outcome.word(), style_of(ended.outcome))
+    };
+    let seconds = event.at.elapsed.saturating_sub(ended.started.elapsed).as_secs_f64();
+    let section = match ended.address.section {
+        Section::Setup => "setup",
+        Section::Main => "",
+        Section::Teardown => "teardown",
+    };
+    let again = match (ended.attempt, ended.decides) {
+        (0, _) | (1, true) => String::new(),
+        (attempt, true) => format!("  attempt {attempt}"),
+        (attempt, false) => format!("  attempt {attempt}, tried again"),
+    };
+    let line = Line::new()
+        .add(PLAIN, "  ")
+        .column(style, word, 9)
+        .column(PLAIN, &ended.name, 38);
+    let time = if ended.attempt == 0 {
+        String::new()
+    } else {
+        format!("{seconds:>8.3} s  ")
+    };
+    say(&line.add(QUIET, &format!("{time}{section}{again}")));
+    for measurement in taken.drain(..) {
+        show_measurement(&measurement);
+    }
+    let told = ended.step_type == "measurement" && ended.outcome == StepOutcome::Fail;
+    if let Some(reason) = ended.reason.as_ref().filter(|_| !told) {
+        say(&Line::new().add(PLAIN, "             ").add(style, reason));
+    }
+}
+
+fn show_measurement(taken: &MeasurementTaken) {
+    let (word, style) = match taken.outcome {
+        MeasurementOutcome::Pass => ("PASS", GOOD),
+        MeasurementOutcome::Fail => ("FAIL", BAD),
+        MeasurementOutcome::Unset => ("-", QUIET),
+    };
+    let value = match taken.value {
+        Some(value) => Quantity::new(value, taken.unit).to_string(),
+        None => taken.reading_kind.word().replace('_', " "),
+    };
+    let limit = taken
+        .limit
+        .as_ref()
+        .map(|limit| limits(limit, taken.unit))
+        .unwrap_or_default();
+    say(&Line::new()
+        .add(PLAIN, "      ")
+        .column(style, word, 6)
+        .column(PLAIN, &taken.name, 24)
+        .column(style, &value, 20)
+        .add(QUIET, &limit));
+    if let Some(reason) = &taken.reason {
+        say(&Line::new().add(PLAIN, "            ").add(style, reason));
+    }
+}
+
+/// A limit for people: `3.25 .. 3.35 V`, `>= 10 MOhm or overrange`.
+pub(crate) fn limits(limit: &Limit, unit: benchtop_run::Unit) -> String {
+    let with_unit = |value| Quantity::new(value, unit).to_string();
+    let text = match (limit.low, limit.high) {
+        (Some(low), Some(high)) => format!("{low} .. {}", with_unit(high)),
+        (Some(low), None) => format!(">= {}", with_unit(low)),
+        (None, Some(high)) => format!("<= {}", with_unit(high)),
+        (None, None) => String::new(),
+    };
+    match limit.overrange {
+        OverrangeRule::Fail => text,
+        OverrangeRule::Accept => format!("{text} or overrange"),
+    }
+}
+
+fn show_safe(safe: &MadeSafe) {
+    let mut off = Vec::new();
+    for output in &safe.outputs {
+        match &output.proof {
+            SafetyProof::Off => off.push(output.channel.to_string()),
+            SafetyProof::NotProved(reason) => {
+                let line = format!("  OUTPUT MAY BE ON: {} channel {}", safe.name, output.channel);
+                say(&Line::new().add(BAD, &line).add(PLAIN, &format!("  ({reason})")));
+            }
+        }
+    }
+    if !off.is_empty() {
+        let plural = if off.len() == 1 { "output" } else { "outputs" };
+        say(&Line::new().add(
+            QUIET,
+            &format!("  safe     {} {plural} {} proved off", safe.name, off.join(", ")),
+        ));
+    }
+}
+
+/// The last word, when the record is saved.
+pub(crate) fn verdict(outcome: RunOutcome, serial_number: &str, reason: Option<&str>) -> Line {
+    let style = match outcome {
+        RunOutcome::Pass => GOOD,
+        RunOutcome::Fail | RunOutcome::Error | RunOutcome::Timeout => BAD,
+        RunOutcome::Aborted => DOUBTFUL,
+    };
+    let reason = reason.map(|reason| format!("  {reason}")).unwrap_or_default();
+    Line::new()
+        .add(style, outcome.word())
+        .add(PLAIN, &format!("  {serial_number}{reason}"))
+}

@@ -1,0 +1,234 @@
+//! What an earlier process left behind when it was killed: outputs that may be on, runs that were never saved.
+//!
+//! Only `run` and `safe` come here: they open instruments. `sync` saves the runs and leaves markers.
+
+use crate::{
+    exit::Failure,
+    terminal::{self, DOUBTFUL, Line, PLAIN},
+};
+use benchtop_instrument::{Clock, ClockExt, Identity, Instrument, OutputState, RealClock, Resource, SafetyProof};
+use benchtop_notation::{Span, Spanned};
+use benchtop_procedure::LogicalName;
+use benchtop_run::MadeSafe;
+use benchtop_station::{Catalogue, Options, open_instrument};
+use benchtop_store::{InterruptedInstrument, InterruptedRun, Recovery, Store};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// How long making one instrument safe may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An output that an interrupted run left and that could not be proved off.
+pub(crate) struct Doubt {
+    pub(crate) run_id: String,
+    pub(crate) instrument: String,
+    pub(crate) message: String,
+}
+
+/// Makes safe what interrupted runs left, saves those runs, and refuses to go on over outputs that may be on.
+pub(crate) async fn before_run(store: &Store, catalogue: &Catalogue, accepted: &[String]) -> Result<(), Failure> {
+    let doubts = make_safe_and_save(store, catalogue).await?;
+    let (known, unknown): (Vec<Doubt>, Vec<Doubt>) = doubts
+        .into_iter()
+        .partition(|doubt| accepted.contains(&doubt.instrument));
+    for doubt in &unknown {
+        terminal::complain(&doubt.message);
+    }
+    if !unknown.is_empty() {
+        let names: Vec<String> = unknown
+            .iter()
+            .map(|doubt| format!("--accept-unsafe {}", doubt.instrument))
+            .collect();
+        let message = format!(
+            "an interrupted run left outputs that could not be proved off: look at the bench, then use `benchtop safe`, or {} to \
+             take it on yourself",
+            names.join(" ")
+        );
+        return Err(Failure::refused(message));
+    }
+    let mut runs = BTreeSet::new();
+    for doubt in known {
+        terminal::warn(&format!("{} (accepted)", doubt.message));
+        runs.insert(doubt.run_id);
+    }
+    for run_id in runs {
+        store
+            .clear_marker(&run_id)
+            .map_err(|error| Failure::error(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Makes safe what interrupted runs left, and saves those runs. Answers what could not be proved off.
+pub(crate) async fn make_safe_and_save(store: &Store, catalogue: &Catalogue) -> Result<Vec<Doubt>, Failure> {
+    let failed = |error: benchtop_store::StoreError| Failure::error(error.to_string());
+    let markers = store.unsafe_markers().map_err(failed)?;
+    let recovering = store.begin_recovery().map_err(failed)?;
+    let mut doubts = Vec::new();
+    let mut made_safe = BTreeMap::new();
+    for run in recovering.interrupted() {
+        let states = make_run_safe(&run, catalogue, &mut doubts).await;
+        made_safe.insert(run.run_id.clone(), states);
+    }
+    let recovery = recovering.finish(&made_safe);
+    tell(&recovery);
+    for run in markers {
+        let before = doubts.len();
+        make_run_safe(&run, catalogue, &mut doubts).await;
+        if doubts.len() == before {
+            store.clear_marker(&run.run_id).map_err(failed)?;
+        }
+    }
+    if let Some(error) = recovery.failed.first() {
+        return Err(Failure::error(format!("an earlier run cannot be saved: {error}")));
+    }
+    Ok(doubts)
+}
+
+async fn make_run_safe(run: &InterruptedRun, catalogue: &Catalogue, doubts: &mut Vec<Doubt>) -> Vec<MadeSafe> {
+    let unit = &run.serial_number;
+    terminal::warn(&format!(
+        "the run of {unit} ({}) was interrupted; its outputs stayed as they were",
+        run.procedure_id
+    ));
+    let mut states = Vec::new();
+    for instrument in run
+        .instruments
+        .iter()
+        .filter(|instrument| !instrument.outputs.is_empty())
+    {
+        let made_safe = make_instrument_safe(instrument, catalogue).await;
+        for output in &made_safe.outputs {
+            match &output.proof {
+                SafetyProof::Off => {
+                    let text = format!("{} output {} proved off", instrument.name, output.channel);
+                    terminal::say_aside(&Line::new().add(PLAIN, "safe     ").add(PLAIN, &text));
+                }
+                SafetyProof::NotProved(reason) => {
+                    let place = format!(
+                        "{} channel {} ({})",
+                        instrument.name, output.channel, instrument.resource
+                    );
+                    let message = format!("OUTPUT MAY BE ON: {place}: {reason}");
+                    let (run_id, name) = (run.run_id.clone(), instrument.name.clone());
+                    doubts.push(Doubt {
+                        run_id,
+                        instrument: name,
+                        message,
+                    });
+                }
+            }
+        }
+        states.push(made_safe);
+    }
+    states
+}
+
+async fn make_instrument_safe(instrument: &InterruptedInstrument, catalogue: &Catalogue) -> MadeSafe {
+    let name = LogicalName(instrument.name.clone());
+    let state = |proof: SafetyProof| {
+        let one = |channel: &u32| OutputState {
+            channel: *channel,
+            proof: proof.clone(),
+        };
+        instrument.outputs.iter().map(one).collect()
+    };
+    let not_proved = |reason: String| MadeSafe {
+        name: name.clone(),
+        outputs: state(SafetyProof::NotProved(reason.clone())),
+        error: Some(reason),
+    };
+    let resource: Resource = match instrument.resource.parse() {
+        Ok(resource) => resource,
+        Err(error) => return not_proved(format!("{error}")),
+    };
+    if resource.is_simulated() {
+        // it ended with the process that it lived in
+        return MadeSafe {
+            name,
+            outputs: state(SafetyProof::Off),
+            error: None,
+        };
+    }
+    let clock = RealClock::shared();
+    let deadline = clock.now().after(PATIENCE);
+    match clock
+        .within(deadline, switch_off(instrument, &resource, catalogue, &clock))
+        .await
+    {
+        Ok(Ok(outputs)) => MadeSafe {
+            name,
+            outputs,
+            error: None,
+        },
+        Ok(Err(reason)) => not_proved(reason),
+        Err(_elapsed) => not_proved("no answer in 20 s".to_owned()),
+    }
+}
+
+async fn switch_off(
+    instrument: &InterruptedInstrument,
+    resource: &Resource,
+    catalogue: &Catalogue,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<OutputState>, String> {
+    let written = Spanned::new(instrument.driver.clone(), Span::of_file("journal"));
+    let definition = catalogue
+        .driver(&written)
+        .map_err(|findings| findings.render_short().trim().to_owned())?;
+    let opened = open_instrument(resource, definition, Options::default(), clock).await;
+    let mut opened = opened.map_err(|error| error.to_string())?;
+    opened.recover().await.map_err(|error| error.to_string())?;
+    if let Some(expected) = &instrument.identity {
+        compare(opened.as_mut(), expected).await?;
+    }
+    let outputs = opened.make_safe().await.map_err(|error| error.to_string());
+    drop(opened.close().await);
+    outputs
+}
+
+/// Another instrument at the same address must not stand in for the one that was left on.
+async fn compare(instrument: &mut dyn Instrument, expected: &benchtop_store::record::Identity) -> Result<(), String> {
+    let answer = instrument
+        .query("*IDN?")
+        .await
+        .map_err(|error| error.to_string())?
+        .unwrap_or_default();
+    let identity: Identity = answer.parse().map_err(|error| format!("{error}"))?;
+    if identity.model == expected.model && identity.serial_number == expected.serial_number {
+        return Ok(());
+    }
+    let (model, serial_number) = (&expected.model, &expected.serial_number);
+    Err(format!(
+        "another instrument answers there ({identity}), not {model} {serial_number}"
+    ))
+}
+
+/// Prints what recovery did.
+pub(crate) fn tell(recovery: &Recovery) {
+    for saved in &recovery.sealed {
+        let record = &saved.record;
+        let outcome = benchtop_run::RunOutcome::from(record.outcome);
+        let text = format!(
+            "the run of {} is saved as {outcome}: {}",
+            record.unit_under_test.serial_number,
+            saved.path.display()
+        );
+        terminal::say_aside(&Line::new().add(DOUBTFUL, "recovered ").add(PLAIN, &text));
+    }
+    for name in &recovery.adopted {
+        terminal::say_aside(&Line::new().add(DOUBTFUL, "recovered ").add(PLAIN, name.as_str()));
+    }
+    for quarantined in &recovery.quarantined {
+        terminal::warn(&format!(
+            "{} is in quarantine: {}",
+            quarantined.name, quarantined.reason
+        ));
+    }
+    for error in &recovery.failed {
+        terminal::complain(&error.to_string());
+    }
+}

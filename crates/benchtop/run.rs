@@ -1,0 +1,398 @@
+//! `benchtop run`: one unit, one procedure, one record.
+//!
+//! Everything that can be refused is refused first, in one go. The outcome is printed from the saved record, never before.
+
+use crate::{
+    args::{BenchArguments, Format, Pace, RunArguments},
+    bench::{self, Equipped, Refused, RunnersBench, sha256},
+    exit::{Exit, Failure},
+    interrupt, procedures, progress, recovery, stores,
+    terminal::{self, Line},
+};
+use benchtop_instrument::{Clock, RealClock};
+use benchtop_notation::Diagnostics;
+use benchtop_procedure::{BoundProcedure, Procedure, Step};
+use benchtop_run::{
+    Deadlines, Event, EventKind, Events, InstrumentUse, Job, PlannedStep, ProcedureUse, Purpose, RunStarted, Section,
+    StepAddress, UnitUnderTest, execute, listen,
+};
+use benchtop_station::{CalibrationRule, Catalogue};
+use benchtop_store::{Journal, Saved, Store, event::to_json_line};
+use std::sync::Arc;
+
+pub(crate) async fn run(arguments: RunArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
+    let source = procedures::find(&arguments.procedure)?;
+    let prepared = prepare(&arguments, catalogue, &source)?;
+    let store_root = stores::root(
+        arguments.store.as_deref(),
+        prepared.equipped.file.as_ref(),
+        arguments.bench.station.as_deref(),
+        prepared.equipped.station.bench().is_some(),
+    )?;
+    let store = Store::open(&store_root).map_err(not_saved)?;
+    recovery::before_run(&store, catalogue, &arguments.accept_unsafe).await?;
+
+    let now = RealClock::new().utc();
+    let ticket = store.begin(now).map_err(not_saved)?;
+    let started = started(
+        &arguments,
+        &prepared,
+        &ticket.run_id,
+        ticket.sequence,
+        sha256(source.text.as_bytes()),
+    );
+    let journal = store.journal(&ticket).map_err(not_saved)?;
+    let (listener, events) = listen();
+    let printer = tokio::spawn(print(events, arguments.format));
+    let job = Job {
+        procedure: prepared.procedure,
+        started,
+        bench: Arc::new(RunnersBench(Arc::clone(&prepared.equipped.station))),
+        clock: Arc::clone(&prepared.equipped.clock),
+        recorder: journal.clone(),
+        listeners: vec![listener],
+        interrupt: interrupt::listen(),
+        deadlines: Deadlines::default(),
+    };
+    let finished = execute(job).await;
+    let last = printer.await.ok().flatten();
+    if let Some(error) = &finished.recorder_error {
+        return Ok(lost(&journal, &finished.ended.outputs_maybe_on, &error.to_string()));
+    }
+    if finished.recorder.is_none() {
+        let reason = finished.ended.reason.unwrap_or_default();
+        return Ok(lost(&journal, &finished.ended.outputs_maybe_on, &reason));
+    }
+    drop(finished.recorder);
+    let saved = match store.seal(&journal) {
+        Ok(saved) => saved,
+        Err(error) => return Ok(lost(&journal, &finished.ended.outputs_maybe_on, &error.to_string())),
+    };
+    show(&saved, last.as_deref(), arguments.format);
+    Ok(Exit::from(benchtop_run::RunOutcome::from(saved.record.outcome)))
+}
+
+fn not_saved(error: benchtop_store::StoreError) -> Failure {
+    Failure::error(format!("nothing was tested: {error}"))
+}
+
+struct Prepared {
+    procedure: BoundProcedure,
+    equipped: Equipped,
+    purpose: Purpose,
+    part_number: Option<String>,
+}
+
+/// Everything that can be refused before power is applied, in one go.
+fn prepare(arguments: &RunArguments, catalogue: &Catalogue, source: &procedures::Source) -> Result<Prepared, Failure> {
+    let mut findings = Diagnostics::new();
+    let mut sentences = Vec::new();
+    let parsed = match benchtop_procedure::parse(&source.file, &source.text) {
+        Ok(procedure) => Some(procedure),
+        Err(mistakes) => {
+            findings.append(mistakes);
+            None
+        }
+    };
+    if let Some(procedure) = &parsed {
+        sentences.extend(unit_mistakes(arguments, procedure));
+    }
+    let purpose = Purpose::ALL
+        .iter()
+        .find(|(word, _)| *word == arguments.purpose)
+        .map(|(_, purpose)| *purpose);
+    if purpose.is_none() || purpose == Some(Purpose::Partial) {
+        sentences.push(format!(
+            "--purpose {}: expected production, engineering, golden or gauge_study",
+            arguments.purpose
+        ));
+    }
+    let BenchArguments { station, simulate } = &arguments.bench;
+    if station.is_none() && simulate.is_none() {
+        sentences.push("which bench? --station FILE for real instruments, --simulate for simulated ones".to_owned());
+    }
+    let id = benchtop_procedure::id_of(&source.file, &source.text);
+    let real_pace = arguments.pace == Some(Pace::Real);
+    let equipped = match bench::equip(&arguments.bench, catalogue, id.as_deref(), &arguments.serial, real_pace) {
+        Ok(equipped) => equipped,
+        Err(Refused::Findings(mistakes)) => {
+            findings.append(mistakes);
+            None
+        }
+        Err(Refused::Failure(failure)) => {
+            sentences.push(failure.message);
+            None
+        }
+    };
+    let mut bound = None;
+    if let Some(equipped) = &equipped {
+        let capabilities = equipped.station.capabilities();
+        // what the procedure alone gets wrong was found above and is found here again; `findings` keeps it once
+        match benchtop_procedure::check_text(&source.file, &source.text, &capabilities) {
+            Ok(procedure) => bound = Some(procedure),
+            Err(mistakes) => findings.append(mistakes),
+        }
+        if let Some(procedure) = &parsed {
+            check_calibration(equipped, procedure, &mut findings);
+        }
+        if let (Some(file), Some(_)) = (&equipped.file, &parsed)
+            && file
+                .targets
+                .iter()
+                .any(|target| target.kind.value.starts_with("tofupilot"))
+            && !is_tofupilot_name(&arguments.serial)
+        {
+            let message = format!(
+                "TofuPilot takes serial numbers of 1 to 60 letters, digits and _ . : + -, not `{}`",
+                arguments.serial
+            );
+            sentences.push(message);
+        }
+    }
+    if findings.has_errors() || !sentences.is_empty() {
+        if !findings.is_empty() {
+            terminal::diagnose(&findings);
+        }
+        let mut message = sentences.join("\nerror: ");
+        if message.is_empty() {
+            message = "refused before anything was opened".to_owned();
+        }
+        return Err(Failure::refused(message));
+    }
+    let (Some(procedure), Some(equipped), Some(purpose)) = (bound, equipped, purpose) else {
+        return Err(Failure::refused("refused before anything was opened"));
+    };
+    if !findings.is_empty() {
+        terminal::diagnose(&findings);
+    }
+    if !procedure.warnings().is_empty() {
+        terminal::diagnose(procedure.warnings());
+    }
+    let part_number = arguments
+        .part
+        .clone()
+        .or_else(|| procedure.procedure().unit_under_test.part_number.clone());
+    Ok(Prepared {
+        procedure,
+        equipped,
+        purpose,
+        part_number,
+    })
+}
+
+fn is_tofupilot_name(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_.:+-".contains(c);
+    (1..=60).contains(&text.len()) && text.chars().all(allowed)
+}
+
+/// What is wrong with the unit as the command line names it.
+fn unit_mistakes(arguments: &RunArguments, procedure: &Procedure) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    let unit = &procedure.unit_under_test;
+    if arguments.serial.is_empty() || arguments.serial.chars().any(char::is_control) {
+        mistakes.push("a serial number is not empty and has no control characters".to_owned());
+    }
+    if let Some(pattern) = unit
+        .serial_number
+        .as_ref()
+        .filter(|pattern| !pattern.is_match(&arguments.serial))
+    {
+        let message = format!(
+            "the serial number `{}` does not match {pattern}, which {} wants",
+            arguments.serial, procedure.id
+        );
+        mistakes.push(message);
+    }
+    if let (Some(expected), Some(part)) = (&unit.part_number, &arguments.part)
+        && expected != part
+    {
+        mistakes.push(format!("{} tests part {expected}, not {part}", procedure.id));
+    }
+    mistakes
+}
+
+/// An instrument that is used and whose calibration is overdue refuses the run, or warns.
+fn check_calibration(equipped: &Equipped, procedure: &Procedure, findings: &mut Diagnostics) {
+    let Some(file) = &equipped.file else { return };
+    let today = RealClock::new().utc().format("%Y-%m-%d").to_string();
+    for name in procedure.instruments.keys() {
+        let Some(due) = file
+            .instruments
+            .get(name)
+            .and_then(|instrument| instrument.calibration_due.as_ref())
+        else {
+            continue;
+        };
+        if due.value >= today {
+            continue;
+        }
+        let message = format!("the calibration of {name} was due on {} (today is {today})", due.value);
+        match file.calibration {
+            CalibrationRule::Refuse => findings.error(&due.span, &message),
+            CalibrationRule::Warn => findings.warning(&due.span, &message),
+        }
+    }
+}
+
+fn started(
+    arguments: &RunArguments,
+    prepared: &Prepared,
+    run_id: &str,
+    sequence: u64,
+    procedure_sha256: String,
+) -> RunStarted {
+    let procedure = prepared.procedure.procedure();
+    let equipped = &prepared.equipped;
+    let mut instruments = Vec::new();
+    for name in equipped.station.safe_order() {
+        let Some(equipment) = equipped.station.instruments.get(&name) else {
+            continue;
+        };
+        if !procedure.instruments.contains_key(&name) {
+            continue;
+        }
+        let capabilities = equipment.definition.capabilities();
+        instruments.push(InstrumentUse {
+            name,
+            class: capabilities.class.word().to_owned(),
+            model: capabilities.model,
+            resource: equipment.resource.to_string(),
+            driver: capabilities.driver,
+            definition_sha256: equipment.sha256.clone(),
+            calibration_due: equipment.calibration_due.as_ref().map(|due| due.value.clone()),
+            outputs: capabilities.outputs.keys().copied().collect(),
+        });
+    }
+    RunStarted {
+        run_id: run_id.to_owned(),
+        sequence,
+        procedure: ProcedureUse {
+            id: procedure.id.clone(),
+            version: procedure.version.clone(),
+            name: procedure.name.clone(),
+            sha256: procedure_sha256,
+        },
+        unit: UnitUnderTest {
+            serial_number: arguments.serial.clone(),
+            part_number: prepared.part_number.clone(),
+            revision: arguments.revision.clone(),
+            batch: arguments.batch.clone(),
+            sub_units: arguments.sub_unit.clone(),
+        },
+        station_id: equipped.id.clone(),
+        fixture_id: equipped.fixture_id.clone(),
+        operator: arguments.operator.clone(),
+        purpose: prepared.purpose,
+        simulated: equipped.station.bench().is_some(),
+        virtual_clock: equipped.clock.is_virtual(),
+        benchtop_version: env!("CARGO_PKG_VERSION").to_owned(),
+        station_sha256: equipped.sha256.clone(),
+        instruments,
+        steps: planned(procedure),
+    }
+}
+
+fn planned(procedure: &Procedure) -> Vec<PlannedStep> {
+    let sections = [
+        (Section::Setup, &procedure.setup),
+        (Section::Main, &procedure.steps),
+        (Section::Teardown, &procedure.teardown),
+    ];
+    let of = |(section, steps): (Section, &Vec<Step>)| -> Vec<PlannedStep> {
+        let one = |(index, step): (usize, &Step)| PlannedStep {
+            address: StepAddress { section, index },
+            name: step.name.clone(),
+            step_type: step.kind.word(),
+        };
+        steps.iter().enumerate().map(one).collect()
+    };
+    sections.into_iter().flat_map(of).collect()
+}
+
+/// Prints what happens while it does. Gives the last event back as a line: it goes out when the record is saved.
+async fn print(mut events: Events, format: Format) -> Option<String> {
+    let mut taken = Vec::new();
+    let mut last = None;
+    while let Some(event) = events.next().await {
+        match format {
+            Format::Human => progress::show(&event, &mut taken),
+            Format::Json if is_end(&event) => last = Some(to_json_line(&event)),
+            Format::Json => terminal::emit(&to_json_line(&event)),
+        }
+    }
+    last
+}
+
+fn is_end(event: &Event) -> bool {
+    matches!(event.kind, EventKind::RunEnded(_))
+}
+
+/// The outcome, from the saved record.
+fn show(saved: &Saved, last: Option<&str>, format: Format) {
+    let record = &saved.record;
+    let outcome = benchtop_run::RunOutcome::from(record.outcome);
+    match format {
+        Format::Human => {
+            terminal::say(&Line::new());
+            let reason = record.reason.clone().or_else(|| first_failure(record));
+            let line = progress::verdict(outcome, &record.unit_under_test.serial_number, reason.as_deref());
+            terminal::say(&line.add(terminal::QUIET, &format!("  ({:.2} s)", record.duration_s)));
+            terminal::say(&Line::new().add(terminal::QUIET, &format!("record {}", saved.path.display())));
+        }
+        Format::Json => {
+            if let Some(last) = last {
+                terminal::emit(last);
+            }
+            let line = serde_json::json!({
+                "type": "saved",
+                "outcome": outcome.word(),
+                "run_id": record.run_id,
+                "path": saved.path.display().to_string(),
+            });
+            terminal::emit(&line.to_string());
+        }
+    }
+    for output in record
+        .outputs
+        .iter()
+        .filter(|output| output.state == benchtop_store::record::OutputState::MaybeOn)
+    {
+        terminal::complain(&format!(
+            "OUTPUT MAY BE ON: {} channel {}",
+            output.instrument, output.channel
+        ));
+    }
+}
+
+fn first_failure(record: &benchtop_store::Record) -> Option<String> {
+    let failed = record.steps.iter().find_map(|step| {
+        let measurement = step
+            .measurements
+            .iter()
+            .find(|measurement| record.failed_measurements.contains(&measurement.name))?;
+        Some((step, measurement))
+    });
+    let (step, measurement) = failed?;
+    Some(format!(
+        "{}: {}: {}",
+        step.name,
+        measurement.name,
+        measurement.reason.clone()?
+    ))
+}
+
+/// The run cannot be saved: the last rung of the ladder is to show all of it.
+fn lost(journal: &Journal, outputs_maybe_on: &[String], reason: &str) -> Exit {
+    terminal::complain(&format!("NOT SAVED: {reason}"));
+    for output in outputs_maybe_on {
+        terminal::complain(&format!("OUTPUT MAY BE ON: {output}"));
+    }
+    if let Ok(record) = journal.so_far()
+        && let Ok(text) = serde_json::to_string(&record)
+    {
+        terminal::say_aside(&Line::new().add(terminal::PLAIN, "what there is of the record:"));
+        terminal::say_aside(&Line::new().add(terminal::PLAIN, &text));
+    }
+    terminal::complain("this run is no result: it counts as an error of the station, whatever was measured");
+    Exit::Error
+}

@@ -1,0 +1,106 @@
+//! `benchtop safe`: every output of the bench goes off, also after a crash.
+
+use crate::{
+    args::SafeArguments,
+    assets::read_text,
+    exit::{Exit, Failure},
+    recovery, stores,
+    terminal::{self, GOOD, Line, PLAIN},
+};
+use benchtop_instrument::{Clock, ClockExt, OutputState, RealClock, SafetyProof};
+use benchtop_procedure::LogicalName;
+use benchtop_station::{Catalogue, Station};
+use benchtop_store::Store;
+use std::{sync::Arc, time::Duration};
+
+/// How long one instrument may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) async fn safe(arguments: SafeArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
+    let clock = RealClock::shared();
+    let mut file = None;
+    let mut station = None;
+    if let Some(path) = &arguments.station {
+        let read = benchtop_station::parse(&path.display().to_string(), &read_text(path)?);
+        let read =
+            read.and_then(|read| Station::real(&read, catalogue, Arc::clone(&clock)).map(|station| (read, station)));
+        match read {
+            Ok((parsed, resolved)) => (file, station) = (Some(parsed), Some(resolved)),
+            Err(findings) => {
+                terminal::diagnose(&findings);
+                return Err(Failure::refused("the station file is wrong; nothing was switched off"));
+            }
+        }
+    }
+    let mut unproved = 0;
+    // the bench first: it is what burns
+    if let Some(station) = &station {
+        for name in station.safe_order() {
+            unproved += switch_off(station, &name, clock.as_ref()).await;
+        }
+    }
+    let root = stores::root(
+        arguments.store.as_deref(),
+        file.as_ref(),
+        arguments.station.as_deref(),
+        false,
+    )?;
+    let store = Store::open(&root).map_err(|error| Failure::error(error.to_string()))?;
+    for doubt in recovery::make_safe_and_save(&store, catalogue).await? {
+        terminal::complain(&doubt.message);
+        unproved += 1;
+    }
+    if unproved > 0 {
+        return Err(Failure::error(format!(
+            "{unproved} outputs could not be proved off: look at the bench"
+        )));
+    }
+    terminal::say(&Line::new().add(GOOD, "safe"));
+    Ok(Exit::Success)
+}
+
+/// Switches one instrument's outputs off and says of each what was proved; answers how many were not.
+async fn switch_off(station: &Station, name: &LogicalName, clock: &dyn Clock) -> usize {
+    let outputs: Vec<u32> = match station.instruments.get(name) {
+        Some(equipment) => equipment.definition.capabilities().outputs.keys().copied().collect(),
+        None => return 0,
+    };
+    if outputs.is_empty() {
+        return 0;
+    }
+    let work = async {
+        let mut instrument = station.open(name).await?;
+        instrument.recover().await?;
+        let states = instrument.make_safe().await;
+        drop(instrument.close().await);
+        states
+    };
+    let states = match clock.within(clock.now().after(PATIENCE), work).await {
+        Ok(Ok(states)) => states,
+        Ok(Err(error)) => not_proved(&outputs, &error.to_string()),
+        Err(_elapsed) => not_proved(&outputs, "no answer in 20 s"),
+    };
+    let mut unproved = 0;
+    for OutputState { channel, proof } in states {
+        match proof {
+            SafetyProof::Off => terminal::say(
+                &Line::new()
+                    .add(GOOD, "off")
+                    .add(PLAIN, &format!("  {name} channel {channel}")),
+            ),
+            SafetyProof::NotProved(reason) => {
+                unproved += 1;
+                terminal::complain(&format!("OUTPUT MAY BE ON: {name} channel {channel}: {reason}"));
+            }
+        }
+    }
+    unproved
+}
+
+fn not_proved(outputs: &[u32], reason: &str) -> Vec<OutputState> {
+    let one = |channel: &u32| OutputState {
+        channel: *channel,
+        proof: SafetyProof::NotProved(reason.to_owned()),
+    };
+    outputs.iter().map(one).collect()
+}

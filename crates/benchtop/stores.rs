@@ -1,0 +1,43 @@
+//! Where the records are kept, when the command line does not say.
+
+use crate::exit::Failure;
+use benchtop_station::StationFile;
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+/// `--store`, else the station file's `[store] root` (relative to that file), else the user's data directory. Simulated runs
+/// without `--store` have one of their own there.
+pub(crate) fn root(
+    wanted: Option<&Path>,
+    file: Option<&StationFile>,
+    station: Option<&Path>,
+    simulated: bool,
+) -> Result<PathBuf, Failure> {
+    if let Some(wanted) = wanted {
+        return Ok(wanted.to_owned());
+    }
+    if let Some(root) = file.and_then(|file| file.store_root.clone()) {
+        let folder = station.and_then(Path::parent).unwrap_or_else(|| Path::new(""));
+        return Ok(folder.join(root));
+    }
+    let data = data_directory().ok_or_else(|| {
+        Failure::refused("this user has no home directory: say where the records go with --store DIR")
+    })?;
+    Ok(data
+        .join("benchtop")
+        .join(if simulated { "simulated" } else { "store" }))
+}
+
+/// The XDG base directory for data, or its like.
+fn data_directory() -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(data) = set("XDG_DATA_HOME").filter(|path| path.is_absolute()) {
+        return Some(data);
+    }
+    if cfg!(windows) {
+        return set("LOCALAPPDATA");
+    }
+    set("HOME").map(|home| home.join(".local").join("share"))
+}

@@ -1,0 +1,87 @@
+//! The only place that prints. People's text is escaped: nothing that an instrument, a file or a server said can move the
+//! cursor of the operator's terminal.
+
+use anstyle::{AnsiColor, Style};
+use benchtop_notation::escape;
+use std::io::{self, IsTerminal, Write};
+
+/// Bold red.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Bold green.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// Yellow.
+pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+/// Dimmed.
+pub(crate) const QUIET: Style = Style::new().dimmed();
+/// As it comes.
+pub(crate) const PLAIN: Style = Style::new();
+
+/// A line for people, in pieces of one style each.
+#[derive(Debug, Default)]
+pub(crate) struct Line(Vec<(Style, String)>);
+
+impl Line {
+    /// An empty line.
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds text, escaped.
+    pub(crate) fn add(mut self, style: Style, text: &str) -> Self {
+        self.0.push((style, escape(text).into_owned()));
+        self
+    }
+
+    /// Adds text, escaped, filled with blanks to `width` characters.
+    pub(crate) fn column(self, style: Style, text: &str, width: usize) -> Self {
+        let text = escape(text);
+        let fill = width.saturating_sub(text.chars().count());
+        self.add(style, &text).add(PLAIN, &" ".repeat(fill))
+    }
+
+    fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        let mut text = String::new();
+        for (style, piece) in &self.0 {
+            text.push_str(&format!("{style}{piece}{style:#}"));
+        }
+        writeln!(to, "{text}")
+    }
+}
+
+/// Prints for people on standard output.
+pub(crate) fn say(line: &Line) {
+    report(line.write(&mut anstream::stdout()));
+}
+
+/// Prints for people on standard error.
+pub(crate) fn say_aside(line: &Line) {
+    report(line.write(&mut anstream::stderr()));
+}
+
+/// An error or a warning, on standard error: `error: ...`.
+pub(crate) fn complain(message: &str) {
+    say_aside(&Line::new().add(BAD, "error").add(PLAIN, &format!(": {message}")));
+}
+
+/// A warning, on standard error.
+pub(crate) fn warn(message: &str) {
+    say_aside(&Line::new().add(DOUBTFUL, "warning").add(PLAIN, &format!(": {message}")));
+}
+
+/// Diagnostics of files, with excerpts, on standard error. `notation` escapes what comes from the files.
+pub(crate) fn diagnose(findings: &benchtop_notation::Diagnostics) {
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let text = findings.render_human(colour);
+    report(writeln!(anstream::stderr(), "{}", text.trim_end()));
+}
+
+/// One line of machine-readable output, as it is.
+pub(crate) fn emit(line: &str) {
+    let mut out = io::stdout().lock();
+    report(writeln!(out, "{line}").and_then(|()| out.flush()));
+}
+
+/// A reader that went away (`| head`) must not stop a run; there is nobody left to tell.
+fn report(written: io::Result<()>) {
+    drop(written);
+}

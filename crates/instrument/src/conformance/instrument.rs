@@ -1,0 +1,233 @@
+//! The instrument suite: everything that the capabilities promise is tried, everything beyond is refused.
+
+use super::{Violation, broken};
+use crate::{
+    Bounds, Decimal, Error, ErrorKind, Instrument, Measure, OutputCapability, OutputSetting, Quantity, RangeRequest,
+    ReadingKind, SafetyProof, Setting,
+};
+use async_trait::async_trait;
+
+/// How to open an instrument of one kind.
+#[async_trait]
+pub trait InstrumentRig: Send + Sync {
+    /// Opens one. Its inputs may lie open; its outputs may be loaded with anything or nothing.
+    async fn open(&self) -> Result<Box<dyn Instrument>, Error>;
+}
+
+/// Runs every check that the instrument's capabilities call for.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn instrument(rig: &dyn InstrumentRig) -> Result<(), Violation> {
+    let mut opened = rig
+        .open()
+        .await
+        .map_err(|error| broken("it opens", error.to_string()))?;
+    let instrument = opened.as_mut();
+    prepares_twice(instrument).await?;
+    every_function_and_range_reads(instrument).await?;
+    requests_beyond_the_capabilities_are_refused(instrument).await?;
+    every_output_is_set_and_made_safe(instrument).await?;
+    settings_beyond_the_bounds_are_refused(instrument).await?;
+    instrument
+        .close()
+        .await
+        .map_err(|error| broken("it closes", error.to_string()))
+}
+
+async fn prepares_twice(instrument: &mut dyn Instrument) -> Result<(), Violation> {
+    let rule = "prepare brings it into the same state again";
+    let first = instrument
+        .prepare()
+        .await
+        .map_err(|error| broken(rule, error.to_string()))?;
+    let second = instrument
+        .prepare()
+        .await
+        .map_err(|error| broken(rule, error.to_string()))?;
+    if first.identity != second.identity || !second.stale_errors.is_empty() {
+        return Err(broken(rule, format!("{first:?}, then {second:?}")));
+    }
+    Ok(())
+}
+
+async fn every_function_and_range_reads(instrument: &mut dyn Instrument) -> Result<(), Violation> {
+    let rule = "every function and range of the capabilities can be measured";
+    let functions = instrument.capabilities().functions.clone();
+    for (function, capability) in functions {
+        let ranges = capability
+            .ranges
+            .iter()
+            .map(|range| RangeRequest::Exactly(range.full_scale));
+        let auto = capability.autorange.then_some(RangeRequest::Auto);
+        for range in ranges.chain(auto).chain([RangeRequest::Default]) {
+            let channel = capability.channels.first().copied().unwrap_or(1);
+            let request = Measure {
+                channel,
+                function,
+                range,
+                nplc: capability.nplc.first().copied(),
+            };
+            let reading = instrument
+                .measure(&request)
+                .await
+                .map_err(|error| broken(rule, format!("{function} {range:?}: {error}")))?;
+            if let ReadingKind::Value(quantity) = reading.kind
+                && !quantity.unit.is_like(function.unit())
+            {
+                return Err(broken(
+                    "a reading is in its function's unit",
+                    format!("{function}: {quantity}"),
+                ));
+            }
+            if let (RangeRequest::Exactly(wanted), Some(used)) = (range, reading.range_in_use)
+                && wanted.compare(used).is_none_or(std::cmp::Ordering::is_ne)
+            {
+                return Err(broken(
+                    "the range in use is the one asked for",
+                    format!("{wanted} gave {used}"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn refused<T>(rule: &'static str, what: &str, result: Result<T, Error>) -> Result<(), Violation> {
+    match result {
+        Err(error) if matches!(error.kind(), ErrorKind::OutOfRange | ErrorKind::Unsupported) => Ok(()),
+        Err(error) => Err(broken(
+            rule,
+            format!("{what}: refused, but as {:?}: {error}", error.kind()),
+        )),
+        Ok(_) => Err(broken(rule, format!("{what} was accepted"))),
+    }
+}
+
+async fn requests_beyond_the_capabilities_are_refused(instrument: &mut dyn Instrument) -> Result<(), Violation> {
+    let rule = "a measurement beyond the capabilities is refused before anything is sent";
+    let functions = instrument.capabilities().functions.clone();
+    for (word, function) in crate::Function::ALL {
+        let request = Measure {
+            channel: 1,
+            function: *function,
+            range: RangeRequest::Default,
+            nplc: None,
+        };
+        let Some(capability) = functions.get(function) else {
+            refused(rule, word, instrument.measure(&request).await)?;
+            continue;
+        };
+        let channel = capability.channels.iter().max().map_or(1, |last| last + 1);
+        refused(
+            rule,
+            "a channel too many",
+            instrument.measure(&Measure { channel, ..request }).await,
+        )?;
+        if let Some(largest) = capability.ranges.last() {
+            let beyond = Quantity::new(doubled(largest.maximum.value), largest.maximum.unit);
+            let request = Measure {
+                range: RangeRequest::AtLeast(beyond),
+                ..request
+            };
+            refused(rule, "a range too large", instrument.measure(&request).await)?;
+        }
+        let nplc = Decimal::from_integer(12_345);
+        refused(
+            rule,
+            "an nplc that it has not",
+            instrument
+                .measure(&Measure {
+                    nplc: Some(nplc),
+                    ..request
+                })
+                .await,
+        )?;
+    }
+    Ok(())
+}
+
+fn doubled(value: Decimal) -> Decimal {
+    value.checked_add(value).unwrap_or(value)
+}
+
+async fn every_output_is_set_and_made_safe(instrument: &mut dyn Instrument) -> Result<(), Violation> {
+    let rule = "every output turns on, and make_safe proves it off";
+    let outputs = instrument.capabilities().outputs.clone();
+    for (channel, output) in &outputs {
+        let setting = Setting::Output(OutputSetting {
+            voltage_level: Some(output.voltage_level.minimum),
+            current_limit: Some(output.current_limit.maximum),
+            output_enabled: Some(true),
+            ..OutputSetting::of_channel(*channel)
+        });
+        instrument
+            .set(&setting)
+            .await
+            .map_err(|error| broken(rule, error.to_string()))?;
+    }
+    for _twice in 0..2 {
+        let states = instrument
+            .make_safe()
+            .await
+            .map_err(|error| broken(rule, error.to_string()))?;
+        let proved: Vec<u32> = states
+            .iter()
+            .filter(|state| state.proof == SafetyProof::Off)
+            .map(|state| state.channel)
+            .collect();
+        if !proved.iter().eq(outputs.keys()) {
+            return Err(broken(rule, format!("{states:?}")));
+        }
+    }
+    Ok(())
+}
+
+async fn settings_beyond_the_bounds_are_refused(instrument: &mut dyn Instrument) -> Result<(), Violation> {
+    let rule = "a setting beyond the bounds is refused, never clipped";
+    let outputs = instrument.capabilities().outputs.clone();
+    let too_many = instrument.capabilities().channels.last().map_or(1, |last| last + 1);
+    refused(
+        rule,
+        "a channel too many",
+        instrument
+            .set(&Setting::Output(OutputSetting::of_channel(too_many)))
+            .await,
+    )?;
+    for (
+        channel,
+        OutputCapability {
+            voltage_level,
+            current_limit,
+            ..
+        },
+    ) in outputs
+    {
+        let beyond = |bounds: Bounds| Quantity::new(doubled(bounds.maximum.value), bounds.maximum.unit);
+        let none = OutputSetting::of_channel(channel);
+        let volts = OutputSetting {
+            voltage_level: Some(beyond(voltage_level)),
+            ..none
+        };
+        refused(rule, "too many volts", instrument.set(&Setting::Output(volts)).await)?;
+        let amperes = OutputSetting {
+            current_limit: Some(beyond(current_limit)),
+            ..none
+        };
+        refused(
+            rule,
+            "too many amperes",
+            instrument.set(&Setting::Output(amperes)).await,
+        )?;
+        let wrong_unit = OutputSetting {
+            voltage_level: Some(current_limit.maximum),
+            ..none
+        };
+        refused(
+            rule,
+            "amperes for volts",
+            instrument.set(&Setting::Output(wrong_unit)).await,
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,317 @@
+//! The session suite: plays the instrument's end of the wire and watches the session.
+
+use super::{Violation, broken};
+use crate::{Clock, ClockExt, Error, ErrorKind, Session, SessionExt, SessionState};
+use async_trait::async_trait;
+use std::{sync::Arc, time::Duration};
+
+/// The instrument's end, played by the suite.
+#[async_trait]
+pub trait FarEnd: Send {
+    /// The next program message that arrived, without terminator; waits for it. Follows the session through a
+    /// reconnect. `None` when the rig is closed for good.
+    async fn receive(&mut self) -> Option<Vec<u8>>;
+
+    /// Sends bytes exactly as given, in one piece. Response messages end in LF.
+    async fn send(&mut self, bytes: &[u8]);
+
+    /// Closes the path, as a power cycle does; a reconnect succeeds afterwards.
+    async fn hang_up(&mut self);
+}
+
+/// How to open a session of one transport against a far end.
+#[async_trait]
+pub trait SessionRig: Send + Sync {
+    /// Opens a session and its far end.
+    async fn open(&self) -> (Box<dyn Session>, Box<dyn FarEnd>);
+
+    /// The clock that the sessions use.
+    fn clock(&self) -> Arc<dyn Clock>;
+}
+
+/// How long the suite waits for something that must come.
+const SOON: Duration = Duration::from_secs(5);
+/// How long it waits for something that must not come.
+const SILENCE: Duration = Duration::from_millis(50);
+
+/// Runs every check against sessions of `rig`.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn session(rig: &dyn SessionRig) -> Result<(), Violation> {
+    a_query_gets_its_answer(rig).await?;
+    framing_is_the_sessions_business(rig).await?;
+    blocks_keep_their_newlines(rig).await?;
+    a_large_block_arrives_whole(rig).await?;
+    a_late_answer_is_never_the_next_one(rig).await?;
+    a_dropped_read_desynchronises(rig).await?;
+    an_answer_nobody_asked_for_is_noticed(rig).await?;
+    a_closed_peer_is_disconnected_at_once(rig).await?;
+    a_closed_session_does_nothing(rig).await
+}
+
+async fn answer(far: &mut dyn FarEnd, expected: &str, bytes: &[u8]) -> Result<(), Violation> {
+    let message = far.receive().await;
+    if message.as_deref() != Some(expected.as_bytes()) {
+        return Err(broken(
+            "a message goes out whole",
+            format!("{expected} arrived as {message:?}"),
+        ));
+    }
+    far.send(bytes).await;
+    Ok(())
+}
+
+async fn query(
+    rig: &dyn SessionRig,
+    session: &mut dyn Session,
+    far: &mut dyn FarEnd,
+    message: &str,
+    pieces: &[&[u8]],
+) -> Result<Vec<u8>, Violation> {
+    let rule = "a query gets its own answer";
+    let deadline = rig.clock().now().after(SOON);
+    session
+        .write(message.as_bytes(), deadline)
+        .await
+        .map_err(|error| broken(rule, error.to_string()))?;
+    if let Some((first, rest)) = pieces.split_first() {
+        answer(far, message, first).await?;
+        for piece in rest {
+            far.send(piece).await;
+        }
+    }
+    session
+        .read(deadline)
+        .await
+        .map_err(|error| broken(rule, error.to_string()))
+}
+
+fn same(rule: &'static str, got: &[u8], expected: &[u8]) -> Result<(), Violation> {
+    if got == expected {
+        return Ok(());
+    }
+    let shown =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes.get(..bytes.len().min(80)).unwrap_or_default()).into_owned();
+    Err(broken(
+        rule,
+        format!(
+            "expected {:?} ({} bytes), got {:?} ({} bytes)",
+            shown(expected),
+            expected.len(),
+            shown(got),
+            got.len()
+        ),
+    ))
+}
+
+fn expect_kind<T>(rule: &'static str, result: Result<T, Error>, kind: ErrorKind) -> Result<(), Violation> {
+    match result {
+        Err(error) if error.kind() == kind => Ok(()),
+        Err(error) => Err(broken(
+            rule,
+            format!("expected {kind:?}, got {:?}: {error}", error.kind()),
+        )),
+        Ok(_) => Err(broken(rule, format!("expected {kind:?}, got an answer"))),
+    }
+}
+
+async fn a_query_gets_its_answer(rig: &dyn SessionRig) -> Result<(), Violation> {
+    let (mut session, mut far) = rig.open().await;
+    if session.state() != SessionState::Ready {
+        return Err(broken("an opened session is ready", format!("{:?}", session.state())));
+    }
+    for turn in 0..100 {
+        let message = format!("ECHO {turn}?");
+        let expected = format!("{turn}");
+        let got = query(
+            rig,
+            &mut session,
+            far.as_mut(),
+            &message,
+            &[format!("{expected}\n").as_bytes()],
+        )
+        .await?;
+        same("a query gets its own answer", &got, expected.as_bytes())?;
+    }
+    Ok(())
+}
+
+async fn framing_is_the_sessions_business(rig: &dyn SessionRig) -> Result<(), Violation> {
+    let (mut session, mut far) = rig.open().await;
+    for (pieces, expected) in [
+        (&[b"+1.5E+00\r\n".as_slice()] as &[&[u8]], "+1.5E+00"),
+        (&[b"+1.".as_slice(), b"5E+".as_slice(), b"00\n".as_slice()], "+1.5E+00"),
+        (&[b"+1.5E+00\r".as_slice(), b"\n".as_slice()], "+1.5E+00"),
+        (&[b"\n".as_slice()], ""),
+    ] {
+        let got = query(rig, &mut session, far.as_mut(), "READ?", pieces).await?;
+        same(
+            "LF and CRLF end a message, however it is cut",
+            &got,
+            expected.as_bytes(),
+        )?;
+    }
+    Ok(())
+}
+
+async fn blocks_keep_their_newlines(rig: &dyn SessionRig) -> Result<(), Violation> {
+    let (mut session, mut far) = rig.open().await;
+    for (pieces, expected) in [
+        (&[b"#15ab\ncd\n".as_slice()] as &[&[u8]], b"#15ab\ncd".as_slice()),
+        (
+            &[b"#1".as_slice(), b"5ab\n".as_slice(), b"\n#\n".as_slice()],
+            b"#15ab\n\n#",
+        ),
+        (&[b"1,#13\n\n\n,2\n".as_slice()], b"1,#13\n\n\n,2"),
+        (&[b"\"a #15\"\n".as_slice()], b"\"a #15\""),
+        (&[b"#0abc\n".as_slice()], b"#0abc"),
+    ] {
+        let got = query(rig, &mut session, far.as_mut(), "CURV?", pieces).await?;
+        same("block data is kept as sent", &got, expected)?;
+    }
+    Ok(())
+}
+
+async fn a_large_block_arrives_whole(rig: &dyn SessionRig) -> Result<(), Violation> {
+    let (mut session, mut far) = rig.open().await;
+    let mut expected = b"#71048576".to_vec();
+    expected.extend((0..1_048_576_u32).map(|index| (index % 251).to_le_bytes().first().copied().unwrap_or(0)));
+    let mut sent = expected.clone();
+    sent.push(b'\n');
+    let deadline = rig.clock().now().after(SOON);
+    let rule = "a block of 1 MiB arrives whole";
+    session
+        .write(b"DATA?", deadline)
+        .await
+        .map_err(|error| broken(rule, error.to_string()))?;
+    let sending = tokio::spawn(async move {
+        far.receive().await;
+        far.send(&sent).await;
+        far
+    });
+    let got = session
+        .read(deadline)
+        .await
+        .map_err(|error| broken(rule, error.to_string()))?;
+    drop(sending.await);
+    same(rule, &got, &expected)
+}
+
+async fn a_late_answer_is_never_the_next_one(rig: &dyn SessionRig) -> Result<(), Violation> {
+    let rule = "a late answer is never taken for the next one";
+    let clock = rig.clock();
+    let (mut session, mut far) = rig.open().await;
+    let deadline = clock.now().after(SILENCE);
+    session
+        .write(b"SLOW?", deadline)
+        .await
+        .map_err(|error| broken(rule, error.to_string()))?;
+    expect_kind(rule, session.read(deadline).await, ErrorKind::Timeout)?;
+    let waited = clock.now().since(deadline);
+    if waited > SILENCE * 4 {
+        return Err(broken(
+            "every operation ends by its deadline",
+            format!("{waited:?} late"),
+        ));
+    }
+    if session.state() != SessionState::Desynchronised {
+        return Err(broken(
+            rule,
+            format!("after a timeout the session is {:?}", session.state()),
+        ));
+    }
+    answer(far.as_mut(), "SLOW?", b"LATE\n").await?;
+    let soon = clock.now().after(SOON);
+    expect_kind(rule, session.write(b"NEXT?", soon).await, ErrorKind::Desynchronised)?;
+    expect_kind(rule, session.read(soon).await, ErrorKind::Desynchronised)?;
+    session
+        .recover(soon)
+        .await
+        .map_err(|error| broken("a live peer can be recovered", error.to_string()))?;
+    let got = query(rig, &mut session, far.as_mut(), "NEXT?", &[b"NEXT\n"]).await?;
+    same(rule, &got, b"NEXT")
+}
+
+async fn a_dropped_read_desynchronises(rig: &dyn SessionRig) -> Result<(), Violation> {
+    let rule = "a dropped call leaves the session desynchronised";
+    let clock = rig.clock();
+    let (mut session, mut far) = rig.open().await;
+    let deadline = clock.now().after(SOON);
+    session
+        .write(b"SLOW?", deadline)
+        .await
+        .map_err(|error| broken(rule, error.to_string()))?;
+    let dropped = clock.within(clock.now().after(SILENCE), session.read(deadline)).await;
+    if dropped.is_ok() {
+        return Err(broken(rule, "a silent peer answered"));
+    }
+    answer(far.as_mut(), "SLOW?", b"LATE\n").await?;
+    expect_kind(
+        rule,
+        session.query("NEXT?", clock.now().after(SOON)).await,
+        ErrorKind::Desynchronised,
+    )?;
+    session
+        .recover(clock.now().after(SOON))
+        .await
+        .map_err(|error| broken(rule, error.to_string()))?;
+    let got = query(rig, &mut session, far.as_mut(), "NEXT?", &[b"NEXT\n"]).await?;
+    same(rule, &got, b"NEXT")
+}
+
+async fn an_answer_nobody_asked_for_is_noticed(rig: &dyn SessionRig) -> Result<(), Violation> {
+    let rule = "an answer that nobody asked for is never taken for the next one";
+    let (mut session, mut far) = rig.open().await;
+    let got = query(rig, &mut session, far.as_mut(), "ONE?", &[b"1\n2\n"]).await?;
+    same(rule, &got, b"1")?;
+    let soon = rig.clock().now().after(SOON);
+    expect_kind(rule, session.query("TWO?", soon).await, ErrorKind::Desynchronised)?;
+    session
+        .recover(soon)
+        .await
+        .map_err(|error| broken(rule, error.to_string()))?;
+    let got = query(rig, &mut session, far.as_mut(), "TWO?", &[b"22\n"]).await?;
+    same(rule, &got, b"22")
+}
+
+async fn a_closed_peer_is_disconnected_at_once(rig: &dyn SessionRig) -> Result<(), Violation> {
+    let rule = "a closed peer is disconnected at once";
+    let clock = rig.clock();
+    let (mut session, mut far) = rig.open().await;
+    let begun = clock.now();
+    let deadline = begun.after(SOON);
+    session
+        .write(b"READ?", deadline)
+        .await
+        .map_err(|error| broken(rule, error.to_string()))?;
+    far.receive().await;
+    far.hang_up().await;
+    expect_kind(rule, session.read(deadline).await, ErrorKind::Disconnected)?;
+    if clock.now().since(begun) > SOON / 2 {
+        return Err(broken(rule, "it took the whole timeout"));
+    }
+    expect_kind(rule, session.write(b"READ?", deadline).await, ErrorKind::Disconnected)?;
+    session
+        .recover(deadline)
+        .await
+        .map_err(|error| broken("a peer that is back can be recovered", error.to_string()))?;
+    let got = query(rig, &mut session, far.as_mut(), "READ?", &[b"1\n"]).await?;
+    same(rule, &got, b"1")
+}
+
+async fn a_closed_session_does_nothing(rig: &dyn SessionRig) -> Result<(), Violation> {
+    let rule = "a closed session does nothing";
+    let (mut session, _far) = rig.open().await;
+    let soon = rig.clock().now().after(SOON);
+    session.close().await.map_err(|error| broken(rule, error.to_string()))?;
+    session
+        .close()
+        .await
+        .map_err(|error| broken("closing twice is no error", error.to_string()))?;
+    expect_kind(rule, session.write(b"READ?", soon).await, ErrorKind::Disconnected)?;
+    if session.state() != SessionState::Closed {
+        return Err(broken(rule, format!("it says {:?}", session.state())));
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! An instrument: what the runner talks to.
+
+use crate::{Capabilities, Error, Measure, OutputState, Reading, Resource, Setting, StartState};
+use async_trait::async_trait;
+
+/// One opened instrument.
+///
+/// The contract, checked by [`conformance::instrument`](crate::conformance::instrument):
+/// - A request outside [`Capabilities`] fails with `OutOfRange` or `Unsupported` before anything is sent; nothing
+///   is ever clipped.
+/// - `measure` and `set` are complete: when they return, the instrument's own error report was read and was clean.
+/// - Overrange and "not a number" are kinds of [`Reading`], never numbers.
+/// - After `set` has returned `Ok`, what was set was read back.
+/// - `make_safe` tries every output, also after an error, and says of each what was proved.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait Instrument: Send {
+    /// Where it is.
+    fn resource(&self) -> &Resource;
+
+    /// What it can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Brings it into its start state: device clear, stale errors drained, identity checked, reset.
+    ///
+    /// A `shared` instrument is not reset.
+    ///
+    /// # Errors
+    /// `WrongIdentity` when another model or serial number answers, else what the session said.
+    async fn prepare(&mut self) -> Result<StartState, Error>;
+
+    /// Configures, triggers and fetches one reading.
+    ///
+    /// # Errors
+    /// `OutOfRange`, `Unsupported`, `Instrument`, `Garbled`, or what the session said.
+    async fn measure(&mut self, request: &Measure) -> Result<Reading, Error>;
+
+    /// Changes a setting, checks the instrument's errors and reads the setting back.
+    ///
+    /// # Errors
+    /// `OutOfRange`, `Unsupported`, `Instrument`, `Readback`, or what the session said. Where a setting fails on the way
+    /// to turning an output on, the output is not turned on.
+    async fn set(&mut self, setting: &Setting) -> Result<(), Error>;
+
+    /// Sends one raw program message; reads the answer if the message is a query.
+    ///
+    /// # Errors
+    /// What the session said.
+    async fn query(&mut self, message: &str) -> Result<Option<String>, Error>;
+
+    /// Switches every output off, on a recovered session if need be, and reads each back.
+    ///
+    /// Answers one state an output; none for an instrument without outputs.
+    ///
+    /// # Errors
+    /// When nothing could be tried at all; then every output counts as not proved.
+    async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error>;
+
+    /// The instrument's self-test.
+    ///
+    /// # Errors
+    /// `Instrument` when it reports a failure, `Unsupported` where there is none.
+    async fn self_test(&mut self) -> Result<(), Error>;
+
+    /// Device clear: gives up what hangs.
+    ///
+    /// # Errors
+    /// What the session said.
+    async fn recover(&mut self) -> Result<(), Error>;
+
+    /// Returns the instrument to local and ends the session.
+    ///
+    /// # Errors
+    /// What the session said; the session is closed all the same.
+    async fn close(&mut self) -> Result<(), Error>;
+}

@@ -1,0 +1,46 @@
+//! What an instrument is: sessions, requests, readings, quantities, time.
+//!
+//! The vocabulary that the two towers share. Nothing here opens, parses or prints anything; the traits
+//! ([`Session`], [`Instrument`], [`Clock`]) come with the suites that every implementation enrols in
+//! ([`conformance`]).
+//!
+//! ```
+//! use benchtop_instrument::Quantity;
+//! let reading: Quantity = "0.04523 A".parse()?;
+//! assert_eq!(reading.in_unit("mA".parse()?)?.to_string(), "45.23");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod capabilities;
+mod clock;
+pub mod conformance;
+mod decimal;
+mod error;
+mod function;
+mod instrument;
+mod quantity;
+mod reading;
+mod request;
+mod resource;
+mod session;
+mod virtual_clock;
+
+pub use capabilities::{Bounds, Capabilities, FunctionCapability, OutputCapability, Range, RangeError};
+pub use clock::{
+    BusyGuard, Clock, ClockExt, Elapsed, Moment, Participant, RealClock, Sleep, TaskFailure, TaskHandle,
+    human_duration, panic_message, spawn,
+};
+pub use decimal::{Decimal, DecimalError};
+pub use error::{Error, ErrorKind, Operation};
+pub use function::{Class, Function};
+pub use instrument::Instrument;
+#[cfg(any(test, feature = "mock"))]
+pub use instrument::MockInstrument;
+pub use quantity::{BaseUnit, Quantity, QuantityError, Unit, UnitError};
+pub use reading::{Identity, IdentityError, OutputState, Polarity, Reading, ReadingKind, SafetyProof, StartState};
+pub use request::{Measure, OutputSetting, RangeRequest, Setting};
+pub use resource::{Resource, ResourceError};
+#[cfg(any(test, feature = "mock"))]
+pub use session::MockSession;
+pub use session::{Session, SessionExt, SessionState};
+pub use virtual_clock::VirtualClock;

@@ -1,0 +1,80 @@
+//! What can be asked of an instrument: closed types, so that a new class adds a variant and never a trait.
+
+use crate::{Decimal, Function, Quantity};
+
+/// How the range is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RangeRequest {
+    /// The definition's default for the function.
+    Default,
+    /// The smallest range whose full scale is at least this.
+    AtLeast(Quantity),
+    /// Exactly this range.
+    Exactly(Quantity),
+    /// The instrument chooses; the range it used is read back.
+    Auto,
+}
+
+/// One measurement: configure, trigger, fetch. What is not given takes the definition's default and is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// Input or output channel, from 1.
+    pub channel: u32,
+    /// What to measure.
+    pub function: Function,
+    /// The range.
+    pub range: RangeRequest,
+    /// Integration time in power-line cycles.
+    pub nplc: Option<Decimal>,
+}
+
+/// A change of what an instrument does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// A supply's output.
+    Output(OutputSetting),
+}
+
+impl Setting {
+    /// True when it can put energy on a terminal.
+    #[must_use]
+    pub const fn enables_output(&self) -> bool {
+        match self {
+            Self::Output(output) => matches!(output.output_enabled, Some(true)),
+        }
+    }
+}
+
+/// A supply's output. What is not given stays as it is.
+///
+/// The order of sending is the driver's, never the file's: turning on: limits and level, error check, read-back, output last; turning off: output first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputSetting {
+    /// Output channel, from 1.
+    pub channel: u32,
+    /// Voltage, in a unit of volts.
+    pub voltage_level: Option<Quantity>,
+    /// Current limit, in a unit of amperes.
+    pub current_limit: Option<Quantity>,
+    /// Over-voltage protection level, in a unit of volts.
+    pub ovp_level: Option<Quantity>,
+    /// Output on or off.
+    pub output_enabled: Option<bool>,
+    /// Change the level while the output stays on, even by more than the supply's step.
+    pub hot: bool,
+}
+
+impl OutputSetting {
+    /// A setting of `channel` that changes nothing yet.
+    #[must_use]
+    pub const fn of_channel(channel: u32) -> Self {
+        Self {
+            channel,
+            voltage_level: None,
+            current_limit: None,
+            ovp_level: None,
+            output_enabled: None,
+            hot: false,
+        }
+    }
+}

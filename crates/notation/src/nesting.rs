@@ -1,0 +1,82 @@
+//! How deep a text nests, known before it is parsed.
+//!
+//! toml bounds brackets at 80 and the dots of one key at 80, but not their product, and a tree of 80 x 80 levels
+//! overflows a thread's stack when it is dropped. Overflow is an abort that no supervisor survives, with outputs on.
+
+/// Brackets and braces open at once, at most.
+pub(crate) const MAX_BRACKETS: usize = 16;
+
+/// The byte of the first bracket that is open inside [`MAX_BRACKETS`] others, strings and comments left out.
+pub(crate) fn too_deep(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while let Some(rest) = text.get(at..) {
+        let mut characters = rest.chars();
+        let first = characters.next()?;
+        at += match first {
+            '#' => rest.find('\n').unwrap_or(rest.len()),
+            '"' | '\'' => string_length(rest, first),
+            '[' | '{' => {
+                depth += 1;
+                if depth > MAX_BRACKETS {
+                    return Some(at);
+                }
+                1
+            }
+            ']' | '}' => {
+                depth = depth.saturating_sub(1);
+                1
+            }
+            other => other.len_utf8(),
+        };
+    }
+    None
+}
+
+/// How many bytes a string at the beginning takes, its quotes included; to the end of the line if it is not closed.
+fn string_length(text: &str, quote: char) -> usize {
+    let triple: String = [quote; 3].iter().collect();
+    let is_long = text.starts_with(&triple);
+    let opening = if is_long { 3 } else { 1 };
+    let mut escaped = false;
+    for (at, character) in text.char_indices().skip(opening) {
+        if escaped {
+            escaped = false;
+            continue;
+        }
+        match character {
+            '\\' => escaped = quote == '"',
+            '\n' if !is_long => return at,
+            found if found != quote => {}
+            _ if !is_long => return at + 1,
+            _ if text.get(at..).is_some_and(|rest| rest.starts_with(&triple)) => return at + 3,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::too_deep;
+
+    fn check(text: &str, expected: Option<usize>) {
+        assert_eq!(too_deep(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn only_brackets_that_nest_are_counted() {
+        check("", None);
+        check(&"[a]\n".repeat(100), None);
+        check(&"[".repeat(16), None);
+        check(&"[".repeat(17), Some(16));
+        check(&format!("a = {}", "{b=[".repeat(9)), Some(36));
+        for quiet in ["#", "\"", "'", "\"\"\"", "'''", "\"\\\""] {
+            check(&format!("a = {quiet}{}", "[".repeat(99)), None);
+        }
+        check(&format!("a = 'x' # c\n{}", "[".repeat(17)), Some(28));
+        check(&format!("a = \"\"\"\n]\"]\"\"\" {}", "[".repeat(17)), Some(31));
+        check(&format!("a = '\\' {}", "[".repeat(17)), Some(24));
+        check(&format!("a = \"\n{}", "[".repeat(17)), Some(22));
+    }
+}

@@ -1,0 +1,82 @@
+//! Findings as people and editors read them.
+//!
+//! annotate-snippets draws the excerpts. It gets the one line that matters and not the file, so that its cost does not grow
+//! with the file, and that line with every character a terminal would act on replaced one for one, so that columns stay
+//! right.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use crate::escape::{escape, picture};
+use crate::{Diagnostic, Diagnostics, Severity};
+
+pub(crate) fn short(findings: &Diagnostics) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        let name = escape(finding.file());
+        let (line, column, severity) = (finding.line(), finding.column(), finding.severity());
+        out.push_str(&format!("{name}:{line}:{column}: {severity}: {}", finding.message()));
+        if let Some(help) = finding.help_text() {
+            out.push_str("; ");
+            out.push_str(help);
+        }
+        out.push('\n');
+    }
+    out.push_str(&rest(findings));
+    out
+}
+
+pub(crate) fn human(findings: &Diagnostics, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let mut out = String::new();
+    for finding in findings {
+        out.push_str(&renderer.render(&[report(finding)]));
+        out.push_str("\n\n");
+    }
+    out.push_str(&rest(findings));
+    out
+}
+
+fn rest(findings: &Diagnostics) -> String {
+    match findings.left_out() {
+        0 => String::new(),
+        more => format!("and {more} more findings, not shown\n"),
+    }
+}
+
+fn report(finding: &Diagnostic) -> Group<'_> {
+    let level = match finding.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let name = escape(finding.file());
+    let mut group = Group::with_title(level.primary_title(finding.message()));
+    if finding.span().source().text().is_empty() {
+        group = group.element(Origin::path(name));
+    } else {
+        let excerpt = finding.span().excerpt();
+        let drawn: String = excerpt.text.chars().map(picture).collect();
+        let start = drawn_bytes(excerpt.text, excerpt.range.start);
+        let end = drawn_bytes(excerpt.text, excerpt.range.end);
+        let caret = AnnotationKind::Primary.span(start..end).label(finding.label_text());
+        group = group.element(
+            Snippet::source(drawn)
+                .line_start(excerpt.line)
+                .path(name)
+                .annotation(caret),
+        );
+    }
+    match finding.help_text() {
+        Some(help) => group.element(Level::HELP.message(help)),
+        None => group,
+    }
+}
+
+/// Where byte `at` of a line is once its characters have been replaced by their pictures.
+fn drawn_bytes(line: &str, at: usize) -> usize {
+    line.get(..at)
+        .unwrap_or(line)
+        .chars()
+        .map(|character| picture(character).len_utf8())
+        .sum()
+}

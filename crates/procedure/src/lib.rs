@@ -1,0 +1,23 @@
+//! What should happen: TOML to a checked procedure, limits, binding to capabilities. Pure: no I/O and no clock.
+//!
+//! [`parse`] refuses what can be known from the file alone; [`bind`] refuses what the station's instruments cannot do,
+//! and only it makes the [`BoundProcedure`] that a runner accepts. [`check_text`] does both in one go, so that an author sees
+//! the mistakes of either kind together. [`judge`] is what a limit means.
+
+mod bind;
+mod limit;
+mod model;
+mod parse;
+mod pattern;
+
+pub use benchtop_notation::{Diagnostics, Span};
+pub use bind::{bind, check_text};
+pub use limit::{Judgement, Limit, Measured, MeasurementOutcome, OverrangeRule, judge};
+pub use model::{
+    BoundProcedure, InstrumentNeed, LogicalName, Measurement, OnFail, Procedure, Retry, Step, StepKind, UnitUnderTest,
+};
+pub use parse::{id_of, parse};
+pub use pattern::Pattern;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! What should happen, checked: the types that the runner follows.
+
+use crate::limit::Limit;
+use crate::pattern::Pattern;
+use benchtop_instrument::{Class, Function, Measure, Setting, Unit};
+use benchtop_notation::{Diagnostics, Span};
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// An instrument's name in a procedure; the station file says which instrument it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogicalName(pub String);
+
+impl fmt::Display for LogicalName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A procedure that was parsed and checked as far as that needs no station.
+#[derive(Clone, Debug)]
+pub struct Procedure {
+    /// `id`, as TofuPilot and the records know it.
+    pub id: String,
+    /// `version`.
+    pub version: String,
+    /// `name`, for people.
+    pub name: String,
+    /// What it says of the unit.
+    pub unit_under_test: UnitUnderTest,
+    /// The instruments it needs.
+    pub instruments: BTreeMap<LogicalName, InstrumentNeed>,
+    /// Runs first; a failure here skips the steps, never the teardown.
+    pub setup: Vec<Step>,
+    /// The test.
+    pub steps: Vec<Step>,
+    /// Always runs.
+    pub teardown: Vec<Step>,
+    pub(crate) warnings: Diagnostics,
+}
+
+impl Procedure {
+    /// What `check` found that does not stop a run.
+    #[must_use]
+    pub const fn warnings(&self) -> &Diagnostics {
+        &self.warnings
+    }
+
+    /// Every step in the order of setup, steps, teardown.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.setup.iter().chain(&self.steps).chain(&self.teardown)
+    }
+}
+
+/// What a procedure says of the unit under test.
+#[derive(Clone, Debug, Default)]
+pub struct UnitUnderTest {
+    /// The whole serial number must match it; checked before power.
+    pub serial_number: Option<Pattern>,
+    /// The part that this procedure tests.
+    pub part_number: Option<String>,
+}
+
+/// What a procedure needs of one instrument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstrumentNeed {
+    /// What it must be.
+    pub class: Class,
+    /// What it must be able to measure.
+    pub needs: Vec<Function>,
+    /// Where that is written.
+    pub place: Span,
+    /// Where each of `needs` is written.
+    pub(crate) need_places: Vec<Span>,
+}
+
+/// An ordered part of a procedure, with an outcome of its own.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name, unique within the procedure.
+    pub name: String,
+    /// What it does.
+    pub kind: StepKind,
+    /// How long one attempt may take.
+    pub timeout: Option<Duration>,
+    /// How often it is tried.
+    pub retry: Retry,
+    /// What a FAIL does to the steps behind it.
+    pub on_fail: OnFail,
+    /// Where it is written.
+    pub place: Span,
+    /// Where the parts of a `set` are written.
+    pub(crate) set_places: SetPlaces,
+}
+
+/// Where the parts of a `set` are written; what is not written has the place of the whole.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SetPlaces {
+    pub(crate) instrument: Option<Span>,
+    pub(crate) channel: Option<Span>,
+    pub(crate) voltage_level: Option<Span>,
+    pub(crate) current_limit: Option<Span>,
+    pub(crate) ovp_level: Option<Span>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum StepKind {
+    /// Takes and judges measurements, in order; at least one.
+    Measurements(Vec<Measurement>),
+    /// Changes a setting.
+    Set {
+        /// On which instrument.
+        instrument: LogicalName,
+        /// To what.
+        setting: Setting,
+    },
+    /// Lets time pass.
+    Wait(Duration),
+}
+
+impl StepKind {
+    /// The record's `step_type`: `measurement`, `set` or `wait`.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Measurements(_) => "measurement",
+            Self::Set { .. } => "set",
+            Self::Wait(_) => "wait",
+        }
+    }
+
+    /// True when the step can put energy on a terminal.
+    #[must_use]
+    pub const fn enables_output(&self) -> bool {
+        match self {
+            Self::Set { setting, .. } => setting.enables_output(),
+            Self::Measurements(_) | Self::Wait(_) => false,
+        }
+    }
+}
+
+/// How often a step is tried, and why again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in all, at least 1.
+    pub attempts: u32,
+    /// Try again after an Error (the default where attempts is above 1).
+    pub on_error: bool,
+    /// Try again after a Fail; must be written.
+    pub on_fail: bool,
+    /// Try again after a Timeout; must be written.
+    pub on_timeout: bool,
+    /// Between two attempts.
+    pub delay: Duration,
+}
+
+impl Retry {
+    /// One attempt.
+    pub const NEVER: Self = Self {
+        attempts: 1,
+        on_error: false,
+        on_fail: false,
+        on_timeout: false,
+        delay: Duration::ZERO,
+    };
+}
+
+/// What a FAIL does to the steps behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OnFail {
+    /// They run (the default).
+    #[default]
+    Continue,
+    /// They are skipped; teardown runs.
+    Stop,
+}
+
+/// A named, unit-bearing, judged value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measurement {
+    /// Its name, unique within the procedure.
+    pub name: String,
+    /// On which instrument.
+    pub instrument: LogicalName,
+    /// What is asked of it.
+    pub request: Measure,
+    /// The unit of the value and of the limits.
+    pub unit: Unit,
+    /// What judges it; none records the value only.
+    pub limit: Option<Limit>,
+    /// `range = "auto"` on a current function was allowed by name.
+    pub allow_autorange_in_series: bool,
+    /// Where it is written.
+    pub place: Span,
+    pub(crate) places: MeasurementPlaces,
+}
+
+/// Where the parts of a measurement are written; what is not written has the place of the whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MeasurementPlaces {
+    pub(crate) instrument: Span,
+    pub(crate) channel: Span,
+    pub(crate) function: Span,
+    pub(crate) range: Span,
+    pub(crate) nplc: Span,
+    pub(crate) limit: Span,
+    pub(crate) low: Span,
+    pub(crate) high: Span,
+}
+
+/// A procedure whose every request was found possible on the station's instruments.
+///
+/// Only [`bind`](crate::bind) makes one, and the runner accepts nothing else: what can be refused has been.
+#[derive(Clone, Debug)]
+pub struct BoundProcedure {
+    pub(crate) procedure: Procedure,
+    pub(crate) warnings: Diagnostics,
+}
+
+impl BoundProcedure {
+    /// The procedure.
+    #[must_use]
+    pub const fn procedure(&self) -> &Procedure {
+        &self.procedure
+    }
+
+    /// What `check` and [`bind`](crate::bind) found that does not stop a run.
+    #[must_use]
+    pub const fn warnings(&self) -> &Diagnostics {
+        &self.warnings
+    }
+}

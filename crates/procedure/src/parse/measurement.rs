@@ -1,0 +1,156 @@
+//! `[[steps.measurements]]`.
+
+use super::draft::{Draft, Named};
+use super::vocabulary::MEASUREMENT;
+use super::{head, limit, quantity, range};
+use crate::model::{InstrumentNeed, LogicalName, Measurement, MeasurementPlaces};
+use benchtop_instrument::{Decimal, Function, Measure, Unit};
+use benchtop_notation::{Diagnostic, Diagnostics, Kind, Spanned, Table, Value, one_of};
+
+/// The measurements of a step; those that could not be read are left out, and reported.
+pub(super) fn all(draft: &mut Draft, value: Value<'_>, step: &str) -> Option<Vec<Measurement>> {
+    let Some(tables) = MEASUREMENT.open_each(&mut draft.sink, value) else {
+        draft.is_unreadable = true;
+        return None;
+    };
+    if tables.is_empty() {
+        draft.sink.error(value.span(), &format!("{step} has no measurements"));
+    }
+    let measurements: Vec<_> = tables
+        .iter()
+        .filter_map(|table| measurement(draft, table, step))
+        .collect();
+    (!measurements.is_empty()).then_some(measurements)
+}
+
+fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measurement> {
+    let name = table
+        .require_string(&mut draft.sink, "name")
+        .and_then(|name| head::title(&mut draft.sink, "name", name));
+    if let Some(name) = &name {
+        draft.claim_measurement_name(name);
+    }
+    let label = match &name {
+        Some(name) => format!("measurement \"{}\"", name.value),
+        None => format!("a measurement of {step}"),
+    };
+    let instrument = draft.instrument(&label, table);
+    let sink = &mut draft.sink;
+    let function = table
+        .require_string(sink, "function")
+        .and_then(|word| Some(Spanned::new(one_of(sink, "function", &word, Function::ALL)?, word.span)));
+    if let (Some((Named::Known(name, need), _)), Some(function)) = (&instrument, &function) {
+        check_class(sink, &label, name, need, function);
+    }
+    let channel = channel(sink, table);
+    let nplc = nplc(sink, table);
+    let unit = unit(sink, table, function.as_ref());
+    let range = range::read(sink, table, &label, function.as_ref().map(|function| function.value));
+    let allow_autorange_in_series = range::autorange_in_series(sink, table, &label, function.as_ref(), range);
+    draft.has_limit |= table.contains("limit");
+    let limit = limit::read(&mut draft.sink, table, &label, unit);
+
+    let place = |key: &str| table.value(key).map_or(table.span(), |value| value.span()).clone();
+    let (instrument, instrument_place) = instrument?;
+    let function = function?;
+    let limit = limit?;
+    Some(Measurement {
+        name: name?.value,
+        instrument: match instrument {
+            Named::Known(name, _) | Named::Broken(name) => name,
+        },
+        request: Measure {
+            channel: channel?,
+            function: function.value,
+            range: range?,
+            nplc: nplc?,
+        },
+        unit: unit?,
+        limit: limit.as_ref().map(|written| written.limit),
+        allow_autorange_in_series,
+        place: table.span().clone(),
+        places: MeasurementPlaces {
+            instrument: instrument_place,
+            channel: place("channel"),
+            function: function.span,
+            range: place(if table.contains("range") {
+                "range"
+            } else {
+                "range_exact"
+            }),
+            nplc: place("nplc"),
+            limit: place("limit"),
+            low: limit
+                .as_ref()
+                .and_then(|written| written.low.clone())
+                .unwrap_or_else(|| place("limit")),
+            high: limit
+                .as_ref()
+                .and_then(|written| written.high.clone())
+                .unwrap_or_else(|| place("limit")),
+        },
+    })
+}
+
+fn check_class(
+    sink: &mut Diagnostics,
+    label: &str,
+    name: &LogicalName,
+    need: &InstrumentNeed,
+    function: &Spanned<Function>,
+) {
+    if !need.class.may_measure(function.value) {
+        let message = format!(
+            "{label}: {name} is of class {}, which does not measure {}",
+            need.class, function.value
+        );
+        sink.error(&function.span, &message);
+    }
+}
+
+/// A channel number; 1 where none is written.
+pub(super) fn channel(sink: &mut Diagnostics, table: &Table<'_>) -> Option<u32> {
+    let Some(value) = table.value("channel") else {
+        return Some(1);
+    };
+    if value.kind() == Kind::String {
+        let message = "channel names are not supported yet in this version";
+        sink.push(Diagnostic::error(value.span(), message).help("write the channel's number, without quotes"));
+        return None;
+    }
+    let number = value.integer(sink)?;
+    match u32::try_from(number.value) {
+        Ok(channel) if channel > 0 => Some(channel),
+        Ok(_) | Err(_) => {
+            sink.error(&number.span, "`channel` is a number from 1");
+            None
+        }
+    }
+}
+
+/// `None` only where it is written and wrong.
+fn nplc(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Option<Decimal>> {
+    let Some(value) = table.value("nplc") else {
+        return Some(None);
+    };
+    let number = value.number(sink)?;
+    let cycles = quantity::decimal(sink, &number.value, &number.span)?;
+    if cycles <= Decimal::ZERO {
+        sink.push(Diagnostic::error(&number.span, "`nplc` must be above 0").help("power-line cycles, such as 1 or 10"));
+        return None;
+    }
+    Some(Some(cycles))
+}
+
+fn unit(sink: &mut Diagnostics, table: &Table<'_>, function: Option<&Spanned<Function>>) -> Option<Unit> {
+    let text = table.require_string(sink, "unit")?;
+    // Without a function any unit is as good: its own mistakes come out all the same.
+    let like = function
+        .map(|function| function.value.unit())
+        .or_else(|| text.value.parse().ok())?;
+    let what = function.map_or_else(
+        || "`unit`".to_owned(),
+        |function| format!("`unit` of {}", function.value),
+    );
+    quantity::unit_like(sink, &what, &text.value, &text.span, like)
+}

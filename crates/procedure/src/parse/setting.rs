@@ -1,0 +1,108 @@
+//! `set = { ... }`: what a step changes on an instrument.
+
+use super::draft::{Draft, Named, Section, Switching};
+use super::vocabulary::SET;
+use super::{measurement, quantity};
+use crate::model::{LogicalName, SetPlaces};
+use benchtop_instrument::{BaseUnit, Class, OutputSetting, Quantity, Setting, Unit};
+use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value};
+
+/// What there is to set; one of them must be written.
+const SETTINGS: &[&str] = &["voltage_level", "current_limit", "ovp_level", "output_enabled"];
+
+pub(super) fn set(
+    draft: &mut Draft,
+    value: Value<'_>,
+    section: Section,
+    step: &str,
+) -> Option<(LogicalName, Setting, SetPlaces)> {
+    let table = SET.open(&mut draft.sink, value)?;
+    let instrument = draft.instrument(step, &table);
+    if let Some((Named::Known(name, need), place)) = &instrument {
+        match need.class {
+            Class::DcPower => {}
+            Class::Dmm => {
+                let message = format!("{step}: {name} is of class {}, which has nothing to set", need.class);
+                draft.sink.error(place, &message);
+            }
+        }
+    }
+    let sink = &mut draft.sink;
+    let channel = measurement::channel(sink, &table);
+    let voltage_level = level(sink, &table, "voltage_level", BaseUnit::Volt);
+    let current_limit = level(sink, &table, "current_limit", BaseUnit::Ampere);
+    let ovp_level = level(sink, &table, "ovp_level", BaseUnit::Volt);
+    let output_enabled = table.bool(sink, "output_enabled").map(|on| on.value);
+    let hot = table.bool(sink, "hot").is_some_and(|hot| hot.value);
+    if !SETTINGS.iter().any(|key| table.contains(key)) {
+        let message = format!("{step} sets nothing");
+        let help = format!("it needs one of `{}`", SETTINGS.join("`, `"));
+        sink.push(Diagnostic::error(value.span(), &message).help(&help));
+    }
+    check_protection(sink, step, &voltage_level, &ovp_level);
+    let name = instrument.as_ref().map(|(named, _)| match named {
+        Named::Known(name, _) | Named::Broken(name) => name.clone(),
+    });
+    draft.switchings.push(Switching {
+        section,
+        step: step.to_owned(),
+        instrument: name.clone(),
+        channel,
+        output_enabled,
+        has_voltage: table.contains("voltage_level"),
+        has_current: table.contains("current_limit"),
+        place: table
+            .value("output_enabled")
+            .map_or(value.span(), |on| on.span())
+            .clone(),
+    });
+    let places = SetPlaces {
+        instrument: instrument.map(|(_, place)| place),
+        channel: place(&table, "channel"),
+        voltage_level: place(&table, "voltage_level"),
+        current_limit: place(&table, "current_limit"),
+        ovp_level: place(&table, "ovp_level"),
+    };
+    let setting = OutputSetting {
+        channel: channel?,
+        voltage_level: voltage_level?.map(|level| level.value),
+        current_limit: current_limit?.map(|level| level.value),
+        ovp_level: ovp_level?.map(|level| level.value),
+        output_enabled,
+        hot,
+    };
+    Some((name?, Setting::Output(setting), places))
+}
+
+fn place(table: &Table<'_>, key: &str) -> Option<Span> {
+    table.value(key).map(|value| value.span().clone())
+}
+
+/// `None` only where it is written and wrong.
+fn level(sink: &mut Diagnostics, table: &Table<'_>, key: &str, base: BaseUnit) -> Option<Option<Spanned<Quantity>>> {
+    let Some(value) = table.value(key) else {
+        return Some(None);
+    };
+    let magnitude = value.magnitude(sink)?;
+    let quantity = quantity::quantity(sink, &format!("`{key}`"), &magnitude, Unit::of(base))?;
+    Some(Some(Spanned::new(quantity, magnitude.span)))
+}
+
+/// A level at or above its own protection trips as soon as the output is on.
+fn check_protection(
+    sink: &mut Diagnostics,
+    step: &str,
+    voltage_level: &Option<Option<Spanned<Quantity>>>,
+    ovp_level: &Option<Option<Spanned<Quantity>>>,
+) {
+    let (Some(Some(voltage)), Some(Some(ovp))) = (voltage_level, ovp_level) else {
+        return;
+    };
+    if voltage.value.compare(ovp.value).is_some_and(std::cmp::Ordering::is_ge) {
+        let message = format!(
+            "{step}: ovp_level {} must be above voltage_level {}",
+            ovp.value, voltage.value
+        );
+        sink.error(&ovp.span, &message);
+    }
+}

@@ -1,0 +1,165 @@
+//! `[[setup]]`, `[[steps]]` and `[[teardown]]`: what every step has, whatever its kind.
+
+use super::draft::{Draft, Section};
+use super::vocabulary::{LATER_STEP_KINDS, RETRY, STEP, STEP_KINDS};
+use super::{head, measurement, quantity, setting};
+use crate::model::{OnFail, Retry, SetPlaces, Step, StepKind};
+use benchtop_notation::{Diagnostic, Diagnostics, Spanned, Table, one_of};
+use std::time::Duration;
+
+/// More attempts than this hide a fault instead of riding it out.
+const MOST_ATTEMPTS: i64 = 100;
+
+/// The steps of one section. What could not be read is left out, and reported.
+pub(super) fn section(draft: &mut Draft, root: &Table<'_>, section: Section) -> Vec<Step> {
+    let Some(value) = root.value(section.key()) else {
+        return Vec::new();
+    };
+    let Some(tables) = STEP.open_each(&mut draft.sink, value) else {
+        draft.is_unreadable = true;
+        return Vec::new();
+    };
+    let mut steps = Vec::with_capacity(tables.len());
+    for (at, table) in tables.iter().enumerate() {
+        steps.extend(step(draft, table, section, at));
+    }
+    steps
+}
+
+fn step(draft: &mut Draft, table: &Table<'_>, section: Section, at: usize) -> Option<Step> {
+    let name = table
+        .require_string(&mut draft.sink, "name")
+        .and_then(|name| head::title(&mut draft.sink, "name", name));
+    let label = match &name {
+        Some(name) => format!("step \"{}\"", name.value),
+        None => format!("step {} of [[{}]]", at + 1, section.key()),
+    };
+    if let Some(name) = &name {
+        draft.claim_step_name(name);
+    }
+    let timeout = table
+        .magnitude(&mut draft.sink, "timeout")
+        .and_then(|timeout| quantity::duration(&mut draft.sink, "`timeout`", &timeout, false));
+    let retry = retry(&mut draft.sink, table);
+    let on_fail = table.string(&mut draft.sink, "on_fail").and_then(|word| {
+        let choices = [("continue", OnFail::Continue), ("stop", OnFail::Stop)];
+        one_of(&mut draft.sink, "on_fail", &word, &choices)
+    });
+    let kind = kind(draft, table, section, &label, timeout.as_ref());
+    let (kind, set_places) = kind?;
+    Some(Step {
+        name: name?.value,
+        kind,
+        timeout: timeout.map(|timeout| timeout.value),
+        retry: retry?,
+        on_fail: on_fail.unwrap_or_default(),
+        place: table.span().clone(),
+        set_places,
+    })
+}
+
+fn kind(
+    draft: &mut Draft,
+    table: &Table<'_>,
+    section: Section,
+    label: &str,
+    timeout: Option<&Spanned<Duration>>,
+) -> Option<(StepKind, SetPlaces)> {
+    let kinds: Vec<&str> = STEP_KINDS.iter().copied().filter(|key| table.contains(key)).collect();
+    let is_later = LATER_STEP_KINDS.iter().any(|key| table.contains(key));
+    if let [first, second, ..] = kinds.as_slice() {
+        let message = format!("{label}: a step is one kind, this one has `{first}` and `{second}`");
+        let place = table.key_span(second).unwrap_or(table.span());
+        draft
+            .sink
+            .push(Diagnostic::error(place, &message).help("make two steps of it"));
+    }
+    draft.is_unreadable |= is_later;
+    if kinds.is_empty() && !is_later {
+        let message = format!("{label} does nothing");
+        let help = format!("it needs one of `{}`", STEP_KINDS.join("`, `"));
+        draft.sink.push(Diagnostic::error(table.span(), &message).help(&help));
+    }
+    // All kinds that are there are read, so that their mistakes come out in the same go.
+    let measurements = table
+        .value("measurements")
+        .and_then(|value| measurement::all(draft, value, label));
+    let set = table
+        .value("set")
+        .and_then(|value| setting::set(draft, value, section, label));
+    let wait = table.magnitude(&mut draft.sink, "wait").and_then(|wait| {
+        let wait = quantity::duration(&mut draft.sink, "`wait`", &wait, false)?;
+        if let Some(timeout) = timeout.filter(|timeout| timeout.value <= wait.value) {
+            let message = format!("{label}: the timeout ends before the wait does");
+            draft.sink.error(&timeout.span, &message);
+        }
+        Some(wait.value)
+    });
+    match (measurements, set, wait) {
+        (Some(measurements), None, None) => Some((StepKind::Measurements(measurements), SetPlaces::default())),
+        (None, Some((instrument, setting, places)), None) => Some((StepKind::Set { instrument, setting }, places)),
+        (None, None, Some(wait)) => Some((StepKind::Wait(wait), SetPlaces::default())),
+        // Several kinds or a broken one: reported above.
+        (_, _, _) => None,
+    }
+}
+
+/// `None` only where it is written and wrong.
+fn retry(sink: &mut Diagnostics, step: &Table<'_>) -> Option<Retry> {
+    let Some(value) = step.value("retry") else {
+        return Some(Retry::NEVER);
+    };
+    let table = RETRY.open(sink, value)?;
+    let attempts = table.require_integer(sink, "attempts").and_then(|attempts| {
+        if !(1..=MOST_ATTEMPTS).contains(&attempts.value) {
+            sink.error(
+                &attempts.span,
+                &format!("`attempts` must be between 1 and {MOST_ATTEMPTS}"),
+            );
+            return None;
+        }
+        u32::try_from(attempts.value).ok()
+    });
+    let mut retry = Retry {
+        on_error: !table.contains("on"),
+        ..Retry::NEVER
+    };
+    let words = table.strings(sink, "on");
+    if words.as_ref().is_some_and(Vec::is_empty) {
+        let place = table.value("on").map_or(table.span(), |on| on.span());
+        sink.push(Diagnostic::error(place, "`on` is empty").help("leave it out to retry after an error"));
+    }
+    for word in words.into_iter().flatten() {
+        let reason = match one_of(sink, "reason to retry", &word, REASONS) {
+            Some(Reason::Error) => &mut retry.on_error,
+            Some(Reason::Fail) => &mut retry.on_fail,
+            Some(Reason::Timeout) => &mut retry.on_timeout,
+            None => continue,
+        };
+        if std::mem::replace(reason, true) {
+            sink.error(&word.span, &format!("`{}` is here for the second time", word.value));
+        }
+    }
+    if let Some(delay) = table.magnitude(sink, "delay") {
+        retry.delay = quantity::duration(sink, "`delay`", &delay, true)?.value;
+    }
+    retry.attempts = attempts?;
+    if retry.attempts == 1 && (table.contains("on") || table.contains("delay")) {
+        let place = table.value("attempts").map_or(table.span(), |attempts| attempts.span());
+        sink.push(Diagnostic::warning(place, "one attempt is no retry").help("`attempts` counts the first one too"));
+    }
+    Some(retry)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Reason {
+    Error,
+    Fail,
+    Timeout,
+}
+
+const REASONS: &[(&str, Reason)] = &[
+    ("error", Reason::Error),
+    ("fail", Reason::Fail),
+    ("timeout", Reason::Timeout),
+];

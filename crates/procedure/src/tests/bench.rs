@@ -1,0 +1,124 @@
+//! The instruments that bind tests are held against. Ranges and bounds follow the models' data sheets closely enough.
+
+use crate::LogicalName;
+use benchtop_instrument::{
+    Bounds, Capabilities, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity, Range,
+};
+use std::collections::BTreeMap;
+
+/// Two meters, a scanner, a supply with three outputs and a plain one.
+pub(crate) fn instruments() -> BTreeMap<LogicalName, Capabilities> {
+    let meter = meter();
+    [
+        ("dmm", meter.clone()),
+        ("ammeter", meter),
+        ("scanner", scanner()),
+        (
+            "psu",
+            supply("Keysight E36312A", &["6.18", "25.75", "25.75"], Some("28")),
+        ),
+        ("plain_psu", supply("Acme PS1", &["30"], None)),
+    ]
+    .into_iter()
+    .map(|(name, capabilities)| (LogicalName(name.to_owned()), capabilities))
+    .collect()
+}
+
+fn quantity(text: &str) -> Quantity {
+    text.parse().unwrap()
+}
+
+/// A range with 20 % over-range and a millionth of it as its step.
+fn range(full_scale: &str) -> Range {
+    let full_scale = quantity(full_scale);
+    let of = |factor: &str| {
+        let factor: Decimal = factor.parse().unwrap();
+        Quantity::new(full_scale.value.checked_mul(factor).unwrap(), full_scale.unit)
+    };
+    Range {
+        full_scale,
+        maximum: of("1.2"),
+        resolution: Some(of("1e-6")),
+    }
+}
+
+fn function(channels: &[u32], ranges: &[&str], nplc: &[&str]) -> FunctionCapability {
+    FunctionCapability {
+        channels: channels.to_vec(),
+        ranges: ranges.iter().map(|text| range(text)).collect(),
+        autorange: channels == [1],
+        nplc: nplc.iter().map(|text| text.parse().unwrap()).collect(),
+    }
+}
+
+fn meter() -> Capabilities {
+    let nplc = &["0.02", "0.2", "1", "10", "100"];
+    Capabilities {
+        class: Class::Dmm,
+        driver: "keysight/34461a".to_owned(),
+        model: "Keysight 34461A".to_owned(),
+        channels: vec![1],
+        functions: BTreeMap::from([
+            (
+                Function::DcVoltage,
+                function(&[1], &["100 mV", "1 V", "10 V", "100 V", "1000 V"], nplc),
+            ),
+            (
+                Function::AcVoltage,
+                function(&[1], &["100 mV", "1 V", "10 V", "100 V", "750 V"], &[]),
+            ),
+            (
+                Function::DcCurrent,
+                function(&[1], &["100 uA", "1 mA", "10 mA", "100 mA", "1 A", "3 A"], nplc),
+            ),
+            (
+                Function::Resistance,
+                function(&[1], &["100 Ohm", "1 kOhm", "1 MOhm", "100 MOhm"], nplc),
+            ),
+            (Function::Continuity, function(&[1], &[], &[])),
+        ]),
+        outputs: BTreeMap::new(),
+    }
+}
+
+fn scanner() -> Capabilities {
+    Capabilities {
+        class: Class::Dmm,
+        driver: "keithley/daq6510".to_owned(),
+        model: "Keithley DAQ6510".to_owned(),
+        channels: vec![101, 102, 121],
+        functions: BTreeMap::from([
+            (Function::DcVoltage, function(&[101, 102], &["10 V"], &[])),
+            (Function::DcCurrent, function(&[121], &["1 A"], &[])),
+        ]),
+        outputs: BTreeMap::new(),
+    }
+}
+
+fn supply(model: &str, volts: &[&str], ovp: Option<&str>) -> Capabilities {
+    let bounds = |maximum: &str, unit: &str| Bounds {
+        minimum: quantity(&format!("0 {unit}")),
+        maximum: quantity(&format!("{maximum} {unit}")),
+        resolution: quantity(&format!("1 m{unit}")),
+    };
+    let channels: Vec<u32> = (1..).take(volts.len()).collect();
+    let outputs = channels.iter().zip(volts).map(|(channel, volts)| {
+        let output = OutputCapability {
+            voltage_level: bounds(volts, "V"),
+            current_limit: bounds("1.03", "A"),
+            ovp_level: ovp.map(|ovp| bounds(ovp, "V")),
+        };
+        (*channel, output)
+    });
+    Capabilities {
+        class: Class::DcPower,
+        driver: "test/supply".to_owned(),
+        model: model.to_owned(),
+        outputs: outputs.collect(),
+        functions: BTreeMap::from([
+            (Function::DcVoltage, function(&channels, &[], &[])),
+            (Function::DcCurrent, function(&channels, &[], &[])),
+        ]),
+        channels,
+    }
+}

@@ -1,0 +1,5 @@
+//! What the crate promises as a whole.
+
+mod accepted;
+mod bench;
+mod refused;

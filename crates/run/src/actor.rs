@@ -1,0 +1,177 @@
+//! One task per instrument: commands come by channel, one at a time, and each is indivisible.
+//!
+//! A command that is abandoned or that fails on the way to the instrument leaves the session in doubt; the next one
+//! recovers it first. A driver that panics takes only its own task down.
+
+use benchtop_instrument::{
+    Clock, Error, ErrorKind, Instrument, Measure, OutputState, Reading, Setting, StartState, TaskHandle, spawn,
+};
+use benchtop_procedure::LogicalName;
+use std::fmt;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// The instrument did not do it.
+#[derive(Debug)]
+pub(crate) enum CommandError {
+    /// It, or the path to it, said why.
+    Instrument(Error),
+    /// Its task is over: the driver panicked, or the instrument was closed.
+    Gone(LogicalName),
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instrument(error) => write!(f, "{error}"),
+            Self::Gone(name) => write!(
+                f,
+                "the driver of {name} stopped working (a bug in Benchtop or its data)"
+            ),
+        }
+    }
+}
+
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+enum Command {
+    Prepare(Reply<StartState>),
+    Measure(Measure, Reply<Reading>),
+    Set(Setting, Reply<()>),
+    MakeSafe(Reply<Vec<OutputState>>),
+    Close(Reply<()>),
+}
+
+/// The other end of an instrument's task.
+#[derive(Debug)]
+pub(crate) struct Actor {
+    name: LogicalName,
+    commands: mpsc::Sender<Command>,
+    abandon: watch::Sender<u64>,
+    task: TaskHandle<()>,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prepare(_) => "Prepare",
+            Self::Measure(..) => "Measure",
+            Self::Set(..) => "Set",
+            Self::MakeSafe(_) => "MakeSafe",
+            Self::Close(_) => "Close",
+        })
+    }
+}
+
+impl Actor {
+    pub(crate) fn start(name: LogicalName, instrument: Box<dyn Instrument>, clock: &dyn Clock) -> Self {
+        let (commands, receiver) = mpsc::channel(16);
+        let (abandon, abandoned) = watch::channel(0);
+        let task = spawn(clock, serve(instrument, receiver, abandoned));
+        Self {
+            name,
+            commands,
+            abandon,
+            task,
+        }
+    }
+
+    /// Gives up the command in progress, if there is one; it gets no answer.
+    pub(crate) fn abandon(&self) {
+        self.abandon.send_modify(|generation| *generation += 1);
+    }
+
+    /// Ends the task, and with it the session, at its next await.
+    pub(crate) fn kill(&self) {
+        self.task.abort();
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, CommandError> {
+        let (reply, answer) = oneshot::channel();
+        let gone = || CommandError::Gone(self.name.clone());
+        self.commands.send(command(reply)).await.map_err(|_closed| gone())?;
+        answer
+            .await
+            .map_err(|_closed| gone())?
+            .map_err(CommandError::Instrument)
+    }
+
+    pub(crate) async fn prepare(&self) -> Result<StartState, CommandError> {
+        self.ask(Command::Prepare).await
+    }
+
+    pub(crate) async fn measure(&self, request: Measure) -> Result<Reading, CommandError> {
+        self.ask(|reply| Command::Measure(request, reply)).await
+    }
+
+    pub(crate) async fn set(&self, setting: Setting) -> Result<(), CommandError> {
+        self.ask(|reply| Command::Set(setting, reply)).await
+    }
+
+    pub(crate) async fn make_safe(&self) -> Result<Vec<OutputState>, CommandError> {
+        self.ask(Command::MakeSafe).await
+    }
+
+    pub(crate) async fn close(&self) -> Result<(), CommandError> {
+        self.ask(Command::Close).await
+    }
+}
+
+async fn serve(
+    mut instrument: Box<dyn Instrument>,
+    mut commands: mpsc::Receiver<Command>,
+    mut abandoned: watch::Receiver<u64>,
+) {
+    let mut in_doubt = false;
+    while let Some(command) = commands.recv().await {
+        abandoned.borrow_and_update();
+        let is_close = matches!(command, Command::Close(_));
+        let done = tokio::select! {
+            biased;
+            // the sender of `abandoned` lives as long as that of `commands`
+            _ = abandoned.changed() => None,
+            healthy = carry_out(instrument.as_mut(), command, in_doubt) => Some(healthy),
+        };
+        in_doubt = !done.unwrap_or(false);
+        if is_close {
+            return;
+        }
+    }
+}
+
+/// Carries a command out and answers it; true when the session can be trusted afterwards.
+async fn carry_out(instrument: &mut dyn Instrument, command: Command, in_doubt: bool) -> bool {
+    let needs_recovery = in_doubt && !matches!(command, Command::Prepare(_) | Command::Close(_));
+    let recovered = if needs_recovery {
+        instrument.recover().await
+    } else {
+        Ok(())
+    };
+    match (command, recovered) {
+        (Command::Prepare(reply), _) => answer(reply, instrument.prepare().await),
+        (Command::Close(reply), _) => answer(reply, instrument.close().await),
+        // making safe has its own ways of coming through
+        (Command::MakeSafe(reply), _) => answer(reply, instrument.make_safe().await),
+        (Command::Measure(request, reply), Ok(())) => answer(reply, instrument.measure(&request).await),
+        (Command::Set(setting, reply), Ok(())) => answer(reply, instrument.set(&setting).await),
+        (Command::Measure(_, reply), Err(error)) => answer(reply, Err(error)),
+        (Command::Set(_, reply), Err(error)) => answer(reply, Err(error)),
+    }
+}
+
+fn answer<T>(reply: Reply<T>, result: Result<T, Error>) -> bool {
+    let healthy = match &result {
+        Ok(_) => true,
+        Err(error) => match error.kind() {
+            ErrorKind::OutOfRange | ErrorKind::Unsupported | ErrorKind::Instrument | ErrorKind::Readback => true,
+            ErrorKind::Timeout
+            | ErrorKind::Disconnected
+            | ErrorKind::Desynchronised
+            | ErrorKind::Garbled
+            | ErrorKind::WrongIdentity
+            | ErrorKind::Io => false,
+        },
+    };
+    // whoever asked may have given up waiting
+    drop(reply.send(result));
+    healthy
+}

@@ -1,0 +1,372 @@
+//! What the runner says happened: its only output. The store writes it down; the terminal listens.
+
+use crate::outcome::{RunOutcome, StepOutcome};
+use benchtop_instrument::{Decimal, Identity, OutputState, Quantity, Unit};
+use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome};
+use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+/// When something happened, on the run's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// UTC as the station believed it.
+    pub utc: DateTime<Utc>,
+    /// Monotonic time since the run started.
+    pub elapsed: Duration,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When.
+    pub at: Stamp,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EventKind {
+    /// The run begins; nothing has been opened yet.
+    RunStarted(Box<RunStarted>),
+    /// An instrument is open, identified and in its start state.
+    InstrumentReady(InstrumentReady),
+    /// An attempt at a step begins.
+    StepStarted(StepStarted),
+    /// A measurement was taken and judged, or could not be taken.
+    MeasurementTaken(Box<MeasurementTaken>),
+    /// An attempt at a step ended.
+    StepEnded(StepEnded),
+    /// The outputs of an instrument were switched off, or could not be.
+    MadeSafe(MadeSafe),
+    /// Something worth knowing later.
+    Log(Log),
+    /// The run is over; all that could be made safe has been.
+    RunEnded(RunEnded),
+}
+
+/// Everything that is known of a run before it touches anything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunStarted {
+    /// `UUIDv7`, minted before the run: the idempotency key of every upload.
+    pub run_id: String,
+    /// Rises by one per run on a station; survives restarts and clock changes.
+    pub sequence: u64,
+    /// The procedure that is followed.
+    pub procedure: ProcedureUse,
+    /// The unit under test.
+    pub unit: UnitUnderTest,
+    /// The station file's `id`.
+    pub station_id: String,
+    /// The mechanics that hold the unit, where the station names them.
+    pub fixture_id: Option<String>,
+    /// The person at the bench, where given.
+    pub operator: Option<String>,
+    /// Why the run was made.
+    pub purpose: Purpose,
+    /// True when anything in it is simulated.
+    pub simulated: bool,
+    /// True when waits were skipped on a virtual clock.
+    pub virtual_clock: bool,
+    /// The version of this program.
+    pub benchtop_version: String,
+    /// Digest of the station file or of the simulated bench, SHA-256 in hex.
+    pub station_sha256: String,
+    /// The instruments, in the order in which they are made safe.
+    pub instruments: Vec<InstrumentUse>,
+    /// Every step that the procedure has, in order.
+    pub steps: Vec<PlannedStep>,
+}
+
+/// Which procedure a run followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcedureUse {
+    /// Its `id`.
+    pub id: String,
+    /// Its `version`.
+    pub version: String,
+    /// Its `name`.
+    pub name: String,
+    /// Digest of the resolved procedure, SHA-256 in hex.
+    pub sha256: String,
+}
+
+/// The unit under test, as the operator or the command line named it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitUnderTest {
+    /// Serial number, as scanned.
+    pub serial_number: String,
+    /// Part number.
+    pub part_number: Option<String>,
+    /// Revision.
+    pub revision: Option<String>,
+    /// Batch number.
+    pub batch: Option<String>,
+    /// Serial numbers of the units inside it.
+    pub sub_units: Vec<String>,
+}
+
+/// Why a run was made; only production counts in the yield.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Testing units to ship.
+    #[default]
+    Production,
+    /// Trying something out.
+    Engineering,
+    /// A golden unit that shows the station is right.
+    Golden,
+    /// Part of a gauge study.
+    GaugeStudy,
+    /// Only some of the steps were asked for.
+    Partial,
+}
+
+impl Purpose {
+    /// Every purpose with its word in files.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("production", Self::Production),
+        ("engineering", Self::Engineering),
+        ("golden", Self::Golden),
+        ("gauge_study", Self::GaugeStudy),
+        ("partial", Self::Partial),
+    ];
+
+    /// The word used in files.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(_, purpose)| *purpose == self)
+            .map_or("", |(word, _)| word)
+    }
+}
+
+/// An instrument that a run uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstrumentUse {
+    /// Its name in the procedure.
+    pub name: LogicalName,
+    /// What it is: `dmm`, `dc_power`.
+    pub class: String,
+    /// Manufacturer and model for people.
+    pub model: String,
+    /// Where it is.
+    pub resource: String,
+    /// The definition that drives it.
+    pub driver: String,
+    /// Digest of that definition, SHA-256 in hex.
+    pub definition_sha256: String,
+    /// When its calibration is due, as the station file says (`YYYY-MM-DD`).
+    pub calibration_due: Option<String>,
+    /// Its output channels, none for a meter.
+    pub outputs: Vec<u32>,
+}
+
+/// A step before it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// Where in the procedure.
+    pub address: StepAddress,
+    /// Its name.
+    pub name: String,
+    /// `measurement`, `set`, `wait`.
+    pub step_type: &'static str,
+}
+
+/// Which part of a procedure a step belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Section {
+    /// Before the test.
+    Setup,
+    /// The test.
+    Main,
+    /// After the test, always.
+    Teardown,
+}
+
+impl Section {
+    /// The word used in files.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Main => "main",
+            Self::Teardown => "teardown",
+        }
+    }
+}
+
+/// A step's place: section, then position in it from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepAddress {
+    /// The section.
+    pub section: Section,
+    /// Position in the section, from 0.
+    pub index: usize,
+}
+
+/// An instrument is open and in its start state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstrumentReady {
+    /// Its name in the procedure.
+    pub name: LogicalName,
+    /// Who answered.
+    pub identity: Identity,
+    /// Errors from before the run.
+    pub stale_errors: Vec<String>,
+}
+
+/// An attempt at a step begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepStarted {
+    /// Which step.
+    pub address: StepAddress,
+    /// Its name.
+    pub name: String,
+    /// `measurement`, `set`, `wait`.
+    pub step_type: &'static str,
+    /// From 1.
+    pub attempt: u32,
+}
+
+/// A measurement as it was taken and judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeasurementTaken {
+    /// The step it belongs to.
+    pub address: StepAddress,
+    /// The attempt it belongs to, from 1.
+    pub attempt: u32,
+    /// Its name.
+    pub name: String,
+    /// On which instrument.
+    pub instrument: LogicalName,
+    /// On which channel.
+    pub channel: u32,
+    /// What was measured: `dc_voltage`.
+    pub function: &'static str,
+    /// The value in `unit`; `None` where there is no number.
+    pub value: Option<Decimal>,
+    /// The unit of the value and the limits.
+    pub unit: Unit,
+    /// The limit in force.
+    pub limit: Option<Limit>,
+    /// How it was judged.
+    pub outcome: MeasurementOutcome,
+    /// Why it failed, was accepted beyond the range, or was not taken.
+    pub reason: Option<String>,
+    /// What kind of reading it was.
+    pub reading_kind: ReadingWord,
+    /// The response as received.
+    pub raw: Option<String>,
+    /// The range in use (full scale).
+    pub range: Option<Quantity>,
+    /// The integration time in use, in power-line cycles.
+    pub nplc: Option<Decimal>,
+}
+
+/// What kind of reading a measurement was judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReadingWord {
+    /// A number.
+    Value,
+    /// Above the range.
+    OverrangePositive,
+    /// Below the range.
+    OverrangeNegative,
+    /// The instrument said "not a number".
+    NotANumber,
+    /// There is no reading.
+    Missing,
+}
+
+impl ReadingWord {
+    /// The word used in files.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::OverrangePositive => "overrange_positive",
+            Self::OverrangeNegative => "overrange_negative",
+            Self::NotANumber => "not_a_number",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// An attempt at a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepEnded {
+    /// Which step.
+    pub address: StepAddress,
+    /// Its name.
+    pub name: String,
+    /// `measurement`, `set`, `wait`.
+    pub step_type: &'static str,
+    /// From 1; 0 for a step that was not reached.
+    pub attempt: u32,
+    /// True when no further attempt follows: this one decides.
+    pub decides: bool,
+    /// When the attempt began.
+    pub started: Stamp,
+    /// How it ended.
+    pub outcome: StepOutcome,
+    /// Why, unless it passed.
+    pub reason: Option<String>,
+}
+
+/// What became of the outputs of one instrument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeSafe {
+    /// Its name in the procedure.
+    pub name: LogicalName,
+    /// One state an output.
+    pub outputs: Vec<OutputState>,
+    /// What went wrong on the way, if anything did.
+    pub error: Option<String>,
+}
+
+/// How grave a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogLevel {
+    /// Good to know.
+    Info,
+    /// Something to look at.
+    Warning,
+    /// Something is wrong.
+    Error,
+}
+
+impl LogLevel {
+    /// The word used in files: `INFO`, `WARNING`, `ERROR`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Info => "INFO",
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// A log line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// How grave.
+    pub level: LogLevel,
+    /// Which part of the program says it: `runner`, `dmm`.
+    pub source: String,
+    /// What it says.
+    pub message: String,
+}
+
+/// The run is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunEnded {
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Why, unless it passed or failed by its limits.
+    pub reason: Option<String>,
+    /// Outputs that could not be proved off, for people: `psu channel 1`.
+    pub outputs_maybe_on: Vec<String>,
+}

@@ -1,0 +1,28 @@
+//! What happened: executes a bound procedure, emits events, folds outcomes, makes safe.
+
+mod actor;
+mod bench;
+mod event;
+mod listener;
+mod outcome;
+mod recorder;
+mod safe;
+mod scribe;
+mod steps;
+mod supervisor;
+
+pub use bench::Bench;
+pub use benchtop_instrument::{Decimal, Identity, OutputState, Polarity, Quantity, SafetyProof, Unit};
+pub use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, OverrangeRule};
+pub use event::{
+    Event, EventKind, InstrumentReady, InstrumentUse, Log, LogLevel, MadeSafe, MeasurementTaken, PlannedStep,
+    ProcedureUse, Purpose, ReadingWord, RunEnded, RunStarted, Section, Stamp, StepAddress, StepEnded, StepStarted,
+    UnitUnderTest,
+};
+pub use listener::{Events, Listener, listen};
+pub use outcome::{Fold, RunOutcome, StepOutcome};
+pub use recorder::{Recorder, RecorderError};
+pub use supervisor::{Deadlines, Finished, Interrupt, Job, execute};
+
+#[cfg(test)]
+mod tests;

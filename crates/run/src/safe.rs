@@ -1,0 +1,134 @@
+//! Switching outputs off, whatever has happened: first through the instrument's own task, then on a fresh session.
+
+use crate::{
+    actor::Actor,
+    bench::Bench,
+    event::{InstrumentUse, MadeSafe},
+    steps::Crew,
+};
+use benchtop_instrument::{Clock, ClockExt, OutputState, SafetyProof, human_duration};
+use std::time::Duration;
+
+/// Makes every instrument with outputs safe, in the order given; tries each, whatever the others say.
+///
+/// `patience` is each instrument's, for each of the two ways.
+pub(crate) async fn make_all_safe(
+    uses: &[InstrumentUse],
+    crew: &Crew,
+    bench: &dyn Bench,
+    clock: &dyn Clock,
+    patience: Duration,
+) -> Vec<MadeSafe> {
+    let with_outputs = || uses.iter().filter(|used| !used.outputs.is_empty());
+    let mut first = Vec::new();
+    for used in with_outputs() {
+        first.push(match crew.get(&used.name) {
+            Some(actor) => through_actor(used, actor, clock, patience).await,
+            None => not_proved(used, "it was never opened"),
+        });
+    }
+    // only then the hard cases, so that one hung instrument does not keep the others on
+    let mut results = Vec::new();
+    for (used, made_safe) in with_outputs().zip(first) {
+        if is_proved(&made_safe) {
+            results.push(made_safe);
+            continue;
+        }
+        if let Some(actor) = crew.get(&used.name) {
+            actor.kill();
+        }
+        let fresh = on_a_fresh_session(used, bench, clock, patience).await;
+        results.push(if is_proved(&fresh) {
+            fresh
+        } else {
+            joined(&made_safe, fresh)
+        });
+    }
+    results
+}
+
+fn is_proved(made_safe: &MadeSafe) -> bool {
+    !made_safe.outputs.is_empty() && made_safe.outputs.iter().all(|output| output.proof == SafetyProof::Off)
+}
+
+fn not_proved(used: &InstrumentUse, reason: &str) -> MadeSafe {
+    let state = |channel: &u32| OutputState {
+        channel: *channel,
+        proof: SafetyProof::NotProved(reason.to_owned()),
+    };
+    MadeSafe {
+        name: used.name.clone(),
+        outputs: used.outputs.iter().map(state).collect(),
+        error: Some(reason.to_owned()),
+    }
+}
+
+/// What the fresh session found, with what the first way said.
+fn joined(first: &MadeSafe, second: MadeSafe) -> MadeSafe {
+    let error = [&first.error, &second.error]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("; then: ");
+    MadeSafe {
+        error: (!error.is_empty()).then_some(error),
+        ..second
+    }
+}
+
+async fn through_actor(used: &InstrumentUse, actor: &Actor, clock: &dyn Clock, patience: Duration) -> MadeSafe {
+    actor.abandon();
+    match clock.within(clock.now().after(patience), actor.make_safe()).await {
+        Ok(Ok(outputs)) => MadeSafe {
+            name: used.name.clone(),
+            outputs,
+            error: None,
+        },
+        Ok(Err(error)) => not_proved(used, &error.to_string()),
+        Err(_elapsed) => not_proved(used, &format!("it hangs: no answer in {}", human_duration(patience))),
+    }
+}
+
+/// Makes one instrument safe on a session opened for the purpose. Also what remains when the supervisor is gone.
+pub(crate) async fn on_a_fresh_session(
+    used: &InstrumentUse,
+    bench: &dyn Bench,
+    clock: &dyn Clock,
+    patience: Duration,
+) -> MadeSafe {
+    let work = async {
+        let mut instrument = bench.open(&used.name).await?;
+        let outputs = instrument.make_safe().await;
+        // the states count; a session that does not close well changes nothing about them
+        drop(instrument.close().await);
+        outputs
+    };
+    match clock.within(clock.now().after(patience), work).await {
+        Ok(Ok(outputs)) => MadeSafe {
+            name: used.name.clone(),
+            outputs,
+            error: None,
+        },
+        Ok(Err(error)) => not_proved(used, &error.to_string()),
+        Err(_elapsed) => not_proved(
+            used,
+            &format!("no answer on a second session in {}", human_duration(patience)),
+        ),
+    }
+}
+
+/// The outputs that may still be on, for people: `psu channel 1`.
+pub(crate) fn maybe_on(made_safe: &[MadeSafe]) -> Vec<String> {
+    let open = |instrument: &MadeSafe| {
+        let name = instrument.name.clone();
+        let outputs = instrument
+            .outputs
+            .iter()
+            .filter(|output| output.proof != SafetyProof::Off);
+        outputs
+            .map(move |output| format!("{name} channel {}", output.channel))
+            .collect::<Vec<_>>()
+    };
+    made_safe.iter().flat_map(open).collect()
+}

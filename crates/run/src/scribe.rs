@@ -1,0 +1,306 @@
+//! Writes events down, tells the listeners, and folds them into the run's outcome.
+
+use crate::{
+    event::{Event, EventKind, MadeSafe, RunEnded, Section, Stamp, StepAddress, StepEnded, StepStarted},
+    listener::Listener,
+    outcome::{Fold, RunOutcome, StepOutcome},
+    recorder::{Recorder, RecorderError},
+    safe,
+    steps::{Report, not_taken},
+    supervisor::Finished,
+};
+use benchtop_instrument::{Clock, ClockExt, Moment, human_duration};
+use benchtop_procedure::{BoundProcedure, MeasurementOutcome, Step, StepKind};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// Writes events down, tells the listeners, and folds.
+pub(crate) struct Scribe<R> {
+    recorder: R,
+    listeners: Vec<Listener>,
+    clock: Arc<dyn Clock>,
+    procedure: Arc<BoundProcedure>,
+    begun: Moment,
+    patience: Duration,
+    pub(crate) fold: Fold,
+    /// Why the run ends no better than it does: the first reason of each outcome.
+    reasons: Vec<(RunOutcome, String)>,
+    reached: BTreeSet<StepAddress>,
+    running: Option<(StepStarted, Stamp)>,
+    /// Measurements of the running attempt that were reported.
+    taken: BTreeSet<String>,
+    pub(crate) error: Option<RecorderError>,
+}
+
+impl<R: Recorder> Scribe<R> {
+    pub(crate) fn new(
+        recorder: R,
+        listeners: Vec<Listener>,
+        clock: Arc<dyn Clock>,
+        procedure: Arc<BoundProcedure>,
+        begun: Moment,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            recorder,
+            listeners,
+            clock,
+            procedure,
+            begun,
+            patience,
+            fold: Fold::default(),
+            reasons: Vec::new(),
+            reached: BTreeSet::new(),
+            running: None,
+            taken: BTreeSet::new(),
+            error: None,
+        }
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp {
+            utc: self.clock.utc(),
+            elapsed: self.clock.now().since(self.begun),
+        }
+    }
+
+    pub(crate) fn at_least(&mut self, outcome: RunOutcome, reason: &str) {
+        self.fold.at_least(outcome);
+        if !self.reasons.iter().any(|(known, _)| *known == outcome) {
+            self.reasons.push((outcome, reason.to_owned()));
+        }
+    }
+
+    fn fail(&mut self, error: RecorderError) {
+        self.at_least(RunOutcome::Error, &error.to_string());
+        if self.error.is_none() {
+            self.error = Some(error);
+        }
+    }
+
+    pub(crate) fn emit(&mut self, kind: EventKind) {
+        let at = self.stamp();
+        self.emit_at(at, kind);
+    }
+
+    fn emit_at(&mut self, at: Stamp, kind: EventKind) {
+        self.follow(at, &kind);
+        let event = Arc::new(Event { at, kind });
+        // after a failed write nothing further goes to that file; the listeners still hear what happens
+        if self.error.is_none()
+            && let Err(error) = self.recorder.record(&event)
+        {
+            self.fail(error);
+        }
+        for listener in &self.listeners {
+            listener.tell(&event);
+        }
+    }
+
+    /// What the event means for the run's outcome.
+    fn follow(&mut self, at: Stamp, kind: &EventKind) {
+        match kind {
+            EventKind::StepStarted(started) => {
+                self.running = Some((started.clone(), at));
+                self.taken.clear();
+            }
+            EventKind::MeasurementTaken(taken) => {
+                self.taken.insert(taken.name.clone());
+                let judged = matches!(taken.outcome, MeasurementOutcome::Pass | MeasurementOutcome::Fail);
+                self.fold.judged(usize::from(judged));
+            }
+            EventKind::StepEnded(ended) => {
+                self.running = None;
+                if ended.decides {
+                    self.reached.insert(ended.address);
+                    self.fold_step(ended);
+                }
+            }
+            EventKind::RunStarted(_)
+            | EventKind::InstrumentReady(_)
+            | EventKind::MadeSafe(_)
+            | EventKind::Log(_)
+            | EventKind::RunEnded(_) => {}
+        }
+    }
+
+    fn fold_step(&mut self, ended: &StepEnded) {
+        self.fold.step(ended.outcome);
+        let reason = || match &ended.reason {
+            Some(reason) => format!("{}: {reason}", ended.name),
+            None => format!("{}: {}", ended.name, ended.outcome),
+        };
+        match ended.outcome {
+            StepOutcome::Pass | StepOutcome::Skip => {}
+            // a failing teardown is a fact about the station
+            StepOutcome::Fail | StepOutcome::Timeout | StepOutcome::Aborted
+                if ended.address.section == Section::Teardown =>
+            {
+                self.at_least(RunOutcome::Error, &reason());
+            }
+            StepOutcome::Fail => self.at_least(RunOutcome::Fail, &reason()),
+            StepOutcome::Error => self.at_least(RunOutcome::Error, &reason()),
+            StepOutcome::Timeout => self.at_least(RunOutcome::Timeout, &reason()),
+            StepOutcome::Aborted => self.at_least(RunOutcome::Aborted, &reason()),
+        }
+    }
+
+    pub(crate) async fn take(&mut self, report: Report) {
+        let Report { kind, at, durable } = report;
+        let syncs = durable.is_some() || matches!(kind, EventKind::StepEnded(_));
+        if let EventKind::StepEnded(ended) = &kind {
+            self.account_for_the_rest(ended);
+        }
+        self.emit_at(at, kind);
+        if syncs {
+            self.barrier().await;
+        }
+        if let Some(durable) = durable
+            && self.error.is_none()
+        {
+            // a step that was aborted meanwhile no longer waits for it
+            let _gone = durable.send(());
+        }
+    }
+
+    pub(crate) async fn barrier(&mut self) {
+        if self.error.is_some() {
+            return;
+        }
+        // the disk is outside the clock's tasks
+        let busy = self.clock.busy();
+        let deadline = self.clock.now().after(self.patience);
+        let done = self.clock.within(deadline, self.recorder.barrier()).await;
+        drop(busy);
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.fail(error),
+            Err(_elapsed) => {
+                let message = format!("the disk did not take it in {}", human_duration(self.patience));
+                self.fail(RecorderError::new(message));
+            }
+        }
+    }
+
+    /// Ends the step in progress from outside.
+    pub(crate) fn cut_short(&mut self, outcome: StepOutcome, reason: &str) {
+        let Some((started, at)) = self.running.take() else {
+            self.at_least(run_outcome(outcome), reason);
+            return;
+        };
+        let ended = StepEnded {
+            address: started.address,
+            name: started.name,
+            step_type: started.step_type,
+            attempt: started.attempt,
+            decides: true,
+            started: at,
+            outcome,
+            reason: Some(reason.to_owned()),
+        };
+        self.account_for_the_rest(&ended);
+        self.emit(EventKind::StepEnded(ended));
+    }
+
+    /// Says of every measurement of an attempt that ended early that it was not taken.
+    fn account_for_the_rest(&mut self, ended: &StepEnded) {
+        let procedure = Arc::clone(&self.procedure);
+        let Some(step) = steps_of(&procedure, ended.address.section).get(ended.address.index) else {
+            return;
+        };
+        let StepKind::Measurements(measurements) = &step.kind else {
+            return;
+        };
+        let reason = ended.reason.as_deref().unwrap_or("the step ended");
+        for measurement in measurements {
+            if self.taken.contains(&measurement.name) {
+                continue;
+            }
+            let taken = not_taken(measurement, ended.address, ended.attempt, reason);
+            self.emit(EventKind::MeasurementTaken(Box::new(taken)));
+        }
+    }
+
+    /// Says of every step that was not reached that it was not.
+    pub(crate) fn skip_the_rest(&mut self, procedure: &BoundProcedure, sections: &[Section], reason: Option<&str>) {
+        let reason = reason.unwrap_or("an earlier step ended the test");
+        for section in sections {
+            for (index, step) in steps_of(procedure, *section).iter().enumerate() {
+                let address = StepAddress {
+                    section: *section,
+                    index,
+                };
+                if self.reached.contains(&address) {
+                    continue;
+                }
+                self.emit(EventKind::StepEnded(StepEnded {
+                    address,
+                    name: step.name.clone(),
+                    step_type: step.kind.word(),
+                    attempt: 0,
+                    decides: true,
+                    started: self.stamp(),
+                    outcome: StepOutcome::Skip,
+                    reason: Some(format!("not reached: {reason}")),
+                }));
+            }
+        }
+    }
+
+    pub(crate) async fn finish(mut self, made_safe: &[MadeSafe], opened: bool) -> Finished<R> {
+        for state in made_safe {
+            self.emit(EventKind::MadeSafe(state.clone()));
+        }
+        let outputs_maybe_on = safe::maybe_on(made_safe);
+        if !outputs_maybe_on.is_empty() {
+            let reason = format!("OUTPUT MAY BE ON: {}", outputs_maybe_on.join(", "));
+            self.fold.at_least(RunOutcome::Error);
+            // nothing else about this run matters as much
+            self.reasons.insert(0, (RunOutcome::Error, reason));
+        }
+        if opened && self.fold.judged_nothing() {
+            self.at_least(RunOutcome::Error, "no limit was judged");
+        }
+        let outcome = self.fold.outcome();
+        let reason = self
+            .reasons
+            .iter()
+            .find(|(known, _)| *known == outcome)
+            .map(|(_, reason)| reason.clone());
+        let mut ended = RunEnded {
+            outcome,
+            reason,
+            outputs_maybe_on,
+        };
+        self.emit(EventKind::RunEnded(ended.clone()));
+        self.barrier().await;
+        if let Some(error) = &self.error {
+            ended.outcome = RunOutcome::Error;
+            ended.reason.get_or_insert_with(|| error.to_string());
+        }
+        Finished {
+            recorder: Some(self.recorder),
+            ended,
+            recorder_error: self.error,
+        }
+    }
+}
+
+const fn run_outcome(outcome: StepOutcome) -> RunOutcome {
+    match outcome {
+        StepOutcome::Pass | StepOutcome::Skip => RunOutcome::Pass,
+        StepOutcome::Fail => RunOutcome::Fail,
+        StepOutcome::Error => RunOutcome::Error,
+        StepOutcome::Timeout => RunOutcome::Timeout,
+        StepOutcome::Aborted => RunOutcome::Aborted,
+    }
+}
+
+/// The steps of one section.
+pub(crate) fn steps_of(procedure: &BoundProcedure, section: Section) -> &[Step] {
+    let procedure = procedure.procedure();
+    match section {
+        Section::Setup => &procedure.setup,
+        Section::Main => &procedure.steps,
+        Section::Teardown => &procedure.teardown,
+    }
+}

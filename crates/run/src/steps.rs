@@ -1,0 +1,295 @@
+//! Carries steps out. Runs in a task of its own, which may panic or be aborted at any await: whatever must survive that
+//! is the supervisor's.
+
+use crate::{
+    actor::{Actor, CommandError},
+    event::{EventKind, MeasurementTaken, ReadingWord, Section, Stamp, StepAddress, StepEnded, StepStarted},
+    outcome::StepOutcome,
+};
+use benchtop_instrument::{Clock, ClockExt, Moment, Polarity, Reading, ReadingKind};
+use benchtop_procedure::{
+    Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, OnFail, Retry, Step, StepKind, judge,
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+
+/// The opened instruments of a run.
+pub(crate) type Crew = BTreeMap<LogicalName, Actor>;
+
+/// What the steps tell the supervisor.
+pub(crate) struct Report {
+    pub(crate) kind: EventKind,
+    pub(crate) at: Stamp,
+    /// Answered when the event is on stable storage; dropped when it cannot be.
+    pub(crate) durable: Option<oneshot::Sender<()>>,
+}
+
+/// The supervisor no longer listens, or the event could not be made durable: stop.
+pub(crate) struct NotRecorded;
+
+/// What the steps need.
+pub(crate) struct Floor {
+    pub(crate) crew: Arc<Crew>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) started: Moment,
+    pub(crate) reports: mpsc::UnboundedSender<Report>,
+    pub(crate) attempt_deadline: Duration,
+}
+
+impl Floor {
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp {
+            utc: self.clock.utc(),
+            elapsed: self.clock.now().since(self.started),
+        }
+    }
+
+    fn report(&self, kind: EventKind) -> Result<(), NotRecorded> {
+        let report = Report {
+            kind,
+            at: self.stamp(),
+            durable: None,
+        };
+        self.reports.send(report).map_err(|_closed| NotRecorded)
+    }
+
+    async fn report_durably(&self, kind: EventKind) -> Result<(), NotRecorded> {
+        let (durable, done) = oneshot::channel();
+        let report = Report {
+            kind,
+            at: self.stamp(),
+            durable: Some(durable),
+        };
+        self.reports.send(report).map_err(|_closed| NotRecorded)?;
+        done.await.map_err(|_dropped| NotRecorded)
+    }
+}
+
+/// Runs the steps of one section in order, as far as their outcomes let it.
+pub(crate) async fn run_section(floor: &Floor, section: Section, steps: &[Step]) -> Result<(), NotRecorded> {
+    for (index, step) in steps.iter().enumerate() {
+        let outcome = run_step(floor, StepAddress { section, index }, step).await?;
+        let stops = match section {
+            // everything else is still put in order
+            Section::Teardown => false,
+            Section::Setup => outcome == StepOutcome::Fail || outcome.ends_the_run(),
+            Section::Main => outcome.ends_the_run() || (outcome == StepOutcome::Fail && step.on_fail == OnFail::Stop),
+        };
+        if stops {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn run_step(floor: &Floor, address: StepAddress, step: &Step) -> Result<StepOutcome, NotRecorded> {
+    let mut attempt = 1;
+    loop {
+        let started = floor.stamp();
+        let begins = EventKind::StepStarted(StepStarted {
+            address,
+            name: step.name.clone(),
+            step_type: step.kind.word(),
+            attempt,
+        });
+        // what may energise a unit is on the disk before the command is sent
+        if step.kind.enables_output() {
+            floor.report_durably(begins).await?;
+        } else {
+            floor.report(begins)?;
+        }
+        let (outcome, reason) = attempt_step(floor, address, step, attempt).await?;
+        let again = attempt < step.retry.attempts && retries(step.retry, outcome);
+        floor.report(EventKind::StepEnded(StepEnded {
+            address,
+            name: step.name.clone(),
+            step_type: step.kind.word(),
+            attempt,
+            decides: !again,
+            started,
+            outcome,
+            reason,
+        }))?;
+        if !again {
+            return Ok(outcome);
+        }
+        floor.clock.sleep(step.retry.delay).await;
+        attempt += 1;
+    }
+}
+
+const fn retries(retry: Retry, outcome: StepOutcome) -> bool {
+    match outcome {
+        StepOutcome::Error => retry.on_error,
+        StepOutcome::Fail => retry.on_fail,
+        StepOutcome::Timeout => retry.on_timeout,
+        StepOutcome::Pass | StepOutcome::Skip | StepOutcome::Aborted => false,
+    }
+}
+
+type Ended = (StepOutcome, Option<String>);
+
+async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt: u32) -> Result<Ended, NotRecorded> {
+    let patience = match &step.kind {
+        StepKind::Wait(duration) => floor.attempt_deadline.saturating_add(*duration),
+        StepKind::Measurements(_) | StepKind::Set { .. } => floor.attempt_deadline,
+    };
+    let allowed = step.timeout.unwrap_or(patience);
+    let deadline = floor.clock.now().after(allowed);
+    let work = async {
+        match &step.kind {
+            StepKind::Wait(duration) => {
+                floor.clock.sleep(*duration).await;
+                Ok((StepOutcome::Pass, None))
+            }
+            StepKind::Set { instrument, setting } => Ok(match actor(floor, instrument) {
+                Err(reason) => (StepOutcome::Error, Some(reason)),
+                Ok(actor) => match actor.set(*setting).await {
+                    Ok(()) => (StepOutcome::Pass, None),
+                    Err(error) => (StepOutcome::Error, Some(format!("{instrument}: {error}"))),
+                },
+            }),
+            StepKind::Measurements(measurements) => measure_all(floor, address, measurements, attempt).await,
+        }
+    };
+    if let Ok(ended) = floor.clock.within(deadline, work).await {
+        return ended;
+    }
+    for name in instruments_of(step) {
+        if let Some(actor) = floor.crew.get(name) {
+            actor.abandon();
+        }
+    }
+    let reason = format!("not done in {}", benchtop_instrument::human_duration(allowed));
+    Ok((StepOutcome::Timeout, Some(reason)))
+}
+
+/// The instruments that a step uses.
+pub(crate) fn instruments_of(step: &Step) -> Vec<&LogicalName> {
+    match &step.kind {
+        StepKind::Measurements(measurements) => {
+            measurements.iter().map(|measurement| &measurement.instrument).collect()
+        }
+        StepKind::Set { instrument, .. } => vec![instrument],
+        StepKind::Wait(_) => Vec::new(),
+    }
+}
+
+fn actor<'f>(floor: &'f Floor, name: &LogicalName) -> Result<&'f Actor, String> {
+    floor.crew.get(name).ok_or_else(|| format!("{name} is not open"))
+}
+
+async fn measure_all(
+    floor: &Floor,
+    address: StepAddress,
+    measurements: &[Measurement],
+    attempt: u32,
+) -> Result<Ended, NotRecorded> {
+    let mut ended = (StepOutcome::Pass, None);
+    let mut broken = None;
+    for measurement in measurements {
+        let reading = match &broken {
+            Some(reason) => Err(format!("not taken: {reason}")),
+            None => take(floor, measurement).await,
+        };
+        let (judgement, taken) = judged(measurement, reading, address, attempt);
+        let reason = || {
+            taken
+                .reason
+                .clone()
+                .map(|reason| format!("{}: {reason}", measurement.name))
+        };
+        if judgement.is_error {
+            if broken.is_none() {
+                ended = (StepOutcome::Error, reason());
+                broken = judgement.reason.clone();
+            }
+        } else if judgement.outcome == MeasurementOutcome::Fail && ended.0 == StepOutcome::Pass {
+            ended = (StepOutcome::Fail, reason());
+        }
+        floor.report(EventKind::MeasurementTaken(Box::new(taken)))?;
+    }
+    Ok(ended)
+}
+
+async fn take(floor: &Floor, measurement: &Measurement) -> Result<Reading, String> {
+    let actor = actor(floor, &measurement.instrument)?;
+    actor
+        .measure(measurement.request)
+        .await
+        .map_err(|error: CommandError| format!("{}: {error}", measurement.instrument))
+}
+
+fn judged(
+    measurement: &Measurement,
+    reading: Result<Reading, String>,
+    address: StepAddress,
+    attempt: u32,
+) -> (Judgement, MeasurementTaken) {
+    let mut taken = blank(measurement, address, attempt);
+    let judgement = match reading {
+        Err(reason) => Judgement::unusable(reason),
+        Ok(reading) => {
+            let judgement = judge_reading(measurement, &reading, &mut taken);
+            taken.raw = Some(reading.text);
+            taken.range = reading.range_in_use;
+            taken.nplc = reading.nplc;
+            judgement
+        }
+    };
+    taken.outcome = judgement.outcome;
+    taken.reason.clone_from(&judgement.reason);
+    (judgement, taken)
+}
+
+fn blank(measurement: &Measurement, address: StepAddress, attempt: u32) -> MeasurementTaken {
+    MeasurementTaken {
+        address,
+        attempt,
+        name: measurement.name.clone(),
+        instrument: measurement.instrument.clone(),
+        channel: measurement.request.channel,
+        function: measurement.request.function.word(),
+        value: None,
+        unit: measurement.unit,
+        limit: measurement.limit,
+        outcome: MeasurementOutcome::Unset,
+        reason: None,
+        reading_kind: ReadingWord::Missing,
+        raw: None,
+        range: None,
+        nplc: None,
+    }
+}
+
+/// What is said of a measurement whose step ended before it.
+pub(crate) fn not_taken(measurement: &Measurement, address: StepAddress, attempt: u32, why: &str) -> MeasurementTaken {
+    let reason = Some(format!("not taken: {why}"));
+    MeasurementTaken {
+        reason,
+        ..blank(measurement, address, attempt)
+    }
+}
+
+fn judge_reading(measurement: &Measurement, reading: &Reading, taken: &mut MeasurementTaken) -> Judgement {
+    let limit = measurement.limit.as_ref();
+    let (word, measured) = match reading.kind {
+        ReadingKind::Value(quantity) => match quantity.in_unit(measurement.unit) {
+            Ok(value) => {
+                taken.value = Some(value);
+                (ReadingWord::Value, Measured::Number(value))
+            }
+            Err(error) => return Judgement::unusable(error.to_string()),
+        },
+        ReadingKind::Overrange(polarity) => {
+            let word = match polarity {
+                Polarity::Positive => ReadingWord::OverrangePositive,
+                Polarity::Negative => ReadingWord::OverrangeNegative,
+            };
+            (word, Measured::Overrange(polarity, reading.range_in_use))
+        }
+        ReadingKind::NotANumber => (ReadingWord::NotANumber, Measured::Unusable),
+    };
+    taken.reading_kind = word;
+    judge(limit, measured, measurement.unit)
+}

@@ -1,0 +1,364 @@
+//! Sees a run through, however it goes: opens, runs the steps, tears down, makes safe, records.
+//!
+//! Invariants, each a test in `tests`:
+//! 1. Nothing is opened before the event that names run and instruments is durable.
+//! 2. A step that enables an output is durable before its command is sent.
+//! 3. Whatever ends the steps (outcome, deadline, panic, interrupt, recorder), every output is tried afterwards.
+//! 4. An output that was not proved off makes the run an Error and is named.
+
+use crate::{
+    actor::Actor,
+    bench::Bench,
+    event::{EventKind, InstrumentReady, RunEnded, RunStarted, Section},
+    listener::Listener,
+    outcome::{RunOutcome, StepOutcome},
+    recorder::{Recorder, RecorderError},
+    safe,
+    scribe::{Scribe, steps_of},
+    steps::{Crew, Floor, run_section},
+};
+use benchtop_instrument::{Clock, ClockExt, Moment, TaskFailure, human_duration, spawn};
+use benchtop_procedure::BoundProcedure;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{mpsc, watch};
+
+/// What the operator or the system wants of a running run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interrupt {
+    /// Go on.
+    #[default]
+    None,
+    /// Abandon the step, tear down, make safe (first Ctrl-C, SIGTERM, SIGHUP).
+    Abandon,
+    /// Make safe at once (second Ctrl-C).
+    SafeNow,
+}
+
+/// How long each part may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Opening and preparing one instrument.
+    pub prepare: Duration,
+    /// One attempt at a step that says nothing itself; a wait's own time comes on top.
+    pub attempt: Duration,
+    /// The whole teardown.
+    pub teardown: Duration,
+    /// Making one instrument safe, for each way of trying.
+    pub make_safe: Duration,
+    /// Closing one instrument.
+    pub close: Duration,
+    /// Bringing events to stable storage.
+    pub recorder: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            prepare: Duration::from_secs(30),
+            attempt: Duration::from_secs(600),
+            teardown: Duration::from_secs(120),
+            make_safe: Duration::from_secs(10),
+            close: Duration::from_secs(5),
+            recorder: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Everything that a run needs.
+pub struct Job<R> {
+    /// What should happen.
+    pub procedure: BoundProcedure,
+    /// The event that begins the run.
+    pub started: RunStarted,
+    /// The instruments.
+    pub bench: Arc<dyn Bench>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Who writes it down.
+    pub recorder: R,
+    /// Who watches.
+    pub listeners: Vec<Listener>,
+    /// What the operator wants.
+    pub interrupt: watch::Receiver<Interrupt>,
+    /// How long each part may take.
+    pub deadlines: Deadlines,
+}
+
+impl<R> std::fmt::Debug for Job<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job")
+            .field("run_id", &self.started.run_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a run ended. The outcome is not to be shown before the recorder's file is sealed.
+#[derive(Debug)]
+pub struct Finished<R> {
+    /// The recorder, to be sealed; `None` when the supervisor itself broke down.
+    pub recorder: Option<R>,
+    /// The last event.
+    pub ended: RunEnded,
+    /// Why the run could not be recorded.
+    pub recorder_error: Option<RecorderError>,
+}
+
+/// Runs a procedure. Ends only when all that can be made safe has been.
+///
+/// Call it inside a tokio runtime.
+pub async fn execute<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
+    let (bench, clock) = (Arc::clone(&job.bench), Arc::clone(&job.clock));
+    let (uses, patience) = (job.started.instruments.clone(), job.deadlines.make_safe);
+    let supervisor = spawn(clock.as_ref(), supervise(job));
+    let failure = match supervisor.await {
+        Ok(finished) => return finished,
+        Err(failure) => failure,
+    };
+    // a bug of ours: the outputs go off all the same
+    let rescue_clock = Arc::clone(&clock);
+    let rescue = spawn(clock.as_ref(), async move {
+        let mut made_safe = Vec::new();
+        for used in uses.iter().filter(|used| !used.outputs.is_empty()) {
+            made_safe.push(safe::on_a_fresh_session(used, bench.as_ref(), rescue_clock.as_ref(), patience).await);
+        }
+        safe::maybe_on(&made_safe)
+    });
+    let outputs_maybe_on = rescue
+        .await
+        .unwrap_or_else(|failure| vec![format!("every output ({failure})")]);
+    let reason = Some(format!("the runner {failure} (a bug in Benchtop)"));
+    let ended = RunEnded {
+        outcome: RunOutcome::Error,
+        reason,
+        outputs_maybe_on,
+    };
+    Finished {
+        recorder: None,
+        ended,
+        recorder_error: None,
+    }
+}
+
+async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
+    let Job {
+        procedure,
+        started,
+        bench,
+        clock,
+        recorder,
+        listeners,
+        mut interrupt,
+        deadlines,
+    } = job;
+    let begun = clock.now();
+    let procedure = Arc::new(procedure);
+    let mut scribe = Scribe::new(
+        recorder,
+        listeners,
+        Arc::clone(&clock),
+        Arc::clone(&procedure),
+        begun,
+        deadlines.recorder,
+    );
+    let uses = started.instruments.clone();
+    scribe.emit(EventKind::RunStarted(Box::new(started)));
+    scribe.barrier().await;
+    if scribe.error.is_some() {
+        return scribe.finish(&[], false).await;
+    }
+
+    let mut crew = Crew::new();
+    let mut skipped = None;
+    for used in &uses {
+        let opening = open(
+            used.name.clone(),
+            bench.as_ref(),
+            clock.as_ref(),
+            deadlines.prepare,
+            &mut crew,
+        );
+        let opened = tokio::select! {
+            biased;
+            level = at_least(&mut interrupt, Interrupt::Abandon) => Err((RunOutcome::Aborted, interrupted(level))),
+            opened = opening => opened.map_err(|reason| (RunOutcome::Error, reason)),
+        };
+        match opened {
+            Ok(ready) => scribe.emit(EventKind::InstrumentReady(ready)),
+            Err((outcome, reason)) => {
+                scribe.at_least(outcome, &reason);
+                skipped = Some(reason);
+                break;
+            }
+        }
+    }
+    let crew = Arc::new(crew);
+    let stage = Stage {
+        crew: &crew,
+        clock: &clock,
+        procedure: &procedure,
+        begun,
+        deadlines,
+    };
+
+    if skipped.is_none() {
+        skipped = stage.run_test(&mut scribe, &mut interrupt).await;
+    }
+    scribe.skip_the_rest(&procedure, &[Section::Setup, Section::Main], skipped.as_deref());
+    if scribe.error.is_none() && *interrupt.borrow() < Interrupt::SafeNow {
+        skipped = stage.run_teardown(&mut scribe, &mut interrupt).await;
+    } else if scribe.error.is_none() {
+        skipped = Some(interrupted(Interrupt::SafeNow));
+    }
+    scribe.skip_the_rest(&procedure, &[Section::Teardown], skipped.as_deref());
+
+    let made_safe = safe::make_all_safe(&uses, &crew, bench.as_ref(), clock.as_ref(), deadlines.make_safe).await;
+    for actor in crew.values() {
+        actor.abandon();
+        // an instrument that does not close well was made safe before
+        drop(clock.within(clock.now().after(deadlines.close), actor.close()).await);
+        actor.kill();
+    }
+    scribe.finish(&made_safe, true).await
+}
+
+async fn open(
+    name: benchtop_procedure::LogicalName,
+    bench: &dyn Bench,
+    clock: &dyn Clock,
+    patience: Duration,
+    crew: &mut Crew,
+) -> Result<InstrumentReady, String> {
+    let deadline = clock.now().after(patience);
+    let late = |_elapsed| format!("{name}: not ready in {}", human_duration(patience));
+    let opened = clock.within(deadline, bench.open(&name)).await.map_err(late)?;
+    let instrument = opened.map_err(|error| format!("{name}: {error}"))?;
+    let actor = crew
+        .entry(name.clone())
+        .or_insert_with(|| Actor::start(name.clone(), instrument, clock));
+    let prepared = clock.within(deadline, actor.prepare()).await.map_err(late)?;
+    let state = prepared.map_err(|error| format!("{name}: {error}"))?;
+    Ok(InstrumentReady {
+        name: name.clone(),
+        identity: state.identity,
+        stale_errors: state.stale_errors,
+    })
+}
+
+/// Ends when the operator wants at least `level`.
+async fn at_least(interrupt: &mut watch::Receiver<Interrupt>, level: Interrupt) -> Interrupt {
+    let wanted = interrupt
+        .wait_for(|wanted| *wanted >= level)
+        .await
+        .map(|wanted| *wanted);
+    match wanted {
+        Ok(wanted) => wanted,
+        // nobody can interrupt any more
+        Err(_closed) => std::future::pending().await,
+    }
+}
+
+fn interrupted(level: Interrupt) -> String {
+    match level {
+        Interrupt::None | Interrupt::Abandon => "interrupted by the operator or a signal".to_owned(),
+        Interrupt::SafeNow => "interrupted twice: made safe at once".to_owned(),
+    }
+}
+
+/// What stays the same while steps run.
+struct Stage<'a> {
+    crew: &'a Arc<Crew>,
+    clock: &'a Arc<dyn Clock>,
+    procedure: &'a Arc<BoundProcedure>,
+    begun: Moment,
+    deadlines: Deadlines,
+}
+
+impl Stage<'_> {
+    /// Setup and test. Answers why steps were left out, if any were for a reason of their own.
+    async fn run_test<R: Recorder>(
+        &self,
+        scribe: &mut Scribe<R>,
+        interrupt: &mut watch::Receiver<Interrupt>,
+    ) -> Option<String> {
+        for section in [Section::Setup, Section::Main] {
+            let reason = self.run(section, scribe, interrupt, Interrupt::Abandon, None).await;
+            if reason.is_some() {
+                return reason;
+            }
+            if section == Section::Setup && scribe.fold.outcome_so_far() > Some(RunOutcome::Pass) {
+                return Some("the setup did not succeed".to_owned());
+            }
+        }
+        None
+    }
+
+    async fn run_teardown<R: Recorder>(
+        &self,
+        scribe: &mut Scribe<R>,
+        interrupt: &mut watch::Receiver<Interrupt>,
+    ) -> Option<String> {
+        for actor in self.crew.values() {
+            actor.abandon();
+        }
+        let deadline = Some(self.clock.now().after(self.deadlines.teardown));
+        self.run(Section::Teardown, scribe, interrupt, Interrupt::SafeNow, deadline)
+            .await
+    }
+
+    /// Runs one section in a task of its own; answers why it was cut short, if it was.
+    async fn run<R: Recorder>(
+        &self,
+        section: Section,
+        scribe: &mut Scribe<R>,
+        interrupt: &mut watch::Receiver<Interrupt>,
+        stops_at: Interrupt,
+        deadline: Option<Moment>,
+    ) -> Option<String> {
+        let (reports, mut reported) = mpsc::unbounded_channel();
+        let floor = Floor {
+            crew: Arc::clone(self.crew),
+            clock: Arc::clone(self.clock),
+            started: self.begun,
+            reports,
+            attempt_deadline: self.deadlines.attempt,
+        };
+        let procedure = Arc::clone(self.procedure);
+        let mut task = spawn(self.clock.as_ref(), async move {
+            let steps = steps_of(&procedure, section);
+            run_section(&floor, section, steps).await.is_ok()
+        });
+        let mut expiry = match deadline {
+            Some(deadline) => self.clock.sleep_until(deadline),
+            None => Box::pin(std::future::pending()),
+        };
+        let cut = loop {
+            tokio::select! {
+                biased;
+                level = at_least(interrupt, stops_at) => break Some((StepOutcome::Aborted, interrupted(level))),
+                () = &mut expiry => break Some((StepOutcome::Timeout, "the teardown took too long".to_owned())),
+                Some(report) = reported.recv() => scribe.take(report).await,
+                ended = &mut task => break match ended {
+                    Ok(_) => None,
+                    Err(TaskFailure::Panicked(message)) => {
+                        Some((StepOutcome::Error, format!("the step panicked: {message} (a bug in Benchtop)")))
+                    }
+                    Err(TaskFailure::Aborted) => Some((StepOutcome::Error, "the step was lost".to_owned())),
+                },
+            }
+            if scribe.error.is_some() {
+                break Some((StepOutcome::Error, "the run cannot be recorded".to_owned()));
+            }
+        };
+        task.abort();
+        reported.close();
+        while let Ok(report) = reported.try_recv() {
+            scribe.take(report).await;
+        }
+        let (outcome, reason) = cut?;
+        for actor in self.crew.values() {
+            actor.abandon();
+        }
+        scribe.cut_short(outcome, &reason);
+        Some(reason)
+    }
+}

@@ -1,0 +1,288 @@
+//! The runner against instruments that misbehave in every way, on the virtual clock.
+
+mod rig;
+
+use crate::{EventKind, Interrupt, RunOutcome, StepOutcome};
+use rig::{Behaviour, Rig};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_unit_passes_and_the_outputs_go_off() {
+    let ran = Rig::new().run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Pass);
+    assert_eq!(ran.step("Power on"), StepOutcome::Pass);
+    assert_eq!(ran.step("Power off"), StepOutcome::Pass);
+    assert!(ran.output_was_on() && !ran.output_is_on());
+    assert!(ran.ended().outputs_maybe_on.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_opened_before_the_run_is_durable() {
+    let ran = Rig::new().run().await;
+    let log = ran.log();
+    let first_open = log.iter().position(|line| line.starts_with("open")).unwrap();
+    let before: Vec<&str> = log[..first_open].iter().map(String::as_str).collect();
+    assert_eq!(before, ["record RunStarted", "barrier"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_that_enables_an_output_is_durable_before_its_command() {
+    let ran = Rig::new().run().await;
+    let log = ran.log();
+    let on = log.iter().position(|line| line == "psu set on").unwrap();
+    assert_eq!(&log[on - 2..on], ["record StepStarted Power on", "barrier"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_run_ends_on_a_barrier() {
+    let ran = Rig::new().run().await;
+    let log = ran.log();
+    assert_eq!(&log[log.len() - 2..], ["record RunEnded PASS", "barrier"]);
+    let off = log.iter().rposition(|line| line == "psu make_safe").unwrap();
+    assert!(off < log.len() - 2, "made safe before the end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_unit_fails_and_later_steps_still_run() {
+    let ran = Rig::new().reads("3.18").run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Fail);
+    assert_eq!(ran.step("Rail"), StepOutcome::Fail);
+    assert_eq!(ran.step("Second rail"), StepOutcome::Fail);
+    assert_eq!(
+        ran.ended().reason.as_deref(),
+        Some("Rail: vcc_3v3: 3.18 V is below the low limit 3.25 V")
+    );
+    assert!(!ran.output_is_on());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_fail_stop_skips_the_rest_but_never_the_teardown() {
+    let ran = Rig::new()
+        .reads("3.18")
+        .procedure("name = \"Rail\"", "name = \"Rail\"\non_fail = \"stop\"")
+        .run()
+        .await;
+    assert_eq!(ran.outcome(), RunOutcome::Fail);
+    assert_eq!(ran.step("Second rail"), StepOutcome::Skip);
+    assert_eq!(ran.step("Power off"), StepOutcome::Pass);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instrument_error_is_an_error_of_the_station_and_goes_to_teardown() {
+    let ran = Rig::new().dmm(Behaviour::MeasureFails).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert_eq!(ran.step("Rail"), StepOutcome::Error);
+    assert_eq!(ran.step("Second rail"), StepOutcome::Skip);
+    assert_eq!(ran.step("Power off"), StepOutcome::Pass);
+    assert!(
+        ran.ended()
+            .reason
+            .as_deref()
+            .unwrap()
+            .contains("measure on SIM::rig::dmm: no answer in 2 s")
+    );
+    assert!(!ran.output_is_on());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn overrange_and_not_a_number_never_pass() {
+    let over = Rig::new().reads("9.9E37").run().await;
+    assert_eq!(over.outcome(), RunOutcome::Fail);
+    let nan = Rig::new().reads("9.91E37").run().await;
+    assert_eq!(nan.outcome(), RunOutcome::Error);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_on_error_that_works_passes_and_keeps_both_attempts() {
+    let ran = Rig::new()
+        .dmm(Behaviour::MeasureFailsOnce)
+        .procedure(
+            "name = \"Rail\"",
+            "name = \"Rail\"\nretry = { attempts = 2, delay = \"1 s\" }",
+        )
+        .run()
+        .await;
+    assert_eq!(ran.outcome(), RunOutcome::Pass);
+    let attempts: Vec<(u32, bool, StepOutcome)> = ran
+        .kinds()
+        .filter_map(|kind| match kind {
+            EventKind::StepEnded(ended) if ended.name == "Rail" => Some((ended.attempt, ended.decides, ended.outcome)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(attempts, [(1, false, StepOutcome::Error), (2, true, StepOutcome::Pass)]);
+    assert!(
+        ran.log().iter().any(|line| line == "dmm recover"),
+        "the session is recovered before the second attempt"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fail_is_not_retried_unless_written() {
+    let silent = "name = \"Rail\"\nretry = { attempts = 3 }";
+    let ran = Rig::new()
+        .reads("3.18")
+        .procedure("name = \"Rail\"", silent)
+        .run()
+        .await;
+    assert_eq!(ran.attempts("Rail"), 1);
+    let written = "name = \"Rail\"\nretry = { attempts = 3, on = [\"fail\"] }";
+    let ran = Rig::new()
+        .reads("3.18")
+        .procedure("name = \"Rail\"", written)
+        .run()
+        .await;
+    assert_eq!(ran.attempts("Rail"), 3);
+    assert_eq!(ran.outcome(), RunOutcome::Fail);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hung_instrument_is_a_timeout_and_every_measurement_is_accounted_for() {
+    let ran = Rig::new()
+        .dmm(Behaviour::MeasureHangs)
+        .procedure("name = \"Rail\"", "name = \"Rail\"\ntimeout = \"5 s\"")
+        .run()
+        .await;
+    assert_eq!(ran.outcome(), RunOutcome::Timeout);
+    assert_eq!(ran.ended().reason.as_deref(), Some("Rail: not done in 5 s"));
+    let taken: Vec<Option<String>> = ran
+        .kinds()
+        .filter_map(|kind| match kind {
+            EventKind::MeasurementTaken(taken) => Some(taken.reason.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(taken, [Some("not taken: not done in 5 s".to_owned())]);
+    assert!(!ran.output_is_on());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_in_a_driver_is_an_error_and_the_outputs_go_off() {
+    let ran = Rig::new().dmm(Behaviour::MeasurePanics).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert!(
+        ran.ended()
+            .reason
+            .as_deref()
+            .unwrap()
+            .contains("the driver of dmm stopped working")
+    );
+    assert!(!ran.output_is_on());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_in_the_supplys_driver_is_made_safe_on_a_second_session() {
+    let ran = Rig::new().psu(Behaviour::SetPanicsAfterOn).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert!(ran.output_was_on() && !ran.output_is_on());
+    assert_eq!(ran.log().iter().filter(|line| *line == "open psu").count(), 2);
+    assert!(ran.ended().outputs_maybe_on.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_supply_that_hangs_is_made_safe_on_a_second_session() {
+    let ran = Rig::new().psu(Behaviour::FirstSessionHangsAfterOn).run().await;
+    assert!(ran.output_was_on() && !ran.output_is_on());
+    assert!(ran.ended().outputs_maybe_on.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_output_that_stays_on_is_named_and_makes_a_good_run_an_error() {
+    let ran = Rig::new().psu(Behaviour::StuckOn).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert_eq!(ran.ended().outputs_maybe_on, ["psu channel 1"]);
+    assert_eq!(ran.ended().reason.as_deref(), Some("OUTPUT MAY BE ON: psu channel 1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instrument_that_cannot_be_opened_skips_the_test() {
+    let ran = Rig::new().dmm(Behaviour::OpenFails).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert_eq!(ran.step("Power on"), StepOutcome::Skip);
+    assert_eq!(ran.step("Rail"), StepOutcome::Skip);
+    assert!(!ran.output_was_on());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_supply_that_cannot_be_opened_may_be_on() {
+    let ran = Rig::new().psu(Behaviour::OpenFails).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert_eq!(ran.ended().outputs_maybe_on, ["psu channel 1"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_interrupt_abandons_the_step_tears_down_and_makes_safe() {
+    let ran = Rig::new()
+        .interrupted_at("dmm measure", &[Interrupt::Abandon])
+        .run()
+        .await;
+    assert_eq!(ran.outcome(), RunOutcome::Aborted);
+    assert_eq!(ran.step("Rail"), StepOutcome::Aborted);
+    assert_eq!(ran.step("Second rail"), StepOutcome::Skip);
+    assert_eq!(ran.step("Power off"), StepOutcome::Pass);
+    assert!(ran.output_was_on() && !ran.output_is_on());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_second_interrupt_makes_safe_at_once() {
+    let ran = Rig::new()
+        .interrupted_at("dmm measure", &[Interrupt::Abandon, Interrupt::SafeNow])
+        .run()
+        .await;
+    assert_eq!(ran.outcome(), RunOutcome::Aborted);
+    assert_eq!(ran.step("Power off"), StepOutcome::Skip);
+    assert!(ran.output_was_on() && !ran.output_is_on());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recorder_that_fails_ends_the_run_and_the_outputs_go_off() {
+    for (write, expect_on) in [("RunStarted", false), ("MeasurementTaken", true), ("barrier 3", true)] {
+        let ran = Rig::new().recorder_fails_at(write).run().await;
+        assert_eq!(ran.outcome(), RunOutcome::Error, "{write}");
+        assert!(ran.recorder_failed(), "{write}");
+        assert_eq!(ran.output_was_on(), expect_on, "{write}");
+        assert!(!ran.output_is_on(), "{write}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recorder_that_panics_takes_the_supervisor_down_but_the_outputs_go_off() {
+    let ran = Rig::new().recorder_panics_at("MeasurementTaken").run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert!(ran.ended().reason.as_deref().unwrap().contains("a bug in Benchtop"));
+    assert!(ran.output_was_on() && !ran.output_is_on());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_passes_on_the_clock_and_nobody_sits_through_it() {
+    let ran = Rig::new()
+        .procedure("wait = \"250 ms\"", "wait = \"3600 s\"")
+        .run()
+        .await;
+    assert_eq!(ran.outcome(), RunOutcome::Pass);
+    let settled = ran.kinds_with_time().find_map(|(at, kind)| match kind {
+        EventKind::StepEnded(ended) if ended.name == "Settle" => Some((at.elapsed - ended.started.elapsed).as_secs()),
+        _ => None,
+    });
+    assert_eq!(settled, Some(3600));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failing_teardown_makes_the_run_an_error_and_does_not_stop_the_rest() {
+    let ran = Rig::new().psu(Behaviour::SetFailsOff).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert_eq!(ran.step("Power off"), StepOutcome::Error);
+    assert_eq!(ran.step("Cool down"), StepOutcome::Pass);
+    assert!(!ran.output_is_on(), "make_safe has its own way");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listeners_hear_every_outcome() {
+    let ran = Rig::new().run().await;
+    let heard: Vec<&str> = ran.heard().iter().map(String::as_str).collect();
+    assert_eq!(heard.first().copied(), Some("RunStarted"));
+    assert_eq!(heard.last().copied(), Some("RunEnded PASS"));
+    assert_eq!(
+        heard.iter().filter(|line| line.starts_with("MeasurementTaken")).count(),
+        2
+    );
+}

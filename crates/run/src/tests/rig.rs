@@ -1,0 +1,594 @@
+//! A bench whose instruments and recorder misbehave on request, and one log of everything in order.
+
+use crate::{
+    Bench, Deadlines, Event, EventKind, Finished, InstrumentUse, Interrupt, Job, ProcedureUse, Purpose, Recorder,
+    RecorderError, RunEnded, RunOutcome, RunStarted, Stamp, StepOutcome, UnitUnderTest, execute, listen,
+};
+use async_trait::async_trait;
+use benchtop_instrument::{
+    Bounds, Capabilities, Class, Clock, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity, Instrument,
+    Measure, Operation, OutputCapability, OutputState, Polarity, Quantity, Range, Reading, ReadingKind, Resource,
+    SafetyProof, Setting, StartState, VirtualClock,
+};
+use benchtop_procedure::LogicalName;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::sync::watch;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Behaviour {
+    Good,
+    OpenFails,
+    MeasureFails,
+    MeasureFailsOnce,
+    MeasureHangs,
+    MeasurePanics,
+    SetPanicsAfterOn,
+    SetFailsOff,
+    FirstSessionHangsAfterOn,
+    StuckOn,
+}
+
+const PROCEDURE: &str = r#"
+[procedure]
+id = "RIG"
+version = "1"
+name = "Rig"
+
+[instruments.dmm]
+class = "dmm"
+needs = ["dc_voltage"]
+
+[instruments.psu]
+class = "dc_power"
+
+[[setup]]
+name = "Power on"
+set = { instrument = "psu", channel = 1, voltage_level = "5 V", current_limit = "500 mA", output_enabled = true }
+
+[[steps]]
+name = "Settle"
+wait = "250 ms"
+
+[[steps]]
+name = "Rail"
+[[steps.measurements]]
+name = "vcc_3v3"
+instrument = "dmm"
+function = "dc_voltage"
+range = "10 V"
+unit = "V"
+limit = { low = 3.25, high = 3.35 }
+
+[[steps]]
+name = "Second rail"
+[[steps.measurements]]
+name = "vcc_again"
+instrument = "dmm"
+function = "dc_voltage"
+range = "10 V"
+unit = "mV"
+limit = { low = 3250, high = 3350 }
+
+[[teardown]]
+name = "Power off"
+set = { instrument = "psu", channel = 1, output_enabled = false }
+
+[[teardown]]
+name = "Cool down"
+wait = "1 s"
+"#;
+
+#[derive(Default)]
+struct World {
+    log: Vec<String>,
+    output: bool,
+    output_was_on: bool,
+    opened: BTreeMap<String, u32>,
+    failed_once: bool,
+}
+
+type Shared = Arc<Mutex<World>>;
+
+pub(super) struct Rig {
+    dmm: Behaviour,
+    psu: Behaviour,
+    reads: String,
+    procedure: String,
+    interrupts: Option<(String, Vec<Interrupt>)>,
+    recorder_fails_at: Option<String>,
+    recorder_panics_at: Option<String>,
+}
+
+pub(super) struct Ran {
+    world: Shared,
+    events: Vec<Event>,
+    heard: Vec<String>,
+    ended: RunEnded,
+    recorder_failed: bool,
+}
+
+impl Rig {
+    pub(super) fn new() -> Self {
+        Self {
+            dmm: Behaviour::Good,
+            psu: Behaviour::Good,
+            reads: "3.3".to_owned(),
+            procedure: PROCEDURE.to_owned(),
+            interrupts: None,
+            recorder_fails_at: None,
+            recorder_panics_at: None,
+        }
+    }
+
+    pub(super) fn dmm(self, behaviour: Behaviour) -> Self {
+        Self { dmm: behaviour, ..self }
+    }
+
+    pub(super) fn psu(self, behaviour: Behaviour) -> Self {
+        Self { psu: behaviour, ..self }
+    }
+
+    pub(super) fn reads(self, text: &str) -> Self {
+        Self {
+            reads: text.to_owned(),
+            ..self
+        }
+    }
+
+    pub(super) fn procedure(self, from: &str, to: &str) -> Self {
+        assert!(self.procedure.contains(from));
+        Self {
+            procedure: self.procedure.replacen(from, to, 1),
+            ..self
+        }
+    }
+
+    pub(super) fn interrupted_at(self, line: &str, levels: &[Interrupt]) -> Self {
+        Self {
+            interrupts: Some((line.to_owned(), levels.to_vec())),
+            ..self
+        }
+    }
+
+    pub(super) fn recorder_fails_at(self, write: &str) -> Self {
+        Self {
+            recorder_fails_at: Some(write.to_owned()),
+            ..self
+        }
+    }
+
+    pub(super) fn recorder_panics_at(self, write: &str) -> Self {
+        Self {
+            recorder_panics_at: Some(write.to_owned()),
+            ..self
+        }
+    }
+
+    pub(super) async fn run(self) -> Ran {
+        let parsed = benchtop_procedure::parse("rig.toml", &self.procedure).unwrap();
+        let instruments = BTreeMap::from([
+            (LogicalName("dmm".to_owned()), capabilities("dmm")),
+            (LogicalName("psu".to_owned()), capabilities("psu")),
+        ]);
+        let procedure = benchtop_procedure::bind(parsed, &instruments).unwrap();
+        let world = Shared::default();
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
+        let (wants, interrupt) = watch::channel(Interrupt::None);
+        let bench = Arc::new(RigBench {
+            world: Arc::clone(&world),
+            clock: Arc::clone(&clock),
+            dmm: self.dmm,
+            psu: self.psu,
+            reads: self.reads,
+            interrupts: self.interrupts.map(|(line, levels)| (line, levels, wants.clone())),
+        });
+        let recorder = MemoryRecorder {
+            world: Arc::clone(&world),
+            events: Vec::new(),
+            barriers: 0,
+            fails_at: self.recorder_fails_at,
+            panics_at: self.recorder_panics_at,
+        };
+        let (listener, mut events) = listen();
+        let used = |name: &str, outputs: Vec<u32>| InstrumentUse {
+            name: LogicalName(name.to_owned()),
+            class: String::new(),
+            model: String::new(),
+            resource: String::new(),
+            driver: String::new(),
+            definition_sha256: String::new(),
+            calibration_due: None,
+            outputs,
+        };
+        let started = RunStarted {
+            run_id: "run".to_owned(),
+            sequence: 1,
+            procedure: ProcedureUse {
+                id: "RIG".to_owned(),
+                version: "1".to_owned(),
+                name: "Rig".to_owned(),
+                sha256: String::new(),
+            },
+            unit: UnitUnderTest::default(),
+            station_id: "rig".to_owned(),
+            fixture_id: None,
+            operator: None,
+            purpose: Purpose::Production,
+            simulated: true,
+            virtual_clock: true,
+            benchtop_version: String::new(),
+            station_sha256: String::new(),
+            instruments: vec![used("psu", vec![1]), used("dmm", Vec::new())],
+            steps: Vec::new(),
+        };
+        let job = Job {
+            procedure,
+            started,
+            bench,
+            clock,
+            recorder,
+            listeners: vec![listener],
+            interrupt,
+            deadlines: Deadlines::default(),
+        };
+        let Finished {
+            recorder,
+            ended,
+            recorder_error,
+        } = execute(job).await;
+        drop(wants);
+        let mut heard = Vec::new();
+        while let Some(event) = events.next().await {
+            heard.push(line(&event.kind));
+        }
+        let events = recorder.map(|recorder| recorder.events).unwrap_or_default();
+        Ran {
+            world,
+            events,
+            heard,
+            ended,
+            recorder_failed: recorder_error.is_some(),
+        }
+    }
+}
+
+impl Ran {
+    pub(super) fn outcome(&self) -> RunOutcome {
+        self.ended.outcome
+    }
+
+    pub(super) fn ended(&self) -> &RunEnded {
+        &self.ended
+    }
+
+    pub(super) fn step(&self, name: &str) -> StepOutcome {
+        self.kinds()
+            .find_map(|kind| match kind {
+                EventKind::StepEnded(ended) if ended.name == name && ended.decides => Some(ended.outcome),
+                _ => None,
+            })
+            .unwrap_or_else(|| panic!("{name} never ended"))
+    }
+
+    pub(super) fn attempts(&self, name: &str) -> usize {
+        self.kinds()
+            .filter(|kind| matches!(kind, EventKind::StepEnded(ended) if ended.name == name))
+            .count()
+    }
+
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &EventKind> {
+        self.events.iter().map(|event| &event.kind)
+    }
+
+    pub(super) fn kinds_with_time(&self) -> impl Iterator<Item = (Stamp, &EventKind)> {
+        self.events.iter().map(|event| (event.at, &event.kind))
+    }
+
+    pub(super) fn log(&self) -> Vec<String> {
+        self.world.lock().unwrap().log.clone()
+    }
+
+    pub(super) fn heard(&self) -> &[String] {
+        &self.heard
+    }
+
+    pub(super) fn output_is_on(&self) -> bool {
+        self.world.lock().unwrap().output
+    }
+
+    pub(super) fn output_was_on(&self) -> bool {
+        self.world.lock().unwrap().output_was_on
+    }
+
+    pub(super) fn recorder_failed(&self) -> bool {
+        self.recorder_failed
+    }
+}
+
+fn line(kind: &EventKind) -> String {
+    match kind {
+        EventKind::RunStarted(_) => "RunStarted".to_owned(),
+        EventKind::InstrumentReady(ready) => format!("InstrumentReady {}", ready.name),
+        EventKind::StepStarted(started) => format!("StepStarted {}", started.name),
+        EventKind::MeasurementTaken(taken) => format!("MeasurementTaken {}", taken.name),
+        EventKind::StepEnded(ended) => format!("StepEnded {} {}", ended.name, ended.outcome),
+        EventKind::MadeSafe(safe) => format!("MadeSafe {}", safe.name),
+        EventKind::Log(log) => format!("Log {}", log.message),
+        EventKind::RunEnded(ended) => format!("RunEnded {}", ended.outcome),
+    }
+}
+
+struct MemoryRecorder {
+    world: Shared,
+    events: Vec<Event>,
+    barriers: u32,
+    fails_at: Option<String>,
+    panics_at: Option<String>,
+}
+
+#[async_trait]
+impl Recorder for MemoryRecorder {
+    fn record(&mut self, event: &Event) -> Result<(), RecorderError> {
+        let line = line(&event.kind);
+        let is = |wanted: &Option<String>| wanted.as_ref().is_some_and(|wanted| line.starts_with(wanted));
+        assert!(!is(&self.panics_at), "recorder panics");
+        if is(&self.fails_at) {
+            return Err(RecorderError::new("disk full"));
+        }
+        self.world.lock().unwrap().log.push(format!("record {line}"));
+        self.events.push(event.clone());
+        Ok(())
+    }
+
+    async fn barrier(&mut self) -> Result<(), RecorderError> {
+        self.barriers += 1;
+        if self.fails_at.as_deref() == Some(&format!("barrier {}", self.barriers)) {
+            return Err(RecorderError::new("fsync failed"));
+        }
+        self.world.lock().unwrap().log.push("barrier".to_owned());
+        Ok(())
+    }
+}
+
+type Interrupts = Option<(String, Vec<Interrupt>, watch::Sender<Interrupt>)>;
+
+struct RigBench {
+    world: Shared,
+    clock: Arc<dyn Clock>,
+    dmm: Behaviour,
+    psu: Behaviour,
+    reads: String,
+    interrupts: Interrupts,
+}
+
+#[async_trait]
+impl Bench for RigBench {
+    async fn open(&self, name: &LogicalName) -> Result<Box<dyn Instrument>, Error> {
+        let behaviour = if name.0 == "dmm" { self.dmm } else { self.psu };
+        let session = {
+            let mut world = self.world.lock().unwrap();
+            world.log.push(format!("open {name}"));
+            let count = world.opened.entry(name.0.clone()).or_default();
+            *count += 1;
+            *count
+        };
+        let resource = Resource::Simulated {
+            bench: "rig".to_owned(),
+            name: name.0.clone(),
+        };
+        if behaviour == Behaviour::OpenFails {
+            return Err(Error::new(
+                ErrorKind::Disconnected,
+                Operation::Open,
+                &resource,
+                "nothing listens there",
+            ));
+        }
+        Ok(Box::new(RigInstrument {
+            name: name.0.clone(),
+            resource,
+            capabilities: capabilities(&name.0),
+            session,
+            behaviour,
+            world: Arc::clone(&self.world),
+            clock: Arc::clone(&self.clock),
+            reads: self.reads.clone(),
+            interrupts: self.interrupts.clone(),
+        }))
+    }
+}
+
+struct RigInstrument {
+    name: String,
+    resource: Resource,
+    capabilities: Capabilities,
+    session: u32,
+    behaviour: Behaviour,
+    world: Shared,
+    clock: Arc<dyn Clock>,
+    reads: String,
+    interrupts: Interrupts,
+}
+
+impl RigInstrument {
+    async fn did(&self, what: &str) {
+        let line = format!("{} {what}", self.name);
+        self.world.lock().unwrap().log.push(line.clone());
+        if let Some((at, levels, wants)) = &self.interrupts
+            && *at == line
+        {
+            for level in levels {
+                wants.send_replace(*level);
+            }
+            // the measurement goes on until it is abandoned
+            std::future::pending::<()>().await;
+        }
+        self.clock
+            .sleep_until(self.clock.now().after(Duration::from_millis(10)))
+            .await;
+    }
+
+    fn hangs(&self) -> bool {
+        let on = self.world.lock().unwrap().output_was_on;
+        self.behaviour == Behaviour::FirstSessionHangsAfterOn && self.session == 1 && on
+    }
+}
+
+#[async_trait]
+impl Instrument for RigInstrument {
+    fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn prepare(&mut self) -> Result<StartState, Error> {
+        self.did("prepare").await;
+        let identity: Identity = "Rig,Instrument,SIM-1,1".parse().unwrap();
+        Ok(StartState {
+            identity,
+            stale_errors: Vec::new(),
+        })
+    }
+
+    async fn measure(&mut self, request: &Measure) -> Result<Reading, Error> {
+        self.did("measure").await;
+        let fails = || Error::timeout(Operation::Measure, &self.resource, Duration::from_secs(2));
+        match self.behaviour {
+            Behaviour::MeasureFails => return Err(fails()),
+            Behaviour::MeasureFailsOnce => {
+                let failed_before = std::mem::replace(&mut self.world.lock().unwrap().failed_once, true);
+                if !failed_before {
+                    return Err(fails());
+                }
+            }
+            Behaviour::MeasureHangs => std::future::pending().await,
+            Behaviour::MeasurePanics => panic!("broken driver"),
+            _ => {}
+        }
+        let value: Decimal = self.reads.parse().unwrap();
+        let kind = match self.reads.as_str() {
+            "9.9E37" => ReadingKind::Overrange(Polarity::Positive),
+            "9.91E37" => ReadingKind::NotANumber,
+            _ => ReadingKind::Value(Quantity::new(value, request.function.unit())),
+        };
+        Ok(Reading {
+            text: self.reads.clone(),
+            kind,
+            range_in_use: None,
+            nplc: None,
+        })
+    }
+
+    async fn set(&mut self, setting: &Setting) -> Result<(), Error> {
+        let Setting::Output(output) = setting;
+        let on = output.output_enabled == Some(true);
+        self.did(if on { "set on" } else { "set off" }).await;
+        if !on && self.behaviour == Behaviour::SetFailsOff {
+            return Err(Error::new(
+                ErrorKind::Instrument,
+                Operation::Set,
+                &self.resource,
+                "-200",
+            ));
+        }
+        if self.hangs() {
+            std::future::pending::<()>().await;
+        }
+        let mut world = self.world.lock().unwrap();
+        world.output = on || self.behaviour == Behaviour::StuckOn;
+        world.output_was_on |= on;
+        drop(world);
+        assert!(!(on && self.behaviour == Behaviour::SetPanicsAfterOn), "broken driver");
+        Ok(())
+    }
+
+    async fn query(&mut self, _message: &str) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
+    async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error> {
+        self.did("make_safe").await;
+        if self.hangs() {
+            std::future::pending::<()>().await;
+        }
+        if self.capabilities.outputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stuck = self.behaviour == Behaviour::StuckOn;
+        self.world.lock().unwrap().output = stuck;
+        let proof = if stuck {
+            SafetyProof::NotProved("reads back as on".to_owned())
+        } else {
+            SafetyProof::Off
+        };
+        Ok(vec![OutputState { channel: 1, proof }])
+    }
+
+    async fn self_test(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn recover(&mut self) -> Result<(), Error> {
+        self.did("recover").await;
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        self.did("close").await;
+        Ok(())
+    }
+}
+
+fn capabilities(name: &str) -> Capabilities {
+    let quantity = |text: &str| text.parse::<Quantity>().unwrap();
+    let bounds = |from: &str, to: &str| Bounds {
+        minimum: quantity(from),
+        maximum: quantity(to),
+        resolution: quantity("1 mV").converted(quantity("1 mV").unit).unwrap(),
+    };
+    let amperes = Bounds {
+        minimum: quantity("0 A"),
+        maximum: quantity("5 A"),
+        resolution: quantity("1 mA"),
+    };
+    let range = Range {
+        full_scale: quantity("10 V"),
+        maximum: quantity("12 V"),
+        resolution: Some(quantity("10 uV")),
+    };
+    let is_dmm = name == "dmm";
+    let function = FunctionCapability {
+        channels: vec![1],
+        ranges: vec![range],
+        autorange: true,
+        nplc: Vec::new(),
+    };
+    let output = OutputCapability {
+        voltage_level: bounds("0 V", "6 V"),
+        current_limit: amperes,
+        ovp_level: None,
+    };
+    Capabilities {
+        class: if is_dmm { Class::Dmm } else { Class::DcPower },
+        driver: format!("rig/{name}"),
+        model: "Rig".to_owned(),
+        channels: vec![1],
+        functions: if is_dmm {
+            BTreeMap::from([(Function::DcVoltage, function)])
+        } else {
+            BTreeMap::new()
+        },
+        outputs: if is_dmm {
+            BTreeMap::new()
+        } else {
+            BTreeMap::from([(1, output)])
+        },
+    }
+}

@@ -1,0 +1,198 @@
+//! One model, as its `driver.toml` says: the types.
+
+use crate::{ErrorCheck, Template};
+use benchtop_instrument::{Capabilities, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity};
+use regex::Regex;
+use std::{collections::BTreeMap, time::Duration};
+
+/// How sure the definition is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Evidence {
+    /// Tried on a real one by us.
+    Hardware,
+    /// What a driver does that others run on real ones.
+    ThirdPartyDriver,
+    /// What the manual says.
+    Manual,
+}
+
+impl Evidence {
+    /// Every kind with its word in files.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("hardware", Self::Hardware),
+        ("third-party-driver", Self::ThirdPartyDriver),
+        ("manual", Self::Manual),
+    ];
+
+    /// The word used in files.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(_, evidence)| *evidence == self)
+            .map_or("", |(word, _)| word)
+    }
+}
+
+/// Where a definition's facts come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// What other entries call it.
+    pub id: String,
+    /// Title of the manual, or name of the driver and its file.
+    pub title: String,
+    /// Part number and edition, or the commit that was read.
+    pub edition: String,
+}
+
+/// One model.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// `keysight/34461a`.
+    pub name: String,
+    /// What it is.
+    pub class: Class,
+    /// For people: `Keysight`.
+    pub manufacturer: String,
+    /// For people: `34461A`.
+    pub model: String,
+    /// What its whole `*IDN?` response matches.
+    pub identity: Regex,
+    /// How sure all this is.
+    pub evidence: Evidence,
+    /// Where it comes from.
+    pub sources: Vec<Source>,
+    /// The TCP port of its raw socket, where it has one.
+    pub socket_port: Option<u16>,
+    /// How long a plain query or setting may take.
+    pub timeout: Duration,
+    /// How it reports its own errors.
+    pub error_check: ErrorCheck,
+    /// Brings it into its power-on settings.
+    pub reset: Vec<Template>,
+    /// Ends what is still going on after a lost answer.
+    pub abort: Vec<Template>,
+    /// Returns it to its front panel.
+    pub local: Vec<Template>,
+    /// Ends when overlapped commands are done.
+    pub operation_complete: Option<Template>,
+    /// The self-test query, answered with 0 when it passes.
+    pub self_test: Option<Template>,
+    /// The overrange value, where it is not SCPI's 9.9E37.
+    pub overrange: Option<Decimal>,
+    /// What it measures.
+    pub functions: BTreeMap<Function, FunctionDefinition>,
+    /// Its outputs, for a supply.
+    pub outputs: Option<OutputsDefinition>,
+}
+
+/// How one function is measured.
+#[derive(Clone, Debug)]
+pub struct FunctionDefinition {
+    /// What can be asked of it.
+    pub capability: FunctionCapability,
+    /// Selects the function and brings everything about it into a known state.
+    pub configure: Vec<Template>,
+    /// Sets a range, in the function's base unit.
+    pub range: Option<Template>,
+    /// Lets the instrument choose.
+    pub autorange: Option<Template>,
+    /// Asks for the range in use.
+    pub range_query: Option<Template>,
+    /// Sets the integration time.
+    pub nplc: Option<Template>,
+    /// The integration time where the procedure gives none.
+    pub nplc_default: Option<Decimal>,
+    /// Everything else that would otherwise be left as it was: autozero, impedance, math off.
+    pub defaults: Vec<Template>,
+    /// Triggers and fetches one reading.
+    pub read: Template,
+    /// How long a reading may take at most beside the integration time.
+    pub slowest: Duration,
+    /// Integration times that one reading takes: 2 with autozero.
+    pub integrations: u32,
+}
+
+/// How a setting is sent and read back.
+#[derive(Clone, Debug)]
+pub struct SettingDefinition {
+    /// Sets it, in its base unit.
+    pub set: Template,
+    /// Reads it back.
+    pub query: Template,
+}
+
+/// How an output is switched and read back.
+#[derive(Clone, Debug)]
+pub struct SwitchDefinition {
+    /// Turns it on.
+    pub on: Template,
+    /// Turns it off.
+    pub off: Template,
+    /// Asks; the answer is a number, 0 when off.
+    pub query: Template,
+}
+
+/// The outputs of a supply.
+#[derive(Clone, Debug)]
+pub struct OutputsDefinition {
+    /// The voltage.
+    pub voltage_level: SettingDefinition,
+    /// The current limit.
+    pub current_limit: SettingDefinition,
+    /// The over-voltage protection level, where it has one.
+    pub ovp_level: Option<SettingDefinition>,
+    /// On and off.
+    pub output_enabled: SwitchDefinition,
+    /// What each output takes.
+    pub channels: BTreeMap<u32, OutputCapability>,
+}
+
+/// Line frequency of which an integration time is the slowest: 50 Hz.
+const SLOWEST_LINE_PERIOD: Duration = Duration::from_millis(20);
+
+impl Definition {
+    /// What the model can do, without opening one.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        let outputs = self
+            .outputs
+            .as_ref()
+            .map(|outputs| outputs.channels.clone())
+            .unwrap_or_default();
+        let channels = if outputs.is_empty() {
+            vec![1]
+        } else {
+            outputs.keys().copied().collect()
+        };
+        Capabilities {
+            class: self.class,
+            driver: self.name.clone(),
+            model: format!("{} {}", self.manufacturer, self.model),
+            channels,
+            functions: self
+                .functions
+                .iter()
+                .map(|(word, function)| (*word, function.capability.clone()))
+                .collect(),
+            outputs,
+        }
+    }
+}
+
+impl FunctionDefinition {
+    /// How long a reading may take with this integration time.
+    #[must_use]
+    pub fn reading_time(&self, nplc: Option<Decimal>) -> Duration {
+        let cycles = nplc.map_or(0.0, Decimal::to_f64);
+        self.slowest + SLOWEST_LINE_PERIOD.mul_f64(cycles * f64::from(self.integrations))
+    }
+}
+
+/// The number that goes into a program message: `value` in its base unit.
+pub(crate) fn plain(value: Quantity) -> String {
+    let base = benchtop_instrument::Unit::of(value.unit.base());
+    value
+        .in_unit(base)
+        .map_or_else(|_beyond| value.value.to_string(), |value| value.to_string())
+}

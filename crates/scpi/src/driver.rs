@@ -1,0 +1,388 @@
+//! An instrument driven by its definition.
+
+use crate::{
+    definition::{Definition, FunctionDefinition, plain},
+    response::{self, Number},
+    template::Template,
+};
+use async_trait::async_trait;
+use benchtop_instrument::{
+    Capabilities, Clock, Decimal, Error, ErrorKind, Identity, Instrument, Measure, Moment, Operation, OutputState,
+    Quantity, RangeRequest, Reading, ReadingKind, Resource, SafetyProof, Session, SessionExt, SessionState, Setting,
+    StartState,
+};
+use std::{sync::Arc, time::Duration};
+
+/// What a station says of one instrument beside its resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The serial number that must answer.
+    pub serial_number: Option<String>,
+    /// Others use it too: it is not reset.
+    pub shared: bool,
+    /// Instead of the definition's, for plain queries and settings.
+    pub timeout: Option<Duration>,
+}
+
+/// One instrument, its definition and the session to it.
+pub struct ScpiInstrument {
+    pub(crate) session: Box<dyn Session>,
+    pub(crate) definition: Arc<Definition>,
+    capabilities: Capabilities,
+    clock: Arc<dyn Clock>,
+    options: Options,
+}
+
+impl std::fmt::Debug for ScpiInstrument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "ScpiInstrument({} on {})",
+            self.definition.name,
+            self.session.resource()
+        )
+    }
+}
+
+impl ScpiInstrument {
+    /// Drives what `session` leads to by `definition`. Sends nothing yet.
+    #[must_use]
+    pub fn new(
+        session: Box<dyn Session>,
+        definition: Arc<Definition>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+    ) -> Self {
+        let capabilities = definition.capabilities();
+        Self {
+            session,
+            definition,
+            capabilities,
+            clock,
+            options,
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Moment {
+        self.clock
+            .now()
+            .after(self.options.timeout.unwrap_or(self.definition.timeout))
+    }
+
+    pub(crate) fn fail(&self, kind: ErrorKind, operation: Operation, message: impl Into<String>) -> Error {
+        Error::new(kind, operation, self.session.resource(), message)
+    }
+
+    pub(crate) async fn send(&mut self, operation: Operation, message: &str) -> Result<(), Error> {
+        let deadline = self.deadline();
+        self.session
+            .write(message.as_bytes(), deadline)
+            .await
+            .map_err(|error| error.during(operation))
+    }
+
+    pub(crate) async fn send_all(&mut self, operation: Operation, templates: &[Template]) -> Result<(), Error> {
+        for template in templates {
+            self.send(operation, &template.fill(&[])).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn ask(&mut self, operation: Operation, message: &str, deadline: Moment) -> Result<String, Error> {
+        self.session
+            .query(message, deadline)
+            .await
+            .map_err(|error| error.during(operation))
+    }
+
+    pub(crate) async fn ask_number(&mut self, operation: Operation, message: &str) -> Result<Decimal, Error> {
+        let deadline = self.deadline();
+        let answer = self.ask(operation, message, deadline).await?;
+        match response::number(&answer, None) {
+            Ok(Number::Value(value)) => Ok(value),
+            Ok(Number::Overrange(_) | Number::NotANumber) => Err(self.fail(
+                ErrorKind::Garbled,
+                operation,
+                format!("{message} answered {answer}, which is no setting"),
+            )),
+            Err(error) => Err(self.fail(ErrorKind::Garbled, operation, format!("{message}: {error}"))),
+        }
+    }
+
+    pub(crate) async fn check_errors(&mut self, operation: Operation) -> Result<(), Error> {
+        let deadline = self.deadline();
+        let definition = Arc::clone(&self.definition);
+        definition
+            .error_check
+            .check(self.session.as_mut(), operation, deadline)
+            .await
+    }
+
+    /// Ends when overlapped commands are done, on models that can say so.
+    pub(crate) async fn wait_complete(&mut self, operation: Operation) -> Result<(), Error> {
+        let Some(query) = self.definition.operation_complete.clone() else {
+            return Ok(());
+        };
+        let done = self.ask_number(operation, &query.fill(&[])).await?;
+        if done == Decimal::ONE {
+            return Ok(());
+        }
+        Err(self.fail(
+            ErrorKind::Garbled,
+            operation,
+            format!("{} answered {done}, not 1", query.text()),
+        ))
+    }
+
+    async fn identify(&mut self) -> Result<Identity, Error> {
+        let deadline = self.deadline();
+        let answer = self.ask(Operation::Identify, "*IDN?", deadline).await?;
+        let identity: Identity = answer
+            .parse()
+            .map_err(|error| self.fail(ErrorKind::Garbled, Operation::Identify, format!("*IDN?: {error}")))?;
+        let shown = benchtop_notation::escape(&answer);
+        if !self.definition.identity.is_match(answer.trim()) {
+            let message = format!("expected {}, but {shown} answers", self.capabilities.model);
+            return Err(self.fail(ErrorKind::WrongIdentity, Operation::Identify, message));
+        }
+        if let Some(expected) = self
+            .options
+            .serial_number
+            .as_ref()
+            .filter(|expected| **expected != identity.serial_number)
+        {
+            let message = format!("expected serial number {expected}, but {shown} answers");
+            return Err(self.fail(ErrorKind::WrongIdentity, Operation::Identify, message));
+        }
+        Ok(identity)
+    }
+
+    /// The function's definition, if the request lies within it; what to send for range and integration time.
+    fn plan(&self, request: &Measure) -> Result<(FunctionDefinition, Option<Quantity>), Error> {
+        let Measure {
+            channel,
+            function,
+            range,
+            nplc,
+        } = *request;
+        let refuse = |kind, message: String| Err(self.fail(kind, Operation::Measure, message));
+        let Some(definition) = self.definition.functions.get(&function) else {
+            return refuse(
+                ErrorKind::Unsupported,
+                format!("{} cannot measure {function}", self.capabilities.model),
+            );
+        };
+        if !definition.capability.channels.contains(&channel) {
+            let message = format!(
+                "{} has {}, not {channel}",
+                self.capabilities.model,
+                self.capabilities.channel_list()
+            );
+            return refuse(ErrorKind::OutOfRange, message);
+        }
+        let chosen = match definition.capability.choose(range) {
+            Ok(chosen) => chosen.map(|range| range.full_scale),
+            Err(error) => return refuse(ErrorKind::OutOfRange, format!("{function}: {error}")),
+        };
+        if let Some(nplc) = nplc
+            && !definition.capability.nplc.contains(&nplc)
+        {
+            let list: Vec<String> = definition.capability.nplc.iter().map(ToString::to_string).collect();
+            let message = match list.as_slice() {
+                [] => format!("{function} has no integration time to set"),
+                list => format!("{function}: nplc {nplc} is not one of {}", list.join(", ")),
+            };
+            return refuse(ErrorKind::OutOfRange, message);
+        }
+        Ok((definition.clone(), chosen))
+    }
+
+    /// Sends everything that determines the reading.
+    async fn configure(
+        &mut self,
+        function: &FunctionDefinition,
+        request: &Measure,
+        range: Option<Quantity>,
+        nplc: Option<Decimal>,
+    ) -> Result<(), Error> {
+        let channel = request.channel.to_string();
+        let operation = Operation::Measure;
+        for template in function.configure.iter().chain(&function.defaults) {
+            self.send(operation, &template.fill(&[("channel", &channel)])).await?;
+        }
+        if let (Some(template), Some(nplc)) = (&function.nplc, nplc) {
+            self.send(
+                operation,
+                &template.fill(&[("nplc", &nplc.to_string()), ("channel", &channel)]),
+            )
+            .await?;
+        }
+        let ranging = match (range, request.range) {
+            (Some(range), _) => function.range.as_ref().map(|template| (template, plain(range))),
+            (
+                None,
+                RangeRequest::Default | RangeRequest::Auto | RangeRequest::AtLeast(_) | RangeRequest::Exactly(_),
+            ) => function.autorange.as_ref().map(|template| (template, String::new())),
+        };
+        if let Some((template, range)) = ranging {
+            self.send(operation, &template.fill(&[("range", &range), ("channel", &channel)]))
+                .await?;
+        }
+        self.check_errors(operation).await
+    }
+}
+
+#[async_trait]
+impl Instrument for ScpiInstrument {
+    fn resource(&self) -> &Resource {
+        self.session.resource()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn prepare(&mut self) -> Result<StartState, Error> {
+        let operation = Operation::Prepare;
+        let deadline = self.deadline();
+        match self.session.clear(deadline).await {
+            Ok(()) => {}
+            // a fresh session has nothing to clear; one that was used is put right by reopening
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                if self.session.state() != SessionState::Ready {
+                    self.session
+                        .recover(deadline)
+                        .await
+                        .map_err(|error| error.during(operation))?;
+                }
+            }
+            Err(error) => return Err(error.during(operation)),
+        }
+        let identity = self.identify().await?;
+        let definition = Arc::clone(&self.definition);
+        let deadline = self.deadline();
+        let stale_errors = definition
+            .error_check
+            .drain(self.session.as_mut(), deadline)
+            .await
+            .map_err(|error| error.during(operation))?;
+        if !self.options.shared {
+            self.send_all(operation, &definition.reset).await?;
+            self.wait_complete(operation).await?;
+            self.check_errors(operation).await?;
+            self.prove_outputs_off(operation).await?;
+        }
+        Ok(StartState { identity, stale_errors })
+    }
+
+    async fn measure(&mut self, request: &Measure) -> Result<Reading, Error> {
+        let operation = Operation::Measure;
+        let (function, range) = self.plan(request)?;
+        let nplc = request.nplc.or(function.nplc_default);
+        self.configure(&function, request, range, nplc).await?;
+        let channel = request.channel.to_string();
+        let deadline = self.deadline().after(function.reading_time(nplc));
+        let text = self
+            .ask(operation, &function.read.fill(&[("channel", &channel)]), deadline)
+            .await?;
+        let unit = request.function.unit();
+        let kind = match response::number(&text, self.definition.overrange) {
+            Ok(Number::Value(value)) => ReadingKind::Value(Quantity::new(value, unit)),
+            Ok(Number::Overrange(polarity)) => ReadingKind::Overrange(polarity),
+            Ok(Number::NotANumber) => ReadingKind::NotANumber,
+            Err(error) => return Err(self.fail(ErrorKind::Garbled, operation, error.to_string())),
+        };
+        self.check_errors(operation).await?;
+        let range_in_use = match &function.range_query {
+            Some(query) => {
+                let value = self
+                    .ask_number(operation, &query.fill(&[("channel", &channel)]))
+                    .await?;
+                Some(Quantity::new(value, unit))
+            }
+            None => range,
+        };
+        if let (Some(wanted), Some(used)) = (range, range_in_use)
+            && wanted.compare(used).is_none_or(std::cmp::Ordering::is_ne)
+        {
+            let message = format!("the range {wanted} was set, and {used} is read back");
+            return Err(self.fail(ErrorKind::Readback, operation, message));
+        }
+        let range_in_use = range.or(range_in_use);
+        Ok(Reading {
+            text,
+            kind,
+            range_in_use,
+            nplc,
+        })
+    }
+
+    async fn set(&mut self, setting: &Setting) -> Result<(), Error> {
+        match setting {
+            Setting::Output(output) => self.set_output(output).await,
+        }
+    }
+
+    async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {
+        let deadline = self.deadline();
+        self.session.write(message.as_bytes(), deadline).await?;
+        if !message.contains('?') {
+            return Ok(None);
+        }
+        let answer = self.session.read(deadline).await?;
+        Ok(Some(String::from_utf8_lossy(&answer).into_owned()))
+    }
+
+    async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error> {
+        let channels: Vec<u32> = self.capabilities.outputs.keys().copied().collect();
+        let mut states = Vec::new();
+        for channel in channels {
+            let proof = match self.output_off(channel).await {
+                Ok(()) => SafetyProof::Off,
+                Err(error) => SafetyProof::NotProved(error.to_string()),
+            };
+            states.push(OutputState { channel, proof });
+        }
+        Ok(states)
+    }
+
+    async fn self_test(&mut self) -> Result<(), Error> {
+        let operation = Operation::SelfTest;
+        let Some(query) = self.definition.self_test.clone() else {
+            return Err(self.fail(ErrorKind::Unsupported, operation, "its definition has no self-test"));
+        };
+        let code = self.ask_number(operation, &query.fill(&[])).await?;
+        if code.is_zero() {
+            return Ok(());
+        }
+        Err(self.fail(
+            ErrorKind::Instrument,
+            operation,
+            format!("{} answered {code}", query.text()),
+        ))
+    }
+
+    async fn recover(&mut self) -> Result<(), Error> {
+        let operation = Operation::Recover;
+        let deadline = self.deadline();
+        match self.session.clear(deadline).await {
+            Ok(()) if self.session.state() == SessionState::Ready => {}
+            Ok(()) | Err(_) => self.session.recover(deadline).await?,
+        }
+        let definition = Arc::clone(&self.definition);
+        self.send_all(operation, &definition.abort).await?;
+        let deadline = self.deadline();
+        // what the abandoned command left behind is known already and must not fail the next one
+        let drained = definition.error_check.drain(self.session.as_mut(), deadline).await;
+        drained.map(drop).map_err(|error| error.during(operation))
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        let definition = Arc::clone(&self.definition);
+        let local = match self.session.state() {
+            SessionState::Ready => self.send_all(Operation::Close, &definition.local).await,
+            SessionState::Desynchronised | SessionState::Disconnected | SessionState::Closed => Ok(()),
+        };
+        self.session.close().await.and(local)
+    }
+}

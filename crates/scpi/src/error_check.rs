@@ -1,0 +1,95 @@
+//! The error witness: how a model reports that it did not do what it was told.
+
+use benchtop_instrument::{Error, ErrorKind, Moment, Operation, Session, SessionExt};
+
+use crate::{response, template::Template};
+
+/// Most entries that are read out of an error queue at once.
+const MAX_ENTRIES: usize = 32;
+
+/// How a model reports its own errors.
+#[derive(Clone, Debug)]
+pub enum ErrorCheck {
+    /// A queue, read until it says 0: `SYST:ERR?`.
+    Queue(Template),
+    /// The standard event status register: `*ESR?`, bits 2 to 5.
+    EventStatus(Template),
+}
+
+/// Query, device-dependent, execution and command error (IEEE 488.2, section 11.5.1.1).
+const ERROR_BITS: i64 = 0b0011_1100;
+
+impl ErrorCheck {
+    /// Reads every error that is there, oldest first.
+    ///
+    /// # Errors
+    /// What the session said, or `Garbled`.
+    pub async fn drain(&self, session: &mut dyn Session, deadline: Moment) -> Result<Vec<String>, Error> {
+        match self {
+            Self::Queue(query) => drain_queue(session, &query.fill(&[]), deadline).await,
+            Self::EventStatus(query) => {
+                let answer = session.query(&query.fill(&[]), deadline).await?;
+                let status = whole_number(session, &answer)?;
+                Ok(event_errors(status))
+            }
+        }
+    }
+
+    /// Fails with everything that the instrument has to report.
+    ///
+    /// # Errors
+    /// `Instrument` with the instrument's own words, or what the session said.
+    pub async fn check(&self, session: &mut dyn Session, operation: Operation, deadline: Moment) -> Result<(), Error> {
+        let errors = self
+            .drain(session, deadline)
+            .await
+            .map_err(|error| error.during(operation))?;
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let message = format!("the instrument reports {}", errors.join("; "));
+        Err(Error::new(
+            ErrorKind::Instrument,
+            operation,
+            session.resource(),
+            message,
+        ))
+    }
+}
+
+async fn drain_queue(session: &mut dyn Session, query: &str, deadline: Moment) -> Result<Vec<String>, Error> {
+    let mut errors = Vec::new();
+    while errors.len() < MAX_ENTRIES {
+        let answer = session.query(query, deadline).await?;
+        let code = response::values(&answer)
+            .first()
+            .copied()
+            .unwrap_or_default()
+            .to_owned();
+        if whole_number(session, &code)? == 0 {
+            return Ok(errors);
+        }
+        errors.push(answer.trim().to_owned());
+    }
+    Ok(errors)
+}
+
+fn whole_number(session: &dyn Session, text: &str) -> Result<i64, Error> {
+    text.trim().parse().map_err(|error: std::num::ParseIntError| {
+        let shown: String = text.chars().take(60).flat_map(char::escape_default).collect();
+        let message = format!("expected an error report, got `{shown}`");
+        Error::new(ErrorKind::Garbled, Operation::Read, session.resource(), message).with_source(error)
+    })
+}
+
+fn event_errors(status: i64) -> Vec<String> {
+    let names = [
+        (2, "query error"),
+        (3, "device-dependent error"),
+        (4, "execution error"),
+        (5, "command error"),
+    ];
+    let set = names.iter().filter(|(bit, _)| status & ERROR_BITS & (1 << bit) != 0);
+    set.map(|(bit, name)| format!("{name} (event status bit {bit})"))
+        .collect()
+}

@@ -1,0 +1,23 @@
+//! The controller's side of IEEE 488.2 and SCPI, and drivers read from data.
+//!
+//! A [`Definition`] is one `driver.toml`, checked; [`Definition::capabilities`] needs no session.
+//! [`ScpiInstrument`] drives an instrument by its definition over any
+//! [`Session`](benchtop_instrument::Session). This crate opens no file and no connection, and knows nothing of what
+//! the simulator believes.
+
+mod definition;
+mod driver;
+mod error_check;
+mod outputs;
+mod parse;
+mod response;
+mod template;
+
+pub use definition::{
+    Definition, Evidence, FunctionDefinition, OutputsDefinition, SettingDefinition, Source, SwitchDefinition,
+};
+pub use driver::{Options, ScpiInstrument};
+pub use error_check::ErrorCheck;
+pub use parse::parse;
+pub use response::{Number, ResponseError, number, string, values};
+pub use template::{Template, TemplateError};

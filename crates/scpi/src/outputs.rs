@@ -1,0 +1,241 @@
+//! A supply's outputs: one order of sending, whatever order the file has, and a read-back of everything.
+//!
+//! Turning on: `ovp_level`, `current_limit`, `voltage_level`, error check, read-back of each, output last. Turning off:
+//! output first. A level that changes under a live output by more than its resolution takes the output off first,
+//! unless `hot`.
+
+use crate::{
+    definition::{OutputsDefinition, SettingDefinition, plain},
+    driver::ScpiInstrument,
+};
+use benchtop_instrument::{
+    Bounds, Decimal, Error, ErrorKind, Instrument, Operation, OutputCapability, OutputSetting, Quantity, SessionState,
+    Unit,
+};
+
+/// A setting that was found within its bounds.
+struct Checked {
+    name: &'static str,
+    wanted: Quantity,
+    bounds: Bounds,
+    how: SettingDefinition,
+}
+
+impl ScpiInstrument {
+    pub(crate) async fn set_output(&mut self, setting: &OutputSetting) -> Result<(), Error> {
+        let operation = Operation::Set;
+        let (outputs, capability) = self.output(setting.channel, operation)?;
+        let checked = self.checked(setting, &outputs, &capability)?;
+        let is_off = match setting.output_enabled {
+            Some(false) => {
+                self.output_off(setting.channel)
+                    .await
+                    .map_err(|error| error.during(operation))?;
+                true
+            }
+            Some(true) | None => false,
+        };
+        let mut turn_on = setting.output_enabled == Some(true);
+        if !is_off && !setting.hot && self.level_would_jump(setting, &outputs, &capability).await? {
+            turn_on = turn_on || setting.output_enabled.is_none();
+            self.output_off(setting.channel)
+                .await
+                .map_err(|error| error.during(operation))?;
+        }
+        let channel = setting.channel.to_string();
+        for Checked { wanted, how, .. } in &checked {
+            let message = how.set.fill(&[("value", &plain(*wanted)), ("channel", &channel)]);
+            self.send(operation, &message).await?;
+        }
+        self.check_errors(operation).await?;
+        for setting in &checked {
+            self.read_back(setting, &channel).await?;
+        }
+        if turn_on {
+            self.output_on(setting.channel, &outputs).await?;
+        }
+        Ok(())
+    }
+
+    fn output(&self, channel: u32, operation: Operation) -> Result<(OutputsDefinition, OutputCapability), Error> {
+        let capabilities = self.capabilities();
+        let Some(outputs) = &self.definition.outputs else {
+            let message = format!("{} has no outputs", capabilities.model);
+            return Err(self.fail(ErrorKind::Unsupported, operation, message));
+        };
+        let Some(capability) = outputs.channels.get(&channel) else {
+            let message = format!(
+                "{} has {}, not {channel}",
+                capabilities.model,
+                capabilities.channel_list()
+            );
+            return Err(self.fail(ErrorKind::OutOfRange, operation, message));
+        };
+        Ok((outputs.clone(), capability.clone()))
+    }
+
+    /// Every setting that is given, in the order of sending, or why one is refused. Nothing has been sent.
+    fn checked(
+        &self,
+        setting: &OutputSetting,
+        outputs: &OutputsDefinition,
+        capability: &OutputCapability,
+    ) -> Result<Vec<Checked>, Error> {
+        let given = [
+            (
+                "ovp_level",
+                setting.ovp_level,
+                capability.ovp_level,
+                outputs.ovp_level.as_ref(),
+            ),
+            (
+                "current_limit",
+                setting.current_limit,
+                Some(capability.current_limit),
+                Some(&outputs.current_limit),
+            ),
+            (
+                "voltage_level",
+                setting.voltage_level,
+                Some(capability.voltage_level),
+                Some(&outputs.voltage_level),
+            ),
+        ];
+        let mut checked = Vec::new();
+        for (name, wanted, bounds, how) in given {
+            let Some(wanted) = wanted else { continue };
+            let (Some(bounds), Some(how)) = (bounds, how) else {
+                let message = format!("{} has no {name} to set", self.capabilities().model);
+                return Err(self.fail(ErrorKind::Unsupported, Operation::Set, message));
+            };
+            if !bounds.contain(wanted) {
+                let Bounds { minimum, maximum, .. } = bounds;
+                let message = format!(
+                    "{name} {wanted} is outside {minimum} to {maximum} of channel {}",
+                    setting.channel
+                );
+                return Err(self.fail(ErrorKind::OutOfRange, Operation::Set, message));
+            }
+            checked.push(Checked {
+                name,
+                wanted,
+                bounds,
+                how: how.clone(),
+            });
+        }
+        Ok(checked)
+    }
+
+    /// True when the output is on and its level would change by more than the supply's step.
+    async fn level_would_jump(
+        &mut self,
+        setting: &OutputSetting,
+        outputs: &OutputsDefinition,
+        capability: &OutputCapability,
+    ) -> Result<bool, Error> {
+        let Some(wanted) = setting.voltage_level else {
+            return Ok(false);
+        };
+        if !self.is_on(setting.channel, outputs, Operation::Set).await? {
+            return Ok(false);
+        }
+        let query = outputs
+            .voltage_level
+            .query
+            .fill(&[("channel", &setting.channel.to_string())]);
+        let present = self.ask_number(Operation::Set, &query).await?;
+        Ok(!is_close(wanted, present, capability.voltage_level.resolution))
+    }
+
+    async fn read_back(&mut self, setting: &Checked, channel: &str) -> Result<(), Error> {
+        let Checked {
+            name,
+            wanted,
+            bounds,
+            how,
+        } = setting;
+        let present = self
+            .ask_number(Operation::Set, &how.query.fill(&[("channel", channel)]))
+            .await?;
+        if is_close(*wanted, present, bounds.resolution) {
+            return Ok(());
+        }
+        let present = Quantity::new(present, Unit::of(wanted.unit.base()));
+        let message = format!("{name} was set to {wanted} and reads back as {present}");
+        Err(self.fail(ErrorKind::Readback, Operation::Set, message))
+    }
+
+    async fn output_on(&mut self, channel: u32, outputs: &OutputsDefinition) -> Result<(), Error> {
+        let operation = Operation::Set;
+        let message = outputs.output_enabled.on.fill(&[("channel", &channel.to_string())]);
+        self.send(operation, &message).await?;
+        self.wait_complete(operation).await?;
+        self.check_errors(operation).await?;
+        if self.is_on(channel, outputs, operation).await? {
+            return Ok(());
+        }
+        let message = format!("output {channel} was turned on and reads back as off");
+        Err(self.fail(ErrorKind::Readback, operation, message))
+    }
+
+    async fn is_on(&mut self, channel: u32, outputs: &OutputsDefinition, operation: Operation) -> Result<bool, Error> {
+        let query = outputs.output_enabled.query.fill(&[("channel", &channel.to_string())]);
+        Ok(!self.ask_number(operation, &query).await?.is_zero())
+    }
+
+    /// Turns one output off and proves it, on a recovered session if need be.
+    pub(crate) async fn output_off(&mut self, channel: u32) -> Result<(), Error> {
+        if self.session.state() != SessionState::Ready {
+            self.recover().await?;
+        }
+        match self.try_output_off(channel).await {
+            Ok(()) => Ok(()),
+            // once more on a fresh path: the session may have been broken before it was asked
+            Err(first) => match self.recover().await {
+                Ok(()) => self.try_output_off(channel).await,
+                Err(_second) => Err(first),
+            },
+        }
+    }
+
+    async fn try_output_off(&mut self, channel: u32) -> Result<(), Error> {
+        let operation = Operation::MakeSafe;
+        let (outputs, _) = self.output(channel, operation)?;
+        self.send(
+            operation,
+            &outputs.output_enabled.off.fill(&[("channel", &channel.to_string())]),
+        )
+        .await?;
+        self.wait_complete(operation).await?;
+        if self.is_on(channel, &outputs, operation).await? {
+            let message = format!("output {channel} was turned off and reads back as on");
+            return Err(self.fail(ErrorKind::Readback, operation, message));
+        }
+        // the state is what counts; errors from before are not this command's
+        Ok(())
+    }
+
+    /// After a reset every output must be off; one that is not is turned off.
+    pub(crate) async fn prove_outputs_off(&mut self, operation: Operation) -> Result<(), Error> {
+        let channels: Vec<u32> = self.capabilities().outputs.keys().copied().collect();
+        for channel in channels {
+            let (outputs, _) = self.output(channel, operation)?;
+            if self.is_on(channel, &outputs, operation).await? {
+                self.output_off(channel)
+                    .await
+                    .map_err(|error| error.during(operation))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// True when `present`, in the base unit, differs from `wanted` by no more than `resolution`.
+fn is_close(wanted: Quantity, present: Decimal, resolution: Quantity) -> bool {
+    let base = Unit::of(wanted.unit.base());
+    let difference = wanted.in_unit(base).ok().and_then(|wanted| wanted.checked_sub(present));
+    let step = resolution.in_unit(base).ok();
+    difference
+        .zip(step)
+        .is_some_and(|(difference, step)| difference.abs() <= step)
+}

@@ -1,0 +1,507 @@
+//! `driver.toml` to a [`Definition`], every mistake in one go.
+
+use crate::{
+    definition::{
+        Definition, Evidence, FunctionDefinition, OutputsDefinition, SettingDefinition, Source, SwitchDefinition,
+    },
+    error_check::ErrorCheck,
+    template::Template,
+};
+use benchtop_instrument::{
+    Bounds, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity, Range, Unit,
+};
+use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Spanned, Table, Value, one_of};
+use regex::Regex;
+use std::{collections::BTreeMap, time::Duration};
+
+/// Reads one definition. `name` is `<vendor>/<model>`; `file` is how messages call the text.
+///
+/// # Errors
+/// Every mistake, with its place. A row without a `source` that names an entry of `[[sources]]` is one.
+pub fn parse(name: &str, file: &str, text: &str) -> Result<Definition, Diagnostics> {
+    let document = Document::parse(file, text)?;
+    let mut sink = Diagnostics::new();
+    let definition = read(&document, name, &mut sink);
+    match (definition, sink.has_errors()) {
+        (Some(definition), false) => Ok(definition),
+        (Some(_) | None, _) => Err(sink),
+    }
+}
+
+const ROOT: &[&str] = &[
+    "driver",
+    "sources",
+    "link",
+    "commands",
+    "numbers",
+    "functions",
+    "outputs",
+];
+const DRIVER: &[&str] = &["class", "manufacturer", "model", "identity", "evidence"];
+const SOURCE: &[&str] = &["id", "title", "edition"];
+const LINK: &[&str] = &["socket_port", "timeout", "source"];
+const COMMANDS: &[&str] = &[
+    "error_check",
+    "reset",
+    "abort",
+    "local",
+    "operation_complete",
+    "self_test",
+    "source",
+];
+const NUMBERS: &[&str] = &["overrange", "source"];
+
+fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Definition> {
+    let root = document.root(sink, ROOT);
+    let sources = read_sources(&root, sink);
+    let driver = root.require_table(sink, "driver", DRIVER)?;
+    let class = driver
+        .require_string(sink, "class")
+        .and_then(|word| one_of(sink, "class", &word, Class::ALL));
+    let manufacturer = driver.require_string(sink, "manufacturer");
+    let model = driver.require_string(sink, "model");
+    let identity = driver
+        .require_string(sink, "identity")
+        .and_then(|pattern| read_pattern(sink, &pattern));
+    let evidence = driver
+        .require_string(sink, "evidence")
+        .and_then(|word| one_of(sink, "evidence", &word, Evidence::ALL));
+    let link = root.require_table(sink, "link", LINK)?;
+    check_source(&link, sink, &sources);
+    let timeout = link
+        .require_magnitude(sink, "timeout")
+        .and_then(|magnitude| read_duration(sink, &magnitude));
+    let socket_port = link
+        .integer(sink, "socket_port")
+        .and_then(|port| read_port(sink, &port));
+    let commands = root.require_table(sink, "commands", COMMANDS)?;
+    check_source(&commands, sink, &sources);
+    let error_check = read_error_check(&commands, sink);
+    let numbers = root.table(sink, "numbers", NUMBERS);
+    if let Some(numbers) = &numbers {
+        check_source(numbers, sink, &sources);
+    }
+    let overrange = numbers
+        .and_then(|numbers| numbers.require_number(sink, "overrange"))
+        .and_then(|text| read_decimal(sink, &text));
+    let functions = read_functions(&root, sink, class, &sources);
+    let outputs = root
+        .table(sink, "outputs", OUTPUTS)
+        .map(|table| read_outputs(&table, sink, &sources));
+    if class == Some(Class::DcPower) && outputs.is_none() {
+        sink.error(document.span(), "a dc_power definition needs [outputs]");
+    }
+    Some(Definition {
+        name: name.to_owned(),
+        class: class?,
+        manufacturer: manufacturer?.value,
+        model: model?.value,
+        identity: identity?,
+        evidence: evidence?,
+        sources,
+        socket_port,
+        timeout: timeout?,
+        error_check: error_check?,
+        reset: templates(&commands, sink, "reset"),
+        abort: templates(&commands, sink, "abort"),
+        local: templates(&commands, sink, "local"),
+        operation_complete: template(&commands, sink, "operation_complete"),
+        self_test: template(&commands, sink, "self_test"),
+        overrange,
+        functions,
+        outputs: match outputs {
+            Some(outputs) => Some(outputs?),
+            None => None,
+        },
+    })
+}
+
+fn read_sources(root: &Table<'_>, sink: &mut Diagnostics) -> Vec<Source> {
+    let tables = root.require_tables(sink, "sources", SOURCE).unwrap_or_default();
+    let mut sources = Vec::new();
+    for table in tables {
+        let id = table.require_string(sink, "id");
+        let title = table.require_string(sink, "title");
+        let edition = table.require_string(sink, "edition");
+        if let (Some(id), Some(title), Some(edition)) = (id, title, edition) {
+            sources.push(Source {
+                id: id.value,
+                title: title.value,
+                edition: edition.value,
+            });
+        }
+    }
+    sources
+}
+
+/// Every row says where it was read: `source = "guide p.247"` begins with the id of a source.
+fn check_source(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) {
+    let Some(source) = table.require_string(sink, "source") else {
+        return;
+    };
+    let id = source
+        .value
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches([',', ';', ':']);
+    if sources.iter().any(|known| known.id == id) {
+        return;
+    }
+    let known: Vec<&str> = sources.iter().map(|source| source.id.as_str()).collect();
+    let message = format!("`{id}` is not the id of a [[sources]] entry");
+    sink.push(Diagnostic::error(&source.span, &message).help(&format!("known: {}", known.join(", "))));
+}
+
+fn read_pattern(sink: &mut Diagnostics, pattern: &Spanned<String>) -> Option<Regex> {
+    match Regex::new(&format!("^(?:{})$", pattern.value)) {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            sink.error(&pattern.span, &format!("not a regular expression: {error}"));
+            None
+        }
+    }
+}
+
+fn read_port(sink: &mut Diagnostics, port: &Spanned<i64>) -> Option<u16> {
+    let number = u16::try_from(port.value).ok().filter(|port| *port != 0);
+    if number.is_none() {
+        sink.error(&port.span, "a TCP port lies between 1 and 65535");
+    }
+    number
+}
+
+fn read_decimal(sink: &mut Diagnostics, text: &Spanned<String>) -> Option<Decimal> {
+    text.value
+        .parse()
+        .map_err(|error| sink.error(&text.span, &format!("{error}")))
+        .ok()
+}
+
+fn read_quantity(sink: &mut Diagnostics, magnitude: &Magnitude, unit: Unit) -> Option<Quantity> {
+    let quantity = match Quantity::from_parts(&magnitude.number, &magnitude.unit) {
+        Ok(quantity) => quantity,
+        Err(error) => {
+            sink.error(&magnitude.span, &format!("{error}"));
+            return None;
+        }
+    };
+    if !quantity.unit.is_like(unit) {
+        sink.error(
+            &magnitude.unit_span,
+            &format!("expected a value in {unit}, not {}", quantity.unit),
+        );
+        return None;
+    }
+    Some(quantity)
+}
+
+fn read_duration(sink: &mut Diagnostics, magnitude: &Magnitude) -> Option<Duration> {
+    let seconds = Function::Period.unit();
+    let quantity = read_quantity(sink, magnitude, seconds)?;
+    let seconds = quantity.in_unit(seconds).ok().map(Decimal::to_f64);
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    if duration.is_none() {
+        sink.error(&magnitude.span, "not a duration");
+    }
+    duration
+}
+
+fn check_template(sink: &mut Diagnostics, text: &Spanned<String>) -> Option<Template> {
+    Template::new(&text.value)
+        .map_err(|error| sink.error(&text.span, &format!("{error}")))
+        .ok()
+}
+
+fn template(table: &Table<'_>, sink: &mut Diagnostics, key: &str) -> Option<Template> {
+    table.string(sink, key).and_then(|text| check_template(sink, &text))
+}
+
+fn require_template(table: &Table<'_>, sink: &mut Diagnostics, key: &str) -> Option<Template> {
+    table
+        .require_string(sink, key)
+        .and_then(|text| check_template(sink, &text))
+}
+
+fn templates(table: &Table<'_>, sink: &mut Diagnostics, key: &str) -> Vec<Template> {
+    let texts = table.strings(sink, key).unwrap_or_default();
+    texts.iter().filter_map(|text| check_template(sink, text)).collect()
+}
+
+fn read_error_check(commands: &Table<'_>, sink: &mut Diagnostics) -> Option<ErrorCheck> {
+    let text = commands.require_string(sink, "error_check")?;
+    let query = check_template(sink, &text)?;
+    let upper = text.value.to_ascii_uppercase();
+    if upper.ends_with("ERR?") || upper.ends_with("ERROR?") || upper.ends_with("NEXT?") {
+        return Some(ErrorCheck::Queue(query));
+    }
+    if upper == "*ESR?" {
+        return Some(ErrorCheck::EventStatus(query));
+    }
+    sink.error(
+        &text.span,
+        "expected an error queue (\"SYST:ERR?\") or the event status (\"*ESR?\")",
+    );
+    None
+}
+
+const FUNCTION: &[&str] = &[
+    "source",
+    "channels",
+    "ranges",
+    "configure",
+    "range",
+    "autorange",
+    "range_query",
+    "nplc",
+    "nplc_values",
+    "nplc_default",
+    "defaults",
+    "read",
+    "slowest",
+    "integrations",
+];
+const RANGE: &[&str] = &["full_scale", "maximum", "resolution", "source"];
+
+fn read_functions(
+    root: &Table<'_>,
+    sink: &mut Diagnostics,
+    class: Option<Class>,
+    sources: &[Source],
+) -> BTreeMap<Function, FunctionDefinition> {
+    let mut functions = BTreeMap::new();
+    for (word, table) in root.tables_by_name(sink, "functions", FUNCTION) {
+        check_source(&table, sink, sources);
+        let Some(function) = one_of(sink, "function", &word, Function::ALL) else {
+            continue;
+        };
+        if let Some(class) = class.filter(|class| !class.may_measure(function)) {
+            sink.error(&word.span, &format!("a {class} does not measure {function}"));
+        }
+        if let Some(definition) = read_function(&table, sink, function, sources) {
+            functions.insert(function, definition);
+        }
+    }
+    functions
+}
+
+fn read_function(
+    table: &Table<'_>,
+    sink: &mut Diagnostics,
+    function: Function,
+    sources: &[Source],
+) -> Option<FunctionDefinition> {
+    let channels = match table.items(sink, "channels") {
+        Some(items) => items.iter().filter_map(|item| read_channel(sink, item)).collect(),
+        None => vec![1],
+    };
+    let ranges = read_ranges(table, sink, function, sources);
+    let (range, autorange) = (template(table, sink, "range"), template(table, sink, "autorange"));
+    if range.is_none() && !ranges.is_empty() {
+        sink.error(table.span(), "it has ranges, but no `range` command to set one");
+    }
+    let nplc_values: Vec<Decimal> = table
+        .items(sink, "nplc_values")
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|item| item.number(sink).and_then(|text| read_decimal(sink, &text)))
+        .collect();
+    let nplc = template(table, sink, "nplc");
+    let nplc_default = table
+        .number(sink, "nplc_default")
+        .and_then(|text| read_decimal(sink, &text));
+    if nplc.is_some() != nplc_default.is_some() || nplc.is_some() == nplc_values.is_empty() {
+        sink.error(table.span(), "`nplc`, `nplc_values` and `nplc_default` belong together");
+    } else if nplc_default.is_some_and(|default| !nplc_values.contains(&default)) {
+        sink.error(table.span(), "`nplc_default` is not one of `nplc_values`");
+    }
+    let integrations = match table.integer(sink, "integrations") {
+        Some(count) => u32::try_from(count.value)
+            .ok()
+            .filter(|count| (1..=4).contains(count))
+            .or_else(|| {
+                sink.error(&count.span, "expected 1 to 4 integrations a reading");
+                None
+            })?,
+        None => 1,
+    };
+    let read = require_template(table, sink, "read");
+    let slowest = table
+        .require_magnitude(sink, "slowest")
+        .and_then(|magnitude| read_duration(sink, &magnitude));
+    let capability = FunctionCapability {
+        channels,
+        ranges,
+        autorange: autorange.is_some(),
+        nplc: nplc_values,
+    };
+    Some(FunctionDefinition {
+        capability,
+        configure: templates(table, sink, "configure"),
+        range,
+        autorange,
+        range_query: template(table, sink, "range_query"),
+        nplc,
+        nplc_default,
+        defaults: templates(table, sink, "defaults"),
+        read: read?,
+        slowest: slowest?,
+        integrations,
+    })
+}
+
+fn read_channel(sink: &mut Diagnostics, item: &Value<'_>) -> Option<u32> {
+    let number = item.integer(sink)?;
+    let channel = u32::try_from(number.value).ok().filter(|channel| *channel > 0);
+    if channel.is_none() {
+        sink.error(&number.span, "channels count from 1");
+    }
+    channel
+}
+
+fn read_ranges(table: &Table<'_>, sink: &mut Diagnostics, function: Function, sources: &[Source]) -> Vec<Range> {
+    let mut ranges: Vec<Range> = Vec::new();
+    for row in table.tables(sink, "ranges", RANGE).unwrap_or_default() {
+        if row.contains("source") {
+            check_source(&row, sink, sources);
+        }
+        let unit = function.unit();
+        let mut quantity = |key: &str, required: bool| {
+            let magnitude = if required {
+                row.require_magnitude(sink, key)
+            } else {
+                row.magnitude(sink, key)
+            };
+            magnitude.and_then(|magnitude| read_quantity(sink, &magnitude, unit))
+        };
+        let (full_scale, maximum) = (quantity("full_scale", true), quantity("maximum", true));
+        let resolution = quantity("resolution", false);
+        let (Some(full_scale), Some(maximum)) = (full_scale, maximum) else {
+            continue;
+        };
+        let rises = ranges.last().is_none_or(|last| {
+            last.full_scale
+                .compare(full_scale)
+                .is_some_and(std::cmp::Ordering::is_lt)
+        });
+        if !rises || maximum.compare(full_scale).is_none_or(std::cmp::Ordering::is_lt) {
+            sink.error(
+                row.span(),
+                "ranges go from small to large, and no maximum is below its full scale",
+            );
+        }
+        ranges.push(Range {
+            full_scale,
+            maximum,
+            resolution,
+        });
+    }
+    ranges
+}
+
+const OUTPUTS: &[&str] = &[
+    "voltage_level",
+    "current_limit",
+    "ovp_level",
+    "output_enabled",
+    "channels",
+];
+const SETTING: &[&str] = &["set", "query", "source"];
+const SWITCH: &[&str] = &["on", "off", "query", "source"];
+const CHANNEL: &[&str] = &["channel", "voltage_level", "current_limit", "ovp_level", "source"];
+const BOUNDS: &[&str] = &["minimum", "maximum", "resolution"];
+
+fn read_outputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<OutputsDefinition> {
+    let mut setting = |key: &str, required: bool| {
+        let row = if required {
+            table.require_table(sink, key, SETTING)
+        } else {
+            table.table(sink, key, SETTING)
+        }?;
+        check_source(&row, sink, sources);
+        let (set, query) = (
+            require_template(&row, sink, "set"),
+            require_template(&row, sink, "query"),
+        );
+        Some(SettingDefinition {
+            set: set?,
+            query: query?,
+        })
+    };
+    let (voltage_level, current_limit) = (setting("voltage_level", true), setting("current_limit", true));
+    let ovp_level = setting("ovp_level", false);
+    let output_enabled = table.require_table(sink, "output_enabled", SWITCH).and_then(|row| {
+        check_source(&row, sink, sources);
+        let (on, off) = (require_template(&row, sink, "on"), require_template(&row, sink, "off"));
+        let query = require_template(&row, sink, "query");
+        Some(SwitchDefinition {
+            on: on?,
+            off: off?,
+            query: query?,
+        })
+    });
+    let mut channels = BTreeMap::new();
+    for row in table.require_tables(sink, "channels", CHANNEL).unwrap_or_default() {
+        check_source(&row, sink, sources);
+        let channel = row
+            .require(sink, "channel")
+            .and_then(|value| read_channel(sink, &value));
+        let volts = read_bounds(&row, sink, "voltage_level", Function::DcVoltage, true);
+        let amperes = read_bounds(&row, sink, "current_limit", Function::DcCurrent, true);
+        let ovp = read_bounds(&row, sink, "ovp_level", Function::DcVoltage, false);
+        if ovp.is_some() && ovp_level.is_none() {
+            sink.error(row.span(), "it has an ovp_level, but [outputs] has no command for it");
+        }
+        let (Some(channel), Some(volts), Some(amperes)) = (channel, volts, amperes) else {
+            continue;
+        };
+        let capability = OutputCapability {
+            voltage_level: volts,
+            current_limit: amperes,
+            ovp_level: ovp,
+        };
+        if channels.insert(channel, capability).is_some() {
+            sink.error(row.span(), &format!("channel {channel} stands here twice"));
+        }
+    }
+    Some(OutputsDefinition {
+        voltage_level: voltage_level?,
+        current_limit: current_limit?,
+        ovp_level,
+        output_enabled: output_enabled?,
+        channels,
+    })
+}
+
+fn read_bounds(
+    row: &Table<'_>,
+    sink: &mut Diagnostics,
+    key: &str,
+    function: Function,
+    required: bool,
+) -> Option<Bounds> {
+    let table = if required {
+        row.require_table(sink, key, BOUNDS)
+    } else {
+        row.table(sink, key, BOUNDS)
+    }?;
+    let mut quantity = |key: &str| {
+        table
+            .require_magnitude(sink, key)
+            .and_then(|magnitude| read_quantity(sink, &magnitude, function.unit()))
+    };
+    let (minimum, maximum, resolution) = (quantity("minimum"), quantity("maximum"), quantity("resolution"));
+    let bounds = Bounds {
+        minimum: minimum?,
+        maximum: maximum?,
+        resolution: resolution?,
+    };
+    if bounds
+        .minimum
+        .compare(bounds.maximum)
+        .is_none_or(std::cmp::Ordering::is_gt)
+    {
+        sink.error(table.span(), "the minimum is above the maximum");
+    }
+    Some(bounds)
+}

@@ -1,0 +1,128 @@
+//! Benches as data: which instruments there are, what they are wired to, and the unit between them.
+//!
+//! `fixtures/benches/README.md` teaches the file. A [`Bench`] is the file, checked; [`Bench::build`] puts one unit on it.
+
+mod circuitry;
+mod read;
+mod simulated;
+mod wiring;
+
+pub use simulated::{SimulatedBench, SimulatedInstrument};
+
+use crate::{
+    circuit::Circuit,
+    device::Device,
+    fault::Fault,
+    model::Model,
+    random,
+    world::{Instrument, Wiring, World},
+};
+use benchtop_instrument::Clock;
+use benchtop_notation::{Diagnostics, Document};
+use circuitry::Circuitry;
+use std::sync::Arc;
+
+/// Finds the simulator definition of a model (`keysight/34461a`): the name of its file and the text in it.
+pub type Models<'m> = dyn Fn(&str) -> Option<(String, String)> + 'm;
+
+/// A bench file, checked.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    name: String,
+    seed: i64,
+    mains_hertz: f64,
+    procedures: Vec<String>,
+    instruments: Vec<Placed>,
+    circuitry: Circuitry,
+    faults: Vec<PlannedFault>,
+}
+
+/// An instrument on the bench.
+#[derive(Clone, Debug)]
+struct Placed {
+    name: String,
+    model_name: String,
+    model: Model,
+    serial_number: String,
+    wiring: Wiring,
+}
+
+/// A fault that the file asks for.
+#[derive(Clone, Debug)]
+struct PlannedFault {
+    /// Its place among the instruments.
+    instrument: usize,
+    /// With any unit, or with this one.
+    serial_number: Option<String>,
+    fault: Fault,
+    after_messages: u64,
+}
+
+impl Bench {
+    /// Reads a bench file; `name` is what findings call it, and `models` finds the instruments' definitions.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it and with the definitions it needs, each with file, line and column.
+    pub fn parse(name: &str, text: &str, models: &Models<'_>) -> Result<Self, Diagnostics> {
+        let document = Document::parse(name, text)?;
+        let mut sink = Diagnostics::new();
+        let bench = read::read(&document, models, &mut sink);
+        sink.into_result()?;
+        bench.ok_or_else(|| benchtop_notation::Diagnostic::error(document.span(), "the bench is incomplete").into())
+    }
+
+    /// What the file calls the bench.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The instruments' logical names, in the order of the file.
+    pub fn instrument_names(&self) -> impl Iterator<Item = &str> {
+        self.instruments.iter().map(|placed| placed.name.as_str())
+    }
+
+    /// The model of an instrument (`keysight/34461a`).
+    #[must_use]
+    pub fn model_of(&self, logical_name: &str) -> Option<&str> {
+        let placed = self.instruments.iter().find(|placed| placed.name == logical_name);
+        placed.map(|placed| placed.model_name.as_str())
+    }
+
+    /// The ids of the procedures that the bench is made for.
+    pub fn procedures(&self) -> impl Iterator<Item = &str> {
+        self.procedures.iter().map(String::as_str)
+    }
+
+    /// The serial numbers that the file singles out, with the reason it gives.
+    pub fn special_units(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.circuitry.special_units()
+    }
+
+    /// Puts the unit with this serial number on the bench and switches all instruments on.
+    ///
+    /// A serial number that the file does not know is an ordinary unit. The same file and serial number give the same
+    /// unit, and the same commands the same readings.
+    #[must_use]
+    pub fn build(&self, clock: Arc<dyn Clock>, serial_number: &str) -> SimulatedBench {
+        let circuit: Circuit = self.circuitry.unit(self.seed, serial_number);
+        let instruments = self.instruments.iter().enumerate().map(|(number, placed)| {
+            let noise = random::stream(self.seed, serial_number, &format!("instruments.{}", placed.name));
+            let mut device = Device::new(&placed.model, placed.serial_number.clone(), noise);
+            let here = |fault: &&PlannedFault| {
+                let unit = fault.serial_number.as_deref();
+                fault.instrument == number && unit.is_none_or(|unit| unit == serial_number)
+            };
+            for planned in self.faults.iter().filter(here) {
+                device.faults.set(planned.fault, planned.after_messages);
+            }
+            Instrument::new(device, placed.wiring.clone())
+        });
+        let world = World::new(instruments.collect(), circuit, self.mains_hertz);
+        let names = self
+            .instruments
+            .iter()
+            .map(|placed| (placed.name.clone(), placed.model_name.clone()));
+        SimulatedBench::new(self.name.clone(), names.collect(), world, clock)
+    }
+}

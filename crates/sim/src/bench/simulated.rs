@@ -1,0 +1,160 @@
+//! A bench with one unit on it, switched on: sessions to its instruments, faults, and what a test may look at.
+
+use crate::{
+    attachment::{Attachment, Shared},
+    circuit::Circuit,
+    client::Link,
+    device::Device,
+    fault::Fault,
+    model::Model,
+    random,
+    session::PipeSession,
+    world::{Instrument, Wiring, World},
+};
+use benchtop_instrument::{Clock, Resource, Session};
+use std::{fmt, sync::Arc};
+
+/// The mains of an instrument that stands alone.
+const MAINS_HERTZ: f64 = 50.0;
+
+/// What an instrument that stands alone is called.
+const ALONE: &str = "instrument";
+
+/// One unit on a bench. Clones are the same bench.
+#[derive(Clone)]
+pub struct SimulatedBench {
+    name: String,
+    /// Logical name and model, in the order of the instruments.
+    instruments: Vec<(String, String)>,
+    shared: Arc<Shared>,
+}
+
+/// One instrument of a bench, to be served to others. Clones are the same instrument.
+#[derive(Clone)]
+pub struct SimulatedInstrument {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) number: usize,
+}
+
+impl fmt::Debug for SimulatedBench {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimulatedBench({})", self.name)
+    }
+}
+
+impl fmt::Debug for SimulatedInstrument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimulatedInstrument({})", self.number)
+    }
+}
+
+impl SimulatedBench {
+    pub(super) fn new(name: String, instruments: Vec<(String, String)>, world: World, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            name,
+            instruments,
+            shared: Shared::new(world, clock),
+        }
+    }
+
+    /// A single instrument of `model` (which is called `model_name`) with nothing at its terminals.
+    ///
+    /// Its logical name is `instrument`.
+    #[must_use]
+    pub fn lone(model_name: &str, model: &Model, clock: Arc<dyn Clock>) -> Self {
+        let serial_number = model.0.identity.serial_number.clone();
+        let device = Device::new(model, serial_number, random::stream(0, "", model_name));
+        let instrument = Instrument::new(device, Wiring::default());
+        let world = World::new(vec![instrument], Circuit::default(), MAINS_HERTZ);
+        Self::new(
+            model_name.to_owned(),
+            vec![(ALONE.to_owned(), model_name.to_owned())],
+            world,
+            clock,
+        )
+    }
+
+    /// The bench's name; of an instrument that stands alone, the model's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The instruments' logical names, in the order of the file.
+    pub fn instrument_names(&self) -> impl Iterator<Item = &str> {
+        self.instruments.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The model of an instrument (`keysight/34461a`).
+    #[must_use]
+    pub fn model_of(&self, logical_name: &str) -> Option<&str> {
+        let (_, model) = self.instruments.get(self.number(logical_name)?)?;
+        Some(model)
+    }
+
+    /// A new session to an instrument, beside those that are open.
+    #[must_use]
+    pub fn session(&self, logical_name: &str) -> Option<Box<dyn Session>> {
+        let number = self.number(logical_name)?;
+        let attachment = Attachment::new(Arc::clone(&self.shared), number, Link::Bus)?;
+        let resource = Resource::Simulated {
+            bench: self.name.clone(),
+            name: logical_name.to_owned(),
+        };
+        let clock = Arc::clone(&self.shared.clock);
+        Some(Box::new(PipeSession::new(resource, clock, attachment)))
+    }
+
+    /// An instrument, to be served.
+    #[must_use]
+    pub fn instrument(&self, logical_name: &str) -> Option<SimulatedInstrument> {
+        Some(SimulatedInstrument {
+            number: self.number(logical_name)?,
+            shared: Arc::clone(&self.shared),
+        })
+    }
+
+    /// Sets a fault, which begins at once and lasts until it is cleared. False if there is no such instrument.
+    pub fn set_fault(&self, logical_name: &str, fault: Fault) -> bool {
+        self.change(logical_name, |device| device.faults.set(fault, 0))
+            .is_some()
+    }
+
+    /// Ends all faults of an instrument, those that the file has planned included. False if there is no such
+    /// instrument.
+    pub fn clear_faults(&self, logical_name: &str) -> bool {
+        self.change(logical_name, |device| device.faults.clear()).is_some()
+    }
+
+    /// Whether a channel's output is on; nothing where there is no such output.
+    #[must_use]
+    pub fn output_enabled(&self, logical_name: &str, channel: u32) -> Option<bool> {
+        let number = self.number(logical_name)?;
+        let world = self.shared.lock();
+        world.instruments.get(number)?.device.output_enabled(channel)
+    }
+
+    /// The last thousand program messages that reached an instrument, oldest first.
+    #[must_use]
+    pub fn heard(&self, logical_name: &str) -> Vec<String> {
+        let world = self.shared.lock();
+        let instrument = self
+            .number(logical_name)
+            .and_then(|number| world.instruments.get(number));
+        instrument.map_or_else(Vec::new, |instrument| instrument.heard.iter().cloned().collect())
+    }
+
+    fn number(&self, logical_name: &str) -> Option<usize> {
+        self.instruments.iter().position(|(name, _)| name == logical_name)
+    }
+
+    fn change<T>(&self, logical_name: &str, change: impl FnOnce(&mut Device) -> T) -> Option<T> {
+        let number = self.number(logical_name)?;
+        self.shared.change(|world| {
+            world
+                .instruments
+                .get_mut(number)
+                .map(|instrument| change(&mut instrument.device))
+        })
+    }
+}

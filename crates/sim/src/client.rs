@@ -1,0 +1,358 @@
+//! One client of one instrument: its input, the message it is in, the answers it has not taken (IEEE 488.2, chapter 6).
+//!
+//! - Messages are carried out one after the other; a command that waits holds up what this client sent after it.
+//! - The answers of one message make one line. What a message could not be understood from is discarded to its end;
+//!   a command that could not be carried out is left out, and the message goes on.
+//! - Input, output and the message in hand are bounded, whatever is sent.
+
+use crate::{
+    device::{Around, Call, Outcome, Wait},
+    fault::Fault,
+    model::{Behaviour, Definition, Standard},
+    parser::{Arguments, Input, Path, Received, Unit, split_unit},
+    status::{
+        ErrorQueue, INPUT_BUFFER_OVERRUN, QUERY_DEADLOCKED, QUERY_INTERRUPTED, QUERY_UNTERMINATED,
+        QUERY_UNTERMINATED_AFTER_INDEFINITE, ScpiError,
+    },
+    world::World,
+};
+use benchtop_instrument::Moment;
+use std::collections::VecDeque;
+
+/// The longest line of answers that is sent.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// How a client's answers travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Answers lie in the instrument until they are fetched: a message too early interrupts them.
+    Bus,
+    /// Answers are sent at once.
+    Stream,
+}
+
+/// One client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    instrument: usize,
+    link: Link,
+    input: Input,
+    running: Option<Running>,
+    /// Lines with the moment from which they may be taken.
+    output: VecDeque<(Moment, Vec<u8>)>,
+    /// Where the model keeps errors per client.
+    errors: Option<ErrorQueue>,
+    /// The instrument has ended the connection.
+    gone: bool,
+}
+
+/// A program message that is being carried out.
+#[derive(Debug)]
+struct Running {
+    message: String,
+    /// Where its next unit begins.
+    at: usize,
+    path: Path,
+    answers: String,
+    answered: bool,
+    /// An answer of indefinite form must be the last one.
+    indefinite: bool,
+    /// When the unit in hand was first carried out, if it had to wait.
+    started: Option<Moment>,
+}
+
+/// What a client is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Everything is done and said.
+    Idle,
+    Waiting(Wait),
+    /// The connection is over.
+    Gone,
+}
+
+/// What [`Client::advance`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Advanced {
+    pub(crate) progress: Progress,
+    /// Something on the bench may have changed.
+    pub(crate) changed: bool,
+}
+
+impl Client {
+    pub(crate) fn new(instrument: usize, link: Link, model: &Definition) -> Self {
+        Self {
+            instrument,
+            link,
+            input: Input::new(model.lone_cr_ends_message),
+            running: None,
+            output: VecDeque::new(),
+            errors: model.errors.per_client.then(|| ErrorQueue::new(model.errors.depth)),
+            gone: false,
+        }
+    }
+
+    /// Takes bytes as they come.
+    pub(crate) fn receive(&mut self, bytes: &[u8]) {
+        self.input.push(bytes);
+    }
+
+    /// Ends the message that is coming in.
+    pub(crate) fn end_message(&mut self) {
+        self.input.end();
+    }
+
+    /// Whether enough waits to be carried out.
+    pub(crate) fn is_full(&self) -> bool {
+        self.input.is_full()
+    }
+
+    /// Takes what has been said by `now`.
+    pub(crate) fn take_output(&mut self, now: Moment, into: &mut Vec<u8>) {
+        while self.output.front().is_some_and(|(ready, _)| *ready <= now) {
+            if let Some((_, mut line)) = self.output.pop_front() {
+                into.append(&mut line);
+            }
+        }
+    }
+
+    /// Carries out as much as can be carried out by `now`.
+    pub(crate) fn advance(&mut self, world: &mut World, now: Moment) -> Advanced {
+        world.advance(now);
+        let mut changed = false;
+        loop {
+            if self.hung(world) {
+                self.input.clear();
+                return Advanced {
+                    progress: Progress::Waiting(Wait::ForChange),
+                    changed,
+                };
+            }
+            if self.running.is_none() && !self.begin(world) {
+                break;
+            }
+            if self.gone || self.drops(world) {
+                self.gone = true;
+                self.running = None;
+                self.input.clear();
+                break;
+            }
+            match self.next_unit(world, now) {
+                Some(wait) => {
+                    let progress = Progress::Waiting(self.sooner(wait));
+                    return Advanced { progress, changed };
+                }
+                None => changed = true,
+            }
+        }
+        let progress = match self.output.front() {
+            _ if self.gone => Progress::Gone,
+            Some((ready, _)) => Progress::Waiting(Wait::Until(*ready)),
+            None => Progress::Idle,
+        };
+        Advanced { progress, changed }
+    }
+
+    /// The earlier of a wait and the next line that may be taken.
+    fn sooner(&self, wait: Wait) -> Wait {
+        match (self.output.front(), wait) {
+            (Some((ready, _)), Wait::Until(moment)) => Wait::Until(moment.min(*ready)),
+            (Some((ready, _)), Wait::ForChange) => Wait::Until(*ready),
+            (None, wait) => wait,
+        }
+    }
+
+    /// Takes the next message in hand. False if there is none.
+    fn begin(&mut self, world: &mut World) -> bool {
+        let message = match self.input.take() {
+            None => return false,
+            Some(Received::Overrun) => {
+                self.error(world, INPUT_BUFFER_OVERRUN);
+                String::new()
+            }
+            Some(Received::Message(message)) => message,
+        };
+        world.hear(self.instrument, &message);
+        if self.link == Link::Bus && !self.output.is_empty() {
+            self.output.clear();
+            self.error(world, QUERY_INTERRUPTED);
+        }
+        self.running = Some(Running {
+            message,
+            at: 0,
+            path: Path::default(),
+            answers: String::new(),
+            answered: false,
+            indefinite: false,
+            started: None,
+        });
+        true
+    }
+
+    /// Carries out the next unit of the message, or ends the message. Says what it waits for, if it has to.
+    fn next_unit(&mut self, world: &mut World, now: Moment) -> Option<Wait> {
+        let mut running = self.running.take()?;
+        let text = std::mem::take(&mut running.message);
+        let result = match text.get(running.at..) {
+            Some(rest) if !rest.is_empty() => {
+                let (unit, tail) = split_unit(rest);
+                let result = self.unit(&mut running, unit, world, now);
+                if !matches!(result, Ok(Outcome::Pending(_))) {
+                    running.started = None;
+                    running.at = tail.map_or(text.len(), |tail| text.len() - tail.len());
+                }
+                result
+            }
+            Some(_) | None => {
+                self.finish(running, world, now);
+                return None;
+            }
+        };
+        match result {
+            Ok(Outcome::Pending(wait)) => {
+                running.message = text;
+                self.running = Some(running);
+                return Some(wait);
+            }
+            Ok(Outcome::Done) => {}
+            Ok(Outcome::Answer(answer)) => {
+                if std::mem::replace(&mut running.answered, true) {
+                    running.answers.push(';');
+                }
+                running.answers.push_str(&answer);
+                if running.answers.len() > MAX_ANSWER {
+                    self.error(world, QUERY_DEADLOCKED);
+                    return None;
+                }
+            }
+            Err(error) => {
+                self.error(world, error);
+                if error.is_command_error() || error == QUERY_UNTERMINATED_AFTER_INDEFINITE {
+                    running.at = text.len();
+                }
+            }
+        }
+        running.message = text;
+        self.running = Some(running);
+        None
+    }
+
+    fn unit(
+        &mut self,
+        running: &mut Running,
+        unit: &str,
+        world: &mut World,
+        now: Moment,
+    ) -> Result<Outcome, ScpiError> {
+        let Some(unit) = Unit::parse(unit)? else {
+            return Ok(Outcome::Done);
+        };
+        let Some(instrument) = world.instruments.get(self.instrument) else {
+            return Ok(Outcome::Done);
+        };
+        let from = if unit.from_root { Path::default() } else { running.path };
+        let definition = &instrument.device.model.0;
+        let found = definition.tree.find(from, &unit.mnemonics, unit.query)?;
+        let identifies = definition
+            .commands
+            .get(found.command)
+            .is_some_and(|command| command.behaviour == Behaviour::Standard(Standard::Identify));
+        if unit.query && running.indefinite {
+            return Err(QUERY_UNTERMINATED_AFTER_INDEFINITE);
+        }
+        let mut call = Call {
+            query: unit.query,
+            suffix: found.suffix,
+            function: 0,
+            arguments: Arguments::parse(unit.arguments)?,
+            resumed: running.started.is_some(),
+            started: *running.started.get_or_insert(now),
+            now,
+            decimals: 0,
+            around: Around::default(),
+            own_errors: self.errors.as_mut(),
+            message_available: running.answered || !self.output.is_empty(),
+        };
+        let outcome = world.execute(self.instrument, found.command, &mut call);
+        // a command that waits is looked up again, from where it was looked up now
+        if !matches!(outcome, Ok(Outcome::Pending(_))) {
+            running.path = found.path;
+            running.indefinite |= identifies;
+        }
+        outcome
+    }
+
+    /// The message is over: its answers become one line.
+    fn finish(&mut self, running: Running, world: &mut World, now: Moment) {
+        if !running.answered {
+            return;
+        }
+        if self.link == Link::Bus && !self.input.is_empty() {
+            self.error(world, QUERY_INTERRUPTED);
+            return;
+        }
+        let Some(instrument) = world.instruments.get(self.instrument) else {
+            return;
+        };
+        let faults = &instrument.device.faults;
+        if let Some(mut line) = faults.spoil(running.answers.into_bytes()) {
+            line.push(b'\n');
+            self.output.push_back((now.after(faults.delay()), line));
+        }
+    }
+
+    /// Somebody reads and there is nothing to say, nor will there be.
+    pub(crate) fn unterminated(&mut self, world: &mut World) {
+        if self.link == Link::Bus && !self.hung(world) {
+            self.error(world, QUERY_UNTERMINATED);
+        }
+    }
+
+    /// Device clear. False if the instrument does not react.
+    pub(crate) fn clear(&mut self, world: &mut World) -> bool {
+        if self.hung(world) {
+            return false;
+        }
+        self.input.clear();
+        self.running = None;
+        self.output.clear();
+        if let Some(instrument) = world.instruments.get_mut(self.instrument) {
+            instrument.device.abort();
+        }
+        true
+    }
+
+    /// The status byte. Nothing if the instrument does not react.
+    pub(crate) fn status_byte(&self, world: &World) -> Option<u8> {
+        if self.hung(world) {
+            return None;
+        }
+        let device = &world.instruments.get(self.instrument)?.device;
+        let errors = self.errors.as_ref().unwrap_or(&device.errors);
+        Some(device.status.byte(!errors.is_empty(), !self.output.is_empty()))
+    }
+
+    fn error(&mut self, world: &mut World, error: ScpiError) {
+        let Some(instrument) = world.instruments.get_mut(self.instrument) else {
+            return;
+        };
+        instrument.device.status.events |= error.event_bit();
+        self.errors
+            .as_mut()
+            .unwrap_or(&mut instrument.device.errors)
+            .push(error);
+    }
+
+    fn has(&self, world: &World, fault: Fault) -> bool {
+        let instrument = world.instruments.get(self.instrument);
+        instrument.is_some_and(|instrument| instrument.device.faults.has(fault))
+    }
+
+    fn hung(&self, world: &World) -> bool {
+        self.has(world, Fault::HangForever)
+    }
+
+    fn drops(&self, world: &World) -> bool {
+        self.has(world, Fault::DropConnection)
+    }
+}

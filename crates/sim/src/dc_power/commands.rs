@@ -1,0 +1,296 @@
+//! Every command of a supply.
+//!
+//! Arguments are read to their end before anything changes: a command in error does nothing.
+
+use super::definition::{Behaviour, ChannelModel, DcPowerModel, Level, Summary};
+use super::state::{Channel, DcPower, Output};
+use crate::{
+    answer::{boolean, nr1, nr3, quoted, whole},
+    device::{Call, Outcome, Wait},
+    parser::{Argument, Bounds, Dimension, is_form_of},
+    status::{DATA_OUT_OF_RANGE, HEADER_SUFFIX_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, MISSING_PARAMETER, ScpiError},
+};
+
+/// Carries out one command.
+pub(crate) fn execute(
+    supply: &mut DcPower,
+    model: &DcPowerModel,
+    behaviour: Behaviour,
+    call: &mut Call<'_>,
+) -> Result<Outcome, ScpiError> {
+    match behaviour {
+        Behaviour::Level(level) if call.query => level_query(supply, model, level, call),
+        Behaviour::Level(level) => set_level(supply, model, level, call),
+        Behaviour::Output if call.query => flags(supply, model, call, |channel| channel.enabled),
+        Behaviour::Output => {
+            let (channels, on) = switch_arguments(supply, model, call)?;
+            channels.into_iter().for_each(|place| supply.switch(place, on));
+            Ok(Outcome::Done)
+        }
+        Behaviour::OcpState if call.query => flags(supply, model, call, |channel| channel.ocp),
+        Behaviour::OcpState => {
+            let (channels, on) = switch_arguments(supply, model, call)?;
+            Ok(each(supply, &channels, |channel| channel.ocp = on))
+        }
+        Behaviour::OvpTripped => flags(supply, model, call, |channel| channel.ovp_tripped),
+        Behaviour::OcpTripped => flags(supply, model, call, |channel| channel.ocp_tripped),
+        Behaviour::OvpClear => clear(supply, model, call, |channel| channel.ovp_tripped = false),
+        Behaviour::OcpClear => clear(supply, model, call, |channel| channel.ocp_tripped = false),
+        Behaviour::ProtectionClear => clear(supply, model, call, |channel| {
+            channel.ovp_tripped = false;
+            channel.ocp_tripped = false;
+        }),
+        Behaviour::MeasureVoltage => measure(supply, model, call, |output| output.volts, |model| model.voltage_step),
+        Behaviour::MeasureCurrent => measure(supply, model, call, |output| output.amperes, |model| model.current_step),
+        Behaviour::Select => select(supply, model, call),
+        Behaviour::SelectNumber => select_number(supply, model, call),
+        Behaviour::Apply => apply(supply, model, call),
+        Behaviour::Summary(part) => summary(supply, part, call),
+    }
+}
+
+/// The places of the channels in the list, or of the selected one.
+fn channels(supply: &DcPower, model: &DcPowerModel, call: &mut Call<'_>) -> Result<Vec<usize>, ScpiError> {
+    let Some(list) = call.arguments.channels(model.last_channel())? else {
+        return Ok(vec![supply.selected]);
+    };
+    let places = list
+        .into_iter()
+        .map(|channel| usize::try_from(channel).unwrap_or(usize::MAX) - 1);
+    Ok(places.collect())
+}
+
+fn each(supply: &mut DcPower, channels: &[usize], change: impl Fn(&mut Channel)) -> Outcome {
+    for place in channels {
+        if let Some(channel) = supply.channels.get_mut(*place) {
+            change(channel);
+        }
+    }
+    Outcome::Done
+}
+
+fn clear(
+    supply: &mut DcPower,
+    model: &DcPowerModel,
+    call: &mut Call<'_>,
+    change: impl Fn(&mut Channel),
+) -> Result<Outcome, ScpiError> {
+    let channels = channels(supply, model, call)?;
+    call.arguments.end()?;
+    Ok(each(supply, &channels, change))
+}
+
+fn switch_arguments(
+    supply: &DcPower,
+    model: &DcPowerModel,
+    call: &mut Call<'_>,
+) -> Result<(Vec<usize>, bool), ScpiError> {
+    let channels = channels(supply, model, call)?;
+    let on = call.arguments.required()?.boolean()?;
+    call.arguments.end()?;
+    Ok((channels, on))
+}
+
+/// One answer for each channel of the list.
+fn answers(channels: &[usize], mut answer: impl FnMut(usize) -> Option<String>) -> Outcome {
+    let texts: Vec<String> = channels.iter().filter_map(|place| answer(*place)).collect();
+    Outcome::Answer(texts.join(","))
+}
+
+fn flags(
+    supply: &DcPower,
+    model: &DcPowerModel,
+    call: &mut Call<'_>,
+    flag: impl Fn(&Channel) -> bool,
+) -> Result<Outcome, ScpiError> {
+    let channels = channels(supply, model, call)?;
+    call.arguments.end()?;
+    Ok(answers(&channels, |place| {
+        supply.channels.get(place).map(|channel| boolean(flag(channel)))
+    }))
+}
+
+const fn bounds(model: &ChannelModel, level: Level) -> &Bounds {
+    match level {
+        Level::Voltage => &model.voltage,
+        Level::Current => &model.current,
+        Level::Ovp => &model.ovp,
+    }
+}
+
+const fn dimension(level: Level) -> Dimension {
+    match level {
+        Level::Voltage | Level::Ovp => Dimension::Volts,
+        Level::Current => Dimension::Amperes,
+    }
+}
+
+const fn level_of(channel: &mut Channel, level: Level) -> &mut f64 {
+    match level {
+        Level::Voltage => &mut channel.voltage,
+        Level::Current => &mut channel.current,
+        Level::Ovp => &mut channel.ovp,
+    }
+}
+
+fn set_level(
+    supply: &mut DcPower,
+    model: &DcPowerModel,
+    level: Level,
+    call: &mut Call<'_>,
+) -> Result<Outcome, ScpiError> {
+    let channels = channels(supply, model, call)?;
+    let argument = call.arguments.required()?;
+    call.arguments.end()?;
+    let mut values = Vec::new();
+    for place in channels {
+        let model = model.channels.get(place).ok_or(DATA_OUT_OF_RANGE)?;
+        values.push((place, argument.bounded(dimension(level), bounds(model, level))?));
+    }
+    for (place, value) in values {
+        if let Some(channel) = supply.channels.get_mut(place) {
+            *level_of(channel, level) = value;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn level_query(
+    supply: &DcPower,
+    model: &DcPowerModel,
+    level: Level,
+    call: &mut Call<'_>,
+) -> Result<Outcome, ScpiError> {
+    let channels = channels(supply, model, call)?;
+    let bound = call.arguments.optional();
+    call.arguments.end()?;
+    let mut texts = Vec::new();
+    for place in channels {
+        let model = model.channels.get(place).ok_or(DATA_OUT_OF_RANGE)?;
+        let mut channel = *supply.channels.get(place).ok_or(DATA_OUT_OF_RANGE)?;
+        let value = match &bound {
+            Some(word) => bounds(model, level)
+                .named(word.word()?)
+                .ok_or(ILLEGAL_PARAMETER_VALUE)?,
+            None => *level_of(&mut channel, level),
+        };
+        texts.push(nr3(value, call.decimals));
+    }
+    Ok(Outcome::Answer(texts.join(",")))
+}
+
+fn measure(
+    supply: &mut DcPower,
+    model: &DcPowerModel,
+    call: &mut Call<'_>,
+    value: impl Fn(&Output) -> f64,
+    step: impl Fn(&ChannelModel) -> f64,
+) -> Result<Outcome, ScpiError> {
+    let channels = channels(supply, model, call)?;
+    call.arguments.end()?;
+    let done = call.started.after(model.measuring_time);
+    if call.now < done {
+        return Ok(Outcome::Pending(Wait::Until(done)));
+    }
+    let (decimals, around) = (call.decimals, &call.around);
+    Ok(answers(&channels, |place| {
+        let (output, model) = (around.outputs.get(place)?, model.channels.get(place)?);
+        Some(nr3(supply.measured(value(output), step(model)), decimals))
+    }))
+}
+
+/// The place of the channel with this name.
+fn named(model: &DcPowerModel, argument: &Argument<'_>) -> Result<usize, ScpiError> {
+    let word = argument.word()?;
+    let mut channels = model.channels.iter();
+    let found = channels.position(|channel| channel.names.iter().any(|name| is_form_of(name, word)));
+    found.ok_or(ILLEGAL_PARAMETER_VALUE)
+}
+
+fn name_of(model: &DcPowerModel, place: usize) -> String {
+    let names = model.channels.get(place).and_then(|channel| channel.names.first());
+    names.cloned().unwrap_or_default()
+}
+
+fn select(supply: &mut DcPower, model: &DcPowerModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+    if call.query {
+        call.arguments.end()?;
+        return Ok(Outcome::Answer(name_of(model, supply.selected)));
+    }
+    let argument = call.arguments.required()?;
+    call.arguments.end()?;
+    supply.selected = named(model, &argument)?;
+    Ok(Outcome::Done)
+}
+
+fn select_number(supply: &mut DcPower, model: &DcPowerModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+    let bounds = Bounds {
+        minimum: 1.0,
+        maximum: f64::from(model.last_channel()),
+        default: 1.0,
+    };
+    if call.query {
+        call.arguments.end()?;
+        return Ok(Outcome::Answer(nr1(
+            i64::try_from(supply.selected + 1).unwrap_or(i64::MAX)
+        )));
+    }
+    let number = call.arguments.required()?.bounded(Dimension::None, &bounds)?;
+    call.arguments.end()?;
+    let place = whole(number).and_then(|number| usize::try_from(number).ok());
+    supply.selected = place
+        .and_then(|number| number.checked_sub(1))
+        .ok_or(DATA_OUT_OF_RANGE)?;
+    Ok(Outcome::Done)
+}
+
+/// `APPLy <channel>[,<volts>[,<amperes>]]`, which also selects the channel.
+fn apply(supply: &mut DcPower, model: &DcPowerModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+    if call.query {
+        let place = match call.arguments.optional() {
+            Some(argument) => named(model, &argument)?,
+            None => supply.selected,
+        };
+        call.arguments.end()?;
+        let channel = supply.channels.get(place).ok_or(DATA_OUT_OF_RANGE)?;
+        let (volts, amperes) = (nr3(channel.voltage, call.decimals), nr3(channel.current, call.decimals));
+        return Ok(Outcome::Answer(quoted(&format!("{volts},{amperes}"))));
+    }
+    let place = named(model, &call.arguments.optional().ok_or(MISSING_PARAMETER)?)?;
+    let channel_model = model.channels.get(place).ok_or(DATA_OUT_OF_RANGE)?;
+    let volts = call.arguments.optional();
+    let volts = volts
+        .map(|volts| volts.bounded(Dimension::Volts, &channel_model.voltage))
+        .transpose()?;
+    let amperes = call.arguments.optional();
+    let amperes = amperes
+        .map(|amperes| amperes.bounded(Dimension::Amperes, &channel_model.current))
+        .transpose()?;
+    call.arguments.end()?;
+    supply.selected = place;
+    Ok(each(supply, &[place], |channel| {
+        channel.voltage = volts.unwrap_or(channel.voltage);
+        channel.current = amperes.unwrap_or(channel.current);
+    }))
+}
+
+/// `STATus:QUEStionable:INSTrument:ISUMmary<n>`.
+fn summary(supply: &mut DcPower, part: Summary, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+    let place = usize::try_from(call.suffix).unwrap_or(usize::MAX).checked_sub(1);
+    let channel = place
+        .and_then(|place| supply.channels.get_mut(place))
+        .ok_or(HEADER_SUFFIX_OUT_OF_RANGE)?;
+    if !call.query {
+        let mask = call.arguments.required()?;
+        call.arguments.end()?;
+        channel.summary.enable = crate::device::mask(&mask)?;
+        return Ok(Outcome::Done);
+    }
+    call.arguments.end()?;
+    let value = match part {
+        Summary::Condition => channel.summary.condition(),
+        Summary::Events => channel.summary.take_events(),
+        Summary::Enable => channel.summary.enable,
+    };
+    Ok(Outcome::Answer(nr1(i64::from(value))))
+}

@@ -1,0 +1,239 @@
+//! One simulated instrument: its settings, status and faults, shared by all who talk to it.
+//!
+//! A command is carried out at once or says what it waits for ([`Outcome::Pending`]); it is asked again then. Nothing
+//! here sleeps, reads a clock or knows who asks.
+
+mod standard;
+
+pub(crate) use standard::mask;
+
+use crate::{
+    dc_power::{self, DcPower, Output},
+    dmm::{self, Dmm, Inputs},
+    fault::Faults,
+    model::{Behaviour, ClassModel, Command, Definition, Model, Remembered, Stored},
+    parser::{Argument, Arguments},
+    status::{ErrorQueue, ILLEGAL_PARAMETER_VALUE, OPERATION_COMPLETE, ScpiError, Status, UNDEFINED_HEADER},
+};
+use benchtop_instrument::Moment;
+use rand_chacha::ChaCha8Rng;
+
+/// One instrument.
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub(crate) model: Model,
+    pub(crate) serial_number: String,
+    pub(crate) class: ClassState,
+    pub(crate) status: Status,
+    /// The error queue, where all clients share one.
+    pub(crate) errors: ErrorQueue,
+    pub(crate) faults: Faults,
+    stored: Stored,
+    /// `*OPC` waits for the end of what runs.
+    completion_wanted: bool,
+}
+
+/// The settings of its class.
+#[derive(Debug)]
+pub(crate) enum ClassState {
+    Dmm(Dmm),
+    DcPower(DcPower),
+}
+
+/// What surrounds an instrument while a command is carried out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Around {
+    pub(crate) mains_hertz: f64,
+    /// What lies at a meter's terminals.
+    pub(crate) inputs: Inputs,
+    /// What a supply's outputs really do.
+    pub(crate) outputs: Vec<Output>,
+}
+
+/// One command as it reaches the instrument.
+#[derive(Debug)]
+pub(crate) struct Call<'c> {
+    pub(crate) query: bool,
+    /// The number in the header.
+    pub(crate) suffix: u32,
+    /// The function in the header.
+    pub(crate) function: usize,
+    pub(crate) arguments: Arguments<'c>,
+    /// It was carried out before and had to wait.
+    pub(crate) resumed: bool,
+    pub(crate) started: Moment,
+    pub(crate) now: Moment,
+    pub(crate) decimals: usize,
+    pub(crate) around: Around,
+    /// The error queue of the client, where each has its own.
+    pub(crate) own_errors: Option<&'c mut ErrorQueue>,
+    /// The answers of this message lie unread.
+    pub(crate) message_available: bool,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    Done,
+    Answer(String),
+    Pending(Wait),
+}
+
+/// What has to happen before a command can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Until(Moment),
+    /// Another command to the same bench.
+    ForChange,
+}
+
+impl Device {
+    pub(crate) fn new(model: &Model, serial_number: String, noise: ChaCha8Rng) -> Self {
+        let definition = &model.0;
+        let class = match &definition.class {
+            ClassModel::Dmm(model) => ClassState::Dmm(Dmm::new(model, noise)),
+            ClassModel::DcPower(model) => ClassState::DcPower(DcPower::new(model, noise)),
+        };
+        Self {
+            model: model.clone(),
+            serial_number,
+            class,
+            status: Status::default(),
+            errors: ErrorQueue::new(definition.errors.depth),
+            faults: Faults::default(),
+            stored: Stored::new(),
+            completion_wanted: false,
+        }
+    }
+
+    /// Lets time pass up to `now`.
+    pub(crate) fn advance(&mut self, around: &Around, now: Moment) {
+        if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
+            dmm.advance(model, around.inputs, around.mains_hertz, now, &mut self.status);
+        }
+        if self.completion_wanted && self.busy().is_none() {
+            self.completion_wanted = false;
+            self.status.events |= OPERATION_COMPLETE;
+        }
+    }
+
+    /// What somebody has to wait for who waits for all overlapped commands.
+    fn busy(&self) -> Option<Wait> {
+        match &self.class {
+            ClassState::Dmm(dmm) => dmm.busy(),
+            ClassState::DcPower(_) => None,
+        }
+    }
+
+    /// Ends what runs, as device clear does (Truevolt guide, Device Clear). Settings, status and errors stay.
+    pub(crate) fn abort(&mut self) {
+        self.completion_wanted = false;
+        match &mut self.class {
+            ClassState::Dmm(dmm) => dmm::abort(dmm, &mut self.status),
+            ClassState::DcPower(_) => {}
+        }
+    }
+
+    /// Carries out the command of this number.
+    pub(crate) fn execute(&mut self, number: usize, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+        let model = self.model.clone();
+        let definition: &Definition = &model.0;
+        let Command { behaviour, function } = definition.commands.get(number).ok_or(UNDEFINED_HEADER)?;
+        call.function = *function;
+        call.decimals = definition.decimals;
+        match behaviour {
+            Behaviour::Standard(standard) => standard::execute(self, *standard, call),
+            Behaviour::Dmm(behaviour) => match (&mut self.class, &definition.class) {
+                (ClassState::Dmm(dmm), ClassModel::Dmm(model)) => {
+                    dmm::execute(dmm, model, *behaviour, call, &mut self.status)
+                }
+                _ => Err(UNDEFINED_HEADER),
+            },
+            Behaviour::DcPower(behaviour) => match (&mut self.class, &definition.class) {
+                (ClassState::DcPower(supply), ClassModel::DcPower(model)) => {
+                    dc_power::execute(supply, model, *behaviour, call)
+                }
+                _ => Err(UNDEFINED_HEADER),
+            },
+            Behaviour::Setting(setting) => self.setting(*setting, call),
+            Behaviour::Constant(answer) => {
+                call.arguments.end()?;
+                Ok(Outcome::Answer(answer.clone()))
+            }
+            Behaviour::Ignored => Ok(Outcome::Done),
+            Behaviour::Preset => {
+                call.arguments.end()?;
+                self.reset();
+                Ok(Outcome::Done)
+            }
+            Behaviour::LineFrequency => {
+                call.arguments.end()?;
+                let hertz = format!("{:+.0}", call.around.mains_hertz);
+                Ok(Outcome::Answer(hertz))
+            }
+        }
+    }
+
+    /// `*RST`: settings go to their defaults; status, errors and faults stay.
+    fn reset(&mut self) {
+        self.completion_wanted = false;
+        let definition = &self.model.0;
+        self.stored.retain(|(setting, _), _| {
+            let setting = definition.settings.get(*setting);
+            setting.is_some_and(|setting| setting.survives_reset)
+        });
+        match (&mut self.class, &definition.class) {
+            (ClassState::Dmm(dmm), ClassModel::Dmm(model)) => dmm::reset(dmm, model, &mut self.status),
+            (ClassState::DcPower(supply), ClassModel::DcPower(model)) => supply.reset(model),
+            (ClassState::Dmm(_), ClassModel::DcPower(_)) | (ClassState::DcPower(_), ClassModel::Dmm(_)) => {}
+        }
+    }
+
+    /// A setting that is only kept and answered.
+    fn setting(&mut self, number: usize, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+        let model = self.model.clone();
+        let setting = model.0.settings.get(number).ok_or(UNDEFINED_HEADER)?;
+        let channels = if setting.per_channel {
+            let selected = match &self.class {
+                ClassState::DcPower(supply) => u32::try_from(supply.selected + 1).unwrap_or(1),
+                ClassState::Dmm(_) => 1,
+            };
+            call.arguments
+                .channels(model.outputs())?
+                .unwrap_or_else(|| vec![selected])
+        } else {
+            vec![0]
+        };
+        if !call.query {
+            let value = setting.accept(&call.arguments.required()?)?;
+            call.arguments.end()?;
+            for channel in channels {
+                self.stored.insert((number, channel), value.clone());
+            }
+            return Ok(Outcome::Done);
+        }
+        let bound = call.arguments.optional().map(|argument: Argument<'_>| {
+            let word = argument.word()?;
+            setting.named(word).ok_or(ILLEGAL_PARAMETER_VALUE)
+        });
+        let bound: Option<Remembered> = bound.transpose()?;
+        call.arguments.end()?;
+        let texts: Vec<String> = channels
+            .into_iter()
+            .map(|channel| {
+                let kept = self.stored.get(&(number, channel)).unwrap_or(&setting.default);
+                bound.as_ref().unwrap_or(kept).answer(call.decimals)
+            })
+            .collect();
+        Ok(Outcome::Answer(texts.join(",")))
+    }
+
+    /// Whether a channel's output is on.
+    pub(crate) fn output_enabled(&self, channel: u32) -> Option<bool> {
+        let place = usize::try_from(channel).ok()?.checked_sub(1)?;
+        match &self.class {
+            ClassState::DcPower(supply) => supply.channels.get(place).map(|channel| channel.enabled),
+            ClassState::Dmm(_) => None,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The trigger system: idle, waiting for a trigger, measuring.
+
+use super::definition::DmmModel;
+use super::state::{Dmm, Inputs, TriggerSource};
+use crate::{device::Wait, status::Status};
+use benchtop_instrument::Moment;
+use std::time::Duration;
+
+/// Operation status: a measurement is running (SCPI-99 volume 1, 20.2).
+const MEASURING: u16 = 1 << 4;
+/// Operation status: waiting for a trigger.
+const WAITING_FOR_TRIGGER: u16 = 1 << 5;
+
+/// The shortest reading, so that no time ever holds infinitely many.
+const SHORTEST: Duration = Duration::from_micros(1);
+
+/// A measurement that was initiated and is not over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Acquisition {
+    /// When the present reading is taken; nothing while it waits for a trigger.
+    ends: Option<Moment>,
+    /// Readings to the next trigger or the end; nothing is without end.
+    left: Option<u64>,
+    /// Triggers to come after this one; nothing is without end.
+    triggers: Option<u64>,
+}
+
+impl Dmm {
+    /// Leaves idle: forgets the readings and waits for the trigger source.
+    pub(super) fn start(&mut self, model: &DmmModel, inputs: Inputs, mains_hertz: f64, now: Moment) {
+        self.readings.clear();
+        let immediate = self.trigger.source == TriggerSource::Immediate;
+        let total = self
+            .trigger
+            .count
+            .map(|count| count.saturating_mul(self.trigger.samples));
+        self.acquisition = Some(Acquisition {
+            ends: immediate.then(|| now.after(self.step(model, inputs, mains_hertz))),
+            left: if immediate { total } else { Some(self.trigger.samples) },
+            triggers: if immediate {
+                Some(0)
+            } else {
+                self.trigger.count.map(|count| count.saturating_sub(1))
+            },
+        });
+    }
+
+    /// A trigger from the bus. False if nobody waited for one.
+    pub(super) fn triggered(&mut self, model: &DmmModel, inputs: Inputs, mains_hertz: f64, now: Moment) -> bool {
+        let ends = now.after(self.step(model, inputs, mains_hertz));
+        match &mut self.acquisition {
+            Some(acquisition) if acquisition.ends.is_none() && self.trigger.source == TriggerSource::Bus => {
+                acquisition.ends = Some(ends);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// What somebody who waits for the end has to wait for; nothing when it is idle.
+    pub(crate) fn busy(&self) -> Option<Wait> {
+        let acquisition = self.acquisition?;
+        Some(acquisition.ends.map_or(Wait::ForChange, Wait::Until))
+    }
+
+    /// Takes the readings that are due.
+    pub(crate) fn advance(
+        &mut self,
+        model: &DmmModel,
+        inputs: Inputs,
+        mains_hertz: f64,
+        now: Moment,
+        status: &mut Status,
+    ) {
+        while let Some(acquisition) = self.acquisition {
+            let Some(ends) = acquisition.ends.filter(|ends| *ends <= now) else {
+                break;
+            };
+            let step = self.step(model, inputs, mains_hertz);
+            if let Some(later) = skipped(acquisition, ends, step, now, model.reading_memory) {
+                self.acquisition = Some(later);
+                continue;
+            }
+            status.questionable.happened(self.take_reading(model, inputs));
+            let left = acquisition.left.map(|left| left.saturating_sub(1));
+            let next = Acquisition {
+                ends: Some(ends.after(self.step(model, inputs, mains_hertz))),
+                left,
+                ..acquisition
+            };
+            self.acquisition = match (left, acquisition.triggers) {
+                (None | Some(1..), _) => Some(next),
+                (Some(0), Some(0)) => None,
+                (Some(0), triggers) => Some(Acquisition {
+                    ends: None,
+                    left: Some(self.trigger.samples),
+                    triggers: triggers.map(|triggers| triggers.saturating_sub(1)),
+                }),
+            };
+        }
+        status.operation.follow(match self.acquisition {
+            None => 0,
+            Some(acquisition) if acquisition.ends.is_none() => WAITING_FOR_TRIGGER,
+            Some(_) => MEASURING,
+        });
+    }
+
+    fn step(&self, model: &DmmModel, inputs: Inputs, mains_hertz: f64) -> Duration {
+        self.reading_time(model, inputs, mains_hertz).max(SHORTEST)
+    }
+}
+
+/// Leaves out readings that would be pushed out of the memory before anybody could ask for them.
+fn skipped(acquisition: Acquisition, ends: Moment, step: Duration, now: Moment, memory: usize) -> Option<Acquisition> {
+    let due = u64::try_from(now.since(ends).as_nanos() / step.as_nanos().max(1)).unwrap_or(u64::MAX);
+    let due = acquisition.left.map_or(due, |left| due.min(left));
+    let skip = due
+        .checked_sub(2 * u64::try_from(memory).unwrap_or(u64::MAX))
+        .filter(|skip| *skip > 0)?;
+    let nanos = step.as_nanos().saturating_mul(u128::from(skip));
+    Some(Acquisition {
+        ends: Some(ends.after(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))),
+        left: acquisition.left.map(|left| left.saturating_sub(skip)),
+        ..acquisition
+    })
+}

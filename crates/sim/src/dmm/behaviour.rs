@@ -1,0 +1,128 @@
+//! What a multimeter's commands do, by name.
+
+use crate::parser::Forms;
+
+/// What a command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    Configure,
+    Configuration,
+    Measure,
+    Read,
+    Fetch,
+    Initiate,
+    Abort,
+    Trigger,
+    Function,
+    /// A setting of the function that stands in the header.
+    Setting(Setting),
+    /// A setting of the trigger system.
+    Triggering(Triggering),
+    TakeReadings,
+    RemoveReadings,
+    LastReading,
+    ReadingCount,
+}
+
+/// What is set for one function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setting {
+    Range,
+    RangeAuto,
+    Nplc,
+    Resolution,
+    Autozero,
+    Impedance,
+    Bandwidth,
+    NullState,
+    NullValue,
+    NullAuto,
+    Terminals,
+}
+
+/// What is set for the trigger system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Triggering {
+    Samples,
+    Source,
+    Count,
+    Delay,
+    DelayAuto,
+}
+
+/// Settings that come and go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Range,
+    Nplc,
+    Resolution,
+    Autozero,
+    Impedance,
+    Bandwidth,
+    Null,
+    Terminals,
+}
+
+/// The names of the behaviours, and the forms that each has.
+pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
+    ("configure", Behaviour::Configure, Forms::Set),
+    ("configuration", Behaviour::Configuration, Forms::Query),
+    ("measure", Behaviour::Measure, Forms::Query),
+    ("read", Behaviour::Read, Forms::Query),
+    ("fetch", Behaviour::Fetch, Forms::Query),
+    ("initiate", Behaviour::Initiate, Forms::Set),
+    ("abort", Behaviour::Abort, Forms::Set),
+    ("trigger", Behaviour::Trigger, Forms::Set),
+    ("function", Behaviour::Function, Forms::Both),
+    ("range", Behaviour::Setting(Setting::Range), Forms::Both),
+    ("range_auto", Behaviour::Setting(Setting::RangeAuto), Forms::Both),
+    ("nplc", Behaviour::Setting(Setting::Nplc), Forms::Both),
+    ("resolution", Behaviour::Setting(Setting::Resolution), Forms::Both),
+    ("autozero", Behaviour::Setting(Setting::Autozero), Forms::Both),
+    ("impedance", Behaviour::Setting(Setting::Impedance), Forms::Both),
+    ("bandwidth", Behaviour::Setting(Setting::Bandwidth), Forms::Both),
+    ("null_state", Behaviour::Setting(Setting::NullState), Forms::Both),
+    ("null_value", Behaviour::Setting(Setting::NullValue), Forms::Both),
+    ("null_auto", Behaviour::Setting(Setting::NullAuto), Forms::Both),
+    ("terminals", Behaviour::Setting(Setting::Terminals), Forms::Both),
+    ("sample_count", Behaviour::Triggering(Triggering::Samples), Forms::Both),
+    ("trigger_source", Behaviour::Triggering(Triggering::Source), Forms::Both),
+    ("trigger_count", Behaviour::Triggering(Triggering::Count), Forms::Both),
+    ("trigger_delay", Behaviour::Triggering(Triggering::Delay), Forms::Both),
+    (
+        "trigger_delay_auto",
+        Behaviour::Triggering(Triggering::DelayAuto),
+        Forms::Both,
+    ),
+    ("take_readings", Behaviour::TakeReadings, Forms::Query),
+    ("remove_readings", Behaviour::RemoveReadings, Forms::Query),
+    ("last_reading", Behaviour::LastReading, Forms::Query),
+    ("reading_count", Behaviour::ReadingCount, Forms::Query),
+];
+
+/// The words of a function's `settings`.
+pub(super) const GROUPS: &[(&str, Group)] = &[
+    ("range", Group::Range),
+    ("nplc", Group::Nplc),
+    ("resolution", Group::Resolution),
+    ("autozero", Group::Autozero),
+    ("impedance", Group::Impedance),
+    ("bandwidth", Group::Bandwidth),
+    ("null", Group::Null),
+    ("terminals", Group::Terminals),
+];
+
+impl Setting {
+    pub(super) const fn group(self) -> Group {
+        match self {
+            Self::Range | Self::RangeAuto => Group::Range,
+            Self::Nplc => Group::Nplc,
+            Self::Resolution => Group::Resolution,
+            Self::Autozero => Group::Autozero,
+            Self::Impedance => Group::Impedance,
+            Self::Bandwidth => Group::Bandwidth,
+            Self::NullState | Self::NullValue | Self::NullAuto => Group::Null,
+            Self::Terminals => Group::Terminals,
+        }
+    }
+}

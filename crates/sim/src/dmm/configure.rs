@@ -1,0 +1,214 @@
+//! Range and resolution: `CONFigure`, `MEASure?`, and the settings of one function.
+
+use super::definition::{DmmModel, FunctionModel, Takes};
+use super::state::{Dmm, FunctionState, Trigger};
+use crate::{
+    answer::{nr3, quoted},
+    parser::{Argument, Arguments, Bounds, Dimension, is_form_of},
+    status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, SETTINGS_CONFLICT, ScpiError},
+};
+
+/// Two numbers are the same setting if they differ by no more than this part.
+const SAME: f64 = 1e-9;
+
+/// The states that `CONFigure` and `MEASure?` demand; nothing is changed yet.
+pub(super) fn requested(
+    model: &DmmModel,
+    number: usize,
+    arguments: &mut Arguments<'_>,
+) -> Result<FunctionState, ScpiError> {
+    let function = model.functions.get(number).ok_or(ILLEGAL_PARAMETER_VALUE)?;
+    let mut state = FunctionState::default_of(model, function);
+    match &function.takes {
+        Takes::Nothing => {}
+        Takes::Range | Takes::RangeOnly => {
+            let fixed = arguments
+                .optional()
+                .map(|range| range_argument(function, &mut state, &range))
+                .transpose()?;
+            let resolution = arguments.optional();
+            if let (Some(resolution), Takes::Range) = (resolution, &function.takes) {
+                resolution_argument(model, function, &mut state, &resolution, fixed.unwrap_or(false))?;
+            }
+        }
+        Takes::Expected => {
+            for argument in arguments.optional().into_iter().chain(arguments.optional()) {
+                expected(&argument, function.senses.dimension())?;
+            }
+        }
+        Takes::Transducer(words) => {
+            if let Some(argument) = arguments.optional() {
+                let word = argument.word()?;
+                let known = words.iter().any(|name| is_form_of(name, word));
+                known.then_some(()).ok_or(ILLEGAL_PARAMETER_VALUE)?;
+                arguments.optional();
+                arguments.optional();
+                arguments.optional();
+            }
+        }
+    }
+    arguments.end()?;
+    state.autozero = model.nplc.get(state.nplc).is_some_and(|row| row.cycles >= 1.0);
+    Ok(state)
+}
+
+/// A number, or a word for one.
+fn expected(argument: &Argument<'_>, dimension: Dimension) -> Result<(), ScpiError> {
+    let any = Bounds {
+        minimum: f64::MIN,
+        maximum: f64::MAX,
+        default: 0.0,
+    };
+    argument.bounded(dimension, &any).map(drop)
+}
+
+/// Takes the range of `CONFigure`; says whether it is a fixed one.
+fn range_argument(
+    function: &FunctionModel,
+    state: &mut FunctionState,
+    range: &Argument<'_>,
+) -> Result<bool, ScpiError> {
+    if let Argument::Word(word) = range
+        && (is_form_of("AUTO", word) || is_form_of("DEFault", word))
+    {
+        return Ok(false);
+    }
+    let value = range.bounded(function.senses.dimension(), &range_bounds(function, true))?;
+    let chosen = choose(function, value, true)?;
+    state.high_current = function.ranges.get(chosen).is_some_and(|range| range.high_current);
+    if !state.high_current {
+        state.range = chosen;
+    }
+    state.autorange = false;
+    Ok(true)
+}
+
+fn resolution_argument(
+    model: &DmmModel,
+    function: &FunctionModel,
+    state: &mut FunctionState,
+    resolution: &Argument<'_>,
+    fixed_range: bool,
+) -> Result<(), ScpiError> {
+    if let Argument::Word(word) = resolution
+        && is_form_of("DEFault", word)
+    {
+        return Ok(());
+    }
+    if !fixed_range {
+        return Err(SETTINGS_CONFLICT);
+    }
+    state.nplc = nplc_for(model, function, state, resolution)?;
+    Ok(())
+}
+
+/// The integration time that a resolution needs: the fastest that gives it.
+pub(super) fn nplc_for(
+    model: &DmmModel,
+    function: &FunctionModel,
+    state: &FunctionState,
+    resolution: &Argument<'_>,
+) -> Result<usize, ScpiError> {
+    let bounds = resolution_bounds(model, function, state);
+    let wanted = match resolution {
+        Argument::Word(_) => resolution.bounded(function.senses.dimension(), &bounds)?,
+        // coarser than the coarsest is no mistake (AG p.102: `CONF:VOLT:DC 10,0.003`)
+        Argument::Number(_)
+        | Argument::Integer(_)
+        | Argument::Text(_)
+        | Argument::Expression(_)
+        | Argument::Block(_) => resolution.number(function.senses.dimension())?,
+    };
+    let full_scale = state.range_in(function).map_or(1.0, |range| range.full_scale);
+    let fine_enough = |row: f64| row * full_scale <= wanted * (1.0 + SAME);
+    let found = model.nplc.iter().position(|row| fine_enough(row.resolution));
+    found.ok_or(DATA_OUT_OF_RANGE)
+}
+
+/// The smallest and the largest resolution on the range in use.
+pub(super) fn resolution_bounds(model: &DmmModel, function: &FunctionModel, state: &FunctionState) -> Bounds {
+    let full_scale = state.range_in(function).map_or(1.0, |range| range.full_scale);
+    let of = |row: Option<&super::definition::Integration>| row.map_or(0.0, |row| row.resolution * full_scale);
+    Bounds {
+        minimum: of(model.nplc.last()) * (1.0 - SAME),
+        maximum: of(model.nplc.first()) * (1.0 + SAME),
+        default: of(model.nplc.get(model.default_nplc)),
+    }
+}
+
+/// The least, the largest and the default range.
+pub(super) fn range_bounds(function: &FunctionModel, high_current: bool) -> Bounds {
+    let scales = || {
+        let ranges = function
+            .ranges
+            .iter()
+            .filter(move |range| high_current || !range.high_current);
+        ranges.map(|range| range.full_scale)
+    };
+    Bounds {
+        minimum: scales().next().unwrap_or_default(),
+        maximum: scales().last().unwrap_or_default(),
+        default: function
+            .ranges
+            .get(function.default_range)
+            .map_or(0.0, |range| range.full_scale),
+    }
+}
+
+/// The smallest range that holds `value`.
+pub(super) fn choose(function: &FunctionModel, value: f64, high_current: bool) -> Result<usize, ScpiError> {
+    let mut ranges = function.ranges.iter().enumerate();
+    ranges
+        .find(|(_, range)| (high_current || !range.high_current) && value <= range.full_scale * (1.0 + SAME))
+        .map(|(number, _)| number)
+        .ok_or(DATA_OUT_OF_RANGE)
+}
+
+/// The smallest range is also what smaller values ask for.
+pub(super) fn range_value(function: &FunctionModel, argument: &Argument<'_>) -> Result<usize, ScpiError> {
+    let bounds = range_bounds(function, false);
+    let value = match argument {
+        Argument::Word(_) => argument.bounded(function.senses.dimension(), &bounds)?,
+        Argument::Number(_)
+        | Argument::Integer(_)
+        | Argument::Text(_)
+        | Argument::Expression(_)
+        | Argument::Block(_) => argument.number(function.senses.dimension())?,
+    };
+    if value < 0.0 {
+        return Err(DATA_OUT_OF_RANGE);
+    }
+    choose(function, value, false)
+}
+
+/// Puts what `CONFigure` demands into force.
+pub(super) fn configure(dmm: &mut Dmm, number: usize, state: FunctionState) {
+    if let Some(slot) = dmm.functions.get_mut(number) {
+        *slot = state;
+        dmm.function = number;
+    }
+    dmm.trigger = Trigger::default();
+    dmm.readings.clear();
+    dmm.acquisition = None;
+}
+
+/// The answer to `CONFigure?`.
+pub(super) fn configuration(dmm: &Dmm, model: &DmmModel, decimals: usize) -> String {
+    let Some((state, function)) = dmm.selected(model) else {
+        return quoted("");
+    };
+    let Some(range) = state.range_in(function) else {
+        return quoted(&function.answer);
+    };
+    let resolution = match &function.takes {
+        Takes::Nothing => return quoted(&function.answer),
+        Takes::Range => model.nplc.get(state.nplc).map_or(0.0, |row| row.resolution),
+        // the resolution of a function whose resolution is fixed: six and a half digits
+        Takes::RangeOnly | Takes::Expected | Takes::Transducer(_) => 1e-6,
+    };
+    let (scale, step) = (
+        nr3(range.full_scale, decimals),
+        nr3(range.full_scale * resolution, decimals),
+    );
+    quoted(&format!("{} {scale},{step}", function.answer))
+}

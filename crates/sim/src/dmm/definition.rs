@@ -1,0 +1,144 @@
+//! The figures of a multimeter: functions with their ranges, integration times, filters.
+
+use super::behaviour::{Behaviour, Group};
+use crate::parser::{Dimension, Tree};
+use std::time::Duration;
+
+/// The figures of a multimeter.
+#[derive(Debug)]
+pub(crate) struct DmmModel {
+    pub(crate) functions: Vec<FunctionModel>,
+    /// The names that `FUNCtion` takes; each leads to its function.
+    pub(crate) names: Tree,
+    /// From fast to slow.
+    pub(crate) nplc: Vec<Integration>,
+    pub(crate) default_nplc: usize,
+    pub(crate) bandwidths: Vec<Bandwidth>,
+    pub(crate) default_bandwidth: usize,
+    pub(crate) reading_memory: usize,
+    pub(crate) overrange: f64,
+    pub(crate) autorange_time: Duration,
+    /// The largest count of samples or triggers.
+    pub(crate) largest_count: f64,
+    pub(crate) longest_delay: f64,
+}
+
+/// One measuring function.
+#[derive(Debug)]
+pub(crate) struct FunctionModel {
+    pub(crate) senses: Senses,
+    /// Its name in `FUNCtion` and in setting headers.
+    pub(super) name: String,
+    /// What follows `CONFigure:` and `MEASure:`.
+    pub(super) configure: String,
+    /// What `FUNCtion?` answers.
+    pub(crate) answer: String,
+    /// What `DATA:LAST?` puts behind the reading.
+    pub(crate) unit: String,
+    pub(super) settings: Vec<Group>,
+    /// From small to large; empty where there is nothing to choose.
+    pub(crate) ranges: Vec<RangeModel>,
+    pub(crate) default_range: usize,
+    pub(crate) takes: Takes,
+    /// Where it does not integrate over cycles of the mains.
+    pub(crate) reading_time: Option<Duration>,
+    /// Of full scale, where it does not integrate.
+    pub(crate) noise: f64,
+    /// The bit of the questionable register that an overrange sets.
+    pub(crate) questionable: u16,
+}
+
+/// One range.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RangeModel {
+    pub(crate) full_scale: f64,
+    /// The largest reading that it gives.
+    pub(crate) maximum: f64,
+    /// The resistance between the current terminals.
+    pub(crate) shunt: f64,
+    /// On terminals of its own; only `CONFigure` and `TERMinals` select it.
+    pub(crate) high_current: bool,
+}
+
+/// One integration time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Integration {
+    pub(crate) cycles: f64,
+    /// Where it is not `cycles` of the mains.
+    pub(crate) aperture: Option<Duration>,
+    /// Before the aperture, with the automatic trigger delay.
+    pub(crate) delay: Duration,
+    /// Of full scale.
+    pub(crate) resolution: f64,
+    /// Root mean square, of full scale.
+    pub(crate) noise: f64,
+}
+
+/// One filter for alternating signals.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bandwidth {
+    pub(crate) hertz: f64,
+    pub(crate) reading_time: Duration,
+}
+
+/// What a function looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Senses {
+    DcVolts,
+    AcVolts,
+    DcAmperes,
+    AcAmperes,
+    Ohms,
+    Hertz,
+    Seconds,
+    Farads,
+    Celsius,
+    /// The voltage across a diode that the meter feeds.
+    Diode,
+}
+
+/// What may follow `CONFigure` and `MEASure?`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// Nothing.
+    Nothing,
+    /// A range and a resolution.
+    Range,
+    /// What the signal is expected to be, and a resolution; changes nothing that is simulated.
+    Expected,
+    /// A range; the resolution is fixed.
+    RangeOnly,
+    /// One of these words, and what belongs to it; changes nothing that is simulated.
+    Transducer(Vec<String>),
+}
+
+impl Senses {
+    pub(crate) const fn dimension(self) -> Dimension {
+        match self {
+            Self::DcVolts | Self::AcVolts | Self::Diode => Dimension::Volts,
+            Self::DcAmperes | Self::AcAmperes => Dimension::Amperes,
+            Self::Ohms => Dimension::Ohms,
+            Self::Hertz => Dimension::Hertz,
+            Self::Seconds => Dimension::Seconds,
+            Self::Farads => Dimension::Farads,
+            Self::Celsius => Dimension::Celsius,
+        }
+    }
+}
+
+/// A header for each function that has the setting, with the function's number.
+pub(crate) fn expand(model: &DmmModel, behaviour: Behaviour, pattern: &str) -> Vec<(String, usize)> {
+    let functions = model.functions.iter().enumerate();
+    functions
+        .filter(|(_, function)| {
+            let Behaviour::Setting(setting) = behaviour else {
+                return true;
+            };
+            function.settings.contains(&setting.group())
+        })
+        .map(|(number, function)| {
+            let header = pattern.replace("<function>", &function.name);
+            (header.replace("<configure>", &function.configure), number)
+        })
+        .collect()
+}

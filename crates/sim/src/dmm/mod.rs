@@ -1,0 +1,22 @@
+//! Digital multimeters: what their commands do, how they take readings.
+//!
+//! - `CONFigure` and `MEASure?` bring function and trigger to their defaults; `FUNCtion` keeps what each function had.
+//! - A reading takes delay, aperture and zero reading on the clock, and is taken at the end of that time.
+//! - A reading beyond the range is the overrange value and queues no error.
+//! - What changes a measurement is refused while one is running.
+
+mod acquire;
+mod behaviour;
+mod commands;
+mod configure;
+mod definition;
+mod read;
+mod settings;
+mod state;
+mod triggering;
+
+pub(crate) use behaviour::{BEHAVIOURS, Behaviour};
+pub(crate) use commands::{abort, execute, reset};
+pub(crate) use definition::{DmmModel, expand};
+pub(crate) use read::read;
+pub(crate) use state::{Dmm, Inputs};

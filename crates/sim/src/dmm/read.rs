@@ -1,0 +1,222 @@
+//! Reads the `[dmm]` part of a `sim.toml`.
+
+use super::behaviour::GROUPS;
+use super::definition::{Bandwidth, DmmModel, FunctionModel, Integration, RangeModel, Senses, Takes};
+use crate::{
+    parser::{Dimension, Forms, Tree},
+    quantity,
+};
+use benchtop_notation::{Diagnostics, Table, one_of};
+
+const KEYS: &[&str] = &[
+    "functions",
+    "nplc",
+    "default_nplc",
+    "bandwidths",
+    "default_bandwidth",
+    "reading_memory",
+    "overrange",
+    "autorange_time",
+    "largest_count",
+    "longest_delay",
+];
+
+/// Reads `[dmm]`.
+pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel> {
+    let table = root.require_table(sink, "dmm", KEYS)?;
+    let integration_keys = ["cycles", "aperture", "delay", "resolution", "noise"];
+    let rows = table.require_tables(sink, "nplc", &integration_keys)?;
+    let nplc: Vec<Integration> = rows.iter().filter_map(|row| integration(row, sink)).collect();
+    let rows = table.require_tables(sink, "bandwidths", &["hertz", "reading_time"])?;
+    let bandwidths: Vec<Bandwidth> = rows.iter().filter_map(|row| bandwidth(row, sink)).collect();
+    let default_nplc = position(&table, sink, "default_nplc", nplc.iter().map(|row| row.cycles));
+    let default_bandwidth = position(
+        &table,
+        sink,
+        "default_bandwidth",
+        bandwidths.iter().map(|row| row.hertz),
+    );
+    let (mut functions, mut names) = (Vec::new(), Tree::new());
+    for (name, row) in table.tables_by_name(sink, "functions", FUNCTION_KEYS) {
+        let Some(function) = function(&row, sink) else { continue };
+        if let Err(message) = names.insert(&function.name, Forms::Set, functions.len()) {
+            sink.error(&name.span, &message);
+        }
+        functions.push(function);
+    }
+    if functions.is_empty() {
+        sink.error(table.span(), "a multimeter without a function measures nothing");
+    }
+    let plain = |sink: &mut Diagnostics, key| {
+        table.require(sink, key)?;
+        quantity::number(sink, &table, key)
+    };
+    let memory = table.require_integer(sink, "reading_memory");
+    let [overrange, largest_count, longest_delay] =
+        ["overrange", "largest_count", "longest_delay"].map(|key| plain(sink, key));
+    Some(DmmModel {
+        functions,
+        names,
+        nplc,
+        default_nplc: default_nplc?,
+        bandwidths,
+        default_bandwidth: default_bandwidth?,
+        reading_memory: usize::try_from(memory?.value).ok()?,
+        overrange: overrange?,
+        autorange_time: quantity::duration(sink, &table, "autorange_time").unwrap_or_default(),
+        largest_count: largest_count?,
+        longest_delay: longest_delay?,
+    })
+}
+
+fn integration(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Integration> {
+    row.require(sink, "cycles")?;
+    let [resolution, noise] = ["resolution", "noise"].map(|key| quantity::require(sink, row, key, Dimension::None));
+    Some(Integration {
+        cycles: quantity::number(sink, row, "cycles")?,
+        aperture: quantity::duration(sink, row, "aperture"),
+        delay: quantity::duration(sink, row, "delay").unwrap_or_default(),
+        resolution: resolution?,
+        noise: noise?,
+    })
+}
+
+fn bandwidth(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Bandwidth> {
+    let hertz = quantity::number(sink, row, "hertz");
+    let reading_time = quantity::duration(sink, row, "reading_time");
+    if hertz.is_none() || reading_time.is_none() {
+        sink.error(row.span(), "a bandwidth is { hertz = 20, reading_time = \"600 ms\" }");
+    }
+    Some(Bandwidth {
+        hertz: hertz?,
+        reading_time: reading_time?,
+    })
+}
+
+/// Which row is the default.
+fn position(
+    table: &Table<'_>,
+    sink: &mut Diagnostics,
+    key: &str,
+    mut values: impl Iterator<Item = f64>,
+) -> Option<usize> {
+    let span = table.require(sink, key)?.span();
+    let wanted = quantity::number(sink, table, key)?;
+    let found = values.position(|value| value.total_cmp(&wanted).is_eq());
+    if found.is_none() {
+        sink.error(span, &format!("`{key}` is not one of the rows"));
+    }
+    found
+}
+
+const FUNCTION_KEYS: &[&str] = &[
+    "senses",
+    "name",
+    "configure",
+    "answer",
+    "unit",
+    "settings",
+    "ranges",
+    "default_range",
+    "takes",
+    "transducers",
+    "reading_time",
+    "noise",
+    "questionable_bit",
+];
+
+fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
+    let kinds = [
+        ("dc_volts", Senses::DcVolts),
+        ("ac_volts", Senses::AcVolts),
+        ("dc_amperes", Senses::DcAmperes),
+        ("ac_amperes", Senses::AcAmperes),
+        ("ohms", Senses::Ohms),
+        ("hertz", Senses::Hertz),
+        ("seconds", Senses::Seconds),
+        ("farads", Senses::Farads),
+        ("celsius", Senses::Celsius),
+        ("diode", Senses::Diode),
+    ];
+    let word = row.require_string(sink, "senses")?;
+    let senses = one_of(sink, "thing to sense", &word, &kinds)?;
+    let [name, configure, answer] = ["name", "configure", "answer"].map(|key| row.require_string(sink, key));
+    let words = row.strings(sink, "settings").unwrap_or_default();
+    let settings = words
+        .iter()
+        .filter_map(|word| one_of(sink, "setting", word, GROUPS))
+        .collect();
+    let rows = row.tables(sink, "ranges", &["full_scale", "maximum", "shunt", "high_current"]);
+    let ranges: Vec<RangeModel> = rows
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|range| range_row(range, senses, sink))
+        .collect();
+    let default_range = default_range(row, senses, &ranges, sink)?;
+    let bit = row
+        .integer(sink, "questionable_bit")
+        .and_then(|bit| u32::try_from(bit.value).ok());
+    let takes = takes(row, sink)?;
+    let name = name?.value;
+    Some(FunctionModel {
+        senses,
+        configure: configure?.value,
+        answer: answer?.value,
+        unit: row.string(sink, "unit").map(|unit| unit.value).unwrap_or_default(),
+        settings,
+        ranges,
+        default_range,
+        takes,
+        reading_time: quantity::duration(sink, row, "reading_time"),
+        noise: quantity::not_negative(sink, row, "noise", Dimension::None).unwrap_or_default(),
+        questionable: bit.and_then(|bit| 1_u16.checked_shl(bit)).unwrap_or_default(),
+        name,
+    })
+}
+
+fn takes(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Takes> {
+    let words = row.strings(sink, "transducers").unwrap_or_default();
+    let choices = [
+        ("nothing", Takes::Nothing),
+        ("range_and_resolution", Takes::Range),
+        ("range", Takes::RangeOnly),
+        ("expected", Takes::Expected),
+        (
+            "transducer",
+            Takes::Transducer(words.into_iter().map(|word| word.value).collect()),
+        ),
+    ];
+    let word = row.require_string(sink, "takes")?;
+    one_of(sink, "kind of argument", &word, &choices)
+}
+
+fn range_row(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<RangeModel> {
+    let full_scale = quantity::require(sink, row, "full_scale", senses.dimension())?;
+    let maximum = quantity::require(sink, row, "maximum", senses.dimension())?;
+    if full_scale <= 0.0 || maximum < full_scale {
+        sink.error(
+            row.span(),
+            "a range has a positive `full_scale`, and a `maximum` that is not below it",
+        );
+    }
+    Some(RangeModel {
+        full_scale,
+        maximum,
+        shunt: quantity::not_negative(sink, row, "shunt", Dimension::Ohms).unwrap_or_default(),
+        high_current: row.bool(sink, "high_current").is_some_and(|flag| flag.value),
+    })
+}
+
+fn default_range(row: &Table<'_>, senses: Senses, ranges: &[RangeModel], sink: &mut Diagnostics) -> Option<usize> {
+    if ranges.is_empty() {
+        return Some(0);
+    }
+    let wanted = quantity::require(sink, row, "default_range", senses.dimension())?;
+    let found = ranges
+        .iter()
+        .position(|range| range.full_scale.total_cmp(&wanted).is_eq());
+    if found.is_none() {
+        sink.error(row.span(), "`default_range` is not the full scale of one of the ranges");
+    }
+    found
+}

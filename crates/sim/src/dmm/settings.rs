@@ -1,0 +1,169 @@
+//! The settings of one function: range, integration, zero, impedance, filter, null.
+
+use super::behaviour::Setting;
+use super::configure::{nplc_for, range_bounds, range_value, resolution_bounds};
+use super::definition::{DmmModel, FunctionModel};
+use super::state::{Dmm, FunctionState, sensed};
+use crate::{
+    answer::{boolean, nr1, nr3, whole},
+    device::{Call, Outcome},
+    parser::{Argument, Bounds, Dimension, is_form_of},
+    status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, ScpiError, UNDEFINED_HEADER},
+};
+
+/// Changes or answers a setting.
+pub(super) fn execute(
+    dmm: &mut Dmm,
+    model: &DmmModel,
+    setting: Setting,
+    call: &mut Call<'_>,
+) -> Result<Outcome, ScpiError> {
+    let inputs = call.around.inputs;
+    let function = model.functions.get(call.function).ok_or(UNDEFINED_HEADER)?;
+    let state = dmm.functions.get_mut(call.function).ok_or(UNDEFINED_HEADER)?;
+    if call.query {
+        return answer(*state, model, function, setting, call);
+    }
+    let argument = call.arguments.required()?;
+    call.arguments.end()?;
+    match setting {
+        Setting::Range => {
+            state.range = range_value(function, &argument)?;
+            state.autorange = false;
+            state.high_current = false;
+        }
+        Setting::RangeAuto => match switch(&argument)? {
+            Some(on) => state.autorange = on,
+            None => {
+                state.autorange = false;
+                state.range = state.suited(function, sensed(function.senses, inputs).unwrap_or(f64::INFINITY));
+            }
+        },
+        Setting::Nplc => {
+            let cycles = argument.bounded(Dimension::None, &nplc_bounds(model))?;
+            let slow_enough = model.nplc.iter().position(|row| row.cycles >= cycles);
+            state.nplc = slow_enough.ok_or(DATA_OUT_OF_RANGE)?;
+        }
+        Setting::Resolution => state.nplc = nplc_for(model, function, state, &argument)?,
+        Setting::Autozero => state.autozero = switch(&argument)?.unwrap_or(false),
+        Setting::Impedance => state.high_impedance = argument.boolean()?,
+        Setting::Bandwidth => {
+            let hertz = argument.bounded(Dimension::Hertz, &bandwidth_bounds(model))?;
+            let narrow_enough = model.bandwidths.iter().rposition(|row| row.hertz <= hertz);
+            state.bandwidth = narrow_enough.ok_or(DATA_OUT_OF_RANGE)?;
+        }
+        Setting::NullState => {
+            state.null.on = argument.boolean()?;
+            state.null.auto = state.null.on;
+        }
+        Setting::NullValue => {
+            state.null.value = argument.bounded(function.senses.dimension(), &null_bounds(function))?;
+            state.null.auto = false;
+        }
+        Setting::NullAuto => state.null.auto = argument.boolean()?,
+        Setting::Terminals => {
+            state.high_current = match whole(argument.number(Dimension::None)?) {
+                Some(3) => false,
+                Some(10) => true,
+                Some(_) | None => return Err(DATA_OUT_OF_RANGE),
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn answer(
+    state: FunctionState,
+    model: &DmmModel,
+    function: &FunctionModel,
+    setting: Setting,
+    call: &mut Call<'_>,
+) -> Result<Outcome, ScpiError> {
+    match setting {
+        Setting::Range => {
+            let present = function.ranges.get(state.range).map_or(0.0, |range| range.full_scale);
+            number(call, &range_bounds(function, false), present)
+        }
+        Setting::Nplc => number(
+            call,
+            &nplc_bounds(model),
+            model.nplc.get(state.nplc).map_or(0.0, |row| row.cycles),
+        ),
+        Setting::Resolution => {
+            let full_scale = state.range_in(function).map_or(1.0, |range| range.full_scale);
+            let present = model
+                .nplc
+                .get(state.nplc)
+                .map_or(0.0, |row| row.resolution * full_scale);
+            number(call, &resolution_bounds(model, function, &state), present)
+        }
+        Setting::Bandwidth => {
+            let present = model.bandwidths.get(state.bandwidth).map_or(0.0, |row| row.hertz);
+            number(call, &bandwidth_bounds(model), present)
+        }
+        Setting::NullValue => number(call, &null_bounds(function), state.null.value),
+        Setting::RangeAuto => flag(call, state.autorange),
+        Setting::Autozero => flag(call, state.autozero),
+        Setting::Impedance => flag(call, state.high_impedance),
+        Setting::NullState => flag(call, state.null.on),
+        Setting::NullAuto => flag(call, state.null.auto),
+        Setting::Terminals => {
+            call.arguments.end()?;
+            Ok(Outcome::Answer(nr1(if state.high_current { 10 } else { 3 })))
+        }
+    }
+}
+
+fn flag(call: &Call<'_>, value: bool) -> Result<Outcome, ScpiError> {
+    call.arguments.end()?;
+    Ok(Outcome::Answer(boolean(value)))
+}
+
+/// A number that a query answers: the bound that its argument names, or the present one.
+pub(super) fn number(call: &mut Call<'_>, bounds: &Bounds, present: f64) -> Result<Outcome, ScpiError> {
+    let value = match call.arguments.optional() {
+        Some(argument) => bounds.named(argument.word()?).ok_or(ILLEGAL_PARAMETER_VALUE)?,
+        None => present,
+    };
+    call.arguments.end()?;
+    Ok(Outcome::Answer(nr3(value, call.decimals)))
+}
+
+/// `ON`, `OFF` or `ONCE`; the last is nothing.
+fn switch(argument: &Argument<'_>) -> Result<Option<bool>, ScpiError> {
+    match argument {
+        Argument::Word(word) if is_form_of("ONCE", word) => Ok(None),
+        Argument::Word(_) | Argument::Number(_) | Argument::Integer(_) | Argument::Text(_) => {
+            argument.boolean().map(Some)
+        }
+        Argument::Expression(_) | Argument::Block(_) => argument.boolean().map(Some),
+    }
+}
+
+fn nplc_bounds(model: &DmmModel) -> Bounds {
+    let cycles = |row: Option<&super::definition::Integration>| row.map_or(0.0, |row| row.cycles);
+    Bounds {
+        minimum: cycles(model.nplc.first()),
+        maximum: cycles(model.nplc.last()),
+        default: cycles(model.nplc.get(model.default_nplc)),
+    }
+}
+
+fn bandwidth_bounds(model: &DmmModel) -> Bounds {
+    let hertz = |row: Option<&super::definition::Bandwidth>| row.map_or(0.0, |row| row.hertz);
+    Bounds {
+        minimum: hertz(model.bandwidths.first()),
+        maximum: hertz(model.bandwidths.last()),
+        default: hertz(model.bandwidths.get(model.default_bandwidth)),
+    }
+}
+
+/// As far as the largest reading.
+fn null_bounds(function: &FunctionModel) -> Bounds {
+    let largest = function.ranges.last().map_or(f64::MAX, |range| range.maximum);
+    Bounds {
+        minimum: -largest,
+        maximum: largest,
+        default: 0.0,
+    }
+}

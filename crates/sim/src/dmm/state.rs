@@ -1,0 +1,272 @@
+//! What one multimeter is set to, and how a value at its terminals becomes a reading.
+
+use super::acquire::Acquisition;
+use super::behaviour::Group;
+use super::definition::{DmmModel, FunctionModel, Integration, RangeModel, Senses};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use std::{collections::VecDeque, time::Duration};
+
+/// Below this part of full scale autorange goes down (Truevolt guide, `RANGe:AUTO`).
+const DOWN: f64 = 0.1;
+
+/// What lies at the terminals.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Inputs {
+    pub(crate) volts: f64,
+    pub(crate) amperes: f64,
+}
+
+/// One multimeter.
+#[derive(Debug)]
+pub(crate) struct Dmm {
+    /// The number of the selected function.
+    pub(crate) function: usize,
+    pub(crate) functions: Vec<FunctionState>,
+    pub(crate) trigger: Trigger,
+    pub(crate) acquisition: Option<Acquisition>,
+    /// Oldest first.
+    pub(crate) readings: VecDeque<f64>,
+    pub(crate) last: Option<f64>,
+    noise: ChaCha8Rng,
+}
+
+/// The settings of one function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FunctionState {
+    /// The number of the range; with autorange, of the one last used.
+    pub(crate) range: usize,
+    pub(crate) autorange: bool,
+    pub(crate) nplc: usize,
+    pub(crate) autozero: bool,
+    /// Input impedance follows the range (`IMPedance:AUTO`).
+    pub(crate) high_impedance: bool,
+    pub(crate) bandwidth: usize,
+    pub(crate) null: Null,
+    /// Measures at the high current terminals.
+    pub(crate) high_current: bool,
+}
+
+/// What is subtracted from a reading.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Null {
+    pub(crate) on: bool,
+    pub(crate) value: f64,
+    /// The next reading becomes the value.
+    pub(crate) auto: bool,
+}
+
+/// What starts a measurement and how many readings it takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trigger {
+    pub(crate) source: TriggerSource,
+    /// Nothing is without end.
+    pub(crate) count: Option<u64>,
+    pub(crate) samples: u64,
+    /// Nothing is automatic.
+    pub(crate) delay: Option<Duration>,
+}
+
+/// Where triggers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TriggerSource {
+    Immediate,
+    Bus,
+    External,
+}
+
+impl Default for Trigger {
+    fn default() -> Self {
+        Self {
+            source: TriggerSource::Immediate,
+            count: Some(1),
+            samples: 1,
+            delay: None,
+        }
+    }
+}
+
+impl FunctionState {
+    pub(super) fn default_of(model: &DmmModel, function: &FunctionModel) -> Self {
+        Self {
+            range: function.default_range,
+            autorange: true,
+            nplc: model.default_nplc,
+            autozero: true,
+            high_impedance: false,
+            bandwidth: model.default_bandwidth,
+            null: Null::default(),
+            high_current: false,
+        }
+    }
+
+    /// The range in use.
+    pub(crate) fn range_in<'f>(&self, function: &'f FunctionModel) -> Option<&'f RangeModel> {
+        let high_current = || function.ranges.iter().find(|range| range.high_current);
+        if self.high_current {
+            high_current()
+        } else {
+            function.ranges.get(self.range)
+        }
+    }
+
+    /// The range that autorange settles on for `value`.
+    pub(super) fn suited(&self, function: &FunctionModel, value: f64) -> usize {
+        let ranges = || {
+            function
+                .ranges
+                .iter()
+                .enumerate()
+                .filter(|(_, range)| !range.high_current)
+        };
+        let stays = function.ranges.get(self.range).is_some_and(|range| {
+            value.abs() <= range.maximum && (value.abs() >= DOWN * range.full_scale || self.range == 0)
+        });
+        if stays {
+            return self.range;
+        }
+        let wide_enough = ranges().find(|(_, range)| value.abs() <= range.maximum);
+        wide_enough
+            .or_else(|| ranges().last())
+            .map_or(self.range, |(number, _)| number)
+    }
+}
+
+impl Dmm {
+    pub(crate) fn new(model: &DmmModel, noise: ChaCha8Rng) -> Self {
+        Self {
+            function: 0,
+            functions: defaults(model),
+            trigger: Trigger::default(),
+            acquisition: None,
+            readings: VecDeque::new(),
+            last: None,
+            noise,
+        }
+    }
+
+    /// As after `*RST`.
+    pub(crate) fn reset(&mut self, model: &DmmModel) {
+        self.function = 0;
+        self.functions = defaults(model);
+        self.trigger = Trigger::default();
+        self.acquisition = None;
+        self.readings.clear();
+        self.last = None;
+    }
+
+    /// The settings of the selected function, with the function itself.
+    pub(crate) fn selected<'m>(&self, model: &'m DmmModel) -> Option<(&FunctionState, &'m FunctionModel)> {
+        Some((self.functions.get(self.function)?, model.functions.get(self.function)?))
+    }
+
+    /// The resistance that the meter puts in series with what it is wired into.
+    pub(crate) fn shunt(&self, model: &DmmModel) -> f64 {
+        self.selected(model)
+            .filter(|(_, function)| matches!(function.senses, Senses::DcAmperes | Senses::AcAmperes))
+            .and_then(|(state, function)| state.range_in(function))
+            .map_or(0.0, |range| range.shunt)
+    }
+
+    /// How long one reading takes, from trigger to value.
+    pub(super) fn reading_time(&self, model: &DmmModel, inputs: Inputs, mains_hertz: f64) -> Duration {
+        let Some((state, function)) = self.selected(model) else {
+            return Duration::ZERO;
+        };
+        let integration = model.nplc.get(state.nplc);
+        let automatic = integration.map_or(Duration::ZERO, |row| row.delay);
+        let delay = self.trigger.delay.unwrap_or(automatic);
+        let measuring = match (function.reading_time, integration) {
+            (Some(time), _) => time,
+            (None, Some(row)) if function.settings.contains(&Group::Nplc) => {
+                aperture(row, mains_hertz) * if state.autozero { 2 } else { 1 }
+            }
+            (None, _) => model
+                .bandwidths
+                .get(state.bandwidth)
+                .map_or(Duration::ZERO, |row| row.reading_time),
+        };
+        let changes_range = state.autorange
+            && sensed(function.senses, inputs).is_some_and(|value| state.suited(function, value) != state.range);
+        delay
+            + measuring
+            + if changes_range {
+                model.autorange_time
+            } else {
+                Duration::ZERO
+            }
+    }
+
+    /// Takes one reading; says which questionable bits it sets.
+    pub(super) fn take_reading(&mut self, model: &DmmModel, inputs: Inputs) -> u16 {
+        let Self {
+            function,
+            functions,
+            noise,
+            ..
+        } = self;
+        let (Some(state), Some(function)) = (functions.get_mut(*function), model.functions.get(*function)) else {
+            return 0;
+        };
+        let value = sensed(function.senses, inputs);
+        if state.autorange && !state.high_current {
+            // what is open is beyond every range
+            state.range = state.suited(function, value.unwrap_or(f64::INFINITY));
+        }
+        let range = state.range_in(function);
+        let full_scale = range.map_or(1.0, |range| range.full_scale);
+        let maximum = range.map_or(f64::INFINITY, |range| range.maximum);
+        let of_scale = match model.nplc.get(state.nplc) {
+            Some(row) if function.settings.contains(&Group::Nplc) => row.noise,
+            Some(_) | None => function.noise,
+        };
+        let error: f64 = StandardNormal.sample(noise);
+        let measured = value.map(|value| value + error * of_scale * full_scale);
+        let (reading, questionable) = match measured {
+            Some(measured) if measured.abs() <= maximum => (state.null.apply(measured), 0),
+            Some(measured) => (model.overrange.copysign(measured), function.questionable),
+            None => (model.overrange, function.questionable),
+        };
+        self.last = Some(reading);
+        self.readings.push_back(reading);
+        while self.readings.len() > model.reading_memory {
+            self.readings.pop_front();
+        }
+        questionable
+    }
+}
+
+impl Null {
+    fn apply(&mut self, measured: f64) -> f64 {
+        if !self.on {
+            return measured;
+        }
+        if std::mem::take(&mut self.auto) {
+            self.value = measured;
+        }
+        measured - self.value
+    }
+}
+
+fn defaults(model: &DmmModel) -> Vec<FunctionState> {
+    let functions = model.functions.iter();
+    functions
+        .map(|function| FunctionState::default_of(model, function))
+        .collect()
+}
+
+fn aperture(row: &Integration, mains_hertz: f64) -> Duration {
+    let cycles = Duration::try_from_secs_f64(row.cycles / mains_hertz);
+    row.aperture.unwrap_or(cycles.unwrap_or_default())
+}
+
+/// What a function sees at the terminals; nothing is an open circuit.
+pub(super) const fn sensed(senses: Senses, inputs: Inputs) -> Option<f64> {
+    match senses {
+        Senses::DcVolts => Some(inputs.volts),
+        Senses::DcAmperes => Some(inputs.amperes),
+        // what is simulated so far holds still
+        Senses::AcVolts | Senses::AcAmperes | Senses::Hertz | Senses::Seconds | Senses::Farads => Some(0.0),
+        Senses::Ohms | Senses::Celsius | Senses::Diode => None,
+    }
+}

@@ -1,0 +1,41 @@
+//! The device's side of IEEE 488.2 and SCPI: simulated instruments wired to a simulated unit.
+//!
+//! The second witness: this crate shares no parser, no command table and no number formatting with the controller's
+//! side; of `benchtop-instrument` it uses what a session needs and nothing else. Instruments are described by their
+//! `sim.toml`, benches by theirs; the crate opens no file, callers hand over names and texts.
+//!
+//! From the outside in:
+//! - [`Bench`] reads a bench file; [`SimulatedBench`] is one unit on that bench, with [`Fault`]s to set.
+//! - `session` (in this process) and [`serve_tcp`] carry bytes between clients and instruments.
+//! - `client` is one client's message exchange, `device` one instrument, `world` everything on the bench at once.
+//! - `dmm` and `dc_power` are the classes; `parser` and `status` are the standards; `circuit` is the unit's physics.
+//!
+//! Everything under `world` is synchronous and is told the time, so a bench on a virtual clock runs as fast as it can
+//! and a seed reproduces every digit.
+
+mod answer;
+mod attachment;
+mod bench;
+mod circuit;
+mod client;
+mod dc_power;
+mod device;
+mod dmm;
+mod fault;
+mod framing;
+mod model;
+mod parser;
+mod quantity;
+mod random;
+mod server;
+mod session;
+mod status;
+mod world;
+
+pub use bench::{Bench, Models, SimulatedBench, SimulatedInstrument};
+pub use fault::Fault;
+pub use model::Model;
+pub use server::{TcpServer, serve_tcp};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! What a `sim.toml` says: one instrument model as its manual describes it.
+//!
+//! Identity, status reporting, the headers with what each does, and the figures of its class. What a header *does* is
+//! one of the behaviours that the classes have in Rust ([`Behaviour`]); which headers lead there is data.
+//! Commands that IEEE 488.2 and SCPI-99 demand of every instrument need not be listed.
+
+mod command;
+mod setting;
+mod standard;
+
+pub(crate) use command::{Behaviour, Command};
+pub(crate) use setting::{Remembered, SettingModel, Stored};
+pub(crate) use standard::Standard;
+
+use crate::{dc_power::DcPowerModel, dmm::DmmModel, parser::Tree};
+use benchtop_notation::{Diagnostic, Diagnostics, Document, Table, one_of};
+use std::sync::Arc;
+
+/// A simulated instrument model, read from its `sim.toml`. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Model(pub(crate) Arc<Definition>);
+
+#[derive(Debug)]
+pub(crate) struct Definition {
+    pub(crate) identity: Identity,
+    pub(crate) errors: ErrorReporting,
+    pub(crate) scpi_version: String,
+    /// Digits behind the point in the numbers it answers.
+    pub(crate) decimals: usize,
+    pub(crate) lone_cr_ends_message: bool,
+    pub(crate) tree: Tree,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) settings: Vec<SettingModel>,
+    pub(crate) class: ClassModel,
+}
+
+/// The four fields of `*IDN?`.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) manufacturer: String,
+    pub(crate) model: String,
+    pub(crate) serial_number: String,
+    pub(crate) firmware_revision: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ErrorReporting {
+    pub(crate) depth: usize,
+    /// Each client reads its own errors only.
+    pub(crate) per_client: bool,
+}
+
+/// The figures of a class of instrument.
+#[derive(Debug)]
+pub(crate) enum ClassModel {
+    Dmm(DmmModel),
+    DcPower(DcPowerModel),
+}
+
+#[derive(Clone, Copy)]
+enum Class {
+    Dmm,
+    DcPower,
+}
+
+const KEYS: &[&str] = &["model", "identity", "status", "commands", "dmm", "dc_power"];
+
+impl Model {
+    /// Reads a `sim.toml`; `name` is what findings call the file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with line and column.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Diagnostics> {
+        let document = Document::parse(name, text)?;
+        let mut sink = Diagnostics::new();
+        let definition = read(&document, &mut sink);
+        sink.into_result()?;
+        definition.map_or_else(
+            || Err(Diagnostic::error(document.span(), "the model is incomplete").into()),
+            |definition| Ok(Self(Arc::new(definition))),
+        )
+    }
+
+    /// How many channels it has that can feed something.
+    pub(crate) fn outputs(&self) -> u32 {
+        match &self.0.class {
+            ClassModel::Dmm(_) => 0,
+            ClassModel::DcPower(model) => model.last_channel(),
+        }
+    }
+
+    /// Whether it has inputs that measure something.
+    pub(crate) fn measures(&self) -> bool {
+        match &self.0.class {
+            ClassModel::Dmm(_) => true,
+            ClassModel::DcPower(_) => false,
+        }
+    }
+}
+
+fn read(document: &Document, sink: &mut Diagnostics) -> Option<Definition> {
+    let root = document.root(sink, KEYS);
+    let model = root.require_table(sink, "model", &["class", "sources"]);
+    let class = model.and_then(|model| {
+        if model
+            .require_strings(sink, "sources")
+            .is_some_and(|sources| sources.is_empty())
+        {
+            sink.error(model.span(), "a model without a source is a guess: name the manual");
+        }
+        let word = model.require_string(sink, "class")?;
+        one_of(
+            sink,
+            "class",
+            &word,
+            &[("dmm", Class::Dmm), ("dc_power", Class::DcPower)],
+        )
+    });
+    let identity = identity(&root, sink);
+    let (errors, scpi_version, decimals, lone_cr_ends_message) = status(&root, sink)?;
+    let class = match class? {
+        Class::Dmm => crate::dmm::read(&root, sink).map(ClassModel::Dmm),
+        Class::DcPower => crate::dc_power::read(&root, sink).map(ClassModel::DcPower),
+    }?;
+    let mut headers = command::Headers::new();
+    headers.read(&root, &class, sink);
+    Some(Definition {
+        identity: identity?,
+        errors,
+        scpi_version,
+        decimals,
+        lone_cr_ends_message,
+        tree: headers.tree,
+        commands: headers.commands,
+        settings: headers.settings,
+        class,
+    })
+}
+
+fn identity(root: &Table<'_>, sink: &mut Diagnostics) -> Option<Identity> {
+    let keys = ["manufacturer", "model", "serial_number", "firmware_revision"];
+    let table = root.require_table(sink, "identity", &keys)?;
+    let [manufacturer, model, serial_number, firmware_revision] = keys.map(|key| table.require_string(sink, key));
+    let serial_number = serial_number?;
+    if !serial_number.value.starts_with("SIM-") {
+        sink.error(
+            &serial_number.span,
+            "the serial number of a simulated instrument begins with `SIM-`",
+        );
+    }
+    Some(Identity {
+        manufacturer: manufacturer?.value,
+        model: model?.value,
+        serial_number: serial_number.value,
+        firmware_revision: firmware_revision?.value,
+    })
+}
+
+fn status(root: &Table<'_>, sink: &mut Diagnostics) -> Option<(ErrorReporting, String, usize, bool)> {
+    let keys = [
+        "error_queue",
+        "errors_per_client",
+        "scpi_version",
+        "decimals",
+        "lone_cr_ends_message",
+    ];
+    let table = root.require_table(sink, "status", &keys)?;
+    let depth = table.require_integer(sink, "error_queue");
+    let decimals = table.require_integer(sink, "decimals");
+    let scpi_version = table.require_string(sink, "scpi_version");
+    let per_client = table.bool(sink, "errors_per_client").is_some_and(|flag| flag.value);
+    let lone_cr = table.bool(sink, "lone_cr_ends_message").is_some_and(|flag| flag.value);
+    let small = |value: i64| usize::try_from(value).ok().filter(|value| (1..=1000).contains(value));
+    let (depth, decimals) = (depth?, decimals?);
+    let (Some(entries), Some(digits)) = (small(depth.value), small(decimals.value).filter(|digits| *digits <= 16))
+    else {
+        sink.error(table.span(), "`error_queue` is from 1 to 1000, `decimals` from 1 to 16");
+        return None;
+    };
+    let errors = ErrorReporting {
+        depth: entries,
+        per_client,
+    };
+    Some((errors, scpi_version?.value, digits, lone_cr))
+}

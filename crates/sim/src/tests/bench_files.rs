@@ -1,0 +1,147 @@
+//! Bench files: what is refused, and how it is said.
+
+use super::definitions;
+use crate::{Bench, Model};
+
+fn check(text: &str, expected: &[&str]) {
+    let found = match Bench::parse("bench.toml", text, &definitions) {
+        Ok(_) => String::new(),
+        Err(findings) => findings.render_short(),
+    };
+    let found: Vec<&str> = found.lines().collect();
+    assert_eq!(found, expected);
+}
+
+const HEAD: &str = "[bench]\nname = \"b\"\nseed = 1\n";
+
+#[test]
+fn the_shipped_bench_and_models_are_right() {
+    let bench = super::board();
+    assert_eq!(bench.name(), "board-v3");
+    assert_eq!(bench.instrument_names().collect::<Vec<_>>(), ["psu", "dmm", "ammeter"]);
+    assert_eq!(bench.model_of("psu"), Some("keysight/e36312a"));
+    assert!(
+        bench
+            .special_units()
+            .any(|(serial_number, why)| serial_number == "UNIT-5599" && why.contains("low"))
+    );
+}
+
+#[test]
+fn all_mistakes_come_in_one_go_with_their_place() {
+    let text = r#"[bench]
+name = "board v3"
+seed = "one"
+mains = "5 V"
+
+[instruments.psu]
+model = "keysight/e36312a"
+channels = { 1 = { feeds = "supply" }, 4 = { feeds = "supply" } }
+across = "rail"
+
+[instruments.dmm]
+model = "keysight/34461a"
+across = "rial"
+
+[instruments.meter]
+model = "keysight/34401a"
+serial_number = "MY123"
+
+[unit.branches.line]
+from = "suply"
+to = "vin"
+
+[unit.rails.rail]
+from = "vin"
+level = { nominal = "3.3 V", spread = "10 mA" }
+dropout = "-1 V"
+tolerance = 1
+
+[[units]]
+serial_number = "UNIT-1"
+why = "broken"
+rails.rial.level = "3 V"
+loads.idle.current = "1 A"
+
+[[faults]]
+instrument = "dvm"
+kind = "late_answer"
+
+[[faults]]
+instrument = "dmm"
+kind = "explodes"
+after_messages = -1
+"#;
+    check(
+        text,
+        &[
+            "bench.toml:2:8: error: a name is made of letters, digits, `-` and `_`",
+            "bench.toml:3:8: error: `seed` must be an integer, not a string",
+            "bench.toml:4:12: error: `V` is not a unit of this; expected `Hz`",
+            "bench.toml:8:40: error: `keysight/e36312a` has channels 1 to 3, not 4",
+            "bench.toml:8:54: error: node `supply` is fed already in line 8",
+            "bench.toml:9:1: error: `keysight/e36312a` has no inputs",
+            "bench.toml:13:10: error: unknown node `rial`; did you mean `rail`?",
+            "bench.toml:16:9: error: there is no simulated model `keysight/34401a`; \
+             a model is <vendor>/<model>, as in instruments/<vendor>/<model>/sim.toml",
+            "bench.toml:17:17: error: the serial number of a simulated instrument begins with `SIM-`",
+            "bench.toml:20:8: error: unknown node `suply`; did you mean `supply`?",
+            "bench.toml:25:43: error: `mA` is not a unit of this; expected `V`",
+            "bench.toml:26:11: error: `dropout` must not be negative",
+            "bench.toml:27:1: error: unknown key `tolerance` in [unit.rails.rail]; \
+             expected one of `from`, `level`, `dropout`, `minimum_input`",
+            "bench.toml:32:7: error: unknown part of the unit `rial`; did you mean `rail`?",
+            "bench.toml:33:7: error: unknown part of the unit `idle`; nothing is allowed here",
+            "bench.toml:35:1: error: missing key `delay` in [[faults]]",
+            "bench.toml:36:14: error: unknown instrument `dvm`; did you mean `dmm`?",
+            "bench.toml:41:8: error: unknown kind of fault `explodes`; expected one of `no_answer`, `late_answer`, \
+             `garbled_answer`, `drop_connection`, `hang_forever`, `wrong_identity`, `stuck_output`",
+            "bench.toml:42:18: error: `after_messages` must not be negative",
+        ],
+    );
+}
+
+#[test]
+fn circuits_that_are_not_trees_are_refused() {
+    let supply = "[instruments.psu]\nmodel = \"keysight/e36312a\"\nchannels = { 1 = { feeds = \"a\" } }\n";
+    check(
+        &format!(
+            "{HEAD}{supply}[unit.branches.x]\nfrom = \"b\"\nto = \"c\"\n[unit.branches.y]\nfrom = \"c\"\nto = \"b\"\n"
+        ),
+        &[],
+    );
+    check(
+        &format!(
+            "{HEAD}{supply}[unit.branches.x]\nfrom = \"ground\"\nto = \"c\"\n[unit.branches.y]\nfrom = \"a\"\nto = \"ground\"\n"
+        ),
+        &[],
+    );
+    let chain: String = [("a", "b"), ("b", "c"), ("c", "d")]
+        .iter()
+        .map(|(from, to)| {
+            format!("[unit.branches.{from}{to}]\nfrom = \"{from}\"\nto = \"{to}\"\nresistance = \"1 Ohm\"\n")
+        })
+        .collect();
+    check(
+        &format!("{HEAD}{supply}{chain}"),
+        &["bench.toml:17:6: error: more than 2 resistances or meters lie between this node and its supply"],
+    );
+}
+
+#[test]
+fn a_model_with_mistakes_is_refused_with_their_places() {
+    let (file, text) = definitions("keysight/e36312a").unwrap();
+    let text = text
+        .replace("SIM-MY00036312", "MY59002391")
+        .replace("= \"output\" ", "= \"ouput\" ")
+        .replace("\"*OPT?\"", "\"*IDN?\"")
+        .replace("voltage_step = \"0.24 mV\"", "voltage_step = \"0.24 mA\"");
+    let findings = Model::parse(&file, &text).unwrap_err().render_short();
+    let expected = "\
+instruments/keysight/e36312a/sim.toml:18:21: error: the serial number of a simulated instrument begins with `SIM-`
+instruments/keysight/e36312a/sim.toml:33:54: error: unknown behaviour `ouput`; did you mean `output`?
+instruments/keysight/e36312a/sim.toml:63:1: error: `*IDN` is here for the second time
+instruments/keysight/e36312a/sim.toml:76:22: error: `mA` is not a unit of this; expected `V`
+";
+    assert_eq!(findings, expected);
+}

@@ -1,0 +1,116 @@
+//! What the crate promises as a whole: dialogues with the models, the bench, sessions, sockets, faults.
+
+mod bench_files;
+mod board;
+mod conformance;
+mod dialogues_34461a;
+mod dialogues_e36312a;
+mod faults;
+mod robustness;
+mod sockets;
+
+use crate::{Bench, Model, SimulatedBench};
+use benchtop_instrument::{Clock, ClockExt, ErrorKind, Session, VirtualClock, spawn};
+use std::{future::Future, sync::Arc, time::Duration};
+
+pub(super) const BOARD: &str = include_str!("../../../../fixtures/benches/board-v3.toml");
+const SIM_34461A: &str = include_str!("../../../../instruments/keysight/34461a/sim.toml");
+const SIM_E36312A: &str = include_str!("../../../../instruments/keysight/e36312a/sim.toml");
+
+/// How long a test waits for an answer.
+pub(super) const SOON: Duration = Duration::from_secs(5);
+
+pub(super) fn definitions(model: &str) -> Option<(String, String)> {
+    let text = match model {
+        "keysight/34461a" => SIM_34461A,
+        "keysight/e36312a" => SIM_E36312A,
+        _ => return None,
+    };
+    Some((format!("instruments/{model}/sim.toml"), text.to_owned()))
+}
+
+pub(super) fn model(name: &str) -> Model {
+    let (file, text) = definitions(name).unwrap();
+    Model::parse(&file, &text).unwrap_or_else(|findings| panic!("{}", findings.render_human(false)))
+}
+
+pub(super) fn board() -> Bench {
+    Bench::parse("board-v3.toml", BOARD, &definitions)
+        .unwrap_or_else(|findings| panic!("{}", findings.render_human(false)))
+}
+
+/// Runs a test on a virtual clock.
+pub(super) async fn on_virtual_clock<T, F>(test: impl FnOnce(Arc<dyn Clock>) -> F) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
+    spawn(&*clock, test(Arc::clone(&clock))).await.unwrap()
+}
+
+/// Sends a message; the answer, or nothing where none came in time.
+pub(super) async fn ask(session: &mut Box<dyn Session>, clock: &dyn Clock, message: &str) -> Option<String> {
+    let deadline = clock.now().after(SOON);
+    session.write(message.as_bytes(), deadline).await.unwrap();
+    if !message.contains('?') {
+        return None;
+    }
+    match session.read(deadline).await {
+        Ok(answer) => Some(String::from_utf8_lossy(&answer).into_owned()),
+        Err(error) if error.kind() == ErrorKind::Timeout => {
+            session.recover(clock.now().after(SOON)).await.unwrap();
+            None
+        }
+        Err(error) => panic!("{message}: {error}"),
+    }
+}
+
+/// The number in an answer.
+pub(super) async fn number(session: &mut Box<dyn Session>, clock: &dyn Clock, message: &str) -> f64 {
+    let answer = ask(session, clock, message).await;
+    answer
+        .as_deref()
+        .and_then(|answer| answer.parse().ok())
+        .unwrap_or_else(|| panic!("{message}: {answer:?}"))
+}
+
+/// Plays a dialogue with a fresh instrument that stands alone. A line `> message` is sent; a line `< answer` is what
+/// must come back, with `*` for any run of characters; `~ 2 s` lets time pass. A message without an answer must get
+/// none.
+pub(super) async fn dialogue(model_name: &'static str, text: &'static str) {
+    let model = model(model_name);
+    on_virtual_clock(move |clock| async move {
+        let bench = SimulatedBench::lone(model_name, &model, Arc::clone(&clock));
+        let mut session = bench.session("instrument").unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        for (place, line) in lines.iter().enumerate().filter(|(_, line)| !line.starts_with('<')) {
+            if let Some(seconds) = line.strip_prefix("~ ") {
+                clock.sleep(Duration::from_secs_f64(seconds.parse().unwrap())).await;
+                continue;
+            }
+            let message = line
+                .strip_prefix("> ")
+                .unwrap_or_else(|| panic!("an answer too many: {line}"));
+            let answer = ask(&mut session, &*clock, message).await;
+            let expected = lines.get(place + 1).and_then(|line| line.strip_prefix("< "));
+            let same = match (&answer, expected) {
+                (Some(answer), Some(expected)) => matches(expected, answer),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            assert!(same, "{message}\n got      {answer:?}\n expected {expected:?}");
+        }
+    })
+    .await;
+}
+
+/// Whether `text` is what `pattern` says, with `*` for anything.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, rest)) => text
+            .strip_prefix(head)
+            .is_some_and(|tail| (0..=tail.len()).any(|at| tail.is_char_boundary(at) && matches(rest, &tail[at..]))),
+    }
+}

@@ -1,0 +1,275 @@
+//! The station file: which instruments stand on this bench, and where the records go.
+
+use benchtop_instrument::{Quantity, Resource, Unit};
+use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Span, Spanned, Table, one_of};
+use benchtop_procedure::LogicalName;
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// A station file that was read.
+#[derive(Clone, Debug)]
+pub struct StationFile {
+    /// `[station] id`.
+    pub id: String,
+    /// The mechanics that hold the unit.
+    pub fixture_id: Option<String>,
+    /// Where the bench stands.
+    pub location: Option<String>,
+    /// What an overdue calibration does.
+    pub calibration: CalibrationRule,
+    /// The order of making safe; those not named follow, sources first.
+    pub safe_order: Vec<Spanned<LogicalName>>,
+    /// The instruments by logical name.
+    pub instruments: BTreeMap<LogicalName, StationInstrument>,
+    /// `[store] root`, as written.
+    pub store_root: Option<PathBuf>,
+    /// Where records go.
+    pub targets: Vec<TargetEntry>,
+    /// What is worth a second look.
+    pub warnings: Diagnostics,
+}
+
+/// What an overdue calibration does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CalibrationRule {
+    /// The run is refused (the default).
+    #[default]
+    Refuse,
+    /// A warning is printed.
+    Warn,
+}
+
+/// One `[instruments.<logical name>]`.
+#[derive(Clone, Debug)]
+pub struct StationInstrument {
+    /// The definition that drives it.
+    pub driver: Spanned<String>,
+    /// Where it is.
+    pub resource: Resource,
+    /// The serial number that must answer.
+    pub serial_number: Option<String>,
+    /// The owner's number for it.
+    pub asset_id: Option<String>,
+    /// When its calibration is due, `YYYY-MM-DD`, with its place.
+    pub calibration_due: Option<Spanned<String>>,
+    /// The certificate of its last calibration.
+    pub certificate: Option<String>,
+    /// Others use it too.
+    pub shared: bool,
+    /// Instead of the definition's timeout.
+    pub timeout: Option<Duration>,
+    /// Where it stands in the file.
+    pub span: Span,
+}
+
+/// One `[[sync.targets]]`, as written; what the words mean is for `sync` to know.
+#[derive(Clone, Debug)]
+pub struct TargetEntry {
+    /// Its name in receipts and messages.
+    pub name: Spanned<String>,
+    /// `tofupilot-v2` and so on.
+    pub kind: Spanned<String>,
+    /// Where it is.
+    pub url: Spanned<String>,
+    /// True when simulated runs may go there.
+    pub accept_simulated: bool,
+    /// Procedure id of ours to the target's.
+    pub procedures: BTreeMap<String, String>,
+    /// A private certificate authority, as written.
+    pub ca_file: Option<PathBuf>,
+    /// A file with the API key, as written.
+    pub api_key_file: Option<PathBuf>,
+}
+
+const ROOT: &[&str] = &["station", "instruments", "store", "sync"];
+const STATION: &[&str] = &["id", "fixture_id", "location", "calibration", "safe_order"];
+const INSTRUMENT: &[&str] = &[
+    "driver",
+    "resource",
+    "serial_number",
+    "asset_id",
+    "calibrated_on",
+    "calibration_due",
+    "certificate",
+    "shared",
+    "timeout",
+];
+const STORE: &[&str] = &["root"];
+const SYNC: &[&str] = &["targets"];
+const TARGET: &[&str] = &[
+    "name",
+    "kind",
+    "url",
+    "accept_simulated",
+    "procedures",
+    "ca_file",
+    "api_key_file",
+];
+const CALIBRATION: &[(&str, CalibrationRule)] = &[("refuse", CalibrationRule::Refuse), ("warn", CalibrationRule::Warn)];
+
+/// Reads a station file. `file` is how messages call it.
+///
+/// # Errors
+/// Every mistake, with its place.
+pub fn parse(file: &str, text: &str) -> Result<StationFile, Diagnostics> {
+    let document = Document::parse(file, text)?;
+    let mut sink = Diagnostics::new();
+    let station = read(&document, &mut sink);
+    match station {
+        Some(station) if !sink.has_errors() => Ok(StationFile {
+            warnings: sink,
+            ..station
+        }),
+        Some(_) | None => Err(sink),
+    }
+}
+
+fn read(document: &Document, sink: &mut Diagnostics) -> Option<StationFile> {
+    let root = document.root(sink, ROOT);
+    let station = root.require_table(sink, "station", STATION);
+    let mut instruments = BTreeMap::new();
+    for (name, table) in root.tables_by_name(sink, "instruments", INSTRUMENT) {
+        if let Some(instrument) = read_instrument(&table, sink) {
+            instruments.insert(LogicalName(name.value), instrument);
+        }
+    }
+    let store = root.table(sink, "store", STORE);
+    let store_root = store
+        .and_then(|store| store.require_string(sink, "root"))
+        .map(|root| PathBuf::from(root.value));
+    let sync = root.table(sink, "sync", SYNC);
+    let targets = sync
+        .and_then(|sync| sync.tables(sink, "targets", TARGET))
+        .unwrap_or_default();
+    let targets: Vec<TargetEntry> = targets.iter().filter_map(|table| read_target(table, sink)).collect();
+    let mut names = std::collections::BTreeSet::new();
+    for target in &targets {
+        if !names.insert(target.name.value.clone()) {
+            sink.error(
+                &target.name.span,
+                &format!("two targets are called `{}`", target.name.value),
+            );
+        }
+    }
+    let station = station?;
+    let id = station.require_string(sink, "id");
+    let calibration = station
+        .string(sink, "calibration")
+        .and_then(|word| one_of(sink, "calibration", &word, CALIBRATION));
+    let safe_order = read_safe_order(&station, sink, &instruments);
+    Some(StationFile {
+        id: id?.value,
+        fixture_id: station.string(sink, "fixture_id").map(|text| text.value),
+        location: station.string(sink, "location").map(|text| text.value),
+        calibration: calibration.unwrap_or_default(),
+        safe_order,
+        instruments,
+        store_root,
+        targets,
+        warnings: Diagnostics::new(),
+    })
+}
+
+fn read_safe_order(
+    station: &Table<'_>,
+    sink: &mut Diagnostics,
+    instruments: &BTreeMap<LogicalName, StationInstrument>,
+) -> Vec<Spanned<LogicalName>> {
+    let names = station.strings(sink, "safe_order").unwrap_or_default();
+    let mut order = Vec::new();
+    for name in names {
+        let name = name.map(LogicalName);
+        if instruments.contains_key(&name.value) {
+            order.push(name);
+        } else {
+            sink.error(
+                &name.span,
+                &format!("there is no [instruments.{}] in this file", name.value),
+            );
+        }
+    }
+    order
+}
+
+fn read_instrument(table: &Table<'_>, sink: &mut Diagnostics) -> Option<StationInstrument> {
+    let driver = table.require_string(sink, "driver");
+    let resource = table.require_string(sink, "resource").and_then(|text| match text.value.parse() {
+        Ok(Resource::Simulated { .. }) => {
+            let message = "a simulated instrument is no resource of a station; use --simulate, or serve it with `benchtop sim`";
+            sink.error(&text.span, message);
+            None
+        }
+        Ok(resource) => Some(resource),
+        Err(error) => {
+            sink.error(&text.span, &format!("{error}"));
+            None
+        }
+    });
+    let calibrated_on = table.datetime(sink, "calibrated_on");
+    let calibration_due = table.datetime(sink, "calibration_due");
+    for date in [&calibrated_on, &calibration_due].into_iter().flatten() {
+        if date.value.len() != "2026-11-22".len() {
+            sink.push(Diagnostic::error(&date.span, "expected a date").help("for example 2026-11-22"));
+        }
+    }
+    if let (Some(on), Some(due)) = (&calibrated_on, &calibration_due)
+        && on.value > due.value
+    {
+        sink.error(&due.span, "it is due before it was calibrated");
+    }
+    let timeout = table
+        .magnitude(sink, "timeout")
+        .and_then(|magnitude| read_timeout(sink, &magnitude));
+    Some(StationInstrument {
+        driver: driver?,
+        resource: resource?,
+        serial_number: table.string(sink, "serial_number").map(|text| text.value),
+        asset_id: table.string(sink, "asset_id").map(|text| text.value),
+        calibration_due,
+        certificate: table.string(sink, "certificate").map(|text| text.value),
+        shared: table.bool(sink, "shared").is_some_and(|shared| shared.value),
+        timeout,
+        span: table.span().clone(),
+    })
+}
+
+/// Longest timeout that makes sense at a bench.
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+
+fn read_timeout(sink: &mut Diagnostics, magnitude: &Magnitude) -> Option<Duration> {
+    let seconds = Unit::of(benchtop_instrument::BaseUnit::Second);
+    let quantity = Quantity::from_parts(&magnitude.number, &magnitude.unit);
+    let value = quantity.ok().and_then(|quantity| quantity.in_unit(seconds).ok());
+    let duration = value.and_then(|value| Duration::try_from_secs_f64(value.to_f64()).ok());
+    let duration = duration.filter(|duration| !duration.is_zero() && *duration <= MAX_TIMEOUT);
+    if duration.is_none() {
+        sink.push(
+            Diagnostic::error(&magnitude.span, "expected a time above 0 s and up to 3600 s")
+                .help("\"2 s\", for example"),
+        );
+    }
+    duration
+}
+
+fn read_target(table: &Table<'_>, sink: &mut Diagnostics) -> Option<TargetEntry> {
+    let name = table.require_string(sink, "name");
+    let kind = table.require_string(sink, "kind");
+    let url = table.require_string(sink, "url");
+    let mut procedures = BTreeMap::new();
+    if let Some(map) = table.map(sink, "procedures") {
+        for (id, value) in map.entries() {
+            if let Some(text) = value.string(sink) {
+                procedures.insert(id.value, text.value);
+            }
+        }
+    }
+    let path = |text: Spanned<String>| PathBuf::from(text.value);
+    Some(TargetEntry {
+        name: name?,
+        kind: kind?,
+        url: url?,
+        accept_simulated: table.bool(sink, "accept_simulated").is_some_and(|accept| accept.value),
+        procedures,
+        ca_file: table.string(sink, "ca_file").map(path),
+        api_key_file: table.string(sink, "api_key_file").map(path),
+    })
+}

@@ -1,0 +1,16 @@
+//! What this bench has: station files, resolved definitions and resources.
+//!
+//! Where the two towers meet by type: a [`Station`] yields the capabilities that a procedure is bound to without opening
+//! anything, and opens the instruments, real or simulated, when the run wants them.
+
+mod catalogue;
+mod file;
+mod station;
+
+pub use benchtop_scpi::Options;
+pub use catalogue::{Catalogue, Entry, Origin};
+pub use file::{CalibrationRule, StationFile, StationInstrument, TargetEntry, parse};
+pub use station::{Equipment, Station, open_instrument, open_session};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! The instruments of one bench, resolved: what they can do without opening them, and how to open them.
+
+use crate::{
+    catalogue::Catalogue,
+    file::{StationFile, StationInstrument},
+};
+use benchtop_instrument::{Capabilities, Class, Clock, Error, ErrorKind, Instrument, Operation, Resource, Session};
+use benchtop_notation::{Diagnostics, Span, Spanned};
+use benchtop_procedure::LogicalName;
+use benchtop_scpi::{Definition, Options, ScpiInstrument};
+use benchtop_sim::SimulatedBench;
+use benchtop_transport as transport;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// How long opening one session may take.
+const OPEN: Duration = Duration::from_secs(10);
+
+/// One instrument of the bench.
+#[derive(Clone, Debug)]
+pub struct Equipment {
+    /// What drives it.
+    pub definition: Arc<Definition>,
+    /// Digest of that definition's text, SHA-256 in hex.
+    pub sha256: String,
+    /// Where it is.
+    pub resource: Resource,
+    /// What the station says beside that.
+    pub options: Options,
+    /// When its calibration is due.
+    pub calibration_due: Option<Spanned<String>>,
+}
+
+/// A bench, real or simulated.
+#[derive(Debug)]
+pub struct Station {
+    /// The instruments by logical name.
+    pub instruments: BTreeMap<LogicalName, Equipment>,
+    safe_first: Vec<LogicalName>,
+    simulated: Option<SimulatedBench>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Station {
+    /// The bench that a station file describes.
+    ///
+    /// # Errors
+    /// Drivers that there are not, or that are wrong in themselves: all of them.
+    pub fn real(file: &StationFile, catalogue: &Catalogue, clock: Arc<dyn Clock>) -> Result<Self, Diagnostics> {
+        let mut sink = Diagnostics::new();
+        let mut instruments = BTreeMap::new();
+        for (name, instrument) in &file.instruments {
+            match catalogue.driver(&instrument.driver) {
+                Ok(definition) => {
+                    let sha256 = digest(catalogue, &instrument.driver.value);
+                    instruments.insert(name.clone(), equipment(definition, sha256, instrument));
+                }
+                Err(findings) => sink.append(findings),
+            }
+        }
+        if sink.has_errors() {
+            return Err(sink);
+        }
+        let safe_first = file.safe_order.iter().map(|name| name.value.clone()).collect();
+        Ok(Self {
+            instruments,
+            safe_first,
+            simulated: None,
+            clock,
+        })
+    }
+
+    /// The instruments of a simulated bench, driven by the same definitions as real ones.
+    ///
+    /// # Errors
+    /// Models without a driver, or whose driver is wrong in itself.
+    pub fn simulated(bench: SimulatedBench, catalogue: &Catalogue, clock: Arc<dyn Clock>) -> Result<Self, Diagnostics> {
+        let mut sink = Diagnostics::new();
+        let mut instruments = BTreeMap::new();
+        for name in bench.instrument_names() {
+            let Some(model) = bench.model_of(name) else { continue };
+            let written = Spanned::new(model.to_owned(), Span::of_file(bench.name()));
+            match catalogue.driver(&written) {
+                Ok(definition) => {
+                    let resource = Resource::Simulated {
+                        bench: bench.name().to_owned(),
+                        name: name.to_owned(),
+                    };
+                    let options = Options::default();
+                    let sha256 = digest(catalogue, model);
+                    let equipment = Equipment {
+                        definition,
+                        sha256,
+                        resource,
+                        options,
+                        calibration_due: None,
+                    };
+                    instruments.insert(LogicalName(name.to_owned()), equipment);
+                }
+                Err(findings) => sink.append(findings),
+            }
+        }
+        if sink.has_errors() {
+            return Err(sink);
+        }
+        Ok(Self {
+            instruments,
+            safe_first: Vec::new(),
+            simulated: Some(bench),
+            clock,
+        })
+    }
+
+    /// What the instruments can do.
+    #[must_use]
+    pub fn capabilities(&self) -> BTreeMap<LogicalName, Capabilities> {
+        let one = |(name, equipment): (&LogicalName, &Equipment)| (name.clone(), equipment.definition.capabilities());
+        self.instruments.iter().map(one).collect()
+    }
+
+    /// The names in the order of making safe: the station file's, then sources, then the rest.
+    #[must_use]
+    pub fn safe_order(&self) -> Vec<LogicalName> {
+        let mut order = self.safe_first.clone();
+        let is_source =
+            |name: &LogicalName| match self.instruments.get(name).map(|equipment| equipment.definition.class) {
+                Some(Class::DcPower) => true,
+                Some(Class::Dmm) | None => false,
+            };
+        let (sources, others): (Vec<_>, Vec<_>) = self.instruments.keys().cloned().partition(is_source);
+        for name in sources.into_iter().chain(others) {
+            if !order.contains(&name) {
+                order.push(name);
+            }
+        }
+        order
+    }
+
+    /// The simulated bench behind it, if it is one.
+    #[must_use]
+    pub const fn bench(&self) -> Option<&SimulatedBench> {
+        self.simulated.as_ref()
+    }
+
+    /// Opens a fresh session to one instrument. Changes nothing on it.
+    ///
+    /// # Errors
+    /// What the transport said; `Unsupported` for a name that the bench has not.
+    pub async fn open(&self, name: &LogicalName) -> Result<Box<dyn Instrument>, Error> {
+        let missing = || {
+            let nowhere = Resource::Simulated {
+                bench: "none".to_owned(),
+                name: name.to_string(),
+            };
+            let message = format!("this bench has no instrument {name}");
+            Error::new(ErrorKind::Unsupported, Operation::Open, &nowhere, message)
+        };
+        let equipment = self.instruments.get(name).ok_or_else(missing)?;
+        let session = match &self.simulated {
+            Some(bench) => bench.session(&name.0).ok_or_else(missing)?,
+            None => open_session(&equipment.resource, &self.clock).await?,
+        };
+        let definition = Arc::clone(&equipment.definition);
+        let clock = Arc::clone(&self.clock);
+        Ok(Box::new(ScpiInstrument::new(
+            session,
+            definition,
+            clock,
+            equipment.options.clone(),
+        )))
+    }
+}
+
+fn digest(catalogue: &Catalogue, driver: &str) -> String {
+    catalogue
+        .drivers
+        .get(driver)
+        .map(|entry| entry.sha256.clone())
+        .unwrap_or_default()
+}
+
+fn equipment(definition: Arc<Definition>, sha256: String, instrument: &StationInstrument) -> Equipment {
+    let options = Options {
+        serial_number: instrument.serial_number.clone(),
+        shared: instrument.shared,
+        timeout: instrument.timeout,
+    };
+    Equipment {
+        definition,
+        sha256,
+        resource: instrument.resource.clone(),
+        options,
+        calibration_due: instrument.calibration_due.clone(),
+    }
+}
+
+/// Opens a session to a resource, by hand or after a crash.
+///
+/// # Errors
+/// What the transport said.
+pub async fn open_session(resource: &Resource, clock: &Arc<dyn Clock>) -> Result<Box<dyn Session>, Error> {
+    transport::open(resource, Arc::clone(clock), clock.now().after(OPEN)).await
+}
+
+/// Opens an instrument by resource and definition, by hand or after a crash.
+///
+/// # Errors
+/// What the transport said.
+pub async fn open_instrument(
+    resource: &Resource,
+    definition: Arc<Definition>,
+    options: Options,
+    clock: &Arc<dyn Clock>,
+) -> Result<Box<dyn Instrument>, Error> {
+    let session = open_session(resource, clock).await?;
+    Ok(Box::new(ScpiInstrument::new(
+        session,
+        definition,
+        Arc::clone(clock),
+        options,
+    )))
+}

@@ -1,0 +1,94 @@
+//! Station files: what is read, and what is refused, all in one go.
+
+use crate::{CalibrationRule, Catalogue, Entry, Origin, Station, parse};
+use benchtop_instrument::{Class, RealClock};
+use benchtop_procedure::LogicalName;
+use std::path::Path;
+
+fn shipped(model: &str) -> Entry {
+    let file = format!("instruments/{model}/driver.toml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(&file);
+    Entry {
+        text: std::fs::read_to_string(path).unwrap(),
+        file,
+        sha256: String::new(),
+        origin: Origin::Shipped,
+    }
+}
+
+fn catalogue() -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    for model in ["keysight/34461a", "keysight/e36312a"] {
+        catalogue.drivers.insert(model.to_owned(), shipped(model));
+    }
+    catalogue
+}
+
+#[test]
+fn the_shipped_station_file_is_read_and_resolves() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/stations/bench-7.toml");
+    let file = parse("bench-7.toml", &std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(
+        (file.id.as_str(), file.calibration),
+        ("BENCH-7", CalibrationRule::Refuse)
+    );
+    assert_eq!(file.targets[0].procedures.len(), 1);
+    assert!(!file.targets[0].accept_simulated);
+    let station = Station::real(&file, &catalogue(), RealClock::shared()).unwrap();
+    let capabilities = station.capabilities();
+    assert_eq!(capabilities[&LogicalName("psu".to_owned())].class, Class::DcPower);
+    let order: Vec<String> = station.safe_order().iter().map(ToString::to_string).collect();
+    assert_eq!(order, ["psu", "ammeter", "dmm"], "sources go off first");
+}
+
+#[test]
+fn every_mistake_comes_out_in_one_go() {
+    let text = r#"[station]
+id = "B"
+calibration = "perhaps"
+safe_order = ["psy"]
+
+[instruments.psu]
+driver = "keysight/e36312a"
+resource = "10.0.0.7:5025"
+timeout = "0 s"
+calibrated_on = 2027-01-01
+calibration_due = 2026-01-01
+
+[instruments.dmm]
+driver = "keysight/34461a"
+resource = "SIM::board-v3::dmm"
+colour = "red"
+
+[[sync.targets]]
+name = "a"
+kind = "tofupilot-v2"
+"#;
+    let findings = parse("s.toml", text).unwrap_err().render_short();
+    let expected = [
+        "s.toml:3:15: error: unknown calibration `perhaps`",
+        "s.toml:4:15: error: there is no [instruments.psy] in this file",
+        "s.toml:8:12: error: `10.0.0.7:5025` is not a resource name",
+        "s.toml:9:11: error: expected a time above 0 s",
+        "s.toml:11:19: error: it is due before it was calibrated",
+        "s.toml:15:12: error: a simulated instrument is no resource of a station",
+        "s.toml:16:1: error: unknown key `colour`",
+        "error: missing key `url`",
+    ];
+    for line in expected {
+        assert!(findings.contains(line), "{line}\nin\n{findings}");
+    }
+}
+
+#[test]
+fn a_driver_that_there_is_not_is_named_at_its_place() {
+    let text = "[station]\nid = \"B\"\n[instruments.dmm]\ndriver = \"keysight/34416a\"\nresource = \"TCPIP::h::5025::SOCKET\"\n";
+    let file = parse("s.toml", text).unwrap();
+    let findings = Station::real(&file, &catalogue(), RealClock::shared())
+        .unwrap_err()
+        .render_short();
+    assert_eq!(
+        findings,
+        "s.toml:4:10: error: there is no driver `keysight/34416a`; did you mean `keysight/34461a`?\n"
+    );
+}

@@ -1,0 +1,231 @@
+//! Folders of the store: every operation is relative to an open folder, never to a path put together from text.
+//!
+//! Nothing here follows a symbolic link inside the store, and nothing blocks on a planted pipe. New files have mode
+//! 0600 and new folders 0700. On Linux and Apple systems the operations are relative to directory descriptors; the
+//! portable form for other systems (Windows among them) compiles behind the same functions and was not run.
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+#[path = "disk/portable.rs"]
+mod system;
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+#[path = "disk/unix.rs"]
+mod system;
+
+use crate::error::{StoreError, StoreErrorKind, kind_of};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+/// What is left on a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Space {
+    /// Bytes that an ordinary user may still write.
+    pub(crate) bytes: u64,
+    /// Files that may still be made; `None` where the file system has no such bound.
+    pub(crate) files: Option<u64>,
+}
+
+/// An open folder of the store.
+#[derive(Debug)]
+pub(crate) struct Dir {
+    handle: system::Handle,
+    path: PathBuf,
+}
+
+impl Dir {
+    /// Opens a folder by its path; links in it are followed, for the owner chose it.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let handle = system::Handle::open(path).map_err(|error| StoreError::io("open the folder", path, error))?;
+        Ok(Self {
+            handle,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Opens a folder inside this one and makes it first where it is missing, durably.
+    pub(crate) fn child(&self, name: &str) -> Result<Self, StoreError> {
+        let path = self.path.join(name);
+        let made = match self.handle.make_dir(name) {
+            Ok(()) => true,
+            Err(error) if kind_of(&error) == StoreErrorKind::Conflict => false,
+            Err(error) => return Err(StoreError::io("make the folder", path, error)),
+        };
+        let handle = self
+            .handle
+            .open_dir(name)
+            .map_err(|error| StoreError::io("open the folder", &path, error))?;
+        if made {
+            self.sync()?;
+        }
+        Ok(Self { handle, path })
+    }
+
+    /// Opens a folder inside this one.
+    pub(crate) fn existing_child(&self, name: &str) -> Result<Self, StoreError> {
+        let path = self.path.join(name);
+        match self.handle.open_dir(name) {
+            Ok(handle) => Ok(Self { handle, path }),
+            Err(error) => Err(StoreError::io("open the folder", path, error)),
+        }
+    }
+
+    /// Its path, for messages and people.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in it, for messages and people.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    fn failed(&self, operation: &'static str, name: &str) -> impl FnOnce(io::Error) -> StoreError {
+        let path = self.path_of(name);
+        move |error| StoreError::io(operation, path, error)
+    }
+
+    /// Makes a file that must not be there yet, for writing.
+    pub(crate) fn create_new(&self, name: &str) -> Result<File, StoreError> {
+        self.handle.create_new(name).map_err(self.failed("create", name))
+    }
+
+    /// Opens a file for appending and reading, and makes it where it is missing.
+    pub(crate) fn open_append(&self, name: &str) -> Result<File, StoreError> {
+        let file = self.handle.open_append(name).map_err(self.failed("open", name))?;
+        self.is_ours(&file, name)?;
+        Ok(file)
+    }
+
+    /// Opens a file for appending and reading; it must be there.
+    pub(crate) fn open_existing(&self, name: &str) -> Result<File, StoreError> {
+        let file = self.handle.open_existing(name).map_err(self.failed("open", name))?;
+        self.is_ours(&file, name)?;
+        Ok(file)
+    }
+
+    /// Reads a whole file: a regular one with a single name and at most `limit` bytes.
+    pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>, StoreError> {
+        let file = self.handle.open_read(name).map_err(self.failed("open", name))?;
+        self.is_ours(&file, name)?;
+        self.read_file(&file, name, limit)
+    }
+
+    /// Reads an open file from its beginning.
+    pub(crate) fn read_file(&self, file: &File, name: &str, limit: u64) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = Vec::new();
+        let mut file = file;
+        io::Seek::rewind(&mut file).map_err(self.failed("read", name))?;
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(self.failed("read", name))?;
+        if u64::try_from(bytes.len()).map_or(true, |length| length > limit) {
+            let detail = format!("it is larger than {limit} bytes");
+            return Err(self.damaged("read", name, detail));
+        }
+        Ok(bytes)
+    }
+
+    /// Refuses what the store never writes: links, pipes, folders, files with a second name.
+    fn is_ours(&self, file: &File, name: &str) -> Result<(), StoreError> {
+        let facts = file.metadata().map_err(self.failed("look at", name))?;
+        if !facts.is_file() {
+            return Err(self.damaged("open", name, "it is not a regular file"));
+        }
+        if system::names_of(&facts) > 1 {
+            return Err(self.damaged("open", name, "it has a second name elsewhere (a hard link)"));
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, operation: &'static str, name: &str, detail: impl Into<String>) -> StoreError {
+        StoreError::new(StoreErrorKind::Damaged, operation, self.path_of(name), detail)
+    }
+
+    /// Gives a file another name, here or in `to`, on the same file system. What is there is never replaced: that
+    /// is [`StoreErrorKind::Conflict`].
+    pub(crate) fn rename_new(&self, name: &str, to: &Self, new_name: &str) -> Result<(), StoreError> {
+        self.handle
+            .rename_new(name, &to.handle, new_name)
+            .map_err(to.failed("rename to", new_name))
+    }
+
+    /// Gives a file another name in this folder and replaces what is there.
+    pub(crate) fn replace(&self, name: &str, new_name: &str) -> Result<(), StoreError> {
+        self.handle
+            .replace(name, new_name)
+            .map_err(self.failed("replace", new_name))
+    }
+
+    /// Removes a file.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
+        self.handle.remove(name).map_err(self.failed("remove", name))
+    }
+
+    /// Removes a file that is of no use; a leftover harms nobody.
+    pub(crate) fn discard(&self, name: &str) {
+        drop(self.handle.remove(name));
+    }
+
+    /// True when something has that name, whatever it is.
+    pub(crate) fn holds(&self, name: &str) -> Result<bool, StoreError> {
+        match self.handle.look(name) {
+            Ok(()) => Ok(true),
+            Err(error) if kind_of(&error) == StoreErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::io("look at", self.path_of(name), error)),
+        }
+    }
+
+    /// Ends when the names in this folder are on stable storage.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        self.handle
+            .sync()
+            .map_err(|error| StoreError::io("sync the folder", &self.path, error))
+    }
+
+    /// Calls `each` with every name in the folder, in no order, without looking at the files.
+    pub(crate) fn each_name(&self, mut each: impl FnMut(&str)) -> Result<(), StoreError> {
+        self.handle
+            .each_name(&mut each)
+            .map_err(|error| StoreError::io("list", &self.path, error))
+    }
+
+    /// Every name in the folder, sorted.
+    pub(crate) fn names(&self) -> Result<Vec<String>, StoreError> {
+        let mut names = Vec::new();
+        self.each_name(|name| names.push(name.to_owned()))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// What is left on the file system.
+    pub(crate) fn space(&self) -> Result<Space, StoreError> {
+        self.handle
+            .space()
+            .map_err(|error| StoreError::io("look at the free space of", &self.path, error))
+    }
+}
+
+/// True while the file still has a name: nobody removed it since it was opened.
+pub(crate) fn is_linked(file: &File) -> io::Result<bool> {
+    Ok(system::names_of(&file.metadata()?) > 0)
+}
+
+/// Makes a folder and the missing ones above it, each durable in the one that holds it.
+pub(crate) fn make_path(path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("."),
+    };
+    make_path(parent)?;
+    match system::make_dir(path) {
+        Ok(()) => Dir::open(parent)?.sync(),
+        Err(error) if kind_of(&error) == StoreErrorKind::Conflict && path.is_dir() => Ok(()),
+        Err(error) => Err(StoreError::io("make the folder", path, error)),
+    }
+}

@@ -1,0 +1,175 @@
+//! Folder operations relative to directory descriptors: Linux and Apple systems (Apple was not run).
+
+use super::Space;
+use rustix::{
+    fs::{self as sys, AtFlags, Mode, OFlags, RenameFlags},
+    io::{Errno, retry_on_intr},
+};
+use std::{
+    fs::{DirBuilder, File, Metadata},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::Path,
+};
+
+const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+const FOLDER_MODE: Mode = Mode::RWXU;
+// NONBLOCK: opening a planted pipe must not wait for its other end
+const SAFE: OFlags = OFlags::NOFOLLOW
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY);
+
+#[derive(Debug)]
+pub(super) struct Handle(File);
+
+impl Handle {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = retry_on_intr(|| sys::open(path, flags, Mode::empty()))?;
+        Ok(Self(folder.into()))
+    }
+
+    pub(super) fn make_dir(&self, name: &str) -> io::Result<()> {
+        Ok(sys::mkdirat(&self.0, name, FOLDER_MODE)?)
+    }
+
+    pub(super) fn open_dir(&self, name: &str) -> io::Result<Self> {
+        self.open_at(name, OFlags::RDONLY | OFlags::DIRECTORY).map(Self)
+    }
+
+    fn open_at(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        match retry_on_intr(|| sys::openat(&self.0, name, flags | SAFE, FILE_MODE)) {
+            Ok(file) => Ok(file.into()),
+            Err(Errno::LOOP) => Err(io::Error::new(io::ErrorKind::InvalidData, "it is a symbolic link")),
+            Err(Errno::NXIO) => Err(io::Error::new(io::ErrorKind::InvalidData, "it is a socket or a device")),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn create_new(&self, name: &str) -> io::Result<File> {
+        self.open_at(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
+    }
+
+    pub(super) fn open_append(&self, name: &str) -> io::Result<File> {
+        self.open_at(name, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)
+    }
+
+    pub(super) fn open_existing(&self, name: &str) -> io::Result<File> {
+        self.open_at(name, OFlags::RDWR | OFlags::APPEND)
+    }
+
+    pub(super) fn open_read(&self, name: &str) -> io::Result<File> {
+        self.open_at(name, OFlags::RDONLY)
+    }
+
+    pub(super) fn rename_new(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {
+        match sys::renameat_with(&self.0, name, &to.0, new_name, RenameFlags::NOREPLACE) {
+            // file systems that cannot do it: ntfs-3g, bindfs, vfat over FUSE; and kernels that do not know it
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.link_then_unlink(name, to, new_name),
+            result => Ok(result?),
+        }
+    }
+
+    pub(super) fn link_then_unlink(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {
+        match sys::linkat(&self.0, name, &to.0, new_name, AtFlags::empty()) {
+            Ok(()) => Ok(sys::unlinkat(&self.0, name, AtFlags::empty())?),
+            // no hard links either. The name holds the run id, and the run's journal lock or the syncer's lock is
+            // held by whoever gets here: nobody else makes that name between the look and the rename
+            Err(Errno::PERM | Errno::NOTSUP) => match to.look(new_name) {
+                Ok(()) => Err(Errno::EXIST.into()),
+                Err(_absent) => Ok(sys::renameat(&self.0, name, &to.0, new_name)?),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn replace(&self, name: &str, new_name: &str) -> io::Result<()> {
+        Ok(sys::renameat(&self.0, name, &self.0, new_name)?)
+    }
+
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(sys::unlinkat(&self.0, name, AtFlags::empty())?)
+    }
+
+    pub(super) fn look(&self, name: &str) -> io::Result<()> {
+        sys::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(())
+    }
+
+    pub(super) fn sync(&self) -> io::Result<()> {
+        // std: F_FULLFSYNC on Apple, and EINTR is not an answer
+        self.0.sync_all()
+    }
+
+    pub(super) fn each_name(&self, each: &mut dyn FnMut(&str)) -> io::Result<()> {
+        for entry in sys::Dir::read_from(&self.0)? {
+            let entry = entry?;
+            match entry.file_name().to_str() {
+                Ok("." | "..") => {}
+                Ok(name) => each(name),
+                // the store writes ASCII names only; what is not even text is nobody's record
+                Err(_not_text) => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn space(&self) -> io::Result<Space> {
+        let facts = retry_on_intr(|| sys::fstatvfs(&self.0))?;
+        Ok(Space {
+            bytes: facts.f_bavail.saturating_mul(facts.f_frsize),
+            // btrfs and others that make inodes as they go report 0 of 0
+            files: (facts.f_files > 0).then_some(facts.f_favail),
+        })
+    }
+}
+
+/// How many names a file has; 0 once it was removed.
+pub(super) fn names_of(facts: &Metadata) -> u64 {
+    facts.nlink()
+}
+
+/// Makes a folder by its path.
+pub(super) fn make_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn check_rename(rename: impl Fn(&Handle, &str, &str) -> io::Result<()>) {
+        let folder = tempfile::tempdir().unwrap();
+        let handle = Handle::open(folder.path()).unwrap();
+        for name in ["a", "b"] {
+            handle.create_new(name).unwrap().write_all(name.as_bytes()).unwrap();
+        }
+        assert_eq!(
+            rename(&handle, "a", "b").unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
+        assert_eq!(std::fs::read(folder.path().join("b")).unwrap(), b"b");
+        rename(&handle, "a", "c").unwrap();
+        assert_eq!(std::fs::read(folder.path().join("c")).unwrap(), b"a");
+        assert!(handle.look("a").is_err());
+    }
+
+    #[test]
+    fn a_rename_never_replaces_what_is_there() {
+        check_rename(|handle, from, to| handle.rename_new(from, handle, to));
+        check_rename(|handle, from, to| handle.link_then_unlink(from, handle, to));
+    }
+
+    #[test]
+    fn files_are_for_their_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let handle = Handle::open(folder.path()).unwrap();
+        handle.make_dir("d").unwrap();
+        let mode = |facts: Metadata| facts.mode() & 0o777;
+        assert_eq!(mode(handle.create_new("a").unwrap().metadata().unwrap()), 0o600);
+        assert_eq!(mode(handle.open_append("b").unwrap().metadata().unwrap()), 0o600);
+        assert_eq!(mode(std::fs::metadata(folder.path().join("d")).unwrap()), 0o700);
+    }
+}

@@ -1,0 +1,306 @@
+//! From the runner's events to their serialised form. Every struct is taken apart whole, so that a field that the
+//! runner adds is an error of the compiler here and not a gap in the record.
+
+use super::{
+    Event, EventKind, InstrumentReady, InstrumentUse, Log, MadeSafe, MeasurementTaken, Output, PlannedStep, Procedure,
+    RunEnded, RunStarted, StepEnded, StepStarted,
+};
+use crate::record::{Identity, OutputState, RangeInUse, UnitUnderTest};
+use benchtop_run as run;
+
+impl From<&run::Event> for Event {
+    fn from(event: &run::Event) -> Self {
+        let run::Event { at, kind } = event;
+        Self {
+            kind: kind.into(),
+            at: at.utc,
+            elapsed_s: at.elapsed.as_secs_f64(),
+        }
+    }
+}
+
+impl From<&run::EventKind> for EventKind {
+    fn from(kind: &run::EventKind) -> Self {
+        match kind {
+            run::EventKind::RunStarted(started) => Self::RunStarted(Box::new(started.as_ref().into())),
+            run::EventKind::InstrumentReady(ready) => Self::InstrumentReady(ready.into()),
+            run::EventKind::StepStarted(started) => Self::StepStarted(started.into()),
+            run::EventKind::MeasurementTaken(taken) => Self::MeasurementTaken(Box::new(taken.as_ref().into())),
+            run::EventKind::StepEnded(ended) => Self::StepEnded(ended.into()),
+            run::EventKind::MadeSafe(made_safe) => Self::MadeSafe(made_safe.into()),
+            run::EventKind::Log(log) => Self::Log(log.into()),
+            run::EventKind::RunEnded(ended) => Self::RunEnded(ended.into()),
+        }
+    }
+}
+
+impl From<&run::RunStarted> for RunStarted {
+    fn from(started: &run::RunStarted) -> Self {
+        let run::RunStarted {
+            run_id,
+            sequence,
+            procedure,
+            unit,
+            station_id,
+            fixture_id,
+            operator,
+            purpose,
+            simulated,
+            virtual_clock,
+            benchtop_version,
+            station_sha256,
+            instruments,
+            steps,
+        } = started.clone();
+        let run::ProcedureUse {
+            id,
+            version,
+            name,
+            sha256,
+        } = procedure;
+        let run::UnitUnderTest {
+            serial_number,
+            part_number,
+            revision,
+            batch,
+            sub_units,
+        } = unit;
+        Self {
+            run_id,
+            sequence,
+            procedure: Procedure {
+                id,
+                version,
+                name,
+                sha256,
+            },
+            unit_under_test: UnitUnderTest {
+                serial_number,
+                part_number,
+                revision,
+                batch,
+                sub_units,
+            },
+            station_id,
+            fixture_id,
+            operator,
+            purpose: purpose.into(),
+            simulated,
+            virtual_clock,
+            benchtop_version,
+            station_sha256,
+            instruments: instruments.into_iter().map(InstrumentUse::from).collect(),
+            steps: steps.into_iter().map(PlannedStep::from).collect(),
+        }
+    }
+}
+
+impl From<run::InstrumentUse> for InstrumentUse {
+    fn from(instrument: run::InstrumentUse) -> Self {
+        let run::InstrumentUse {
+            name,
+            class,
+            model,
+            resource,
+            driver,
+            definition_sha256,
+            calibration_due,
+            outputs,
+        } = instrument;
+        Self {
+            name: name.0,
+            class,
+            model,
+            resource,
+            driver,
+            definition_sha256,
+            calibration_due,
+            outputs,
+        }
+    }
+}
+
+impl From<run::PlannedStep> for PlannedStep {
+    fn from(step: run::PlannedStep) -> Self {
+        let run::PlannedStep {
+            address: run::StepAddress { section, index },
+            name,
+            step_type,
+        } = step;
+        Self {
+            section: section.into(),
+            index,
+            name,
+            step_type: step_type.to_owned(),
+        }
+    }
+}
+
+impl From<&run::InstrumentReady> for InstrumentReady {
+    fn from(ready: &run::InstrumentReady) -> Self {
+        let run::InstrumentReady {
+            name,
+            identity,
+            stale_errors,
+        } = ready.clone();
+        Self {
+            name: name.0,
+            identity: identity.into(),
+            stale_errors,
+        }
+    }
+}
+
+impl From<run::Identity> for Identity {
+    fn from(identity: run::Identity) -> Self {
+        let run::Identity {
+            manufacturer,
+            model,
+            serial_number,
+            firmware_revision,
+        } = identity;
+        Self {
+            manufacturer,
+            model,
+            serial_number,
+            firmware_revision,
+        }
+    }
+}
+
+impl From<&run::StepStarted> for StepStarted {
+    fn from(started: &run::StepStarted) -> Self {
+        let run::StepStarted {
+            address: run::StepAddress { section, index },
+            name,
+            step_type,
+            attempt,
+        } = started.clone();
+        Self {
+            section: section.into(),
+            index,
+            name,
+            step_type: step_type.to_owned(),
+            attempt,
+        }
+    }
+}
+
+impl From<&run::MeasurementTaken> for MeasurementTaken {
+    fn from(taken: &run::MeasurementTaken) -> Self {
+        let run::MeasurementTaken {
+            address: run::StepAddress { section, index },
+            attempt,
+            name,
+            instrument,
+            channel,
+            function,
+            value,
+            unit,
+            limit,
+            outcome,
+            reason,
+            reading_kind,
+            raw,
+            range,
+            nplc,
+        } = taken.clone();
+        Self {
+            section: section.into(),
+            index,
+            attempt,
+            name,
+            value: value.map(run::Decimal::to_f64),
+            unit: unit.to_string(),
+            limit_low: limit.and_then(|limit| limit.low).map(run::Decimal::to_f64),
+            limit_high: limit.and_then(|limit| limit.high).map(run::Decimal::to_f64),
+            overrange: limit.map(|limit| limit.overrange.into()),
+            outcome: outcome.into(),
+            reason,
+            reading_kind: reading_kind.into(),
+            raw,
+            instrument: instrument.0,
+            channel,
+            function: function.to_owned(),
+            range: range.map(|range| RangeInUse {
+                value: range.value.to_f64(),
+                unit: range.unit.to_string(),
+            }),
+            nplc: nplc.map(run::Decimal::to_f64),
+        }
+    }
+}
+
+impl From<&run::StepEnded> for StepEnded {
+    fn from(ended: &run::StepEnded) -> Self {
+        let run::StepEnded {
+            address: run::StepAddress { section, index },
+            name,
+            step_type,
+            attempt,
+            decides,
+            started,
+            outcome,
+            reason,
+        } = ended.clone();
+        Self {
+            section: section.into(),
+            index,
+            name,
+            step_type: step_type.to_owned(),
+            attempt,
+            decides,
+            started_s: started.elapsed.as_secs_f64(),
+            outcome: outcome.into(),
+            reason,
+        }
+    }
+}
+
+impl From<&run::MadeSafe> for MadeSafe {
+    fn from(made_safe: &run::MadeSafe) -> Self {
+        let run::MadeSafe { name, outputs, error } = made_safe.clone();
+        Self {
+            name: name.0,
+            outputs: outputs.into_iter().map(Output::from).collect(),
+            error,
+        }
+    }
+}
+
+impl From<run::OutputState> for Output {
+    fn from(output: run::OutputState) -> Self {
+        let run::OutputState { channel, proof } = output;
+        let (state, reason) = match proof {
+            run::SafetyProof::Off => (OutputState::Off, None),
+            run::SafetyProof::NotProved(reason) => (OutputState::MaybeOn, Some(reason)),
+        };
+        Self { channel, state, reason }
+    }
+}
+
+impl From<&run::Log> for Log {
+    fn from(log: &run::Log) -> Self {
+        let run::Log { level, source, message } = log.clone();
+        Self {
+            level: level.into(),
+            source,
+            message,
+        }
+    }
+}
+
+impl From<&run::RunEnded> for RunEnded {
+    fn from(ended: &run::RunEnded) -> Self {
+        let run::RunEnded {
+            outcome,
+            reason,
+            outputs_maybe_on,
+        } = ended.clone();
+        Self {
+            outcome: outcome.into(),
+            reason,
+            outputs_maybe_on,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! From the events of a run to its record: a pure function, so that a run that is sealed when it ends and one that
+//! is recovered after a power cut come out the same.
+//!
+//! The runner's word on the outcome stands, with one exception: a PASS that the steps or outputs contradict is an
+//! ERROR. A run that has no last word is closed first (module `closing`): ABORTED, with what it had.
+
+mod closing;
+mod steps;
+
+pub(crate) use closing::{closing, has_last_word};
+
+use crate::{
+    clock::ClockFacts,
+    event::{Event, EventKind, InstrumentReady, Log, MadeSafe, RunEnded, RunStarted},
+    record::{self, LogLevel, OutputState, Record, RunOutcome, SCHEMA, StepOutcome},
+};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use std::{collections::BTreeMap, time::Duration};
+use steps::Steps;
+
+/// The events hold no run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the journal does not say which run it belongs to: its first event is missing")]
+pub struct NoRun;
+
+/// Makes the record of a run; one without a last word is closed as interrupted.
+///
+/// # Errors
+/// [`NoRun`] when the first event is not the run's start.
+pub fn fold(clock: &ClockFacts, events: &[Event]) -> Result<Record, NoRun> {
+    let last_words = closing(events, &[]);
+    let mut folding = Folding::new(events)?;
+    events.iter().chain(&last_words).for_each(|event| folding.take(event));
+    Ok(folding.finish(clock))
+}
+
+/// The run's start, which is the first event.
+///
+/// # Errors
+/// [`NoRun`] when it is not.
+pub(crate) fn start(events: &[Event]) -> Result<&RunStarted, NoRun> {
+    match events.first().map(|event| &event.kind) {
+        Some(EventKind::RunStarted(started)) => Ok(started),
+        Some(_) | None => Err(NoRun),
+    }
+}
+
+struct Folding<'a> {
+    start: &'a RunStarted,
+    started_at: DateTime<Utc>,
+    elapsed_s: f64,
+    ready: BTreeMap<&'a str, &'a InstrumentReady>,
+    steps: Steps,
+    outputs: Vec<record::Output>,
+    logs: Vec<record::Log>,
+    ended: Option<RunEnded>,
+}
+
+impl<'a> Folding<'a> {
+    fn new(events: &'a [Event]) -> Result<Self, NoRun> {
+        let start = start(events)?;
+        // the file holds microseconds: a record in memory equals the one that is read back
+        let started_at = events.first().ok_or(NoRun)?.at.trunc_subsecs(6);
+        Ok(Self {
+            start,
+            started_at,
+            elapsed_s: 0.0,
+            ready: BTreeMap::new(),
+            steps: Steps::planned(&start.steps),
+            outputs: Vec::new(),
+            logs: Vec::new(),
+            ended: None,
+        })
+    }
+
+    fn take(&mut self, event: &'a Event) {
+        self.elapsed_s = self.elapsed_s.max(event.elapsed_s);
+        let at = moment(self.started_at, event.elapsed_s);
+        match &event.kind {
+            EventKind::RunStarted(_) => {}
+            EventKind::InstrumentReady(ready) => {
+                self.ready.insert(&ready.name, ready);
+            }
+            EventKind::StepStarted(started) => self.steps.started(started, event.elapsed_s),
+            EventKind::MeasurementTaken(taken) => self.steps.measured(taken, event.elapsed_s, at),
+            EventKind::StepEnded(ended) => self.steps.ended(ended, event.elapsed_s),
+            EventKind::MadeSafe(made_safe) => self.made_safe(made_safe, at),
+            EventKind::Log(log) => self.log(log, at),
+            EventKind::RunEnded(ended) => self.ended = Some(ended.clone()),
+        }
+    }
+
+    fn made_safe(&mut self, made_safe: &MadeSafe, at: DateTime<Utc>) {
+        if let Some(error) = &made_safe.error {
+            let log = Log {
+                level: LogLevel::Error,
+                source: made_safe.name.clone(),
+                message: format!("make_safe: {error}"),
+            };
+            self.log(&log, at);
+        }
+        for output in outputs_of(self.start, made_safe) {
+            // the last word on an output stands
+            self.outputs
+                .retain(|known| known.instrument != output.instrument || known.channel != output.channel);
+            self.outputs.push(output);
+        }
+    }
+
+    fn log(&mut self, log: &Log, timestamp: DateTime<Utc>) {
+        let Log { level, source, message } = log.clone();
+        self.logs.push(record::Log {
+            level,
+            timestamp,
+            message,
+            source,
+        });
+    }
+
+    fn finish(self, clock: &ClockFacts) -> Record {
+        let steps = self.steps.finish(self.started_at);
+        let (outcome, reason) = judged(self.ended, &steps, &self.outputs);
+        let RunStarted {
+            run_id,
+            sequence,
+            procedure,
+            unit_under_test,
+            station_id,
+            fixture_id,
+            operator,
+            purpose,
+            simulated,
+            virtual_clock,
+            benchtop_version,
+            station_sha256,
+            instruments,
+            steps: _planned,
+        } = self.start.clone();
+        // whatever its resource looks like, an instrument that says so is simulated, and so is the run
+        let simulated = simulated
+            || self
+                .ready
+                .values()
+                .any(|ready| ready.identity.serial_number.starts_with("SIM-"));
+        let instruments = instruments.into_iter().map(|used| {
+            let ready = self.ready.get(used.name.as_str());
+            record::Instrument {
+                identity: ready.map(|ready| ready.identity.clone()),
+                stale_errors: ready.map(|ready| ready.stale_errors.clone()).unwrap_or_default(),
+                name: used.name,
+                class: used.class,
+                model: used.model,
+                resource: used.resource,
+                driver: used.driver,
+                definition_sha256: used.definition_sha256,
+                calibration_due: used.calibration_due,
+            }
+        });
+        Record {
+            schema: SCHEMA.to_owned(),
+            run_id,
+            sequence,
+            outcome,
+            run_passed: outcome == RunOutcome::Pass,
+            reason,
+            procedure_id: procedure.id,
+            procedure_version: procedure.version,
+            procedure_name: procedure.name,
+            procedure_sha256: procedure.sha256,
+            tested_at: self.started_at,
+            started_at: self.started_at,
+            ended_at: moment(self.started_at, self.elapsed_s),
+            duration_s: self.elapsed_s,
+            clock: record::Clock {
+                boot_id: clock.boot_id.clone(),
+                monotonic_s: clock.monotonic_s,
+                utc_synchronised: clock.utc_synchronised,
+                is_virtual: virtual_clock,
+            },
+            station: record::Station {
+                id: station_id,
+                fixture_id,
+                file_sha256: station_sha256,
+                benchtop_version,
+            },
+            operator,
+            purpose,
+            simulated,
+            unit_under_test,
+            instruments: instruments.collect(),
+            failed_measurements: steps::failed_measurements(&steps),
+            passed_on_retry: steps.iter().any(|step| step.passed_on_retry),
+            steps,
+            outputs: self.outputs,
+            attachments: Vec::new(),
+            logs: self.logs,
+        }
+    }
+}
+
+/// The runner's word, unless it is a PASS that the rest of the record contradicts.
+fn judged(ended: Option<RunEnded>, steps: &[record::Step], outputs: &[record::Output]) -> (RunOutcome, Option<String>) {
+    let Some(RunEnded { outcome, reason, .. }) = ended else {
+        // `closing` gives every run a last word
+        return (RunOutcome::Aborted, Some(closing::INTERRUPTED.to_owned()));
+    };
+    if outcome != RunOutcome::Pass {
+        return (outcome, reason);
+    }
+    let failing = steps.iter().find(|step| match step.outcome {
+        StepOutcome::Pass | StepOutcome::Skip => false,
+        StepOutcome::Fail | StepOutcome::Error | StepOutcome::Timeout | StepOutcome::Aborted => true,
+    });
+    if let Some(step) = failing {
+        let reason = format!("the run says PASS, but its step `{}` did not pass", step.name);
+        return (RunOutcome::Error, Some(reason));
+    }
+    if let Some(output) = outputs.iter().find(|output| output.state == OutputState::MaybeOn) {
+        let reason = format!(
+            "the run says PASS, but {} channel {} may be on",
+            output.instrument, output.channel
+        );
+        return (RunOutcome::Error, Some(reason));
+    }
+    (outcome, reason)
+}
+
+/// What is known of each output of an instrument. One of which nothing was said although something went wrong may
+/// be on.
+pub(crate) fn outputs_of(start: &RunStarted, made_safe: &MadeSafe) -> Vec<record::Output> {
+    let output = |channel, state, reason| record::Output {
+        instrument: made_safe.name.clone(),
+        channel,
+        state,
+        reason,
+    };
+    let mut outputs: Vec<record::Output> = made_safe
+        .outputs
+        .iter()
+        .map(|said| output(said.channel, said.state, said.reason.clone()))
+        .collect();
+    let used = start.instruments.iter().find(|used| used.name == made_safe.name);
+    for channel in used.map_or(&[][..], |used| &used.outputs) {
+        if made_safe.outputs.iter().all(|said| said.channel != *channel) {
+            let reason = made_safe.error.clone();
+            let reason = reason.unwrap_or_else(|| "nothing was said of it".to_owned());
+            outputs.push(output(*channel, OutputState::MaybeOn, Some(reason)));
+        }
+    }
+    outputs
+}
+
+/// The moment so many seconds after the start: it never lies before it, whatever the wall clock did meanwhile.
+fn moment(started_at: DateTime<Utc>, elapsed_s: f64) -> DateTime<Utc> {
+    Duration::try_from_secs_f64(elapsed_s)
+        .ok()
+        .and_then(|elapsed| TimeDelta::from_std(elapsed).ok())
+        .and_then(|elapsed| started_at.checked_add_signed(elapsed))
+        .map_or(started_at, |time| time.trunc_subsecs(6))
+}

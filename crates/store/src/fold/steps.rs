@@ -1,0 +1,221 @@
+//! The steps of a run as its events fill them in.
+
+use super::moment;
+use crate::{
+    event::{MeasurementTaken, PlannedStep, StepEnded, StepStarted},
+    record::{Measurement, MeasurementOutcome, Section, Step, StepOutcome},
+};
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+const NOT_REACHED: &str = "not reached";
+const NO_END: &str = "the run ended during this step";
+
+/// Every planned step with its attempts so far.
+pub(super) struct Steps(BTreeMap<(Section, usize), Slot>);
+
+struct Slot {
+    section: Section,
+    name: String,
+    step_type: String,
+    attempts: BTreeMap<u32, Attempt>,
+    /// Why the step was passed over, where the runner said so.
+    skipped: Option<String>,
+}
+
+struct Attempt {
+    started_s: f64,
+    last_s: f64,
+    /// How it ended, and why.
+    ended: Option<(StepOutcome, Option<String>)>,
+    measurements: Vec<Measurement>,
+}
+
+impl Steps {
+    pub(super) fn planned(steps: &[PlannedStep]) -> Self {
+        let mut slots = Self(BTreeMap::new());
+        for planned in steps {
+            slots.slot(planned.section, planned.index, &planned.name, &planned.step_type);
+        }
+        slots
+    }
+
+    pub(super) fn started(&mut self, started: &StepStarted, elapsed_s: f64) {
+        let StepStarted {
+            section,
+            index,
+            name,
+            step_type,
+            attempt,
+        } = started;
+        self.slot(*section, *index, name, step_type)
+            .attempt(*attempt, elapsed_s);
+    }
+
+    pub(super) fn measured(&mut self, taken: &MeasurementTaken, elapsed_s: f64, taken_at: DateTime<Utc>) {
+        let MeasurementTaken {
+            section,
+            index,
+            attempt,
+            name,
+            value,
+            unit,
+            limit_low,
+            limit_high,
+            overrange,
+            outcome,
+            reason,
+            reading_kind,
+            raw,
+            instrument,
+            channel,
+            function,
+            range,
+            nplc,
+        } = taken.clone();
+        let attempt = self.slot(section, index, "", "").attempt(attempt, elapsed_s);
+        attempt.last_s = attempt.last_s.max(elapsed_s);
+        attempt.measurements.push(Measurement {
+            name,
+            value,
+            unit,
+            limit_low,
+            limit_high,
+            overrange,
+            outcome,
+            reason,
+            reading_kind,
+            raw,
+            instrument,
+            channel,
+            function,
+            range,
+            nplc,
+            taken_at,
+        });
+    }
+
+    pub(super) fn ended(&mut self, ended: &StepEnded, elapsed_s: f64) {
+        let StepEnded {
+            section,
+            index,
+            name,
+            step_type,
+            attempt,
+            decides: _,
+            started_s,
+            outcome,
+            reason,
+        } = ended;
+        let slot = self.slot(*section, *index, name, step_type);
+        if *attempt == 0 {
+            slot.skipped = Some(reason.clone().unwrap_or_else(|| NOT_REACHED.to_owned()));
+            return;
+        }
+        let attempt = slot.attempt(*attempt, *started_s);
+        attempt.last_s = attempt.last_s.max(elapsed_s);
+        attempt.ended = Some((*outcome, reason.clone()));
+    }
+
+    /// The slot at an address; one that was not planned is added, so that nothing measured is lost.
+    fn slot(&mut self, section: Section, index: usize, name: &str, step_type: &str) -> &mut Slot {
+        self.0.entry((section, index)).or_insert_with(|| Slot {
+            section,
+            name: name.to_owned(),
+            step_type: step_type.to_owned(),
+            attempts: BTreeMap::new(),
+            skipped: None,
+        })
+    }
+
+    pub(super) fn finish(self, started_at: DateTime<Utc>) -> Vec<Step> {
+        self.0.into_values().map(|slot| slot.finish(started_at)).collect()
+    }
+}
+
+impl Slot {
+    fn attempt(&mut self, number: u32, started_s: f64) -> &mut Attempt {
+        self.attempts.entry(number).or_insert_with(|| Attempt {
+            started_s,
+            last_s: started_s,
+            ended: None,
+            measurements: Vec::new(),
+        })
+    }
+
+    fn finish(self, started_at: DateTime<Utc>) -> Step {
+        let blank = Step {
+            name: self.name,
+            section: self.section,
+            step_type: self.step_type,
+            status: false,
+            outcome: StepOutcome::Skip,
+            reason: Some(self.skipped.unwrap_or_else(|| NOT_REACHED.to_owned())),
+            started_at: None,
+            ended_at: None,
+            duration_s: None,
+            retry_count: 0,
+            passed_on_retry: false,
+            parameters: BTreeMap::new(),
+            measurements: Vec::new(),
+            attempts: Vec::new(),
+        };
+        let mut attempts: Vec<Step> = (0..)
+            .zip(self.attempts.into_values())
+            .map(|(retry_count, attempt)| attempt.finish(&blank, retry_count, started_at))
+            .collect();
+        let Some(deciding) = attempts.pop() else {
+            return blank;
+        };
+        Step {
+            passed_on_retry: deciding.status && !attempts.is_empty(),
+            attempts,
+            ..deciding
+        }
+    }
+}
+
+impl Attempt {
+    fn finish(self, blank: &Step, retry_count: u32, started_at: DateTime<Utc>) -> Step {
+        let (outcome, reason) = self
+            .ended
+            .unwrap_or_else(|| (StepOutcome::Aborted, Some(NO_END.to_owned())));
+        Step {
+            status: outcome == StepOutcome::Pass,
+            outcome,
+            reason,
+            started_at: Some(moment(started_at, self.started_s)),
+            ended_at: Some(moment(started_at, self.last_s)),
+            duration_s: Some((self.last_s - self.started_s).max(0.0)),
+            retry_count,
+            measurements: self.measurements,
+            ..blank.clone()
+        }
+    }
+}
+
+/// Names of the measurements that the unit failed.
+///
+/// Of several attempts the last that judged a measurement counts: one that failed and was then passed on a retry is
+/// not failed; one that failed and was never judged again, because the station broke down, is.
+pub(super) fn failed_measurements(steps: &[Step]) -> Vec<String> {
+    let mut failed: Vec<String> = Vec::new();
+    for name in steps.iter().flat_map(failed_in) {
+        if !failed.contains(&name) {
+            failed.push(name);
+        }
+    }
+    failed
+}
+
+fn failed_in(step: &Step) -> Vec<String> {
+    let mut failed: Vec<String> = Vec::new();
+    for measurement in step.all_attempts().flat_map(|attempt| &attempt.measurements) {
+        match measurement.outcome {
+            MeasurementOutcome::Unset => {}
+            MeasurementOutcome::Pass => failed.retain(|name| *name != measurement.name),
+            MeasurementOutcome::Fail => failed.push(measurement.name.clone()),
+        }
+    }
+    failed
+}

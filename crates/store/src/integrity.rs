@@ -1,0 +1,178 @@
+//! The last member of a sealed record: a digest over the exact bytes before it.
+//!
+//! ```text
+//! {
+//!   "schema": "benchtop.run/1",
+//!   ...,
+//!   "integrity": {
+//!     "alg": "sha256",
+//!     "len": 4711,
+//!     "hex": "..."
+//!   }
+//! }
+//! ```
+//! `hex` is the SHA-256 of the first `len` bytes of the file: all before the comma in front of `"integrity"`. The
+//! member is end mark and checksum in one, so that no second file is needed, and any JSON tool still reads the
+//! record. It proves freedom from accidents, not from malice: whoever can write the file can write the digest.
+
+use crate::record::{Record, SCHEMA};
+use sha2::{Digest, Sha256};
+
+/// How the member begins. A text inside the record never holds a raw line feed, so this is found nowhere else.
+const OPENING: &str = ",\n  \"integrity\": {";
+/// How an object ends on a line of its own.
+const CLOSING: &str = "\n}";
+
+/// Why bytes are not a sealed record.
+#[derive(Debug, thiserror::Error)]
+pub enum IntegrityError {
+    /// The member is not at the end: torn, or not written by us.
+    #[error("it does not end with its integrity member: torn, or not a record")]
+    Missing,
+    /// The bytes are not those that were sealed.
+    #[error("its bytes are not those that were sealed: digest or length differ")]
+    Altered,
+    /// The bytes are sealed, but they are no record.
+    #[error("it is not a record: {0}")]
+    Form(#[from] serde_json::Error),
+    /// A later program wrote it.
+    #[error("its schema is `{0}`, which this program does not know")]
+    Newer(String),
+}
+
+/// SHA-256 in hex.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn member(length: usize, hex: &str) -> String {
+    format!("{OPENING}\n    \"alg\": \"sha256\",\n    \"len\": {length},\n    \"hex\": \"{hex}\"\n  }}{CLOSING}\n")
+}
+
+/// The bytes of a record's file, integrity member included.
+///
+/// # Errors
+/// Where the record holds a number that is not finite.
+pub fn seal(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = serde_json::to_vec_pretty(record)?;
+    bytes.truncate(bytes.len().saturating_sub(CLOSING.len()));
+    let member = member(bytes.len(), &sha256_hex(&bytes));
+    bytes.extend_from_slice(member.as_bytes());
+    Ok(bytes)
+}
+
+/// Reads the bytes of a record's file after checking every one of them.
+///
+/// # Errors
+/// [`IntegrityError`], which says why these bytes are not a record that this program can read.
+pub fn open(bytes: &[u8]) -> Result<Record, IntegrityError> {
+    let at = bytes
+        .windows(OPENING.len())
+        .rposition(|window| window == OPENING.as_bytes())
+        .ok_or(IntegrityError::Missing)?;
+    let (sealed, found) = bytes.split_at(at);
+    if found != member(sealed.len(), &sha256_hex(sealed)).as_bytes() {
+        return Err(IntegrityError::Altered);
+    }
+    let schema: Schema = serde_json::from_slice(bytes)?;
+    if schema.schema != SCHEMA {
+        return Err(IntegrityError::Newer(schema.schema));
+    }
+    Ok(serde_json::from_slice(bytes)?)
+}
+
+/// As much of a record as every version has.
+#[derive(serde::Deserialize)]
+struct Schema {
+    schema: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit;
+
+    #[test]
+    fn a_sealed_record_reads_back_the_same() {
+        let record = testkit::eventful_record();
+        let bytes = seal(&record).unwrap();
+        assert_eq!(open(&bytes).unwrap(), record);
+        assert_eq!(seal(&open(&bytes).unwrap()).unwrap(), bytes);
+    }
+
+    #[test]
+    fn integrity_is_the_last_member_and_covers_the_bytes_before_it() {
+        let bytes = seal(&testkit::record()).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let length = usize::try_from(json["integrity"]["len"].as_u64().unwrap()).unwrap();
+        assert_eq!(json["integrity"]["alg"], "sha256");
+        assert_eq!(json["integrity"]["hex"], sha256_hex(&bytes[..length]));
+        assert!(bytes[length..].starts_with(b",\n  \"integrity\": {"));
+        assert!(bytes.ends_with(b"}\n"));
+    }
+
+    #[test]
+    fn every_truncation_and_every_flipped_byte_is_found() {
+        let bytes = seal(&testkit::record()).unwrap();
+        for length in 0..bytes.len() {
+            assert!(open(&bytes[..length]).is_err(), "cut to {length}");
+        }
+        for index in 0..bytes.len() {
+            let mut altered = bytes.clone();
+            altered[index] ^= 1 << (index % 8);
+            assert!(open(&altered).is_err(), "byte {index}");
+        }
+        let longer = [bytes.as_slice(), b" "].concat();
+        assert!(open(&longer).is_err());
+    }
+
+    #[test]
+    fn a_text_that_looks_like_the_member_changes_nothing() {
+        let mut record = testkit::record();
+        record.reason = Some(",\n  \"integrity\": {\n    \"alg\": \"sha256\"".to_owned());
+        assert_eq!(open(&seal(&record).unwrap()).unwrap(), record);
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_refused() {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let mut record = testkit::record();
+            record.duration_s = bad;
+            assert!(seal(&record).is_err());
+            let mut record = testkit::record();
+            let measurement = record.steps.iter_mut().find_map(|step| step.measurements.first_mut());
+            measurement.unwrap().value = Some(bad);
+            assert!(seal(&record).is_err());
+        }
+    }
+
+    fn resealed(from: &str, to: &str) -> Vec<u8> {
+        let bytes = seal(&testkit::record()).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (sealed, _) = text.rsplit_once(OPENING).unwrap();
+        assert!(sealed.contains(from), "{from}");
+        let altered = sealed.replacen(from, to, 1);
+        format!("{altered}{}", member(altered.len(), &sha256_hex(altered.as_bytes()))).into_bytes()
+    }
+
+    #[test]
+    fn a_later_schema_is_told_from_damage() {
+        let bytes = resealed("benchtop.run/1", "benchtop.run/2");
+        assert!(matches!(open(&bytes), Err(IntegrityError::Newer(schema)) if schema == "benchtop.run/2"));
+    }
+
+    #[test]
+    fn unknown_members_are_tolerated_and_doubled_ones_refused() {
+        let bytes = resealed("\"schema\"", "\"colour\": [1, {}], \"schema\"");
+        assert_eq!(open(&bytes).unwrap(), testkit::record());
+        for doubled in ["\"outcome\": \"FAIL\", ", "\"run_passed\": true, ", "\"sequence\": 7, "] {
+            let bytes = resealed("\"schema\"", &format!("{doubled}\"schema\""));
+            assert!(matches!(open(&bytes), Err(IntegrityError::Form(_))), "{doubled}");
+        }
+        let bytes = resealed("\"parameters\": {}", "\"parameters\": {\"a\": 1, \"a\": 2}");
+        assert!(matches!(open(&bytes), Err(IntegrityError::Form(_))));
+        let bytes = resealed("\"parameters\": {}", "\"parameters\": {\"a\": 1, \"b\": \"x\"}");
+        assert!(open(&bytes).is_ok());
+    }
+}

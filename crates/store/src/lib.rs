@@ -1,0 +1,108 @@
+//! What survives: journal, records, receipts, crash recovery, integrity.
+//!
+//! A run gets its id and number before it starts ([`Store::begin`]), writes its events into a journal
+//! ([`Store::journal`], the runner's `Recorder`), and ends as one sealed JSON file in `pending/` ([`Store::seal`]);
+//! only then is its outcome shown. What a killed program left behind is found at the next start
+//! ([`Store::recover`], [`Store::begin_recovery`]). From `pending/` the records go out ([`Store::pending`],
+//! [`Store::load`], [`Store::receipts`], [`Store::settle`]). The store knows no network and opens no instrument.
+//!
+//! ```text
+//! store/
+//!   journal/<run id>.jsonl       a run in progress; locked while it lives
+//!   pending/<name>.json          sealed, waiting for a target    (.tmp-*: being published)
+//!   synced/YYYY-MM/<name>.json   confirmed by every target that wants it
+//!   parked/  kept/               refused for good; wanted by nobody
+//!   receipts/<run id>.jsonl      what became of it at each target: the truth; the folder is its summary
+//!   quarantine/                  what cannot be believed, each with a .reason
+//!   unsafe/<run id>.json         outputs that a killed run may have left on
+//!   attachments/                 by digest
+//!   sequence                     the last number that was handed out
+//!   lock.store  lock.syncer      never removed
+//! ```
+//!
+//! # Invariants
+//! Each with the test that holds it, under `src/tests/` unless it is named after its module.
+//!
+//! 1. A run that was reported saved is there after any kill; a run that had begun is there exactly once after
+//!    recovery; no file under a final name is ever torn: `crash::a_kill_at_any_moment_leaves_whole_records_and_every_saved_run`.
+//! 2. Recovery may be killed at any point and ends in the same records:
+//!    `crash::a_recovery_killed_at_any_moment_is_finished_by_the_next`,
+//!    `recovering::a_recovery_that_was_killed_is_finished_by_the_next`,
+//!    `recovering::two_recoveries_at_once_save_each_run_once`.
+//! 3. Publishing and moving never replace anything: `publish::what_is_there_is_never_replaced`,
+//!    `disk::unix::a_rename_never_replaces_what_is_there`, `outgoing::a_move_never_replaces_another_record`.
+//! 4. A write or sync that failed is never tried again on the same file as if it had worked:
+//!    `journal::a_write_that_failed_is_not_tried_again_and_the_run_can_still_be_sealed`,
+//!    `journal::a_sync_that_failed_stays_failed`.
+//! 5. A full or read-only disk is loud and costs nothing that was saved:
+//!    `hostile::a_full_disk_is_loud_and_costs_nothing_that_was_saved`, `hostile::a_read_only_disk_is_loud`,
+//!    `hostile::too_few_inodes_refuse_a_run_before_it_starts`, `hostile::a_folder_without_permission_is_loud`.
+//! 6. A record is read only after every byte of it was checked: `integrity::every_truncation_and_every_flipped_byte_is_found`,
+//!    `outgoing::a_tampered_digit_goes_to_quarantine`, `outgoing::a_record_under_another_name_goes_to_quarantine`.
+//! 7. Of a journal the lines before the first bad one are believed, wherever it was cut:
+//!    `journals::a_journal_cut_at_any_byte_is_recovered_with_its_whole_lines`,
+//!    `journals::a_damaged_line_ends_what_is_believed_and_the_whole_journal_is_kept`.
+//! 8. Nothing that cannot be believed is deleted or uploaded; it goes to quarantine:
+//!    `recovering::complete_temporaries_are_adopted_and_incomplete_ones_quarantined`,
+//!    `outgoing::links_and_pipes_are_neither_followed_nor_uploaded`, `hostile::planted_journals_are_moved_away_and_not_followed`.
+//! 9. A live run is untouched: `recovering::a_run_in_progress_is_alive_and_untouched`,
+//!    `recovering::the_temporary_of_a_live_run_is_left_alone`.
+//! 10. An interrupted run never passes, and keeps what it had: `folding::every_beginning_of_a_run_folds_and_never_to_a_pass`,
+//!     `folding::a_run_without_its_last_word_is_aborted_with_what_it_had`.
+//! 11. A known bad unit is never hidden by a station fault: `folding::a_known_bad_unit_is_not_hidden_by_a_station_fault`,
+//!     `folding::the_last_attempt_that_judged_a_measurement_counts`.
+//! 12. Outputs that may be on are marked until they are proved off:
+//!     `recovering::without_hardware_the_run_is_saved_and_a_marker_is_left`,
+//!     `recovering::an_output_that_cannot_be_proved_off_makes_the_run_an_error_and_leaves_a_marker`.
+//! 13. A confirmation is durable before the move, and nothing takes it back:
+//!     `outgoing::receipts_say_how_a_run_stands_with_each_target`, `outgoing::the_folder_follows_from_the_receipts`,
+//!     `outgoing::a_move_that_was_lost_is_made_again_without_a_second_upload`, `outgoing::damaged_receipts_are_not_guessed`,
+//!     `outgoing::receipts_cut_at_any_byte_keep_their_whole_lines_and_go_on`.
+//! 14. No number is handed out twice: `hostile::numbers_rise_and_survive_the_loss_of_their_file`,
+//!     `hostile::many_starts_at_once_get_different_numbers`.
+//! 15. Any serial number ends in exactly one file inside the store:
+//!     `hostile::every_serial_number_ends_in_exactly_one_file`, `name::serial_numbers_become_plain_names`.
+//! 16. Results are for their owner only: `hostile::results_are_for_their_owner_only`.
+//! 17. No number that is not finite is written, and no doubled member is read:
+//!     `integrity::a_number_that_is_not_finite_is_refused`, `integrity::unknown_members_are_tolerated_and_doubled_ones_refused`.
+//! 18. Every released format is read for ever, a later one is left alone: all of `formats`,
+//!     `integrity::a_later_schema_is_told_from_damage`, `journals::a_journal_of_a_later_format_is_left_alone`.
+//! 19. A reader of the plain form works unchanged: `folding::a_reader_of_the_plain_form_works_unchanged`.
+//!
+//! Run on Linux. The form for Apple systems is the same code and the one for Windows stands behind the same functions;
+//! neither was run.
+
+mod clock;
+mod disk;
+mod error;
+pub mod event;
+pub mod fold;
+pub mod integrity;
+mod journal;
+mod line;
+mod lock;
+mod mint;
+mod name;
+mod outbox;
+mod publish;
+mod quarantine;
+mod receipts;
+pub mod record;
+mod recovery;
+mod store;
+#[cfg(test)]
+mod testkit;
+#[cfg(test)]
+mod tests;
+
+pub use clock::ClockFacts;
+pub use error::{StoreError, StoreErrorKind};
+pub use journal::Journal;
+pub use lock::Lock;
+pub use name::{RecordName, RecordNameError};
+pub use outbox::{Listing, Loaded, Place, Sealed, place};
+pub use quarantine::Quarantined;
+pub use receipts::{Receipt, ReceiptKind, Receipts, RunReceipts, Standing, TargetState};
+pub use record::Record;
+pub use recovery::{InterruptedInstrument, InterruptedRun, Recovering, Recovery};
+pub use store::{Saved, Store, Ticket};

@@ -1,0 +1,327 @@
+//! Sealed records on their way out: listing, loading with every byte checked, and moving between the folders.
+//!
+//! A record is never rewritten and never copied: it moves by renaming on one file system. Which folder it belongs
+//! to follows from its receipts ([`Store::settle`]); a move that was lost in a crash is simply made again.
+
+use crate::{
+    disk::Dir,
+    error::{StoreError, StoreErrorKind},
+    integrity::{self, IntegrityError},
+    name::RecordName,
+    publish::holds_exactly,
+    quarantine::{Quarantined, quarantine},
+    receipts::{RunReceipts, Standing},
+    record::Record,
+    recovery::MOST_RECORD_BYTES,
+    store::Store,
+};
+use chrono::{DateTime, Datelike, Utc};
+use std::{collections::BinaryHeap, path::PathBuf};
+
+/// A folder of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// Waiting for a target.
+    Pending,
+    /// Confirmed by every target that wants it.
+    Synced,
+    /// Refused for good by a target that wants it.
+    Parked,
+    /// Wanted by no target.
+    Kept,
+}
+
+/// Names in a folder, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Records, by their names alone: nothing was opened.
+    pub names: Vec<RecordName>,
+    /// How many records the folder holds, beyond the limit too.
+    pub count: u64,
+    /// Files that do not have a record's name. They are never uploaded.
+    pub foreign: Vec<String>,
+}
+
+/// How many foreign files a listing names.
+const MOST_FOREIGN: usize = 100;
+
+/// A record whose every byte was checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sealed {
+    /// Its file name.
+    pub name: RecordName,
+    /// Its run's id: the idempotency key of every upload.
+    pub run_id: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its bytes, integrity member included.
+    pub bytes: Vec<u8>,
+    /// What it says.
+    pub record: Record,
+}
+
+/// What loading a pending record led to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Loaded {
+    /// It is whole.
+    Sealed(Box<Sealed>),
+    /// It is not what was sealed, and is in quarantine now.
+    Quarantined(Quarantined),
+    /// It is not there any more: another program moved it.
+    Gone,
+}
+
+impl Store {
+    /// The oldest records in a folder. Lists names only; memory does not grow with the folder.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be listed.
+    pub fn list(&self, place: Place, limit: usize) -> Result<Listing, StoreError> {
+        let mut oldest = BinaryHeap::new();
+        let mut listing = Listing::default();
+        for folder in self.folders(place)? {
+            folder.each_name(|file| match file.parse::<RecordName>() {
+                Ok(name) => {
+                    listing.count += 1;
+                    oldest.push(name);
+                    if oldest.len() > limit {
+                        oldest.pop();
+                    }
+                }
+                Err(_) if file.starts_with('.') || listing.foreign.len() >= MOST_FOREIGN => {}
+                Err(_) => listing.foreign.push(file.to_owned()),
+            })?;
+        }
+        listing.names = oldest.into_sorted_vec();
+        listing.foreign.sort_unstable();
+        Ok(listing)
+    }
+
+    /// The oldest records that wait for a target.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub fn pending(&self, limit: usize) -> Result<Listing, StoreError> {
+        self.list(Place::Pending, limit)
+    }
+
+    /// The names of the files in quarantine, without their `.reason` files.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be listed.
+    pub fn quarantined(&self) -> Result<Vec<String>, StoreError> {
+        let mut names = self.layout().quarantine.names()?;
+        names.retain(|name| !name.ends_with(".reason") && !name.starts_with('.'));
+        Ok(names)
+    }
+
+    /// Loads a pending record and checks every byte of it. One that is not what was sealed, that is a link or a pipe, or
+    /// that holds another run than its name says goes to quarantine: never deleted, never uploaded.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk is in trouble; [`StoreErrorKind::Newer`] for a record that a later program
+    /// wrote, which stays where it is.
+    pub fn load(&self, name: &RecordName) -> Result<Loaded, StoreError> {
+        let reason = match self.read_in(&self.layout().pending, name) {
+            Ok(sealed) => return Ok(Loaded::Sealed(Box::new(sealed))),
+            Err(error) => match error.kind() {
+                StoreErrorKind::NotFound => return Ok(Loaded::Gone),
+                StoreErrorKind::Damaged => error.to_string(),
+                StoreErrorKind::Full
+                | StoreErrorKind::ReadOnly
+                | StoreErrorKind::Permission
+                | StoreErrorKind::Locked
+                | StoreErrorKind::Conflict
+                | StoreErrorKind::Newer
+                | StoreErrorKind::Invalid
+                | StoreErrorKind::Io => return Err(error),
+            },
+        };
+        let layout = self.layout();
+        quarantine(&layout.pending, name.as_str(), &layout.quarantine, &reason).map(Loaded::Quarantined)
+    }
+
+    /// Reads a record wherever it is and checks every byte of it, without moving anything.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::NotFound`], [`StoreErrorKind::Damaged`], [`StoreErrorKind::Newer`], or trouble with the
+    /// disk.
+    pub fn read(&self, place: Place, name: &RecordName) -> Result<Sealed, StoreError> {
+        self.read_in(&self.folder_of(place, name)?, name)
+    }
+
+    fn read_in(&self, folder: &Dir, name: &RecordName) -> Result<Sealed, StoreError> {
+        let path = folder.path_of(name.as_str());
+        let bytes = folder.read(name.as_str(), MOST_RECORD_BYTES)?;
+        let record = integrity::open(&bytes).map_err(|error| {
+            let kind = match error {
+                IntegrityError::Missing | IntegrityError::Altered | IntegrityError::Form(_) => StoreErrorKind::Damaged,
+                IntegrityError::Newer(_) => StoreErrorKind::Newer,
+            };
+            StoreError::new(kind, "read", &path, error.to_string()).caused_by(error)
+        })?;
+        if RecordName::of(&record) != *name {
+            let detail = format!("it holds run {}: another name than its own", RecordName::of(&record));
+            return Err(StoreError::new(StoreErrorKind::Damaged, "read", path, detail));
+        }
+        Ok(Sealed {
+            run_id: record.run_id.clone(),
+            name: name.clone(),
+            path,
+            bytes,
+            record,
+        })
+    }
+
+    /// Puts a file in `pending/` into quarantine: one that does not have a record's name, say.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it could not be moved, or `file` is not a plain name.
+    pub fn quarantine(&self, file: &str, reason: &str) -> Result<Quarantined, StoreError> {
+        let pending = &self.layout().pending;
+        if file.is_empty() || file == "." || file == ".." || file.contains(['/', '\\', '\0']) {
+            let detail = format!("{file:?} is not the name of a file");
+            return Err(StoreError::new(
+                StoreErrorKind::Invalid,
+                "quarantine in",
+                pending.path(),
+                detail,
+            ));
+        }
+        quarantine(pending, file, &self.layout().quarantine, reason)
+    }
+
+    /// Moves a pending record to where its receipts say it belongs, given the names of the targets that are
+    /// configured; `now` names the month folder. A record that is there already, byte for byte, only leaves
+    /// `pending/`.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Damaged`] when the receipts cannot be believed; [`StoreErrorKind::Conflict`] when another
+    /// record is there under its name, and then this one goes to quarantine; else trouble with the disk.
+    pub fn settle(&self, name: &RecordName, targets: &[&str], now: DateTime<Utc>) -> Result<Place, StoreError> {
+        let place = place(&self.receipts().read(name.run_id())?, targets);
+        match place {
+            Place::Pending => {}
+            Place::Synced => drop(self.move_to_synced(name, now)?),
+            Place::Parked => drop(self.park(name)?),
+            Place::Kept => drop(self.keep(name)?),
+        }
+        Ok(place)
+    }
+
+    /// Moves a pending record to `synced/YYYY-MM/`. The receipts of its confirmations must be durable before.
+    ///
+    /// # Errors
+    /// As [`Store::settle`].
+    pub fn move_to_synced(&self, name: &RecordName, now: DateTime<Utc>) -> Result<PathBuf, StoreError> {
+        // a clock that is beyond four-digit years has no month worth a folder of its own
+        let year = now.year().clamp(0, 9999);
+        let month = format!("{year:04}-{:02}", now.month());
+        let month = self.layout().synced.child(&month)?;
+        self.move_record(name, &self.layout().pending, &month)
+    }
+
+    /// Moves a pending record to `parked/`. The receipt that says why must be durable before.
+    ///
+    /// # Errors
+    /// As [`Store::settle`].
+    pub fn park(&self, name: &RecordName) -> Result<PathBuf, StoreError> {
+        self.move_record(name, &self.layout().pending, &self.layout().parked)
+    }
+
+    /// Moves a pending record to `kept/`. The receipts that say why must be durable before.
+    ///
+    /// # Errors
+    /// As [`Store::settle`].
+    pub fn keep(&self, name: &RecordName) -> Result<PathBuf, StoreError> {
+        self.move_record(name, &self.layout().pending, &self.layout().kept)
+    }
+
+    /// Moves a record back to `pending/`: a target was added, or a person wants another try (and then says so in a
+    /// receipt first).
+    ///
+    /// # Errors
+    /// As [`Store::settle`]; [`StoreErrorKind::NotFound`] when it is not in `from`.
+    pub fn requeue(&self, from: Place, name: &RecordName) -> Result<PathBuf, StoreError> {
+        self.move_record(name, &self.folder_of(from, name)?, &self.layout().pending)
+    }
+
+    /// Puts moves on stable storage: once after a batch. Without it a power cut undoes some of them, and they are
+    /// made again.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a folder could not be synced.
+    pub fn sync_moves(&self) -> Result<(), StoreError> {
+        let layout = self.layout();
+        for folder in self.folders(Place::Synced)? {
+            folder.sync()?;
+        }
+        layout.parked.sync()?;
+        layout.kept.sync()?;
+        layout.pending.sync()
+    }
+
+    fn move_record(&self, name: &RecordName, from: &Dir, to: &Dir) -> Result<PathBuf, StoreError> {
+        let file = name.as_str();
+        match from.rename_new(file, to, file) {
+            Ok(()) => return Ok(to.path_of(file)),
+            Err(error) if error.kind() == StoreErrorKind::Conflict => {}
+            Err(error) => return Err(error),
+        }
+        let bytes = to.read(file, MOST_RECORD_BYTES)?;
+        if holds_exactly(from, file, &bytes)? {
+            to.sync()?;
+            from.remove(file)?;
+            return Ok(to.path_of(file));
+        }
+        let reason = format!("{} holds another record of the same name", to.path().display());
+        let kept = quarantine(from, file, &self.layout().quarantine, &reason)?;
+        let detail = format!("another record is there; this one is in quarantine as {}", kept.name);
+        Err(StoreError::new(
+            StoreErrorKind::Conflict,
+            "move to",
+            to.path_of(file),
+            detail,
+        ))
+    }
+
+    /// The open folders of a place: several months for the synced ones.
+    fn folders(&self, place: Place) -> Result<Vec<Dir>, StoreError> {
+        let root = &self.layout().root;
+        let one = |name| Ok(vec![root.existing_child(name)?]);
+        match place {
+            Place::Pending => one("pending"),
+            Place::Parked => one("parked"),
+            Place::Kept => one("kept"),
+            Place::Synced => self.layout().months(),
+        }
+    }
+
+    fn folder_of(&self, place: Place, name: &RecordName) -> Result<Dir, StoreError> {
+        for folder in self.folders(place)? {
+            if folder.holds(name.as_str())? {
+                return Ok(folder);
+            }
+        }
+        let detail = "no such record there";
+        Err(StoreError::new(StoreErrorKind::NotFound, "find", name.as_str(), detail))
+    }
+}
+
+/// Where a record belongs: `pending/` while a target is open, else `parked/` if one parked it, else `synced/` if one
+/// confirmed it; what no target wants is kept and never called synced.
+#[must_use]
+pub fn place(receipts: &RunReceipts, targets: &[&str]) -> Place {
+    let configured =
+        |wanted: fn(&Standing) -> bool| targets.iter().any(|target| wanted(&receipts.target(target).standing));
+    let confirmed = receipts
+        .targets()
+        .any(|(_, state)| matches!(state.standing, Standing::Confirmed { .. }));
+    if configured(Standing::is_open) {
+        return Place::Pending;
+    }
+    if configured(|standing| matches!(standing, Standing::Parked { .. })) {
+        return Place::Parked;
+    }
+    if confirmed { Place::Synced } else { Place::Kept }
+}

@@ -1,0 +1,295 @@
+//! Receipts: what became of a run at each target. They are the truth; the folder of a record is their summary.
+//!
+//! `receipts/<run id>.jsonl` is append-only, in checksummed lines like a journal, and synced before an append
+//! returns: a confirmation is durable before the record moves, so that a move that was lost is made again and an
+//! upload is not. A torn tail (an append cut short) is cut at the next append. Any other damage is an error: what
+//! may have been confirmed must not be guessed.
+
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    line::{self, Tail},
+    name::is_run_id,
+    record::time,
+    store::{Layout, Store},
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, io::Write, sync::Arc};
+
+const FORMAT: &str = "benchtop.receipts/1";
+const MOST_BYTES: u64 = 64 << 20;
+
+/// The receipts of a store.
+#[derive(Clone, Debug)]
+pub struct Receipts {
+    layout: Arc<Layout>,
+}
+
+/// One receipt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// When, by the clock of the computer that uploads.
+    #[serde(with = "time")]
+    pub at: DateTime<Utc>,
+    /// The target's name.
+    pub target: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: ReceiptKind,
+}
+
+/// What happened between a run and a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "receipt", rename_all = "snake_case")]
+pub enum ReceiptKind {
+    /// An upload is about to be sent. Durable before the first byte leaves.
+    Attempt,
+    /// The target answered that it did not take the run this time.
+    Deferred {
+        /// What it said.
+        reason: String,
+    },
+    /// The answer was lost: the target may hold the run.
+    Uncertain {
+        /// What was seen.
+        reason: String,
+    },
+    /// The target holds the run.
+    Confirmed {
+        /// What it calls it.
+        remote_id: String,
+    },
+    /// The target refused the run for good, or a person must decide.
+    Parked {
+        /// Why.
+        reason: String,
+    },
+    /// The target does not want the run: simulated, or a procedure that it does not know.
+    Unwanted {
+        /// Why.
+        reason: String,
+    },
+    /// A person asked for another try.
+    Reopened {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How a run stands with a target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetState {
+    /// How many uploads were begun.
+    pub attempts: u32,
+    /// When the last one was begun.
+    pub last_attempt: Option<DateTime<Utc>>,
+    /// The outcome so far.
+    pub standing: Standing,
+}
+
+/// The outcome of a run at a target so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing was tried, or a person asked for another try.
+    #[default]
+    Open,
+    /// Deferred: to be tried again, and the target surely does not hold it.
+    Deferred {
+        /// What the target said.
+        reason: String,
+    },
+    /// An upload was begun and nothing is known of its end: the target may hold the run.
+    Uncertain {
+        /// What was seen.
+        reason: String,
+    },
+    /// The target holds it. Nothing changes that any more.
+    Confirmed {
+        /// What the target calls it.
+        remote_id: String,
+        /// Since when it is known.
+        at: DateTime<Utc>,
+    },
+    /// Refused for good, until a person reopens it.
+    Parked {
+        /// Why.
+        reason: String,
+    },
+    /// Not wanted.
+    Unwanted {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Standing {
+    /// True while something is still to be done.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        match self {
+            Self::Open | Self::Deferred { .. } | Self::Uncertain { .. } => true,
+            Self::Confirmed { .. } | Self::Parked { .. } | Self::Unwanted { .. } => false,
+        }
+    }
+}
+
+/// What became of one run, by target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunReceipts {
+    targets: BTreeMap<String, TargetState>,
+}
+
+impl RunReceipts {
+    /// How the run stands with a target; open where there is no receipt.
+    #[must_use]
+    pub fn target(&self, name: &str) -> TargetState {
+        self.targets.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Every target that has a receipt.
+    pub fn targets(&self) -> impl Iterator<Item = (&str, &TargetState)> {
+        self.targets.iter().map(|(name, state)| (name.as_str(), state))
+    }
+
+    fn take(&mut self, receipt: Receipt) {
+        let Receipt { at, target, kind } = receipt;
+        let state = self.targets.entry(target).or_default();
+        if kind == ReceiptKind::Attempt {
+            state.attempts = state.attempts.saturating_add(1);
+            state.last_attempt = Some(at);
+        }
+        if matches!(state.standing, Standing::Confirmed { .. }) {
+            return;
+        }
+        state.standing = match kind {
+            ReceiptKind::Attempt => Standing::Uncertain {
+                reason: "an upload was begun and its end is not recorded".to_owned(),
+            },
+            ReceiptKind::Deferred { reason } => Standing::Deferred { reason },
+            ReceiptKind::Uncertain { reason } => Standing::Uncertain { reason },
+            ReceiptKind::Confirmed { remote_id } => Standing::Confirmed { remote_id, at },
+            ReceiptKind::Parked { reason } => Standing::Parked { reason },
+            ReceiptKind::Unwanted { reason } => Standing::Unwanted { reason },
+            ReceiptKind::Reopened { .. } => Standing::Open,
+        };
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: String,
+    run_id: String,
+}
+
+impl Store {
+    /// The receipts of this store.
+    #[must_use]
+    pub fn receipts(&self) -> Receipts {
+        Receipts {
+            layout: Arc::clone(self.layout()),
+        }
+    }
+}
+
+impl Receipts {
+    /// Appends a receipt, durably.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is not on stable storage; [`StoreErrorKind::Damaged`] when the file is damaged before
+    /// its end, and then nothing is written.
+    pub fn append(&self, run_id: &str, receipt: &Receipt) -> Result<(), StoreError> {
+        let folder = &self.layout.receipts;
+        let name = self.file_of(run_id)?;
+        let failed = |operation, error| StoreError::io(operation, folder.path_of(&name), error);
+        let mut file = folder.open_append(&name)?;
+        file.lock().map_err(|error| failed("lock", error))?;
+        let bytes = folder.read_file(&file, &name, MOST_BYTES)?;
+        let lines = line::read(&bytes);
+        let mut checksum = lines.last.clone();
+        self.replay(run_id, &lines)?;
+        if let Tail::Torn { .. } = lines.tail {
+            let good = u64::try_from(lines.length).unwrap_or(u64::MAX);
+            file.set_len(good).map_err(|error| failed("cut", error))?;
+        }
+        let is_new = lines.json.is_empty();
+        let header = is_new.then(|| Header {
+            format: FORMAT.to_owned(),
+            run_id: run_id.to_owned(),
+        });
+        let header = header.map(|header| serde_json::to_string(&header));
+        let mut text = String::new();
+        for json in header.into_iter().chain([serde_json::to_string(receipt)]) {
+            let json = json.map_err(|error| failed("write", error.into()))?;
+            let (line, next) = line::encode(&checksum, &json);
+            text.push_str(&line);
+            checksum = next;
+        }
+        file.write_all(text.as_bytes())
+            .map_err(|error| failed("write", error))?;
+        file.sync_data().map_err(|error| failed("sync", error))?;
+        if is_new { folder.sync() } else { Ok(()) }
+    }
+
+    /// What became of a run so far; all open where there are no receipts.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Damaged`] when the file is damaged before its end: what was confirmed cannot be known.
+    /// [`StoreErrorKind::Newer`] when a later program wrote it.
+    pub fn read(&self, run_id: &str) -> Result<RunReceipts, StoreError> {
+        let name = self.file_of(run_id)?;
+        match self.layout.receipts.read(&name, MOST_BYTES) {
+            Ok(bytes) => self.replay(run_id, &line::read(&bytes)),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(RunReceipts::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn replay(&self, run_id: &str, lines: &line::Lines<'_>) -> Result<RunReceipts, StoreError> {
+        let refuse = |kind, detail: String| {
+            let path = self.layout.receipts.path_of(&format!("{run_id}.jsonl"));
+            Err(StoreError::new(kind, "read", path, detail))
+        };
+        if let Tail::Damaged { bytes } = lines.tail {
+            return refuse(
+                StoreErrorKind::Damaged,
+                format!("the last {bytes} bytes are not what was written"),
+            );
+        }
+        let mut receipts = RunReceipts::default();
+        let mut json = lines.json.iter();
+        let Some(header) = json.next() else {
+            return Ok(receipts);
+        };
+        match serde_json::from_str::<Header>(header) {
+            Ok(header) if header.format != FORMAT => {
+                return refuse(StoreErrorKind::Newer, format!("its format is `{}`", header.format));
+            }
+            Ok(header) if header.run_id != run_id => {
+                return refuse(StoreErrorKind::Damaged, format!("it belongs to run {}", header.run_id));
+            }
+            Ok(_) => {}
+            Err(error) => return refuse(StoreErrorKind::Newer, error.to_string()),
+        }
+        for json in json {
+            match serde_json::from_str(json) {
+                Ok(receipt) => receipts.take(receipt),
+                Err(error) => return refuse(StoreErrorKind::Newer, error.to_string()),
+            }
+        }
+        Ok(receipts)
+    }
+
+    fn file_of(&self, run_id: &str) -> Result<String, StoreError> {
+        if !is_run_id(run_id) {
+            let detail = format!("`{run_id}` is not a run id");
+            let path = self.layout.receipts.path();
+            return Err(StoreError::new(
+                StoreErrorKind::Invalid,
+                "open receipts in",
+                path,
+                detail,
+            ));
+        }
+        Ok(format!("{run_id}.jsonl"))
+    }
+}

@@ -1,0 +1,206 @@
+//! The record: what one run leaves behind, as it stands in the file. Schema `benchtop.run/1`.
+//!
+//! These are plain structs for serde; what they mean is in the runner's events, from which [`crate::fold`] makes
+//! them. The file holds one member more, `integrity`, always the last: [`crate::integrity`] writes and checks it.
+//!
+//! Reading tolerates members that are not known here (a later program of the same schema version may add some) and
+//! refuses a member that occurs twice. Writing refuses a number that is not finite: JSON has none, and a silent
+//! null would hide it.
+
+mod attempt;
+pub(crate) mod number;
+pub(crate) mod time;
+mod words;
+
+pub use attempt::{Measurement, RangeInUse, Step};
+pub use words::{
+    LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose, ReadingKind, RunOutcome, Section, StepOutcome,
+};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The schema that this program writes.
+pub const SCHEMA: &str = "benchtop.run/1";
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// `UUIDv7`, minted before the run: the idempotency key of every upload.
+    pub run_id: String,
+    /// Rises by one per run on a station; survives restarts and clock changes.
+    pub sequence: u64,
+    /// How the run ended.
+    pub outcome: RunOutcome,
+    /// True exactly for [`RunOutcome::Pass`].
+    pub run_passed: bool,
+    /// Why, unless it passed or failed by its limits.
+    pub reason: Option<String>,
+    /// The procedure's `id`.
+    pub procedure_id: String,
+    /// The procedure's `version`.
+    pub procedure_version: String,
+    /// The procedure's `name`.
+    pub procedure_name: String,
+    /// Digest of the resolved procedure, SHA-256 in hex.
+    pub procedure_sha256: String,
+    /// The same as `started_at`, for readers of the plain form.
+    #[serde(with = "time")]
+    pub tested_at: DateTime<Utc>,
+    /// When the run started, UTC as the station believed it.
+    #[serde(with = "time")]
+    pub started_at: DateTime<Utc>,
+    /// `started_at` plus the monotonic duration: never before it, whatever the wall clock did.
+    #[serde(with = "time")]
+    pub ended_at: DateTime<Utc>,
+    /// How long it took on the run's monotonic clock, in seconds.
+    #[serde(serialize_with = "number::finite")]
+    pub duration_s: f64,
+    /// How far the times can be trusted.
+    pub clock: Clock,
+    /// The bench and the computer.
+    pub station: Station,
+    /// The person at the bench, where given.
+    pub operator: Option<String>,
+    /// Why the run was made.
+    pub purpose: Purpose,
+    /// True when anything in it is simulated.
+    pub simulated: bool,
+    /// What was tested.
+    pub unit_under_test: UnitUnderTest,
+    /// The instruments that were used.
+    pub instruments: Vec<Instrument>,
+    /// Every step of the procedure in its order, by its deciding attempt.
+    pub steps: Vec<Step>,
+    /// Names of the measurements that failed their limits, also when the run ended Error, Timeout or Aborted.
+    pub failed_measurements: Vec<String>,
+    /// True when a step passed only on a further attempt.
+    pub passed_on_retry: bool,
+    /// What became of every output.
+    pub outputs: Vec<Output>,
+    /// Files that belong to the run.
+    pub attachments: Vec<Attachment>,
+    /// What was said on the way.
+    pub logs: Vec<Log>,
+}
+
+/// How far the times of a record can be trusted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Clock {
+    /// Identifies the boot of the computer; monotonic readings compare only within one.
+    pub boot_id: Option<String>,
+    /// Seconds since that boot, suspend included, when the run's number was minted.
+    #[serde(serialize_with = "number::finite_option")]
+    pub monotonic_s: Option<f64>,
+    /// Whether UTC was synchronised then; null where that cannot be known.
+    pub utc_synchronised: Option<bool>,
+    /// True when waits were skipped on a virtual clock.
+    #[serde(rename = "virtual")]
+    pub is_virtual: bool,
+}
+
+/// The bench and the computer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Station {
+    /// The station file's `id`.
+    pub id: String,
+    /// The mechanics that held the unit, where the station names them.
+    pub fixture_id: Option<String>,
+    /// Digest of the station file or of the simulated bench, SHA-256 in hex.
+    pub file_sha256: String,
+    /// The version of the program that ran the test.
+    pub benchtop_version: String,
+}
+
+/// What was tested.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitUnderTest {
+    /// Serial number, as scanned.
+    pub serial_number: String,
+    /// Part number.
+    pub part_number: Option<String>,
+    /// Revision.
+    pub revision: Option<String>,
+    /// Batch number.
+    pub batch: Option<String>,
+    /// Serial numbers of the units inside it.
+    #[serde(default)]
+    pub sub_units: Vec<String>,
+}
+
+/// An instrument that a run used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instrument {
+    /// Its name in the procedure.
+    pub name: String,
+    /// What it is: `dmm`, `dc_power`.
+    pub class: String,
+    /// Manufacturer and model for people.
+    pub model: String,
+    /// Where it was.
+    pub resource: String,
+    /// The definition that drove it.
+    pub driver: String,
+    /// Digest of that definition, SHA-256 in hex.
+    pub definition_sha256: String,
+    /// Who answered; null when it was never opened.
+    pub identity: Option<Identity>,
+    /// When its calibration was due, as the station file says (`YYYY-MM-DD`).
+    pub calibration_due: Option<String>,
+    /// Errors that were in its queue from before the run.
+    #[serde(default)]
+    pub stale_errors: Vec<String>,
+}
+
+/// The four fields of `*IDN?`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// First field.
+    pub manufacturer: String,
+    /// Second field.
+    pub model: String,
+    /// Third field; `SIM-...` on everything simulated.
+    pub serial_number: String,
+    /// Fourth field.
+    pub firmware_revision: String,
+}
+
+/// What became of one output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// The instrument's name in the procedure.
+    pub instrument: String,
+    /// Its output channel.
+    pub channel: u32,
+    /// Whether it was proved off.
+    pub state: OutputState,
+    /// Why it could not be proved off; null for an output that is off.
+    pub reason: Option<String>,
+}
+
+/// A file that belongs to a run; it lies under `attachments/` by its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its name, for people.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256 in hex.
+    pub sha256: String,
+}
+
+/// A log line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// How grave.
+    pub level: LogLevel,
+    /// When, as `started_at` plus the monotonic time.
+    #[serde(with = "time")]
+    pub timestamp: DateTime<Utc>,
+    /// What it says.
+    pub message: String,
+    /// Which part of the program says it: `runner`, `dmm`.
+    pub source: String,
+}

@@ -1,0 +1,104 @@
+//! Steps and measurements of a record.
+
+use super::{number, time, words};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// An attempt at a step. In `steps[]` stands the one that decided, with the earlier ones inside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// Which part of the procedure it belongs to.
+    pub section: words::Section,
+    /// `measurement`, `set`, `wait`.
+    pub step_type: String,
+    /// True exactly for [`words::StepOutcome::Pass`]; whether the run passed is never derived from it.
+    pub status: bool,
+    /// How it ended.
+    pub outcome: words::StepOutcome,
+    /// Why, unless it passed.
+    pub reason: Option<String>,
+    /// When it began; null for a step that was not reached.
+    #[serde(with = "time::option", default)]
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended; null for a step that was not reached.
+    #[serde(with = "time::option", default)]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// How long it took, in seconds; null for a step that was not reached.
+    #[serde(serialize_with = "number::finite_option")]
+    pub duration_s: Option<f64>,
+    /// How many attempts came before this one.
+    pub retry_count: u32,
+    /// True when it passed, but not on the first attempt.
+    pub passed_on_retry: bool,
+    /// What a sweep set for this turn; numbers, texts and booleans.
+    #[serde(default, deserialize_with = "number::unique_keys")]
+    pub parameters: BTreeMap<String, Value>,
+    /// What was measured.
+    pub measurements: Vec<Measurement>,
+    /// The earlier attempts, oldest first; the member is absent when there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Self>,
+}
+
+impl Step {
+    /// Every attempt, the deciding one last.
+    pub fn all_attempts(&self) -> impl Iterator<Item = &Self> {
+        self.attempts.iter().chain(std::iter::once(self))
+    }
+}
+
+/// A measurement as it was taken and judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Its name.
+    pub name: String,
+    /// The value in `unit`; null where there is no number, and then `reading_kind` and `reason` say why.
+    #[serde(serialize_with = "number::finite_option")]
+    pub value: Option<f64>,
+    /// The unit of the value and the limits.
+    pub unit: String,
+    /// Smallest value that passes; null where there is none.
+    #[serde(serialize_with = "number::finite_option")]
+    pub limit_low: Option<f64>,
+    /// Largest value that passes; null where there is none.
+    #[serde(serialize_with = "number::finite_option")]
+    pub limit_high: Option<f64>,
+    /// What beyond the range means; null without a limit.
+    pub overrange: Option<words::Overrange>,
+    /// How it was judged.
+    pub outcome: words::MeasurementOutcome,
+    /// Why it failed, was accepted beyond the range, or was not taken.
+    pub reason: Option<String>,
+    /// What kind of reading it was judged by.
+    pub reading_kind: words::ReadingKind,
+    /// The response as received.
+    pub raw: Option<String>,
+    /// The instrument's name in the procedure.
+    pub instrument: String,
+    /// Its channel.
+    pub channel: u32,
+    /// What was measured: `dc_voltage`.
+    pub function: String,
+    /// The range in use.
+    pub range: Option<RangeInUse>,
+    /// The integration time in use, in power-line cycles.
+    #[serde(serialize_with = "number::finite_option")]
+    pub nplc: Option<f64>,
+    /// When it was taken, as `started_at` plus the monotonic time.
+    #[serde(with = "time")]
+    pub taken_at: DateTime<Utc>,
+}
+
+/// The full scale of the range in use.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RangeInUse {
+    /// The number.
+    #[serde(serialize_with = "number::finite")]
+    pub value: f64,
+    /// Its unit.
+    pub unit: String,
+}

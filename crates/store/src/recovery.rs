@@ -1,0 +1,230 @@
+//! What is found at the start of a program after another one was killed or lost its power.
+//!
+//! Looks only at `journal/` and at temporary names in `pending/`: it opens no record, and the names in `pending/` are
+//! only run through. It is done under `lock.store`; a journal whose lock is held is alive and untouched. It may itself
+//! be killed at any point and begun again: an interrupted run is first closed in its own journal, durably, and only
+//! then published, so that every later recovery comes to the same bytes, and publishing those again is no harm.
+//!
+//! A program with access to the bench asks for the [`Recovering::interrupted`] runs, makes their instruments safe
+//! and then calls [`Recovering::finish`] with what it found. One without (`sync`, `runs`) calls [`Store::recover`]:
+//! it leaves a marker for every run whose outputs may be on.
+
+mod leftover;
+mod marker;
+
+pub use marker::{InterruptedInstrument, InterruptedRun};
+
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    integrity::{self, IntegrityError},
+    journal,
+    lock::Lock,
+    name::RecordName,
+    publish::TEMPORARY,
+    quarantine::{Quarantined, quarantine},
+    store::{Layout, Saved, Store, discard_probes},
+};
+use leftover::{Found, Leftover};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most bytes of a record's file.
+pub(crate) const MOST_RECORD_BYTES: u64 = 64 << 20;
+
+/// What recovery did. Everything in it is worth a line to a person.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    /// Runs that had been interrupted, or had ended without being saved, and are saved now.
+    pub sealed: Vec<Saved>,
+    /// Complete temporary files that have their name now.
+    pub adopted: Vec<RecordName>,
+    /// Files that cannot be read or believed.
+    pub quarantined: Vec<Quarantined>,
+    /// Journals of runs that ended before anything was opened; removed.
+    pub never_began: Vec<String>,
+    /// Runs that left outputs on that nobody has switched off since; each has a marker.
+    pub outputs_maybe_on: Vec<InterruptedRun>,
+    /// What could not be recovered now, or is left to a later program; it stays where it is.
+    pub failed: Vec<StoreError>,
+}
+
+impl Recovery {
+    /// True when there was nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            sealed,
+            adopted,
+            quarantined,
+            never_began,
+            outputs_maybe_on,
+            failed,
+        } = self;
+        sealed.is_empty()
+            && adopted.is_empty()
+            && quarantined.is_empty()
+            && never_began.is_empty()
+            && outputs_maybe_on.is_empty()
+            && failed.is_empty()
+    }
+}
+
+/// A recovery in progress. It holds `lock.store`: no run starts meanwhile.
+#[derive(Debug)]
+pub struct Recovering {
+    store: Store,
+    _lock: Lock,
+    leftovers: Vec<Leftover>,
+    recovery: Recovery,
+}
+
+impl Store {
+    /// Recovers without touching hardware; outputs that may be on get a marker.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be locked or listed. Trouble with a single run is in
+    /// [`Recovery::failed`] and keeps no other from being recovered.
+    pub fn recover(&self) -> Result<Recovery, StoreError> {
+        Ok(self.begin_recovery()?.finish(&BTreeMap::new()))
+    }
+
+    /// Finds what is to be recovered and keeps it locked.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be locked or listed.
+    pub fn begin_recovery(&self) -> Result<Recovering, StoreError> {
+        let lock = self.lock()?;
+        let mut recovery = Recovery::default();
+        let mut leftovers = Vec::new();
+        let mut alive = BTreeSet::new();
+        let layout = self.layout();
+        for name in layout.journal.names()? {
+            let Some(run_id) = journal::run_id_of(&name) else {
+                continue;
+            };
+            match leftover::find(layout, &name, run_id) {
+                Ok(Found::Alive) => {
+                    alive.insert(run_id.to_owned());
+                }
+                Ok(Found::Gone) => {}
+                Ok(Found::NeverBegan) => recovery.never_began.push(run_id.to_owned()),
+                Ok(Found::Quarantined(quarantined)) => recovery.quarantined.push(quarantined),
+                Ok(Found::Leftover(leftover)) => leftovers.push(*leftover),
+                Err(error) => recovery.failed.push(error),
+            }
+        }
+        adopt_temporaries(layout, &alive, &mut recovery)?;
+        marker::discard_temporaries(layout)?;
+        discard_probes(layout)?;
+        Ok(Recovering {
+            store: self.clone(),
+            _lock: lock,
+            leftovers,
+            recovery,
+        })
+    }
+
+    /// Runs that left outputs on that may still be on: the next run makes their instruments safe first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the markers cannot be read; a marker that cannot be read is no reason to go on.
+    pub fn unsafe_markers(&self) -> Result<Vec<InterruptedRun>, StoreError> {
+        marker::read_all(self.layout())
+    }
+
+    /// Removes a marker, durably: the outputs of that run were proved off, or a person took it on themselves.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is still there; [`StoreErrorKind::NotFound`] when there was none.
+    pub fn clear_marker(&self, run_id: &str) -> Result<(), StoreError> {
+        marker::clear(self.layout(), run_id)
+    }
+}
+
+impl Recovering {
+    /// Interrupted runs with instruments whose outputs may be on, oldest first.
+    #[must_use]
+    pub fn interrupted(&self) -> Vec<InterruptedRun> {
+        let mut runs: Vec<InterruptedRun> = self.leftovers.iter().filter_map(Leftover::maybe_on).collect();
+        runs.sort_by_key(|run| run.sequence);
+        runs
+    }
+
+    /// Saves every run that was found. `made_safe` says, by run id, what became of the outputs since; it goes into
+    /// the records. An output of which it says nothing, or that could not be proved off, gets a marker.
+    #[must_use]
+    pub fn finish(mut self, made_safe: &BTreeMap<String, Vec<benchtop_run::MadeSafe>>) -> Recovery {
+        self.leftovers.sort_by_key(Leftover::sequence);
+        for leftover in self.leftovers {
+            let made_safe = made_safe.get(leftover.run_id()).map_or(&[][..], Vec::as_slice);
+            if let Err(error) = leftover.finish(&self.store, made_safe, &mut self.recovery) {
+                self.recovery.failed.push(error);
+            }
+        }
+        self.recovery
+    }
+}
+
+/// Gives complete temporary files of the dead their name and puts the others into quarantine; none is deleted.
+fn adopt_temporaries(layout: &Layout, alive: &BTreeSet<String>, recovery: &mut Recovery) -> Result<(), StoreError> {
+    let mut temporaries = Vec::new();
+    layout.pending.each_name(|name| {
+        if name.starts_with(TEMPORARY) {
+            temporaries.push(name.to_owned());
+        }
+    })?;
+    for name in temporaries {
+        let stem = name.trim_start_matches(TEMPORARY);
+        if alive.iter().any(|run_id| stem.starts_with(run_id.as_str())) {
+            continue;
+        }
+        if let Err(error) = adopt(layout, &name, stem, recovery) {
+            recovery.failed.push(error);
+        }
+    }
+    Ok(())
+}
+
+fn adopt(layout: &Layout, temporary: &str, stem: &str, recovery: &mut Recovery) -> Result<(), StoreError> {
+    let pending = &layout.pending;
+    let mut give_up = |reason: &str| {
+        let quarantined = quarantine(pending, temporary, &layout.quarantine, reason)?;
+        recovery.quarantined.push(quarantined);
+        Ok(())
+    };
+    let bytes = match pending.read(temporary, MOST_RECORD_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == StoreErrorKind::Damaged => return give_up(&error.to_string()),
+        Err(error) => return Err(error),
+    };
+    let record = match integrity::open(&bytes) {
+        Ok(record) => record,
+        Err(IntegrityError::Newer(schema)) => {
+            let detail = format!("its schema is `{schema}`");
+            let path = pending.path_of(temporary);
+            return Err(StoreError::new(StoreErrorKind::Newer, "adopt", path, detail));
+        }
+        Err(error) => return give_up(&format!("a temporary file that is not complete: {error}")),
+    };
+    if !stem.starts_with(&record.run_id) {
+        return give_up("a temporary file that holds another run than its name says");
+    }
+    // whoever wrote it may have died before the sync
+    let file = pending.open_existing(temporary)?;
+    file.sync_all()
+        .map_err(|error| StoreError::io("sync", pending.path_of(temporary), error))?;
+    let name = RecordName::of(&record);
+    match pending.rename_new(temporary, pending, name.as_str()) {
+        Ok(()) => {
+            pending.sync()?;
+            recovery.adopted.push(name);
+            Ok(())
+        }
+        Err(error) if error.kind() == StoreErrorKind::Conflict => {
+            if crate::publish::holds_exactly(pending, name.as_str(), &bytes)? {
+                return pending.remove(temporary);
+            }
+            give_up(&format!("another record has the name {name}"))
+        }
+        Err(error) => Err(error),
+    }
+}

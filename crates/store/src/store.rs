@@ -1,0 +1,271 @@
+//! The store: one folder on one file system, and what is done to it as a whole.
+
+use crate::{
+    clock::ClockFacts,
+    disk::{Dir, make_path},
+    error::{StoreError, StoreErrorKind},
+    fold::fold,
+    integrity,
+    journal::Journal,
+    lock::{self, Lock},
+    mint,
+    name::RecordName,
+    publish::{Published, publish},
+    quarantine::quarantine,
+    record::Record,
+};
+use chrono::{DateTime, Utc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Least free space to start a run with: enough to record an ordinary run twice over, as journal and as record.
+///
+/// Small on purpose, so that a small disk is usable; the estimate from the procedure and the reserve file that is
+/// given up to seal the run in progress come with the estimate's issue.
+const LEAST_BYTES: u64 = 1024 * 1024;
+/// Least number of files that can still be made: journal, temporary, record, receipts, folders.
+const LEAST_FILES: u64 = 16;
+
+/// A store of runs. Cheap to clone; every operation blocks on the disk.
+#[derive(Clone, Debug)]
+pub struct Store {
+    layout: Arc<Layout>,
+    least_bytes: u64,
+}
+
+/// The open folders of a store.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) root: Dir,
+    pub(crate) pending: Dir,
+    pub(crate) synced: Dir,
+    pub(crate) parked: Dir,
+    pub(crate) kept: Dir,
+    pub(crate) quarantine: Dir,
+    pub(crate) journal: Dir,
+    pub(crate) receipts: Dir,
+    pub(crate) attachments: Dir,
+    pub(crate) markers: Dir,
+}
+
+impl Layout {
+    /// The open month folders under `synced/`; what else lies there is not ours.
+    pub(crate) fn months(&self) -> Result<Vec<Dir>, StoreError> {
+        let digits = |part: &str, count| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_month = |name: &String| {
+            let parts = name.split_once('-');
+            parts.is_some_and(|(year, month)| digits(year, 4) && digits(month, 2))
+        };
+        let names = self.synced.names()?.into_iter().filter(is_month);
+        names.map(|name| self.synced.existing_child(&name)).collect()
+    }
+}
+
+/// A run that may start: its id and number are durable and nobody else has them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ticket {
+    /// `UUIDv7`: the idempotency key of every upload.
+    pub run_id: String,
+    /// Rises by one per run on this store.
+    pub sequence: u64,
+    /// What the computer knew of its clocks when it was minted.
+    pub clock: ClockFacts,
+}
+
+/// A run that is saved: from here on the outcome may be shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saved {
+    /// Where the record is.
+    pub path: PathBuf,
+    /// Its file name.
+    pub name: RecordName,
+    /// What it says.
+    pub record: Box<Record>,
+}
+
+impl Store {
+    /// Opens a store, and makes it first where it is missing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a folder cannot be opened or made, or nothing can be written there.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        make_path(root)?;
+        let root = Dir::open(root)?;
+        let layout = Layout {
+            pending: root.child("pending")?,
+            synced: root.child("synced")?,
+            parked: root.child("parked")?,
+            kept: root.child("kept")?,
+            quarantine: root.child("quarantine")?,
+            journal: root.child("journal")?,
+            receipts: root.child("receipts")?,
+            attachments: root.child("attachments")?,
+            markers: root.child("unsafe")?,
+            root,
+        };
+        probe(&layout.journal)?;
+        Ok(Self {
+            layout: Arc::new(layout),
+            least_bytes: LEAST_BYTES,
+        })
+    }
+
+    /// The same store with another floor under which no run starts, in bytes (1 MiB unless set).
+    #[must_use]
+    pub fn with_least_bytes(mut self, least_bytes: u64) -> Self {
+        self.least_bytes = least_bytes;
+        self
+    }
+
+    /// The folder that holds it.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.layout.root.path()
+    }
+
+    /// The folder for attachments; each file lies there under its digest.
+    #[must_use]
+    pub fn attachments(&self) -> &Path {
+        self.layout.attachments.path()
+    }
+
+    pub(crate) fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    pub(crate) fn lock(&self) -> Result<Lock, StoreError> {
+        lock::wait(&self.layout.root, lock::STORE)
+    }
+
+    /// Lets one process at a time drain `pending/`; the lock is held until it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Locked`] when another process drains it.
+    pub fn lock_syncer(&self) -> Result<Lock, StoreError> {
+        lock::take(&self.layout.root, lock::SYNCER)
+    }
+
+    /// Mints the id and the number of a run, durably, before it starts.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Full`] when there is too little space to save a run, so that none is tested in vain; else
+    /// what kept the number from being written.
+    pub fn begin(&self, now: DateTime<Utc>) -> Result<Ticket, StoreError> {
+        self.has_space()?;
+        let lock = self.lock()?;
+        let sequence = mint::next(&self.layout)?;
+        drop(lock);
+        Ok(Ticket {
+            run_id: mint::run_id(now),
+            sequence,
+            clock: ClockFacts::read(),
+        })
+    }
+
+    fn has_space(&self) -> Result<(), StoreError> {
+        let space = self.layout.root.space()?;
+        let refuse = |detail| {
+            Err(StoreError::new(
+                StoreErrorKind::Full,
+                "start a run in",
+                self.root(),
+                detail,
+            ))
+        };
+        if space.bytes < self.least_bytes {
+            return refuse(format!(
+                "{} bytes are free, {} are needed",
+                space.bytes, self.least_bytes
+            ));
+        }
+        match space.files {
+            Some(files) if files < LEAST_FILES => refuse(format!("room for {files} files, {LEAST_FILES} are needed")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Begins the journal of a run.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written; [`StoreErrorKind::Conflict`] when the ticket was used before.
+    pub fn journal(&self, ticket: &Ticket) -> Result<Journal, StoreError> {
+        // a recovery that found the journal between its making and its locking would take it for a dead one
+        let lock = self.lock()?;
+        let journal = Journal::create(&self.layout, ticket)?;
+        drop(lock);
+        Ok(journal)
+    }
+
+    /// Saves the run: folds its journal, publishes the record to `pending/` and removes the journal.
+    ///
+    /// A run without its last word is saved as interrupted. After an error nothing is lost: the journal stays for
+    /// the next recovery, and the call may be repeated.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the record is not saved.
+    pub fn seal(&self, journal: &Journal) -> Result<Saved, StoreError> {
+        let saved = self.publish(journal.so_far()?)?;
+        journal.close();
+        Ok(saved)
+    }
+
+    /// Publishes a record to `pending/`.
+    pub(crate) fn publish(&self, record: Record) -> Result<Saved, StoreError> {
+        let pending = &self.layout.pending;
+        let name = RecordName::of(&record);
+        let bytes = integrity::seal(&record).map_err(|error| {
+            let detail = format!("the record cannot be written: {error}");
+            StoreError::new(StoreErrorKind::Invalid, "write", pending.path_of(name.as_str()), detail).caused_by(error)
+        })?;
+        match publish(pending, &record.run_id, name.as_str(), &bytes)? {
+            Published::New | Published::Already => Ok(Saved {
+                path: pending.path_of(name.as_str()),
+                name,
+                record: Box::new(record),
+            }),
+            Published::Conflict { temporary } => {
+                let reason = format!("another record has the name {name}");
+                let kept = quarantine(pending, &temporary, &self.layout.quarantine, &reason)?;
+                let detail = format!("{reason}; this one is in quarantine as {}", kept.name);
+                let path = pending.path_of(name.as_str());
+                Err(StoreError::new(StoreErrorKind::Conflict, "publish", path, detail))
+            }
+        }
+    }
+}
+
+/// How the names of probes begin.
+const PROBE: &str = ".probe-";
+
+/// Makes and removes a file, so that a store that cannot be written to is refused at once.
+fn probe(folder: &Dir) -> Result<(), StoreError> {
+    let name = format!("{PROBE}{}", mint::unique());
+    drop(folder.create_new(&name)?);
+    match folder.remove(&name) {
+        // a recovery took it for a leftover
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Removes the probes of programs that were killed while they opened the store.
+pub(crate) fn discard_probes(layout: &Layout) -> Result<(), StoreError> {
+    for name in layout.journal.names()? {
+        if name.starts_with(PROBE) {
+            layout.journal.discard(&name);
+        }
+    }
+    Ok(())
+}
+
+/// The record that a clock and events make; [`StoreErrorKind::Damaged`] when they hold no run.
+pub(crate) fn folded(
+    clock: &ClockFacts,
+    events: &[crate::event::Event],
+    path: impl FnOnce() -> PathBuf,
+) -> Result<Record, StoreError> {
+    fold(clock, events)
+        .map_err(|error| StoreError::new(StoreErrorKind::Damaged, "read", path(), error.to_string()).caused_by(error))
+}

@@ -1,0 +1,262 @@
+//! What a station file says of a target, and what is refused before anything is sent.
+
+use reqwest::Url;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One `[[sync.targets]]` of a station file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetConfig {
+    /// Its name in receipts and messages; stable for the life of the store.
+    pub name: String,
+    /// Which words it understands.
+    pub kind: TargetKind,
+    /// Where it is. TofuPilot v2 with or without `/api`; v1 without.
+    pub url: String,
+    /// True when simulated runs may go there.
+    pub accept_simulated: bool,
+    /// Procedure id of ours to the target's: a UUID for TofuPilot v2, an identifier such as `FVT1` for v1.
+    pub procedures: BTreeMap<String, String>,
+    /// PEM file with the certificate authority of a private server, beside the bundled and the system's ones.
+    pub ca_file: Option<PathBuf>,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+}
+
+/// The kinds of target there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TargetKind {
+    /// `POST /api/v2/runs`, idempotent by `client_run_ref`.
+    TofuPilotV2,
+    /// `POST /api/v1/runs` of old self-hosted servers; a repeat may be stored twice.
+    TofuPilotV1,
+}
+
+impl TargetKind {
+    /// Every kind with its word in station files.
+    pub const ALL: &'static [(&'static str, Self)] =
+        &[("tofupilot-v2", Self::TofuPilotV2), ("tofupilot-v1", Self::TofuPilotV1)];
+
+    /// The kind that a station file's word names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, kind)| *kind)
+    }
+}
+
+/// How long to wait for a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection, TLS included.
+    pub connect: Duration,
+    /// For one whole request, from connecting to the last byte of the answer.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            total: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Why a target cannot be used as it is configured. Never holds the API key.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The `url` is refused.
+    #[error("target {target}: url `{url}`: {reason}")]
+    Url {
+        /// The target's name.
+        target: String,
+        /// As configured.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// An entry of `[sync.targets.procedures]` is refused.
+    #[error("target {target}: [sync.targets.procedures] `{procedure}` = `{value}`: {reason}")]
+    Procedure {
+        /// The target's name.
+        target: String,
+        /// The procedure's id.
+        procedure: String,
+        /// As configured.
+        value: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The API key cannot stand in a header.
+    #[error("target {target}: the API key is empty or holds characters that no key has")]
+    Key {
+        /// The target's name.
+        target: String,
+    },
+    /// The `ca_file` cannot be read.
+    #[error("target {target}: ca_file {}: {source}", path.display())]
+    CaFile {
+        /// The target's name.
+        target: String,
+        /// As configured.
+        path: PathBuf,
+        /// What was met.
+        source: std::io::Error,
+    },
+    /// The `ca_file` holds no usable certificate.
+    #[error("target {target}: ca_file {}: no usable certificate in PEM form", path.display())]
+    Certificate {
+        /// The target's name.
+        target: String,
+        /// As configured.
+        path: PathBuf,
+    },
+    /// The HTTP client cannot be made.
+    #[error("target {target}: the HTTP client cannot be made: {source}")]
+    Client {
+        /// The target's name.
+        target: String,
+        /// What was met.
+        source: reqwest::Error,
+    },
+}
+
+/// The server's root from the configured URL, without `/api` and without a slash at the end.
+///
+/// # Errors
+/// [`TargetError::Url`] for anything but https, for http outside loopback, for credentials, a query or a fragment
+/// in the URL, and for link-local hosts (cloud metadata services live there).
+pub(crate) fn server_root(config: &TargetConfig) -> Result<Url, TargetError> {
+    let refuse = |reason: String| TargetError::Url {
+        target: config.name.clone(),
+        url: without_credentials(&config.url),
+        reason,
+    };
+    let mut url = Url::parse(config.url.trim()).map_err(|error| refuse(error.to_string()))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refuse(
+            "holds credentials; the key comes from TOFUPILOT_API_KEY or its file".into(),
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse("must end with its path".into()));
+    }
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => return Err(refuse("http would show the API key to the network; use https".into())),
+        other => return Err(refuse(format!("`{other}` is not https"))),
+    }
+    if is_link_local(&url) {
+        return Err(refuse("link-local addresses are refused".into()));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    let versions = ["/v1", "/v2"];
+    let unversioned = versions.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
+    url.set_path(unversioned.strip_suffix("/api").unwrap_or(unversioned));
+    Ok(url)
+}
+
+/// True for hosts that are this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match host_address(url) {
+        Some(address) => address.is_loopback(),
+        None => url.host_str() == Some("localhost"),
+    }
+}
+
+fn is_link_local(url: &Url) -> bool {
+    match host_address(url) {
+        Some(IpAddr::V4(address)) => address.is_link_local(),
+        Some(IpAddr::V6(address)) => address.is_unicast_link_local(),
+        None => false,
+    }
+}
+
+fn host_address(url: &Url) -> Option<IpAddr> {
+    let host = url.host_str()?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let v4 = bare.parse::<Ipv4Addr>().ok().map(IpAddr::V4);
+    v4.or_else(|| {
+        let v6 = bare.parse::<Ipv6Addr>().ok()?;
+        Some(v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4))
+    })
+}
+
+/// What stands before an `@` in a refused URL may be a secret: it is not repeated.
+fn without_credentials(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://[redacted]@{rest}"),
+        (None, Some((_, rest))) => format!("[redacted]@{rest}"),
+        (_, None) => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str) -> TargetConfig {
+        TargetConfig {
+            name: "fleet".into(),
+            kind: TargetKind::TofuPilotV2,
+            url: url.into(),
+            accept_simulated: false,
+            procedures: BTreeMap::new(),
+            ca_file: None,
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    #[test]
+    fn the_root_is_the_same_with_and_without_api() {
+        for url in [
+            "https://www.tofupilot.app",
+            "https://www.tofupilot.app/",
+            "https://www.tofupilot.app/api",
+            "https://www.tofupilot.app/api/",
+            "https://www.tofupilot.app/api/v2/",
+        ] {
+            assert_eq!(
+                server_root(&config(url)).unwrap().as_str(),
+                "https://www.tofupilot.app/",
+                "{url}"
+            );
+        }
+        let below = server_root(&config("https://lab.example/tofu/api")).unwrap();
+        assert_eq!(below.as_str(), "https://lab.example/tofu");
+        for url in [
+            "http://127.0.0.1:8080",
+            "http://localhost:1",
+            "http://[::1]:1",
+            "http://[::ffff:127.0.0.1]:1",
+        ] {
+            assert!(server_root(&config(url)).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_would_leak_or_reach_elsewhere_is_refused() {
+        for url in [
+            "http://www.tofupilot.app",
+            "http://10.0.0.7",
+            "http://localhost.evil.example",
+            "ftp://127.0.0.1",
+            "https://user:hunter2@host/api",
+            "https://host/api?x=1",
+            "https://169.254.169.254/",
+            "https://[fe80::1]/",
+            "www.tofupilot.app",
+            "",
+        ] {
+            let error = server_root(&config(url)).unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! One record and one target: what its receipts say, what is still to be done, and the receipts of that.
+//!
+//! A receipt is durable before a request leaves and after its answer, so that a crash at any point reads as an upload
+//! whose end is not known: it is asked about before the record is sent again.
+
+use crate::summary::Stopped;
+use crate::target::{Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
+use benchtop_store::{Receipt, ReceiptKind, Sealed, Standing, Store, StoreError, TargetState};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// How long after a lost request a target that may store a repeat twice is believed when it says that it has nothing:
+/// longer than any request lives.
+const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(2);
+
+/// Where the times of receipts come from.
+pub type Now<'a> = &'a (dyn Fn() -> DateTime<Utc> + Sync);
+
+/// How a record stands with a target after a delivery.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// The target has it.
+    Has {
+        /// The target's name for the run.
+        remote_id: String,
+    },
+    /// The target lacks it still.
+    Lacks {
+        /// Why.
+        reason: String,
+        /// Set when there is no point in going on in this drain.
+        stop: Option<Stop>,
+    },
+    /// The target will never take it.
+    Refuses {
+        /// In the target's words.
+        reason: String,
+    },
+    /// It is not for this target.
+    NotForIt {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a target takes no more of in this drain.
+#[derive(Clone, Debug)]
+pub(crate) enum Stop {
+    /// Anything.
+    Target(Stopped),
+    /// Runs of the procedure that was just refused: the key or the quota may still be good for others.
+    Procedure(Stopped),
+}
+
+/// A record at a target: what every step of a delivery needs.
+pub(crate) struct Desk<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) target: &'a dyn Target,
+    pub(crate) sealed: &'a Sealed,
+    pub(crate) now: Now<'a>,
+}
+
+/// Does what is still to be done for a record at a target.
+///
+/// # Errors
+/// [`StoreError`] when a receipt could not be made durable; then nothing more is sent.
+pub(crate) async fn deliver(
+    desk: &Desk<'_>,
+    state: &TargetState,
+    progress: &mut Progress,
+) -> Result<Delivery, StoreError> {
+    match &state.standing {
+        Standing::Confirmed { remote_id, .. } => {
+            return Ok(Delivery::Has {
+                remote_id: remote_id.clone(),
+            });
+        }
+        Standing::Parked { reason } => return Ok(Delivery::Refuses { reason: reason.clone() }),
+        Standing::Open | Standing::Deferred { .. } | Standing::Uncertain { .. } | Standing::Unwanted { .. } => {}
+    }
+    match desk.target.wants(&desk.sealed.record) {
+        Wants::Yes => {}
+        Wants::NotConfigured { reason } => return desk.not_configured(state, reason),
+        Wants::No { reason } => return desk.unwanted(state, reason),
+    }
+    match &state.standing {
+        Standing::Uncertain { .. } => settle(desk, state, progress).await,
+        Standing::Open
+        | Standing::Deferred { .. }
+        | Standing::Unwanted { .. }
+        | Standing::Confirmed { .. }
+        | Standing::Parked { .. } => send(desk, progress).await,
+    }
+}
+
+/// Asks what became of an upload whose answer was lost, and sends again only where that is safe.
+async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> Result<Delivery, StoreError> {
+    let repeat = desk.target.repeat();
+    match (desk.target.settle(desk.sealed).await, repeat) {
+        (Settled::Confirmed { remote_id }, _) => desk.confirmed(remote_id),
+        (Settled::Absent | Settled::Unknown { .. }, Repeat::StoredOnce) => send(desk, progress).await,
+        (Settled::Absent, Repeat::MayDouble) if desk.is_settled(state) || true => send(desk, progress).await,
+        (Settled::Absent, Repeat::MayDouble) => Ok(Delivery::Lacks {
+            reason: "the answer was lost a moment ago: asked again two minutes after it was sent".into(),
+            stop: None,
+        }),
+        (Settled::Unknown { reason }, Repeat::MayDouble) => desk.refused(format!(
+            "the answer to its upload was lost, and a query cannot decide ({reason}): a person must"
+        )),
+        (Settled::NotNow { reason }, _) => {
+            let stop = desk.nobody_there().await;
+            let reason = format!("the answer to its upload was lost, and it cannot be asked for now: {reason}");
+            Ok(Delivery::Lacks { reason, stop })
+        }
+    }
+}
+
+async fn send(desk: &Desk<'_>, progress: &mut Progress) -> Result<Delivery, StoreError> {
+    desk.receipt(ReceiptKind::Attempt)?;
+    match desk.target.upload(desk.sealed, progress).await {
+        Verdict::Confirmed { remote_id } => desk.confirmed(remote_id),
+        Verdict::Park { reason } => desk.refused(reason),
+        Verdict::Pause { reason } => {
+            desk.receipt(ReceiptKind::Deferred { reason: reason.clone() })?;
+            let this = Stop::Procedure(Stopped {
+                reason: reason.clone(),
+                after: None,
+            });
+            let stop = desk.nobody_there().await.unwrap_or(this);
+            Ok(Delivery::Lacks {
+                reason,
+                stop: Some(stop),
+            })
+        }
+        Verdict::Retry {
+            perhaps_stored,
+            after,
+            reason,
+        } => {
+            desk.receipt(match perhaps_stored {
+                true => ReceiptKind::Uncertain { reason: reason.clone() },
+                false => ReceiptKind::Deferred { reason: reason.clone() },
+            })?;
+            let stop = match after {
+                Some(rest) => Some(Stop::Target(Stopped {
+                    reason: format!("{reason}; asks to be left alone for {} s", rest.as_secs()),
+                    after,
+                })),
+                None => desk.nobody_there().await,
+            };
+            Ok(Delivery::Lacks { reason, stop })
+        }
+        Verdict::Uncertain { reason } => {
+            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() })?;
+            let stop = desk.nobody_there().await;
+            Ok(Delivery::Lacks { reason, stop })
+        }
+    }
+}
+
+impl Desk<'_> {
+    fn receipt(&self, kind: ReceiptKind) -> Result<(), StoreError> {
+        let receipt = Receipt {
+            at: (self.now)(),
+            target: self.target.name().to_owned(),
+            kind,
+        };
+        self.store.receipts().append(&self.sealed.run_id, &receipt)
+    }
+
+    fn confirmed(&self, remote_id: String) -> Result<Delivery, StoreError> {
+        self.receipt(ReceiptKind::Confirmed {
+            remote_id: remote_id.clone(),
+        })?;
+        Ok(Delivery::Has { remote_id })
+    }
+
+    fn refused(&self, reason: String) -> Result<Delivery, StoreError> {
+        self.receipt(ReceiptKind::Parked { reason: reason.clone() })?;
+        Ok(Delivery::Refuses { reason })
+    }
+
+    fn unwanted(&self, state: &TargetState, reason: String) -> Result<Delivery, StoreError> {
+        if !matches!(state.standing, Standing::Unwanted { .. }) {
+            self.receipt(ReceiptKind::Unwanted { reason: reason.clone() })?;
+        }
+        Ok(Delivery::NotForIt { reason })
+    }
+
+    /// A station file that no longer says "not wanted" opens the record again.
+    fn not_configured(&self, state: &TargetState, reason: String) -> Result<Delivery, StoreError> {
+        if matches!(state.standing, Standing::Unwanted { .. }) {
+            self.receipt(ReceiptKind::Reopened { reason: reason.clone() })?;
+        }
+        Ok(Delivery::Lacks { reason, stop: None })
+    }
+
+    /// A clock that was set back or forward since counts as time gone by: waiting for ever would be worse.
+    fn is_settled(&self, state: &TargetState) -> bool {
+        let sent = state.last_attempt;
+        sent.is_none_or(|sent| ((self.now)() - sent).abs() >= SETTLED_AFTER)
+    }
+
+    /// Whether the trouble is the target's: then it is left alone for this drain. If it answers, it was this record's,
+    /// and the ones behind it go on.
+    pub(crate) async fn nobody_there(&self) -> Option<Stop> {
+        match self.target.probe().await {
+            Probe::Ready { .. } => None,
+            Probe::Refused { reason } | Probe::Unreachable { reason } => {
+                Some(Stop::Target(Stopped { reason, after: None }))
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! One HTTP exchange with a target, told as what is certain: nothing was sent, the answer was lost, or an answer.
+//!
+//! No redirect is followed, no body is decompressed, no request is repeated, at most 1 MiB of an answer is read, and the
+//! key goes nowhere but into the `Authorization` header.
+
+use crate::config::{TargetConfig, TargetError, is_loopback, server_root};
+use crate::words::harmless;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url};
+use secrecy::{ExposeSecret, SecretString};
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+/// Most that is read of an answer.
+const BODY_CAP: usize = 1024 * 1024;
+/// Longest rest that a server may ask for with `Retry-After`.
+const LONGEST_REST: Duration = Duration::from_secs(300);
+
+/// A client for one target.
+pub(crate) struct Http {
+    client: Client,
+    root: Url,
+    key: SecretString,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http")
+            .field("root", &self.root.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is certain after a request.
+#[derive(Debug)]
+pub(crate) enum Exchange {
+    /// The target never saw the request.
+    NotSent {
+        /// Why.
+        reason: String,
+    },
+    /// The request may have arrived; there is no answer.
+    Lost {
+        /// Why.
+        reason: String,
+    },
+    /// There is an answer.
+    Answered(Answer),
+}
+
+/// An answer, with the key redacted from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// HTTP status.
+    pub(crate) status: u16,
+    /// What the body is.
+    pub(crate) media: Media,
+    /// How long the server asks to be left alone; at most five minutes.
+    pub(crate) retry_after: Option<Duration>,
+    /// Where a redirect points to.
+    pub(crate) location: Option<String>,
+    /// The body; `None` when it was cut short or too long.
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+/// What an answer's content type says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// `application/json`, parameters tolerated.
+    Json,
+    /// `text/html`: a proxy, a captive portal, or a page; never TofuPilot's API.
+    Html,
+    /// Anything else, or nothing.
+    Other,
+}
+
+impl Http {
+    /// A client that trusts the bundled, the system's and the configured authorities.
+    pub(crate) fn new(config: &TargetConfig, key: &SecretString) -> Result<Self, TargetError> {
+        let root = server_root(config)?;
+        let key = SecretString::from(key.expose_secret().trim().to_owned());
+        if bearer(&key).is_none() {
+            return Err(TargetError::Key {
+                target: config.name.clone(),
+            });
+        }
+        install_crypto();
+        let builder = Client::builder()
+            .user_agent(concat!("benchtop/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(config.timeouts.connect)
+            .timeout(config.timeouts.total);
+        let authorities = authorities(config)?;
+        let builder = match is_loopback(&root) {
+            // This machine: no proxy may see the key, and a machine without authorities of its own is no obstacle.
+            true => builder.no_proxy().tls_certs_only(authorities),
+            false => builder.tls_certs_merge(authorities),
+        };
+        let client = builder.build().map_err(|source| TargetError::Client {
+            target: config.name.clone(),
+            source: source.without_url(),
+        })?;
+        Ok(Self { client, root, key })
+    }
+
+    /// The URL of a path below the server's root, with a query where there is one.
+    pub(crate) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.root.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// Sends a JSON body.
+    pub(crate) async fn post(&self, url: Url, body: Vec<u8>) -> Exchange {
+        let request = self.client.request(Method::POST, url);
+        self.exchange(request.header(CONTENT_TYPE, "application/json").body(body))
+            .await
+    }
+
+    /// Asks.
+    pub(crate) async fn get(&self, url: Url) -> Exchange {
+        self.exchange(self.client.request(Method::GET, url)).await
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Exchange {
+        let Some(bearer) = bearer(&self.key) else {
+            return Exchange::NotSent {
+                reason: "the API key cannot stand in a header".into(),
+            };
+        };
+        let request = request
+            .header(AUTHORIZATION, bearer)
+            .header(ACCEPT, "application/json")
+            .header("x-client-type", "benchtop")
+            .header("x-client-version", env!("CARGO_PKG_VERSION"));
+        match request.send().await {
+            Ok(response) => Exchange::Answered(self.answer(response).await),
+            // A request that could not be built or connected was not sent; everything else may have arrived.
+            Err(error) if error.is_builder() || error.is_connect() => Exchange::NotSent {
+                reason: self.told(error),
+            },
+            Err(error) => Exchange::Lost {
+                reason: self.told(error),
+            },
+        }
+    }
+
+    async fn answer(&self, mut response: Response) -> Answer {
+        let status = response.status().as_u16();
+        let media = media(response.headers());
+        let retry_after = retry_after(response.headers());
+        let location = text(response.headers(), &LOCATION).map(|to| harmless(&self.redacted(to)));
+        let body = whole_body(&mut response).await;
+        let body = body.map(|bytes| self.redacted_bytes(bytes));
+        Answer {
+            status,
+            media,
+            retry_after,
+            location,
+            body,
+        }
+    }
+
+    /// The error and its causes in one sentence, without URL and key.
+    fn told(&self, error: reqwest::Error) -> String {
+        let error = error.without_url();
+        let mut told = error.to_string();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            let text = inner.to_string();
+            if !told.contains(&text) {
+                told = format!("{told}: {text}");
+            }
+            cause = inner.source();
+        }
+        harmless(&self.redacted(&told))
+    }
+
+    fn redacted(&self, text: &str) -> String {
+        text.replace(self.key.expose_secret(), "[redacted]")
+    }
+
+    /// A server may echo what it was sent; the key goes no further than this.
+    fn redacted_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
+        match String::from_utf8_lossy(&bytes).contains(self.key.expose_secret()) {
+            true => self.redacted(&String::from_utf8_lossy(&bytes)).into_bytes(),
+            false => bytes,
+        }
+    }
+}
+
+/// The body, or `None` when it was cut or is longer than the cap.
+async fn whole_body(response: &mut Response) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= BODY_CAP => body.extend_from_slice(&chunk),
+            Ok(None) => return Some(body),
+            Ok(Some(_)) | Err(_) => return None,
+        }
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &reqwest::header::HeaderName) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
+}
+
+fn media(headers: &HeaderMap) -> Media {
+    let essence = text(headers, &CONTENT_TYPE)
+        .and_then(|value| value.split(';').next())
+        .unwrap_or("");
+    let essence = essence.trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Media::Json;
+    }
+    let html = ["text/html", "application/xhtml+xml"];
+    match html.iter().any(|name| essence.eq_ignore_ascii_case(name)) {
+        true => Media::Html,
+        false => Media::Other,
+    }
+}
+
+/// `Retry-After` in seconds, or as a date read against the server's own `Date`: an offline station's clock is no witness.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = text(headers, &RETRY_AFTER)?;
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit mean "very long".
+        return Some(
+            value
+                .parse()
+                .map_or(LONGEST_REST, Duration::from_secs)
+                .min(LONGEST_REST),
+        );
+    }
+    let until = chrono::DateTime::parse_from_rfc2822(value).ok()?;
+    let said_at = chrono::DateTime::parse_from_rfc2822(text(headers, &DATE)?).ok()?;
+    let rest = (until - said_at).to_std().unwrap_or(Duration::ZERO);
+    Some(rest.min(LONGEST_REST))
+}
+
+/// The header's value; `None` for a key that cannot stand there.
+fn bearer(key: &SecretString) -> Option<HeaderValue> {
+    if key.expose_secret().is_empty() {
+        return None;
+    }
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// reqwest is built without a crypto provider of its own; the first client of the process names ours.
+fn install_crypto() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Losing the race to another thread is as good: it installed one too.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+}
+
+fn authorities(config: &TargetConfig) -> Result<Vec<Certificate>, TargetError> {
+    let bundled = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    let mut authorities = bundled
+        .map(|der| Certificate::from_der(der))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|source| TargetError::Client {
+            target: config.name.clone(),
+            source,
+        })?;
+    let Some(path) = &config.ca_file else {
+        return Ok(authorities);
+    };
+    let pem = std::fs::read(path).map_err(|source| TargetError::CaFile {
+        target: config.name.clone(),
+        path: path.clone(),
+        source,
+    })?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(own) if !own.is_empty() => authorities.extend(own),
+        Ok(_) | Err(_) => {
+            return Err(TargetError::Certificate {
+                target: config.name.clone(),
+                path: path.clone(),
+            });
+        }
+    }
+    Ok(authorities)
+}

@@ -1,0 +1,46 @@
+//! What leaves: the outbox, upload targets, wire formats. The only crate that knows TofuPilot's words.
+//!
+//! - [`drain`] walks the pending records, oldest first, and offers each to every target that wants it. A receipt is
+//!   durable before every request and after every answer, so that a crash at any point is settled by the next drain.
+//! - [`Target`] is what a place that takes records must do; [`open`] makes one from a station file's words.
+//! - The policy, what an answer means for a record, is one table in `policy`.
+//!
+//! Nothing here prints, sleeps or reads the clock: observers are told, times are passed in.
+
+mod config;
+mod deliver;
+mod drain;
+mod http;
+mod phases;
+mod policy;
+mod reading;
+mod settle;
+mod summary;
+mod target;
+mod times;
+mod tofupilot_v1;
+mod tofupilot_v2;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{TargetConfig, TargetError, TargetKind, Timeouts};
+pub use deliver::Now;
+pub use drain::{Observer, drain};
+pub use secrecy::SecretString;
+pub use summary::{DrainEvent, Stopped, Summary};
+pub use target::{Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
+pub use tofupilot_v1::TofuPilotV1;
+pub use tofupilot_v2::TofuPilotV2;
+
+/// The target that a station file describes.
+///
+/// # Errors
+/// [`TargetError`] for a description that cannot be used; nothing has been sent.
+pub fn open(config: TargetConfig, key: &SecretString) -> Result<Box<dyn Target>, TargetError> {
+    Ok(match config.kind {
+        TargetKind::TofuPilotV2 => Box::new(TofuPilotV2::new(config, key)?),
+        TargetKind::TofuPilotV1 => Box::new(TofuPilotV1::new(config, key)?),
+    })
+}

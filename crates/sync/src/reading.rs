@@ -1,0 +1,169 @@
+//! What goes out as a measurement's value, for every target alike. A missing value never leaves as a PASS.
+
+use crate::target::Verdict;
+use benchtop_store::record::{Measurement, MeasurementOutcome, Overrange, ReadingKind, Step};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// The value of a measurement on the wire; left out where there is none, never null.
+///
+/// Beyond the range there is a reading, though not a number: it goes out as the words that the unit's history shows,
+/// `overrange` or `negative overrange`. An accepted one is thus a PASS that has a value, and a refused one is a FAIL that
+/// says what was seen. (9.9E37 would poison every mean and Cpk; leaving it out would look like a measurement never taken.)
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(into = "serde_json::Value")]
+pub(crate) enum MeasuredValue {
+    /// A number.
+    Number(f64),
+    /// Words.
+    Text(&'static str),
+}
+
+impl From<MeasuredValue> for serde_json::Value {
+    fn from(value: MeasuredValue) -> Self {
+        match value {
+            MeasuredValue::Number(number) => Self::from(number),
+            MeasuredValue::Text(text) => Self::from(text),
+        }
+    }
+}
+
+/// The record contradicts itself: nothing of it is sent, and a person looks at it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Contradiction {
+    /// A PASS without a value.
+    #[error("the record calls {measurement} in step {step} a PASS, but holds no value for it: not sent")]
+    PassWithoutValue {
+        /// The step.
+        step: String,
+        /// The measurement.
+        measurement: String,
+    },
+    /// A PASS beyond the range that no limit accepts.
+    #[error(
+        "the record calls {measurement} in step {step} a PASS beyond the range, but its limit does not accept that: not sent"
+    )]
+    PassBeyondRange {
+        /// The step.
+        step: String,
+        /// The measurement.
+        measurement: String,
+    },
+    /// A number that JSON does not have.
+    #[error("{measurement} in step {step} is not a finite number: not sent")]
+    NotFinite {
+        /// The step.
+        step: String,
+        /// The measurement.
+        measurement: String,
+    },
+}
+
+/// A measurement as both wires tell it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reading {
+    /// `name`, or `name[param=value]` in a sweep.
+    pub(crate) name: String,
+    /// The judgement, as the record has it.
+    pub(crate) outcome: MeasurementOutcome,
+    /// The value.
+    pub(crate) value: Option<MeasuredValue>,
+    /// Why it failed, was accepted beyond the range, or was not taken.
+    pub(crate) reason: Option<String>,
+}
+
+/// The reading of a measurement.
+pub(crate) fn reading(step: &Step, measurement: &Measurement) -> Result<Reading, Contradiction> {
+    let name = swept_name(step, &measurement.name);
+    let value = match measurement.reading_kind {
+        ReadingKind::Value => measurement.value.map(MeasuredValue::Number),
+        ReadingKind::OverrangePositive => Some(MeasuredValue::Text("overrange")),
+        ReadingKind::OverrangeNegative => Some(MeasuredValue::Text("negative overrange")),
+        ReadingKind::NotANumber | ReadingKind::Missing => None,
+    };
+    if let Some(contradiction) = contradiction(step, measurement, &name, value.as_ref()) {
+        return Err(contradiction);
+    }
+    Ok(Reading {
+        name,
+        outcome: measurement.outcome,
+        reason: why(measurement, value.as_ref()),
+        value,
+    })
+}
+
+fn contradiction(
+    step: &Step,
+    measurement: &Measurement,
+    name: &str,
+    value: Option<&MeasuredValue>,
+) -> Option<Contradiction> {
+    let (step, measured) = (step.name.clone(), name.to_owned());
+    let numbers = [measurement.value, measurement.limit_low, measurement.limit_high];
+    if numbers.into_iter().flatten().any(|number| !number.is_finite()) {
+        return Some(Contradiction::NotFinite {
+            step,
+            measurement: measured,
+        });
+    }
+    match measurement.outcome {
+        MeasurementOutcome::Fail | MeasurementOutcome::Unset => return None,
+        MeasurementOutcome::Pass => {}
+    }
+    match value {
+        None => Some(Contradiction::PassWithoutValue {
+            step,
+            measurement: measured,
+        }),
+        Some(MeasuredValue::Text(_)) if !is_accepted_overrange(measurement) => Some(Contradiction::PassBeyondRange {
+            step,
+            measurement: measured,
+        }),
+        Some(MeasuredValue::Text(_) | MeasuredValue::Number(_)) => None,
+    }
+}
+
+fn is_accepted_overrange(measurement: &Measurement) -> bool {
+    measurement.reading_kind == ReadingKind::OverrangePositive && measurement.overrange == Some(Overrange::Accept)
+}
+
+/// The bytes of a body, or the verdict on a record that must not be sent.
+pub(crate) fn body<R: Serialize>(run: Result<R, Contradiction>) -> Result<Vec<u8>, Verdict> {
+    let run = run.map_err(|contradiction| Verdict::Park {
+        reason: contradiction.to_string(),
+    })?;
+    serde_json::to_vec(&run).map_err(|error| Verdict::Park {
+        reason: format!("the record cannot be written as JSON: {error}"),
+    })
+}
+
+/// The reason, and never nothing where there is no number.
+fn why(measurement: &Measurement, value: Option<&MeasuredValue>) -> Option<String> {
+    match (&measurement.reason, value) {
+        (Some(reason), _) => Some(reason.clone()),
+        (None, None) => Some("no value".into()),
+        (None, Some(MeasuredValue::Text(text))) => Some((*text).into()),
+        (None, Some(MeasuredValue::Number(_))) => None,
+    }
+}
+
+/// In a sweep a measurement is addressed as `name[param=value]`.
+fn swept_name(step: &Step, name: &str) -> String {
+    if step.parameters.is_empty() {
+        return name.to_owned();
+    }
+    let mut parameters = String::new();
+    for (key, value) in &step.parameters {
+        let separator = if parameters.is_empty() { "" } else { "," };
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        // Writing to a String cannot fail.
+        let written = write!(parameters, "{separator}{key}={text}");
+        debug_assert!(written.is_ok());
+    }
+    format!("{name}[{parameters}]")
+}
+
+/// At most `most` characters.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}

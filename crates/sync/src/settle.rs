@@ -1,0 +1,140 @@
+//! What the list of a unit's runs says about one of ours.
+//!
+//! A run is known by the instant at which it started, to the millisecond (servers keep no more): one unit cannot start
+//! twice in it. The list is `{"data":[..]}` in v2, `[..]` or `{"result":[..]}` in v1.
+
+use crate::http::{Answer, Exchange, Media};
+use crate::policy::{REDIRECT, elsewhere, said};
+use crate::target::Settled;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+/// Looks for the run that started at `started_at`.
+pub(crate) fn found_in_list(exchange: Exchange, started_at: DateTime<Utc>) -> Settled {
+    let answer = match exchange {
+        Exchange::NotSent { reason } | Exchange::Lost { reason } => return Settled::NotNow { reason },
+        Exchange::Answered(answer) => answer,
+    };
+    match (answer.status, answer.media) {
+        (200..=299, Media::Json) => match &answer.body {
+            Some(body) => listed(body, started_at),
+            None => Settled::Unknown {
+                reason: "the list of the unit's runs was cut short or is too long".into(),
+            },
+        },
+        (300..=399, _) => Settled::NotNow {
+            reason: format!("{}; {REDIRECT}", elsewhere(&answer)),
+        },
+        // The question is not allowed or not known: it will not be tomorrow either.
+        (400 | 403..=405 | 422, Media::Json | Media::Other) => unknown(&answer),
+        _ => Settled::NotNow { reason: said(&answer) },
+    }
+}
+
+fn unknown(answer: &Answer) -> Settled {
+    Settled::Unknown {
+        reason: format!("the server does not list the unit's runs: {}", said(answer)),
+    }
+}
+
+fn listed(body: &[u8], started_at: DateTime<Utc>) -> Settled {
+    let Ok(list) = serde_json::from_slice::<Value>(body) else {
+        return Settled::Unknown {
+            reason: "the list of the unit's runs is not JSON".into(),
+        };
+    };
+    let runs = [Some(&list), list.get("data"), list.get("result")];
+    let Some(runs) = runs.into_iter().flatten().find_map(Value::as_array) else {
+        return Settled::Unknown {
+            reason: "the server's answer holds no list of runs".into(),
+        };
+    };
+    let ours = runs
+        .iter()
+        .find(|run| started(run) == Some(started_at.timestamp_millis()));
+    if let Some(remote_id) = ours.and_then(|run| run.get("id")?.as_str()) {
+        return Settled::Confirmed {
+            remote_id: remote_id.to_owned(),
+        };
+    }
+    let more = list.get("meta").and_then(|meta| meta.get("has_more")?.as_bool());
+    if ours.is_some() || more == Some(true) || runs.iter().any(|run| started(run).is_none()) {
+        return Settled::Unknown {
+            reason: "the server's list of the unit's runs does not tell them apart".into(),
+        };
+    }
+    Settled::Absent
+}
+
+/// When a listed run started, in Unix milliseconds.
+fn started(run: &Value) -> Option<i64> {
+    let text = run.get("started_at").or_else(|| run.get("startedAt"))?.as_str()?;
+    let time = DateTime::parse_from_rfc3339(text).ok()?;
+    Some(time.timestamp_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(status: u16, media: Media, body: &str, expected: &str) {
+        let answer = Answer {
+            status,
+            media,
+            retry_after: None,
+            location: None,
+            body: Some(body.as_bytes().to_vec()),
+        };
+        let started_at = "2026-03-04T05:06:07.123456Z".parse().unwrap();
+        let word = match found_in_list(Exchange::Answered(answer), started_at) {
+            Settled::Confirmed { remote_id } => remote_id,
+            Settled::Absent => "absent".into(),
+            Settled::Unknown { .. } => "unknown".into(),
+            Settled::NotNow { .. } => "not now".into(),
+        };
+        assert_eq!(word, expected, "{status} {body}");
+    }
+
+    #[test]
+    fn a_run_is_known_by_its_start() {
+        let ours = r#"{"id":"ours","started_at":"2026-03-04T05:06:07.123Z"}"#;
+        let other = r#"{"id":"other","started_at":"2026-03-04T05:06:07.124Z"}"#;
+        let json = Media::Json;
+        check(200, json, &format!("[{other},{ours}]"), "ours");
+        check(
+            200,
+            json,
+            &format!(r#"{{"data":[{ours}],"meta":{{"has_more":true}}}}"#),
+            "ours",
+        );
+        check(200, json, &format!(r#"{{"success":true,"result":[{ours}]}}"#), "ours");
+        check(200, json, "[]", "absent");
+        check(
+            200,
+            json,
+            &format!(r#"{{"data":[{other}],"meta":{{"has_more":false}}}}"#),
+            "absent",
+        );
+        check(
+            200,
+            json,
+            &format!(r#"{{"data":[{other}],"meta":{{"has_more":true}}}}"#),
+            "unknown",
+        );
+        check(200, json, r#"[{"id":"x"}]"#, "unknown");
+        check(200, json, r#"[{"started_at":"2026-03-04T05:06:07.123Z"}]"#, "unknown");
+        check(200, json, "{}", "unknown");
+        check(403, json, r#"{"message":"Stations cannot read runs"}"#, "unknown");
+        check(404, Media::Other, "", "unknown");
+        for (status, media) in [
+            (401, json),
+            (500, json),
+            (302, json),
+            (200, Media::Html),
+            (404, Media::Html),
+            (429, json),
+        ] {
+            check(status, media, "[]", "not now");
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Our bodies beside those of the official clients for the same run.
+
+use super::samples::{RUN_ID, UUID, at, measurement, passing, rich, step};
+use crate::reading::body;
+use crate::{tofupilot_v1, tofupilot_v2};
+use benchtop_store::Record;
+use benchtop_store::record::{MeasurementOutcome, Overrange, ReadingKind, RunOutcome, Step, StepOutcome};
+use serde_json::{Value, json};
+
+const V2_MINIMAL: &str = include_str!("../../../../fixtures/captures/v2_minimal__client_2.26.1.json");
+const V2_RICH: &str = include_str!("../../../../fixtures/captures/v2_rich_run__client_2.26.1.json");
+const V1_MINIMAL: &str = include_str!("../../../../fixtures/captures/v1_minimal__client_2.26.1.json");
+const V1_RICH: &str = include_str!("../../../../fixtures/captures/v1_rich_run__client_1.12.1.json");
+
+fn captured(text: &str) -> Value {
+    let capture: Value = serde_json::from_str(text).unwrap();
+    capture["json"].clone()
+}
+
+fn v2_body(record: &Record) -> Value {
+    serde_json::from_slice(&body(tofupilot_v2::convert::run(record, UUID)).unwrap()).unwrap()
+}
+
+fn v1_body(record: &Record) -> Value {
+    serde_json::from_slice(&body(tofupilot_v1::convert::run(record, "FVT1")).unwrap()).unwrap()
+}
+
+/// Removes members that one side cannot have; each must be there.
+fn without(mut object: Value, members: &[&str]) -> Value {
+    for member in members {
+        assert!(
+            object.as_object_mut().unwrap().remove(*member).is_some(),
+            "{member} in {object}"
+        );
+    }
+    object
+}
+
+/// Whole numbers count as the floating-point numbers that they are equal to.
+fn numbers_as_floats(value: &mut Value) {
+    match value {
+        Value::Number(number) => *value = json!(number.as_f64().unwrap()),
+        Value::Array(items) => items.iter_mut().for_each(numbers_as_floats),
+        Value::Object(members) => members.values_mut().for_each(numbers_as_floats),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+fn assert_equal(mut ours: Value, mut theirs: Value) {
+    numbers_as_floats(&mut ours);
+    numbers_as_floats(&mut theirs);
+    assert_eq!(ours, theirs);
+}
+
+/// Keeps, of the captured phases, the measurements that a record can hold today, with the limits as it tells them.
+fn keep_measurements(run: &mut Value, names: &[&str]) {
+    for phase in run["phases"].as_array_mut().unwrap() {
+        let measurements = phase["measurements"].as_array_mut().unwrap();
+        measurements.retain(|measurement| names.contains(&measurement["name"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn the_minimal_v2_run_is_what_the_client_sends() {
+    let ours = v2_body(&passing("SN1"));
+    assert_eq!(ours["client_run_ref"], RUN_ID);
+    assert_eq!(ours["metadata"]["run_uid"], RUN_ID);
+    // What a record always has and the minimal call leaves out.
+    let ours = without(ours, &["client_run_ref", "procedure_version", "metadata"]);
+    assert_equal(ours, captured(V2_MINIMAL));
+}
+
+#[test]
+fn the_rich_v2_run_is_what_the_client_sends() {
+    let mut theirs = captured(V2_RICH);
+    keep_measurements(&mut theirs, &["vout", "iin", "ripple"]);
+    // The client's `range` validator for 0.0..0.5 is `<=` 0.5 here; aggregations have no counterpart in a record.
+    let load_test = &mut theirs["phases"][1]["measurements"][0];
+    assert!(load_test.as_object_mut().unwrap().remove("aggregations").is_some());
+    theirs["phases"][0]["measurements"][1]["validators"] =
+        json!([{"outcome": "PASS", "operator": "<=", "expected_value": 0.5}]);
+    // A record's log line has no source line: it counts the lines of the log.
+    theirs["logs"][0]["line_number"] = json!(1);
+    let theirs = without(theirs, &["client_run_ref", "metadata", "unit_metadata"]);
+    let ours = v2_body(&rich());
+    assert_eq!(ours["client_run_ref"], RUN_ID);
+    assert_eq!(ours["metadata"]["fixture"], "F3");
+    assert_equal(without(ours, &["client_run_ref", "metadata"]), theirs);
+}
+
+#[test]
+fn the_minimal_v1_run_is_what_the_client_sends() {
+    let theirs = without(captured(V1_MINIMAL), &["client", "client_version", "procedure_version"]);
+    let ours = v1_body(&passing("SN0003"));
+    assert_eq!(ours["client"], "Benchtop");
+    assert_eq!(ours["started_at"], "2026-03-04T05:06:07.123456Z");
+    assert_eq!(ours["duration"], "PT1S");
+    assert_equal(
+        without(
+            ours,
+            &[
+                "client",
+                "client_version",
+                "procedure_version",
+                "started_at",
+                "duration",
+            ],
+        ),
+        theirs,
+    );
+}
+
+#[test]
+fn the_rich_v1_run_is_what_the_client_sends() {
+    let mut theirs = without(captured(V1_RICH), &["client", "client_version"]);
+    keep_measurements(&mut theirs, &["vout", "iin", "ripple"]);
+    theirs["logs"][0]["line_number"] = json!(1);
+    let mut record = rich();
+    record.steps[1].measurements[0].limit_low = Some(0.0);
+    record.logs[0].timestamp = at("2026-03-04T05:06:08Z");
+    assert_equal(without(v1_body(&record), &["client", "client_version"]), theirs);
+}
+
+/// A run of one step with one measurement, as both wires tell the measurement.
+fn told(measurement: benchtop_store::record::Measurement) -> Result<(Value, Value), String> {
+    let record = Record {
+        steps: vec![Step {
+            measurements: vec![measurement],
+            ..step("s", StepOutcome::Pass, "05:06:07", "05:06:08")
+        }],
+        ..passing("SN1")
+    };
+    let parsed =
+        |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).unwrap()["phases"][0]["measurements"][0].clone();
+    let v2 = body(tofupilot_v2::convert::run(&record, UUID))
+        .map(parsed)
+        .map_err(|verdict| format!("{verdict:?}"));
+    let v1 = body(tofupilot_v1::convert::run(&record, "FVT1"))
+        .map(parsed)
+        .map_err(|verdict| format!("{verdict:?}"));
+    v2.and_then(|v2| v1.map(|v1| (v2, v1)))
+}
+
+fn ohms(kind: ReadingKind, outcome: MeasurementOutcome) -> benchtop_store::record::Measurement {
+    benchtop_store::record::Measurement {
+        value: None,
+        reading_kind: kind,
+        reason: Some("the meter said so".into()),
+        ..measurement("insulation", "MOhm", 0.0, Some(10.0), None, outcome)
+    }
+}
+
+#[test]
+fn what_is_no_number_never_leaves_as_a_pass_or_a_bare_null() {
+    for kind in [ReadingKind::NotANumber, ReadingKind::Missing, ReadingKind::Value] {
+        let refused = told(ohms(kind, MeasurementOutcome::Pass)).unwrap_err();
+        assert!(refused.contains("Park") && refused.contains("no value"), "{refused}");
+        let (v2, v1) = told(ohms(kind, MeasurementOutcome::Unset)).unwrap();
+        assert_eq!(
+            v2,
+            json!({"name": "insulation", "outcome": "UNSET", "units": "MOhm", "docstring": "the meter said so",
+                   "validators": [{"outcome": "UNSET", "operator": ">=", "expected_value": 10.0}]})
+        );
+        assert_eq!(
+            v1,
+            json!({"name": "insulation", "outcome": "UNSET", "units": "MOhm",
+                   "docstring": "the meter said so; limit low 10 MOhm"})
+        );
+    }
+    let infinite = benchtop_store::record::Measurement {
+        value: Some(f64::INFINITY),
+        ..measurement("v", "V", 0.0, None, None, MeasurementOutcome::Unset)
+    };
+    assert!(told(infinite).unwrap_err().contains("not a finite number"));
+    let silent = benchtop_store::record::Measurement {
+        reason: None,
+        ..ohms(ReadingKind::Missing, MeasurementOutcome::Unset)
+    };
+    assert_eq!(told(silent).unwrap().0["docstring"], "no value");
+}
+
+#[test]
+fn beyond_the_range_goes_out_in_words() {
+    let accepted = benchtop_store::record::Measurement {
+        overrange: Some(Overrange::Accept),
+        ..ohms(ReadingKind::OverrangePositive, MeasurementOutcome::Pass)
+    };
+    let (v2, v1) = told(accepted).unwrap();
+    assert_eq!(
+        v2,
+        json!({"name": "insulation", "outcome": "PASS", "measured_value": "overrange", "units": "MOhm",
+               "docstring": "the meter said so",
+               "validators": [{"outcome": "PASS", "operator": ">=", "expected_value": 10.0}]})
+    );
+    assert_eq!(v1["measured_value"], "overrange");
+    assert_eq!(v1["outcome"], "PASS");
+    assert_eq!(v1.get("lower_limit"), None);
+    for kind in [ReadingKind::OverrangePositive, ReadingKind::OverrangeNegative] {
+        assert!(
+            told(ohms(kind, MeasurementOutcome::Pass))
+                .unwrap_err()
+                .contains("beyond the range")
+        );
+    }
+    let (v2, _) = told(ohms(ReadingKind::OverrangeNegative, MeasurementOutcome::Fail)).unwrap();
+    assert_eq!(
+        (&v2["measured_value"], &v2["outcome"]),
+        (&json!("negative overrange"), &json!("FAIL"))
+    );
+    assert_eq!(v2["validators"][0]["outcome"], "FAIL");
+}
+
+#[test]
+fn each_bound_is_judged_as_we_judged() {
+    let (v2, _) = told(measurement(
+        "v",
+        "V",
+        3.5,
+        Some(3.2),
+        Some(3.4),
+        MeasurementOutcome::Fail,
+    ))
+    .unwrap();
+    assert_eq!(
+        (&v2["validators"][0]["outcome"], &v2["validators"][1]["outcome"]),
+        (&json!("PASS"), &json!("FAIL"))
+    );
+    let (v2, _) = told(measurement(
+        "v",
+        "V",
+        3.0,
+        Some(3.2),
+        Some(3.4),
+        MeasurementOutcome::Fail,
+    ))
+    .unwrap();
+    assert_eq!(
+        (&v2["validators"][0]["outcome"], &v2["validators"][1]["outcome"]),
+        (&json!("FAIL"), &json!("PASS"))
+    );
+    // Equal as floats, judged in decimal: the measurement's FAIL is kept.
+    let (v2, _) = told(measurement("v", "V", 3.4, None, Some(3.4), MeasurementOutcome::Fail)).unwrap();
+    assert_eq!(v2["validators"][0]["outcome"], "FAIL");
+}
+
+#[test]
+fn attempts_are_phases_of_one_name_with_a_rising_retry_count() {
+    let first = step("s", StepOutcome::Timeout, "05:06:07", "05:06:08");
+    let deciding = Step {
+        retry_count: 1,
+        attempts: vec![Step {
+            reason: Some("no answer".into()),
+            ..first
+        }],
+        ..step("s", StepOutcome::Pass, "05:06:08", "05:06:09")
+    };
+    let skipped = Step {
+        started_at: None,
+        ended_at: None,
+        reason: Some("not reached".into()),
+        ..step("later", StepOutcome::Skip, "05:06:08", "05:06:09")
+    };
+    let aborted = step("cut", StepOutcome::Aborted, "05:06:09", "05:06:09");
+    let record = Record {
+        steps: vec![deciding, skipped, aborted],
+        ..passing("SN1")
+    };
+    let ours = v2_body(&record);
+    let seen: Vec<_> = ours["phases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|phase| {
+            (
+                phase["name"].as_str().unwrap(),
+                phase["outcome"].as_str().unwrap(),
+                phase["retry_count"].as_u64().unwrap(),
+                phase["docstring"].as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("s", "ERROR", 0, Some("TIMEOUT: no answer")),
+            ("s", "PASS", 1, None),
+            ("later", "SKIP", 0, Some("not reached")),
+            ("cut", "ERROR", 0, Some("ABORTED")),
+        ]
+    );
+    assert_eq!(ours["phases"][2]["started_at"], "2026-03-04T05:06:09.000000Z");
+    assert_eq!(ours["phases"][3]["ended_at"], "2026-03-04T05:06:09.001000Z");
+}
+
+#[test]
+fn the_run_says_what_the_wire_leaves_out() {
+    for (outcome, v2_word) in [
+        (RunOutcome::Pass, "PASS"),
+        (RunOutcome::Fail, "FAIL"),
+        (RunOutcome::Aborted, "ABORTED"),
+        (RunOutcome::Timeout, "TIMEOUT"),
+        (RunOutcome::Error, "ERROR"),
+    ] {
+        let record = Record {
+            outcome,
+            ended_at: passing("SN1").started_at,
+            simulated: true,
+            ..passing("SN1")
+        };
+        let (v2, v1) = (v2_body(&record), v1_body(&record));
+        assert_eq!(v2["outcome"], v2_word);
+        assert_eq!(v2["ended_at"], "2026-03-04T05:06:07.124456Z");
+        assert!(v2["docstring"].as_str().unwrap().contains("one millisecond"));
+        assert_eq!(v2["metadata"]["simulated"], true);
+        assert_eq!(v1["run_passed"], outcome == RunOutcome::Pass);
+        assert!(v1["logs"][0]["message"].as_str().unwrap().contains("simulated"));
+    }
+    let metadata = v2_body(&rich())["metadata"].as_object().unwrap().clone();
+    assert!(metadata.len() <= 50 && metadata.keys().all(|key| key.len() <= 40));
+    assert!(
+        metadata
+            .values()
+            .all(|value| !value.is_null() && !value.is_object() && !value.is_array())
+    );
+}
+
+#[test]
+fn a_sweeps_turn_names_its_parameters() {
+    let turn = Step {
+        parameters: [("load".to_owned(), json!("1 A")), ("n".to_owned(), json!(2))].into(),
+        measurements: vec![measurement("vout", "V", 3.3, None, None, MeasurementOutcome::Unset)],
+        ..step("load", StepOutcome::Pass, "05:06:07", "05:06:08")
+    };
+    let record = Record {
+        steps: vec![turn],
+        ..passing("SN1")
+    };
+    assert_eq!(
+        v2_body(&record)["phases"][0]["measurements"][0]["name"],
+        "vout[load=1 A,n=2]"
+    );
+}

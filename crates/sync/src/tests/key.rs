@@ -1,0 +1,100 @@
+//! The API key: in one header, and nowhere else.
+
+use super::bench::{Bench, KEY, config, v1, v2};
+use super::server::{Act, Server, answer, json_answer};
+use crate::{SecretString, TargetConfig, TargetKind, TofuPilotV1, TofuPilotV2, open};
+use serde_json::json;
+
+#[tokio::test]
+async fn the_key_is_in_no_event_receipt_record_or_debug_text() {
+    let echo = json!({"message": format!("bad key {KEY}"), "issues": [{"message": KEY, "path": [KEY]}]});
+    let plain = format!("you sent Bearer {KEY}");
+    for targets in [v2, v1] {
+        let (server, bench) = (Server::start().await, Bench::new());
+        bench.put_runs(8);
+        server.script([
+            Act::Answer(json_answer(400, &echo)),
+            Act::Answer(json_answer(500, &echo)),
+            Act::Answer(answer(400, "text/plain", "", &plain)),
+            Act::Answer(json_answer(200, &echo)),
+            Act::Answer(json_answer(200, &json!({"id": KEY}))),
+            Act::Answer(answer(
+                302,
+                "text/plain",
+                &format!("location: http://portal/?key={KEY}\r\n"),
+                "",
+            )),
+        ]);
+        let drained = bench.drain(&targets(&server.url)).await;
+        assert!(drained.words().len() > 5, "{:?}", drained.words());
+        assert!(drained.text().contains("[redacted]"), "{}", drained.text());
+        server.questions(Some(json_answer(401, &echo)));
+        let again = bench.drain(&targets(&server.url)).await;
+        let offline = bench.drain(&targets("http://127.0.0.1:1")).await;
+        for text in [
+            drained.text(),
+            again.text(),
+            offline.text(),
+            bench.everything(),
+            format!("{:?}", targets(&server.url)[0].probe().await),
+        ] {
+            assert!(!text.contains(KEY), "{text}");
+        }
+        let sent = server
+            .requests()
+            .iter()
+            .filter(|request| request.head.contains(KEY))
+            .count();
+        assert_eq!(sent, server.requests().len(), "every request carries it");
+        assert!(server.requests().iter().all(|request| !request.target.contains(KEY)));
+    }
+}
+
+#[test]
+fn no_debug_text_of_a_target_holds_the_key() {
+    let key = SecretString::from(KEY);
+    let v2 = TofuPilotV2::new(config(TargetKind::TofuPilotV2, "https://lab.example"), &key).unwrap();
+    let v1 = TofuPilotV1::new(config(TargetKind::TofuPilotV1, "https://lab.example"), &key).unwrap();
+    for text in [format!("{v2:?}"), format!("{v1:?}"), format!("{key:?}")] {
+        assert!(!text.contains(KEY), "{text}");
+    }
+}
+
+/// The error of a description that cannot be used, as a person and a log would see it.
+fn refusal(config: TargetConfig, key: &str) -> String {
+    let Err(error) = open(config, &SecretString::from(key)) else {
+        panic!("accepted");
+    };
+    format!("{error} {error:?}")
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_before_anything_is_sent() {
+    let v2 = config(TargetKind::TofuPilotV2, "https://lab.example");
+    for key in ["", "  \n", "two\nlines", "caf\u{e9}\u{0}"] {
+        let refused = refusal(v2.clone(), key);
+        assert!(refused.contains("API key"), "{refused}");
+        assert!(key.trim().is_empty() || !refused.contains(key), "{refused}");
+    }
+    // A file's newline at the end is not part of the key.
+    drop(open(v2.clone(), &SecretString::from(format!("{KEY}\n"))).unwrap());
+    let mut unmapped = v2.clone();
+    unmapped.procedures.insert("P".into(), "FVT1".into());
+    assert!(refusal(unmapped, KEY).contains("is not a UUID"));
+    let folder = tempfile::tempdir().unwrap();
+    let missing = TargetConfig {
+        ca_file: Some(folder.path().join("ca.pem")),
+        ..v2.clone()
+    };
+    assert!(refusal(missing, KEY).contains("ca.pem"));
+    let no_pem = TargetConfig {
+        ca_file: Some(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into()),
+        ..v2.clone()
+    };
+    assert!(refusal(no_pem, KEY).contains("no usable certificate"));
+    let plain = TargetConfig {
+        url: "http://lab.example".into(),
+        ..v2
+    };
+    assert!(refusal(plain, KEY).contains("https"));
+}

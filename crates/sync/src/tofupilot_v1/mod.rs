@@ -1,0 +1,90 @@
+//! TofuPilot v1, for old self-hosted servers: `POST /api/v1/runs`.
+//!
+//! v1 stores a repeated run twice, so that nothing is sent again after a lost answer before a query has said that it is
+//! not there; when the query cannot say, the run is parked for a person. It knows no ERROR, TIMEOUT or ABORTED (they go
+//! out as not passed, with a log line) and no retry count.
+
+pub(crate) mod convert;
+mod wire;
+
+use crate::config::{TargetConfig, TargetError};
+use crate::http::Http;
+use crate::policy;
+use crate::reading::body;
+use crate::settle::found_in_list;
+use crate::target::{Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
+use crate::tofupilot_v2::{note_differences, probe};
+use async_trait::async_trait;
+use benchtop_store::{Record, Sealed};
+use secrecy::SecretString;
+
+/// A TofuPilot server spoken to in v1.
+#[derive(Debug)]
+pub struct TofuPilotV1 {
+    config: TargetConfig,
+    http: Http,
+}
+
+impl TofuPilotV1 {
+    /// A target as configured.
+    ///
+    /// # Errors
+    /// [`TargetError`] for a URL, a key or a CA file that cannot be used.
+    pub fn new(config: TargetConfig, key: &SecretString) -> Result<Self, TargetError> {
+        let http = Http::new(&config, key)?;
+        Ok(Self { config, http })
+    }
+
+    /// v1 goes by identifiers such as `FVT1`: a procedure that is not mapped goes by its own id.
+    fn procedure_id<'a>(&'a self, record: &'a Record) -> &'a str {
+        let mapped = self.config.procedures.get(&record.procedure_id);
+        mapped.unwrap_or(&record.procedure_id)
+    }
+
+    fn runs_of(&self, serial_number: &str) -> reqwest::Url {
+        self.http
+            .url(&["api", "v1", "runs"], &[("serial_number", serial_number)])
+    }
+}
+
+#[async_trait]
+impl Target for TofuPilotV1 {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::MayDouble
+    }
+
+    fn wants(&self, record: &Record) -> Wants {
+        match record.simulated && !self.config.accept_simulated {
+            true => Wants::No {
+                reason: "simulated, and accept_simulated is not set".into(),
+            },
+            false => Wants::Yes,
+        }
+    }
+
+    async fn upload(&self, sealed: &Sealed, progress: &mut Progress) -> Verdict {
+        let record = &sealed.record;
+        let body = match body(convert::run(record, self.procedure_id(record))) {
+            Ok(body) => body,
+            Err(verdict) => return verdict,
+        };
+        note_differences(record, progress);
+        let url = self.http.url(&["api", "v1", "runs"], &[]);
+        policy::verdict(self.http.post(url, body).await, self.repeat())
+    }
+
+    async fn settle(&self, sealed: &Sealed) -> Settled {
+        let record = &sealed.record;
+        let url = self.runs_of(&record.unit_under_test.serial_number);
+        found_in_list(self.http.get(url).await, record.started_at)
+    }
+
+    /// v1 has no question about the key: it is asked for the runs of a unit that nobody has.
+    async fn probe(&self) -> Probe {
+        probe(self.http.get(self.runs_of("BENCHTOP-PROBE")).await)
+    }
+}

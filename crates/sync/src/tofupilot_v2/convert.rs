@@ -1,0 +1,185 @@
+//! From a record to the body of `POST /api/v2/runs`: exhaustive, so that a new outcome cannot slip through.
+
+use super::wire::{Log, Measurement, Metadatum, Outcome, Phase, Run, Validator};
+use crate::phases::{Judged, phases};
+use crate::reading::{Contradiction, MeasuredValue, cut, reading};
+use crate::times::{span, wire};
+use benchtop_store::record::{
+    LogLevel, Measurement as Measured, MeasurementOutcome, Purpose, Record, RunOutcome, Step,
+};
+use std::collections::BTreeMap;
+
+/// Longest phase name that TofuPilot takes.
+const PHASE_NAME: usize = 200;
+/// Longest docstring that TofuPilot takes.
+const DOCSTRING: usize = 50_000;
+/// Longest log message that TofuPilot keeps.
+const LOG_MESSAGE: usize = 10_000;
+
+/// What stands in the docstring when the end of a run had to be moved.
+pub(crate) const END_MOVED: &str =
+    "the run ended within the millisecond in which it began: its end was sent one millisecond after its start";
+
+/// The body for a record, under the target's own id for the procedure.
+///
+/// # Errors
+/// [`Contradiction`] for a record that must not be sent.
+pub(crate) fn run(record: &Record, procedure_id: &str) -> Result<Run, Contradiction> {
+    let times = span(record.started_at, record.ended_at);
+    let unit = &record.unit_under_test;
+    Ok(Run {
+        outcome: outcome(record.outcome),
+        procedure_id: procedure_id.to_owned(),
+        started_at: wire(times.started),
+        ended_at: wire(times.ended),
+        serial_number: unit.serial_number.clone(),
+        client_run_ref: record.run_id.clone(),
+        procedure_version: record.procedure_version.clone(),
+        operated_by: record.operator.clone(),
+        part_number: unit.part_number.clone(),
+        revision_number: unit.revision.clone(),
+        batch_number: unit.batch.clone(),
+        sub_units: unit.sub_units.clone(),
+        docstring: docstring(record, times.moved),
+        phases: phases(record).iter().map(phase).collect::<Result<_, _>>()?,
+        logs: logs(record),
+        metadata: metadata(record),
+    })
+}
+
+fn outcome(outcome: RunOutcome) -> Outcome {
+    match outcome {
+        RunOutcome::Pass => Outcome::Pass,
+        RunOutcome::Fail => Outcome::Fail,
+        RunOutcome::Aborted => Outcome::Aborted,
+        RunOutcome::Timeout => Outcome::Timeout,
+        RunOutcome::Error => Outcome::Error,
+    }
+}
+
+fn docstring(record: &Record, end_moved: bool) -> Option<String> {
+    let said = match (&record.reason, end_moved) {
+        (Some(reason), true) => format!("{reason}; {END_MOVED}"),
+        (Some(reason), false) => reason.clone(),
+        (None, true) => END_MOVED.to_owned(),
+        (None, false) => return None,
+    };
+    Some(cut(&said, DOCSTRING))
+}
+
+fn phase(phase: &crate::phases::Phase<'_>) -> Result<Phase, Contradiction> {
+    let step = phase.step;
+    let measurements = step.measurements.iter().map(|measured| measurement(step, measured));
+    Ok(Phase {
+        name: cut(&step.name, PHASE_NAME),
+        outcome: phase.outcome,
+        started_at: wire(phase.span.started),
+        ended_at: wire(phase.span.ended),
+        docstring: phase.docstring.as_deref().map(|text| cut(text, DOCSTRING)),
+        measurements: measurements.collect::<Result<_, _>>()?,
+        retry_count: step.retry_count,
+    })
+}
+
+fn measurement(step: &Step, measured: &Measured) -> Result<Measurement, Contradiction> {
+    let reading = reading(step, measured)?;
+    Ok(Measurement {
+        validators: validators(measured, reading.value.as_ref()),
+        name: reading.name,
+        outcome: reading.outcome.into(),
+        measured_value: reading.value,
+        units: Some(measured.unit.clone()).filter(|unit| !unit.is_empty()),
+        docstring: reading.reason.map(|text| cut(&text, DOCSTRING)),
+    })
+}
+
+/// The bounds, each with its outcome. A failed measurement fails at the bound that it violates.
+fn validators(measured: &Measured, value: Option<&MeasuredValue>) -> Vec<Validator> {
+    let number = match value {
+        Some(MeasuredValue::Number(number)) => Some(*number),
+        Some(MeasuredValue::Text(_)) | None => None,
+    };
+    let below = number.zip(measured.limit_low).is_some_and(|(number, low)| number < low);
+    let above = number
+        .zip(measured.limit_high)
+        .is_some_and(|(number, high)| number > high);
+    // Judged in decimal: two numbers that are equal as floats may still differ there, and words have no order.
+    let undecided = !below && !above;
+    let judged = |violated: bool| match measured.outcome {
+        MeasurementOutcome::Pass => Judged::Pass,
+        MeasurementOutcome::Unset => Judged::Unset,
+        MeasurementOutcome::Fail if violated || undecided => Judged::Fail,
+        MeasurementOutcome::Fail => Judged::Pass,
+    };
+    let bound = |operator, expected: Option<f64>, violated| {
+        expected.map(|expected_value| Validator {
+            outcome: judged(violated),
+            operator,
+            expected_value,
+        })
+    };
+    let low = bound(">=", measured.limit_low, below);
+    let high = bound("<=", measured.limit_high, above);
+    low.into_iter().chain(high).collect()
+}
+
+/// A record's log has no source lines: `source_file` is the part of the program that speaks, `line_number` the line of
+/// the record's log.
+fn logs(record: &Record) -> Vec<Log> {
+    let lines = record.logs.iter().zip(1..);
+    lines
+        .map(|(log, line_number)| Log {
+            level: level(log.level),
+            timestamp: wire(log.timestamp),
+            message: cut(&log.message, LOG_MESSAGE),
+            source_file: log.source.clone(),
+            line_number,
+        })
+        .collect()
+}
+
+/// TofuPilot's word for a log level.
+pub(crate) fn level(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Info => "INFO",
+        LogLevel::Warning => "WARNING",
+        LogLevel::Error => "ERROR",
+    }
+}
+
+fn purpose(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Production => "production",
+        Purpose::Engineering => "engineering",
+        Purpose::Golden => "golden",
+        Purpose::GaugeStudy => "gauge_study",
+        Purpose::Partial => "partial",
+    }
+}
+
+/// What TofuPilot has no field for. `run_uid` is what a search for the run goes by.
+fn metadata(record: &Record) -> BTreeMap<&'static str, Metadatum> {
+    let text = |text: &str| Metadatum::Text(text.to_owned());
+    let mut metadata = BTreeMap::from([
+        ("run_uid", text(&record.run_id)),
+        ("sequence", Metadatum::Whole(record.sequence)),
+        ("station", text(&record.station.id)),
+        ("simulated", Metadatum::Flag(record.simulated)),
+        ("virtual_clock", Metadatum::Flag(record.clock.is_virtual)),
+        ("purpose", text(purpose(record.purpose))),
+        ("procedure", text(&record.procedure_id)),
+        ("procedure_sha256", text(&record.procedure_sha256)),
+        ("passed_on_retry", Metadatum::Flag(record.passed_on_retry)),
+        ("benchtop_version", text(&record.station.benchtop_version)),
+    ]);
+    if record.duration_s.is_finite() {
+        metadata.insert("duration_s", Metadatum::Number(record.duration_s));
+    }
+    if let Some(fixture) = &record.station.fixture_id {
+        metadata.insert("fixture", text(fixture));
+    }
+    if let Some(synchronised) = record.clock.utc_synchronised {
+        metadata.insert("utc_synchronised", Metadatum::Flag(synchronised));
+    }
+    metadata
+}

@@ -1,0 +1,200 @@
+//! TofuPilot v2: `POST /api/v2/runs`, idempotent by `client_run_ref`, which is our run id.
+//!
+//! After a lost answer the run is first looked for, because a self-hosted server may be older than `client_run_ref`; what
+//! is not found is sent again under the same reference.
+
+pub(crate) mod convert;
+mod wire;
+
+use crate::config::{TargetConfig, TargetError};
+use crate::http::{Exchange, Http, Media};
+use crate::policy;
+use crate::reading::body;
+use crate::settle::found_in_list;
+use crate::target::{Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
+use crate::times::span;
+use async_trait::async_trait;
+use benchtop_store::{Record, Sealed};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use secrecy::SecretString;
+
+/// A TofuPilot server spoken to in v2.
+#[derive(Debug)]
+pub struct TofuPilotV2 {
+    config: TargetConfig,
+    http: Http,
+}
+
+impl TofuPilotV2 {
+    /// A target as configured.
+    ///
+    /// # Errors
+    /// [`TargetError`] for a URL, a procedure mapping, a key or a CA file that cannot be used.
+    pub fn new(config: TargetConfig, key: &SecretString) -> Result<Self, TargetError> {
+        let wrong = config.procedures.iter().find(|(_, uuid)| !is_uuid(uuid));
+        if let Some((procedure, uuid)) = wrong {
+            return Err(TargetError::Procedure {
+                target: config.name.clone(),
+                procedure: procedure.clone(),
+                value: uuid.clone(),
+                reason: "is not a UUID; TofuPilot shows it on the procedure's page",
+            });
+        }
+        let http = Http::new(&config, key)?;
+        Ok(Self { config, http })
+    }
+}
+
+#[async_trait]
+impl Target for TofuPilotV2 {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::StoredOnce
+    }
+
+    fn wants(&self, record: &Record) -> Wants {
+        if record.simulated && !self.config.accept_simulated {
+            return Wants::No {
+                reason: "simulated, and accept_simulated is not set".into(),
+            };
+        }
+        match self.config.procedures.contains_key(&record.procedure_id) {
+            true => Wants::Yes,
+            false => Wants::NotConfigured {
+                reason: format!(
+                    "procedure {} has no TofuPilot UUID: add it to [sync.targets.procedures] of target {} in the station file",
+                    record.procedure_id, self.config.name
+                ),
+            },
+        }
+    }
+
+    async fn upload(&self, sealed: &Sealed, progress: &mut Progress) -> Verdict {
+        let record = &sealed.record;
+        let Some(procedure_id) = self.config.procedures.get(&record.procedure_id) else {
+            return Verdict::Pause {
+                reason: "[sync.targets.procedures] lacks the procedure".into(),
+            };
+        };
+        let body = match body(convert::run(record, procedure_id)) {
+            Ok(body) => body,
+            Err(verdict) => return verdict,
+        };
+        note_differences(record, progress);
+        let url = self.http.url(&["api", "v2", "runs"], &[]);
+        policy::verdict(self.http.post(url, body).await, self.repeat())
+    }
+
+    async fn settle(&self, sealed: &Sealed) -> Settled {
+        let record = &sealed.record;
+        let near = TimeDelta::seconds(1);
+        let (after, before) = (record.started_at - near, record.started_at + near);
+        let (after, before) = (query_time(after), query_time(before));
+        let mut query = vec![
+            ("serial_numbers", record.unit_under_test.serial_number.as_str()),
+            ("started_after", after.as_str()),
+            ("started_before", before.as_str()),
+            ("limit", "50"),
+            ("sort_by", "started_at"),
+            ("sort_order", "desc"),
+        ];
+        if let Some(procedure_id) = self.config.procedures.get(&record.procedure_id) {
+            query.push(("procedure_ids", procedure_id));
+        }
+        let url = self.http.url(&["api", "v2", "runs"], &query);
+        found_in_list(self.http.get(url).await, record.started_at)
+    }
+
+    async fn probe(&self) -> Probe {
+        probe(self.http.get(self.http.url(&["api", "v2", "whoami"], &[])).await)
+    }
+}
+
+/// Says in what the body differs from the record.
+pub(crate) fn note_differences(record: &Record, progress: &mut Progress) {
+    if span(record.started_at, record.ended_at).moved {
+        progress.note(convert::END_MOVED);
+    }
+    let attachments = record.attachments.len();
+    if attachments > 0 {
+        progress.note(format!(
+            "attachments are not uploaded by this version: {attachments} stay in the store"
+        ));
+    }
+}
+
+/// The official clients ask in milliseconds.
+fn query_time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// What an answer to a harmless question says. A server that does not know the question is there all the same.
+pub(crate) fn probe(exchange: Exchange) -> Probe {
+    let answer = match exchange {
+        Exchange::NotSent { reason } | Exchange::Lost { reason } => return Probe::Unreachable { reason },
+        Exchange::Answered(answer) => answer,
+    };
+    match (answer.status, answer.media) {
+        (300..=399, _) => Probe::Unreachable {
+            reason: format!("{}; {}", policy::elsewhere(&answer), policy::REDIRECT),
+        },
+        (_, Media::Html) => Probe::Unreachable {
+            reason: format!(
+                "status {}: a page instead of TofuPilot's answer (captive portal?)",
+                answer.status
+            ),
+        },
+        // 402 and 403 are about what one may do, not about being there: the upload itself will say.
+        (401 | 407, _) => Probe::Refused {
+            reason: policy::said(&answer),
+        },
+        (500..=599 | 429, _) => Probe::Unreachable {
+            reason: policy::said(&answer),
+        },
+        _ => Probe::Ready {
+            identity: identity(answer.body.as_deref().unwrap_or_default()),
+        },
+    }
+}
+
+/// `station STA1 of Acme`.
+fn identity(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let kind = body.get("type")?.as_str()?;
+    let name = |of: &str| Some(body.get(of)?.get("name")?.as_str()?.to_owned());
+    let who = name(kind).unwrap_or_default();
+    let organization = name("organization").unwrap_or_default();
+    Some(crate::words::harmless(&format!("{kind} {who} of {organization}")))
+}
+
+/// 8-4-4-4-12 hexadecimal digits.
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    lengths == [8, 4, 4, 4, 12]
+        && groups
+            .iter()
+            .all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_uuid;
+
+    #[test]
+    fn a_uuid_is_known_by_its_form() {
+        assert!(is_uuid("550e8400-e29b-41d4-a716-446655440000"));
+        for text in [
+            "",
+            "FVT1",
+            "550e8400-e29b-41d4-a716-44665544000",
+            "550e8400e29b41d4a716446655440000",
+            "g50e8400-e29b-41d4-a716-446655440000",
+        ] {
+            assert!(!is_uuid(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A result that could not be saved is never a pass; a kill leaves a whole record or none.
+
+use crate::testkit::{Served, benchtop, done, eventually, json, records, scratch, simulated, write};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// A small file system of its own, unmounted with the test; `None` where this machine does not let us mount.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(folder: &Path, options: &str) -> Option<Self> {
+        let path = folder.join("disk");
+        fs::create_dir(&path).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(&path)
+            .stderr(Stdio::null())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self(path));
+        }
+        println!("skipped: this machine does not let us mount a small disk");
+        None
+    }
+
+    fn remount_read_only(&self) {
+        let status = Command::new("mount")
+            .args(["-o", "remount,ro"])
+            .arg(&self.0)
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    fn fill(&self) {
+        let mut filler = fs::File::create(self.0.join("filler")).unwrap();
+        let block = vec![0; 4096];
+        while std::io::Write::write_all(&mut filler, &block).is_ok() {}
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg(&self.0).status());
+    }
+}
+
+#[test]
+fn a_full_disk_before_the_run_is_loud_and_tests_nothing() {
+    let folder = scratch();
+    let Some(disk) = SmallDisk::mount(folder.path(), "size=256k") else {
+        return;
+    };
+    let run = done(&mut simulated(&disk.0.join("store"), "UNIT-5501"));
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(run.err.contains("nothing was tested"), "{run}");
+    assert!(!run.out.contains("PASS"), "{run}");
+}
+
+#[test]
+fn a_disk_that_fills_up_during_the_run_is_an_error_never_a_pass_and_the_outputs_go_off() {
+    let served = Served::bench("UNIT-5501");
+    let folder = scratch();
+    let Some(disk) = SmallDisk::mount(folder.path(), "size=4m") else {
+        return;
+    };
+    let text = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/procedures/board-functional-v3.toml"
+    ))
+    .unwrap();
+    let slow = folder.path().join("slow.toml");
+    write(&slow, &text.replace("\"250 ms\"", "\"2 s\""));
+    let mut command = benchtop();
+    command
+        .arg("run")
+        .arg(&slow)
+        .args(["--serial", "UNIT-5501", "--station"])
+        .arg(&served.station);
+    command.arg("--store").arg(disk.0.join("store"));
+    let running = crate::testkit::Running::start(&mut command);
+    eventually("power", || served.output_is_on().then_some(()));
+    disk.fill();
+    let run = running.finish();
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(run.err.contains("NOT SAVED"), "{run}");
+    assert!(run.err.contains("what there is of the record"), "{run}");
+    assert!(!run.out.lines().any(|line| line.starts_with("PASS")), "{run}");
+    assert!(!served.output_is_on());
+    assert!(records(&disk.0.join("store"), "pending").is_empty());
+    // with room again, nothing of it is lost
+    fs::remove_file(disk.0.join("filler")).unwrap();
+    let next = done(
+        benchtop()
+            .arg("run")
+            .arg(crate::testkit::BOARD)
+            .args(["--serial", "UNIT-5502", "--station"])
+            .arg(&served.station)
+            .arg("--store")
+            .arg(disk.0.join("store")),
+    );
+    assert_eq!(next.code, Some(0), "{next}");
+    let outcomes: Vec<String> = records(&disk.0.join("store"), "pending")
+        .iter()
+        .map(|path| json(path)["outcome"].to_string())
+        .collect();
+    assert_eq!(outcomes.len(), 2, "{outcomes:?}");
+    assert_ne!(outcomes[0], "\"PASS\"");
+}
+
+#[test]
+fn a_read_only_store_is_loud_and_tests_nothing() {
+    let folder = scratch();
+    let Some(disk) = SmallDisk::mount(folder.path(), "size=4m") else {
+        return;
+    };
+    let store = disk.0.join("store");
+    assert_eq!(done(&mut simulated(&store, "UNIT-5501")).code, Some(0));
+    disk.remount_read_only();
+    let run = done(&mut simulated(&store, "UNIT-5502"));
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(run.err.contains("remount the file system read-write"), "{run}");
+}
+
+#[test]
+fn a_store_that_cannot_be_made_is_loud_and_tests_nothing() {
+    let folder = scratch();
+    let file = folder.path().join("file");
+    write(&file, "not a folder");
+    let run = done(&mut simulated(&file.join("store"), "UNIT-5501"));
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(run.err.contains("nothing was tested"), "{run}");
+}
+
+#[test]
+fn records_are_not_readable_by_others() {
+    let store = scratch();
+    let root = store.path().join("store");
+    assert_eq!(done(&mut simulated(&root, "UNIT-5501")).code, Some(0));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&root), 0o700);
+    assert_eq!(mode(&records(&root, "pending")[0]), 0o600);
+}
+
+/// Kills `benchtop run` on entry to every system call of its last act in turn, by strace; each kill leaves the whole record
+/// or none, and the next start finds the run exactly once.
+#[test]
+fn kill_9_at_every_system_call_of_the_store_loses_no_run_and_tears_no_file() {
+    let folder = scratch();
+    if !can_trace(folder.path()) {
+        println!("skipped: this machine has no strace that may inject signals");
+        return;
+    }
+    let mut kills = 0;
+    for call in ["fdatasync", "fsync", "renameat2", "unlinkat", "openat", "write"] {
+        for turn in 1.. {
+            let store = folder.path().join(format!("{call}-{turn}"));
+            // the openat and write calls of starting up are many; those of the store come late
+            let when = if call == "openat" || call == "write" {
+                turn * 7
+            } else {
+                turn
+            };
+            if !killed_at(call, when, &store) {
+                break;
+            }
+            kills += 1;
+            assert_whole(&store, call, when);
+        }
+    }
+    println!("{kills} kills");
+    assert!(kills >= 40, "{kills}");
+}
+
+fn killed_at(call: &str, when: usize, store: &Path) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    let status = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"])
+        .arg(format!("inject={call}:signal=KILL:when={when}"))
+        .arg(env!("CARGO_BIN_EXE_benchtop"))
+        .args([
+            "run",
+            crate::testkit::BOARD,
+            "--serial",
+            "UNIT-5501",
+            "--simulate",
+            "--store",
+        ])
+        .arg(store)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    status.signal() == Some(9) || status.code() == Some(137)
+}
+
+fn can_trace(folder: &Path) -> bool {
+    let version = Command::new("strace").arg("-V").stdout(Stdio::null()).status();
+    version.is_ok_and(|status| status.success()) && killed_at("fdatasync", 1, &folder.join("probe"))
+}
+
+fn assert_whole(store: &Path, call: &str, when: usize) {
+    for path in records(store, "pending") {
+        json(&path);
+    }
+    let next = done(&mut simulated(store, "UNIT-5502"));
+    assert_eq!(next.code, Some(0), "{call} {when}: {next}");
+    let found = records(store, "pending");
+    let serials: Vec<String> = found
+        .iter()
+        .map(|path| json(path)["unit_under_test"]["serial_number"].to_string())
+        .collect();
+    // the first run is there once, or was killed before it began; never twice
+    let first = serials.iter().filter(|serial| *serial == "\"UNIT-5501\"").count();
+    assert!(first <= 1, "{call} {when}: {serials:?}");
+    assert!(records(store, "quarantine").is_empty(), "{call} {when}");
+    assert!(
+        fs::read_dir(store.join("journal")).unwrap().next().is_none(),
+        "{call} {when}"
+    );
+}

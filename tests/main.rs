@@ -1,0 +1,20 @@
+//! Benchtop's promises, each against real processes, sockets, disks and kills.
+
+#[cfg(test)]
+mod architecture;
+#[cfg(test)]
+mod definitions;
+#[cfg(test)]
+mod durability;
+#[cfg(test)]
+mod main_job;
+#[cfg(test)]
+mod outputs_off;
+#[cfg(test)]
+mod over_tcp;
+#[cfg(test)]
+mod strangers;
+#[cfg(test)]
+mod sync;
+#[cfg(test)]
+mod testkit;

@@ -1,0 +1,252 @@
+//! What the tests need of processes, files and time, in one place.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+pub(crate) const BOARD: &str = "procedures/board-functional-v3.toml";
+
+/// The binary, run in the project's root, with nothing of this machine's settings.
+pub(crate) fn benchtop() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_benchtop"));
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .env("NO_COLOR", "1");
+    for variable in [
+        "BENCHTOP_STORE",
+        "BENCHTOP_INSTRUMENTS",
+        "TOFUPILOT_API_KEY",
+        "TOFUPILOT_URL",
+    ] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// What a command did.
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl From<Output> for Done {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for Done {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "exit {:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.code, self.out, self.err
+        )
+    }
+}
+
+pub(crate) fn done(command: &mut Command) -> Done {
+    command.output().unwrap().into()
+}
+
+/// A simulated run of the board into `store`.
+pub(crate) fn simulated(store: &Path, serial: &str) -> Command {
+    let mut command = benchtop();
+    command
+        .args(["run", BOARD, "--serial", serial, "--simulate", "--store"])
+        .arg(store);
+    command
+}
+
+pub(crate) fn scratch() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// The JSON files of one of the store's folders, by name.
+pub(crate) fn records(store: &Path, folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    collect(&store.join(folder), &mut found);
+    found.sort();
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            found.push(path);
+        }
+    }
+}
+
+pub(crate) fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// The one record in `pending/`.
+pub(crate) fn only_record(store: &Path) -> serde_json::Value {
+    let found = records(store, "pending");
+    assert_eq!(found.len(), 1, "{found:?}");
+    json(&found[0])
+}
+
+/// Looks again and again until `look` finds something, for a minute at most.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where tests wait: they poll with a deadline"
+)]
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what} did not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Writes a file as a test's preparation.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's own file need not survive a power cut"
+)]
+pub(crate) fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+}
+
+/// A process that is ended with the test.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
+    }
+
+    /// Waits for its end, with a deadline.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        eventually("the process's end", || self.0.try_wait().unwrap())
+    }
+
+    /// Waits for its end and takes what it printed.
+    pub(crate) fn finish(mut self) -> Done {
+        let status = self.wait();
+        let (mut out, mut err) = (String::new(), String::new());
+        self.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        Done {
+            code: status.code(),
+            out,
+            err,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A simulated bench served by `benchtop sim` in another process, and the station file that it wrote.
+pub(crate) struct Served {
+    pub(crate) station: PathBuf,
+    pub(crate) resources: Vec<(String, String)>,
+    _process: Running,
+    pub(crate) folder: TempDir,
+}
+
+impl Served {
+    pub(crate) fn bench(serial: &str) -> Self {
+        Self::what(&["board-v3", "--serial", serial])
+    }
+
+    pub(crate) fn what(arguments: &[&str]) -> Self {
+        let folder = scratch();
+        let station = folder.path().join("station.toml");
+        let mut command = benchtop();
+        command.arg("sim").args(arguments).arg("--write-station").arg(&station);
+        let mut process = Running::start(&mut command);
+        let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
+        let mut resources = Vec::new();
+        // a line per resource, once all of them listen; the station file is written before the first
+        loop {
+            let line = lines.next().expect("a line per resource").unwrap();
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let text = |key: &str| line[key].as_str().unwrap().to_owned();
+            resources.push((text("name"), text("resource")));
+            if resources.len() == fs::read_to_string(&station).unwrap().matches("[instruments.").count() {
+                break;
+            }
+        }
+        Self {
+            station,
+            resources,
+            _process: process,
+            folder,
+        }
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// Host and port of an instrument.
+    pub(crate) fn address(&self, name: &str) -> (String, u16) {
+        let (_, resource) = self.resources.iter().find(|(known, _)| known == name).unwrap();
+        let parts: Vec<&str> = resource.split("::").collect();
+        (parts[1].to_owned(), parts[2].parse().unwrap())
+    }
+
+    /// Asks an instrument on a connection of its own, as a stranger would.
+    pub(crate) fn ask(&self, name: &str, message: &str) -> String {
+        let (host, port) = self.address(name);
+        let mut stream = TcpStream::connect((host, port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.write_all(format!("{message}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        answer.trim().to_owned()
+    }
+
+    /// True when the supply says that its output 1 is on.
+    pub(crate) fn output_is_on(&self) -> bool {
+        self.ask("psu", "OUTP? (@1)") == "1"
+    }
+
+    pub(crate) fn run(&self, serial: &str) -> Command {
+        self.run_procedure(Path::new(BOARD), serial)
+    }
+
+    pub(crate) fn run_procedure(&self, procedure: &Path, serial: &str) -> Command {
+        let mut command = benchtop();
+        command
+            .arg("run")
+            .arg(procedure)
+            .args(["--serial", serial, "--station"])
+            .arg(&self.station);
+        command.arg("--store").arg(self.store());
+        command
+    }
+}
