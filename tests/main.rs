@@ -13,6 +13,8 @@ mod outputs_off;
 #[cfg(test)]
 mod over_tcp;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod strangers;
 #[cfg(test)]
 mod sync;

@@ -10,7 +10,7 @@ use std::{
 
 /// The board's procedure with a minute of settling under power.
 fn long_procedure(served: &Served) -> PathBuf {
-    let text = std::fs::read_to_string(concat!(
+    let text = fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/procedures/board-functional-v3.toml"
     ))

@@ -46,12 +46,15 @@ pub(crate) async fn sync(arguments: SyncArguments) -> Result<Exit, Failure> {
     let clock = RealClock::new();
     let now = || clock.utc();
     let summary = drain(&store, &targets, &now, &mut |event| show(&event)).await;
-    let summary = summary.map_err(|error| match error.kind() {
-        StoreErrorKind::Locked => Failure {
-            exit: Exit::Fail,
-            message: "another sync is draining this store".to_owned(),
-        },
-        _ => Failure::error(error.to_string()),
+    let summary = summary.map_err(|error| {
+        if error.kind() == StoreErrorKind::Locked {
+            let message = "another sync is draining this store; let it finish".to_owned();
+            return Failure {
+                exit: Exit::Fail,
+                message,
+            };
+        }
+        Failure::error(error.to_string())
     })?;
     sum_up(&summary, &root);
     Ok(match summary.exit_code() {
@@ -229,10 +232,10 @@ fn show(event: &DrainEvent) {
         DrainEvent::Parked { record, reasons } => line(BAD, "parked", record, reasons),
         DrainEvent::Kept { record, reasons } => line(QUIET, "kept", record, reasons),
         DrainEvent::Quarantined { record, reason } => {
-            line(BAD, "quarantined", record, &[("reason".to_owned(), reason.clone())])
+            line(BAD, "quarantined", record, &[("reason".to_owned(), reason.clone())]);
         }
         DrainEvent::TargetStopped { target, reason } => {
-            terminal::warn(&format!("{target} takes nothing just now: {reason}"))
+            terminal::warn(&format!("{target} takes nothing just now: {reason}"));
         }
     }
 }

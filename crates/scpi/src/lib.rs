@@ -21,3 +21,6 @@ pub use error_check::ErrorCheck;
 pub use parse::parse;
 pub use response::{Number, ResponseError, number, string, values};
 pub use template::{Template, TemplateError};
+
+#[cfg(test)]
+mod tests;

@@ -189,10 +189,10 @@ impl<D: DeviceEnd> Session for PipeSession<D> {
     }
 
     fn state(&self) -> SessionState {
-        match self.state {
-            SessionState::Ready if self.reading => SessionState::Desynchronised,
-            state => state,
+        if self.reading && self.state == SessionState::Ready {
+            return SessionState::Desynchronised;
         }
+        self.state
     }
 
     async fn write(&mut self, message: &[u8], _deadline: Moment) -> Result<(), Error> {

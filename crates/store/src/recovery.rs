@@ -131,10 +131,11 @@ impl Store {
         marker::read_all(self.layout())
     }
 
-    /// Removes a marker, durably: the outputs of that run were proved off, or a person took it on themselves.
+    /// Removes a marker, durably: the outputs of that run were proved off, or a person took it on themselves. One
+    /// that is gone already is no error.
     ///
     /// # Errors
-    /// [`StoreError`] when it is still there; [`StoreErrorKind::NotFound`] when there was none.
+    /// [`StoreError`] when it is still there.
     pub fn clear_marker(&self, run_id: &str) -> Result<(), StoreError> {
         marker::clear(self.layout(), run_id)
     }

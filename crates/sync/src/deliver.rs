@@ -98,7 +98,7 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
     match (desk.target.settle(desk.sealed).await, repeat) {
         (Settled::Confirmed { remote_id }, _) => desk.confirmed(remote_id),
         (Settled::Absent | Settled::Unknown { .. }, Repeat::StoredOnce) => send(desk, progress).await,
-        (Settled::Absent, Repeat::MayDouble) if desk.is_settled(state) || true => send(desk, progress).await,
+        (Settled::Absent, Repeat::MayDouble) if desk.is_settled(state) => send(desk, progress).await,
         (Settled::Absent, Repeat::MayDouble) => Ok(Delivery::Lacks {
             reason: "the answer was lost a moment ago: asked again two minutes after it was sent".into(),
             stop: None,

@@ -2,7 +2,7 @@
 
 mod rig;
 
-use crate::{EventKind, Interrupt, RunOutcome, StepOutcome};
+use crate::{Interrupt, RunOutcome, StepOutcome};
 use rig::{Behaviour, Rig};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,11 +103,9 @@ async fn a_retry_on_error_that_works_passes_and_keeps_both_attempts() {
         .await;
     assert_eq!(ran.outcome(), RunOutcome::Pass);
     let attempts: Vec<(u32, bool, StepOutcome)> = ran
-        .kinds()
-        .filter_map(|kind| match kind {
-            EventKind::StepEnded(ended) if ended.name == "Rail" => Some((ended.attempt, ended.decides, ended.outcome)),
-            _ => None,
-        })
+        .ended_steps()
+        .filter(|ended| ended.name == "Rail")
+        .map(|ended| (ended.attempt, ended.decides, ended.outcome))
         .collect();
     assert_eq!(attempts, [(1, false, StepOutcome::Error), (2, true, StepOutcome::Pass)]);
     assert!(
@@ -144,13 +142,7 @@ async fn a_hung_instrument_is_a_timeout_and_every_measurement_is_accounted_for()
         .await;
     assert_eq!(ran.outcome(), RunOutcome::Timeout);
     assert_eq!(ran.ended().reason.as_deref(), Some("Rail: not done in 5 s"));
-    let taken: Vec<Option<String>> = ran
-        .kinds()
-        .filter_map(|kind| match kind {
-            EventKind::MeasurementTaken(taken) => Some(taken.reason.clone()),
-            _ => None,
-        })
-        .collect();
+    let taken: Vec<Option<String>> = ran.measurements().map(|taken| taken.reason.clone()).collect();
     assert_eq!(taken, [Some("not taken: not done in 5 s".to_owned())]);
     assert!(!ran.output_is_on());
 }
@@ -259,11 +251,7 @@ async fn a_wait_passes_on_the_clock_and_nobody_sits_through_it() {
         .run()
         .await;
     assert_eq!(ran.outcome(), RunOutcome::Pass);
-    let settled = ran.kinds_with_time().find_map(|(at, kind)| match kind {
-        EventKind::StepEnded(ended) if ended.name == "Settle" => Some((at.elapsed - ended.started.elapsed).as_secs()),
-        _ => None,
-    });
-    assert_eq!(settled, Some(3600));
+    assert_eq!(ran.time_of("Settle"), std::time::Duration::from_secs(3600));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,9 @@
 //! A bench whose instruments and recorder misbehave on request, and one log of everything in order.
 
 use crate::{
-    Bench, Deadlines, Event, EventKind, Finished, InstrumentUse, Interrupt, Job, ProcedureUse, Purpose, Recorder,
-    RecorderError, RunEnded, RunOutcome, RunStarted, Stamp, StepOutcome, UnitUnderTest, execute, listen,
+    Bench, Deadlines, Event, EventKind, Finished, InstrumentUse, Interrupt, Job, MeasurementTaken, ProcedureUse,
+    Purpose, Recorder, RecorderError, RunEnded, RunOutcome, RunStarted, StepEnded, StepOutcome, UnitUnderTest, execute,
+    listen,
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
@@ -266,26 +267,46 @@ impl Ran {
     }
 
     pub(super) fn step(&self, name: &str) -> StepOutcome {
-        self.kinds()
-            .find_map(|kind| match kind {
-                EventKind::StepEnded(ended) if ended.name == name && ended.decides => Some(ended.outcome),
-                _ => None,
-            })
+        let ended = self.ended_steps().find(|ended| ended.name == name && ended.decides);
+        ended
+            .map(|ended| ended.outcome)
             .unwrap_or_else(|| panic!("{name} never ended"))
     }
 
     pub(super) fn attempts(&self, name: &str) -> usize {
-        self.kinds()
-            .filter(|kind| matches!(kind, EventKind::StepEnded(ended) if ended.name == name))
-            .count()
+        self.ended_steps().filter(|ended| ended.name == name).count()
     }
 
-    pub(super) fn kinds(&self) -> impl Iterator<Item = &EventKind> {
+    fn kinds(&self) -> impl Iterator<Item = &EventKind> {
         self.events.iter().map(|event| &event.kind)
     }
 
-    pub(super) fn kinds_with_time(&self) -> impl Iterator<Item = (Stamp, &EventKind)> {
-        self.events.iter().map(|event| (event.at, &event.kind))
+    pub(super) fn ended_steps(&self) -> impl Iterator<Item = &StepEnded> {
+        self.kinds().filter_map(|kind| {
+            if let EventKind::StepEnded(ended) = kind {
+                Some(ended)
+            } else {
+                None
+            }
+        })
+    }
+
+    pub(super) fn measurements(&self) -> impl Iterator<Item = &MeasurementTaken> {
+        self.kinds().filter_map(|kind| {
+            if let EventKind::MeasurementTaken(taken) = kind {
+                Some(taken.as_ref())
+            } else {
+                None
+            }
+        })
+    }
+
+    /// How long a step took.
+    pub(super) fn time_of(&self, name: &str) -> Duration {
+        let is_it = |event: &&Event| matches!(&event.kind, EventKind::StepEnded(ended) if ended.name == name);
+        let end = self.events.iter().find(is_it).unwrap();
+        let begin = self.ended_steps().find(|ended| ended.name == name).unwrap().started;
+        end.at.elapsed - begin.elapsed
     }
 
     pub(super) fn log(&self) -> Vec<String> {
@@ -470,7 +491,12 @@ impl Instrument for RigInstrument {
             }
             Behaviour::MeasureHangs => std::future::pending().await,
             Behaviour::MeasurePanics => panic!("broken driver"),
-            _ => {}
+            Behaviour::Good
+            | Behaviour::OpenFails
+            | Behaviour::SetPanicsAfterOn
+            | Behaviour::SetFailsOff
+            | Behaviour::FirstSessionHangsAfterOn
+            | Behaviour::StuckOn => {}
         }
         let value: Decimal = self.reads.parse().unwrap();
         let kind = match self.reads.as_str() {

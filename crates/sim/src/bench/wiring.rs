@@ -160,6 +160,9 @@ pub(super) fn check_trees(nodes: &Nodes, circuitry: &Circuitry, wirings: &[&Wiri
 
 /// The node that feeds this one, and whether something lies between that can drop voltage.
 fn feeder(node: Node, circuitry: &Circuitry, wirings: &[&Wiring]) -> Option<(Node, bool)> {
+    if node == GROUND {
+        return None;
+    }
     let rail = circuitry.rails.iter().find(|rail| rail.nominal.to == node);
     if let Some(rail) = rail {
         return Some((rail.nominal.from, false));

@@ -3,7 +3,7 @@
 //! Arguments are read to their end before anything changes: a command in error does nothing.
 
 use super::definition::{Behaviour, ChannelModel, DcPowerModel, Level, Summary};
-use super::state::{Channel, DcPower, Output};
+use super::state::{Channel, DcPower, Output, Tripped};
 use crate::{
     answer::{boolean, nr1, nr3, quoted, whole},
     device::{Call, Outcome, Wait},
@@ -32,13 +32,12 @@ pub(crate) fn execute(
             let (channels, on) = switch_arguments(supply, model, call)?;
             Ok(each(supply, &channels, |channel| channel.ocp = on))
         }
-        Behaviour::OvpTripped => flags(supply, model, call, |channel| channel.ovp_tripped),
-        Behaviour::OcpTripped => flags(supply, model, call, |channel| channel.ocp_tripped),
-        Behaviour::OvpClear => clear(supply, model, call, |channel| channel.ovp_tripped = false),
-        Behaviour::OcpClear => clear(supply, model, call, |channel| channel.ocp_tripped = false),
+        Behaviour::OvpTripped => flags(supply, model, call, |channel| channel.tripped.ovp),
+        Behaviour::OcpTripped => flags(supply, model, call, |channel| channel.tripped.ocp),
+        Behaviour::OvpClear => clear(supply, model, call, |channel| channel.tripped.ovp = false),
+        Behaviour::OcpClear => clear(supply, model, call, |channel| channel.tripped.ocp = false),
         Behaviour::ProtectionClear => clear(supply, model, call, |channel| {
-            channel.ovp_tripped = false;
-            channel.ocp_tripped = false;
+            channel.tripped = Tripped::default();
         }),
         Behaviour::MeasureVoltage => measure(supply, model, call, |output| output.volts, |model| model.voltage_step),
         Behaviour::MeasureCurrent => measure(supply, model, call, |output| output.amperes, |model| model.current_step),

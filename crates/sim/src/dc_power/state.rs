@@ -36,9 +36,15 @@ pub(crate) struct Channel {
     pub(crate) ovp: f64,
     pub(crate) ocp: bool,
     pub(crate) enabled: bool,
-    pub(crate) ovp_tripped: bool,
-    pub(crate) ocp_tripped: bool,
+    pub(crate) tripped: Tripped,
     pub(crate) summary: Register,
+}
+
+/// Which protections have tripped and were not cleared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tripped {
+    pub(crate) ovp: bool,
+    pub(crate) ocp: bool,
 }
 
 /// What an output really does, as the circuit lets it.
@@ -67,8 +73,7 @@ impl Channel {
             ovp: model.ovp.default,
             ocp: false,
             enabled: false,
-            ovp_tripped: false,
-            ocp_tripped: false,
+            tripped: Tripped::default(),
             summary: Register::default(),
         }
     }
@@ -102,7 +107,7 @@ impl DcPower {
     pub(super) fn switch(&mut self, place: usize, on: bool) {
         let stuck = self.stuck;
         if let Some(channel) = self.channels.get_mut(place) {
-            let tripped = channel.ovp_tripped || channel.ocp_tripped;
+            let tripped = channel.tripped != Tripped::default();
             channel.enabled = (on && !tripped) || (stuck && channel.enabled);
         }
     }
@@ -113,8 +118,8 @@ impl DcPower {
         for (channel, output) in self.channels.iter_mut().zip(outputs) {
             let over_voltage = channel.enabled && output.volts > channel.ovp;
             let over_current = channel.enabled && channel.ocp && output.regulation == Regulation::Current;
-            channel.ovp_tripped |= over_voltage;
-            channel.ocp_tripped |= over_current;
+            channel.tripped.ovp |= over_voltage;
+            channel.tripped.ocp |= over_current;
             if (over_voltage || over_current) && !self.stuck {
                 channel.enabled = false;
                 tripped = true;
@@ -125,7 +130,7 @@ impl DcPower {
                 Regulation::Voltage => CONSTANT_VOLTAGE,
                 Regulation::Current => CONSTANT_CURRENT,
             };
-            let trips = bit(channel.ovp_tripped, OVP_TRIPPED) | bit(channel.ocp_tripped, OCP_TRIPPED);
+            let trips = bit(channel.tripped.ovp, OVP_TRIPPED) | bit(channel.tripped.ocp, OCP_TRIPPED);
             channel.summary.follow(regulation | trips);
         }
         let summary = self.channels.iter().any(|channel| channel.summary.summary());

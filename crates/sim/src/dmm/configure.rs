@@ -1,7 +1,7 @@
 //! Range and resolution: `CONFigure`, `MEASure?`, and the settings of one function.
 
 use super::definition::{DmmModel, FunctionModel, Takes};
-use super::state::{Dmm, FunctionState, Trigger};
+use super::state::{Dmm, FunctionState, Terminals, Trigger};
 use crate::{
     answer::{nr3, quoted},
     parser::{Argument, Arguments, Bounds, Dimension, is_form_of},
@@ -75,8 +75,9 @@ fn range_argument(
     }
     let value = range.bounded(function.senses.dimension(), &range_bounds(function, true))?;
     let chosen = choose(function, value, true)?;
-    state.high_current = function.ranges.get(chosen).is_some_and(|range| range.high_current);
-    if !state.high_current {
+    if function.ranges.get(chosen).is_some_and(|range| range.high_current) {
+        state.terminals = Terminals::HighCurrent;
+    } else {
         state.range = chosen;
     }
     state.autorange = false;
@@ -147,7 +148,7 @@ pub(super) fn range_bounds(function: &FunctionModel, high_current: bool) -> Boun
     };
     Bounds {
         minimum: scales().next().unwrap_or_default(),
-        maximum: scales().last().unwrap_or_default(),
+        maximum: scales().next_back().unwrap_or_default(),
         default: function
             .ranges
             .get(function.default_range)

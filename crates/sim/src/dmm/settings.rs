@@ -3,7 +3,7 @@
 use super::behaviour::Setting;
 use super::configure::{nplc_for, range_bounds, range_value, resolution_bounds};
 use super::definition::{DmmModel, FunctionModel};
-use super::state::{Dmm, FunctionState, sensed};
+use super::state::{Dmm, FunctionState, Terminals, sensed};
 use crate::{
     answer::{boolean, nr1, nr3, whole},
     device::{Call, Outcome},
@@ -30,7 +30,7 @@ pub(super) fn execute(
         Setting::Range => {
             state.range = range_value(function, &argument)?;
             state.autorange = false;
-            state.high_current = false;
+            state.terminals = Terminals::Usual;
         }
         Setting::RangeAuto => match switch(&argument)? {
             Some(on) => state.autorange = on,
@@ -62,9 +62,9 @@ pub(super) fn execute(
         }
         Setting::NullAuto => state.null.auto = argument.boolean()?,
         Setting::Terminals => {
-            state.high_current = match whole(argument.number(Dimension::None)?) {
-                Some(3) => false,
-                Some(10) => true,
+            state.terminals = match whole(argument.number(Dimension::None)?) {
+                Some(3) => Terminals::Usual,
+                Some(10) => Terminals::HighCurrent,
                 Some(_) | None => return Err(DATA_OUT_OF_RANGE),
             }
         }
@@ -109,7 +109,10 @@ fn answer(
         Setting::NullAuto => flag(call, state.null.auto),
         Setting::Terminals => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(nr1(if state.high_current { 10 } else { 3 })))
+            Ok(Outcome::Answer(nr1(match state.terminals {
+                Terminals::Usual => 3,
+                Terminals::HighCurrent => 10,
+            })))
         }
     }
 }

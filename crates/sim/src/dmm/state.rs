@@ -43,8 +43,16 @@ pub(crate) struct FunctionState {
     pub(crate) high_impedance: bool,
     pub(crate) bandwidth: usize,
     pub(crate) null: Null,
-    /// Measures at the high current terminals.
-    pub(crate) high_current: bool,
+    pub(crate) terminals: Terminals,
+}
+
+/// Where currents are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Terminals {
+    #[default]
+    Usual,
+    /// Those of their own for high current, which have one range only.
+    HighCurrent,
 }
 
 /// What is subtracted from a reading.
@@ -96,17 +104,15 @@ impl FunctionState {
             high_impedance: false,
             bandwidth: model.default_bandwidth,
             null: Null::default(),
-            high_current: false,
+            terminals: Terminals::Usual,
         }
     }
 
     /// The range in use.
     pub(crate) fn range_in<'f>(&self, function: &'f FunctionModel) -> Option<&'f RangeModel> {
-        let high_current = || function.ranges.iter().find(|range| range.high_current);
-        if self.high_current {
-            high_current()
-        } else {
-            function.ranges.get(self.range)
+        match self.terminals {
+            Terminals::Usual => function.ranges.get(self.range),
+            Terminals::HighCurrent => function.ranges.iter().find(|range| range.high_current),
         }
     }
 
@@ -127,7 +133,7 @@ impl FunctionState {
         }
         let wide_enough = ranges().find(|(_, range)| value.abs() <= range.maximum);
         wide_enough
-            .or_else(|| ranges().last())
+            .or_else(|| ranges().next_back())
             .map_or(self.range, |(number, _)| number)
     }
 }
@@ -209,7 +215,7 @@ impl Dmm {
             return 0;
         };
         let value = sensed(function.senses, inputs);
-        if state.autorange && !state.high_current {
+        if state.autorange && state.terminals == Terminals::Usual {
             // what is open is beyond every range
             state.range = state.suited(function, value.unwrap_or(f64::INFINITY));
         }

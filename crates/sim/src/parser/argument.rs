@@ -6,8 +6,8 @@ use super::unit::{find_outside_quotes, is_blank};
 use crate::status::{
     BLOCK_DATA_NOT_ALLOWED, CHARACTER_DATA_NOT_ALLOWED, CHARACTER_DATA_TOO_LONG, DATA_OUT_OF_RANGE, DATA_TYPE_ERROR,
     EXPRESSION_DATA_NOT_ALLOWED, ILLEGAL_PARAMETER_VALUE, INVALID_CHARACTER, INVALID_CHARACTER_DATA,
-    INVALID_EXPRESSION, INVALID_SEPARATOR, INVALID_STRING_DATA, MISSING_PARAMETER, NUMERIC_DATA_NOT_ALLOWED,
-    PARAMETER_NOT_ALLOWED, STRING_DATA_NOT_ALLOWED, SYNTAX_ERROR, ScpiError,
+    INVALID_CHARACTER_IN_NUMBER, INVALID_EXPRESSION, INVALID_SEPARATOR, INVALID_STRING_DATA, MISSING_PARAMETER,
+    NUMERIC_DATA_NOT_ALLOWED, PARAMETER_NOT_ALLOWED, STRING_DATA_NOT_ALLOWED, SYNTAX_ERROR, ScpiError,
 };
 use std::collections::VecDeque;
 
@@ -83,10 +83,7 @@ impl<'m> Argument<'m> {
     pub(crate) fn number(&self, dimension: Dimension) -> Result<f64, ScpiError> {
         match self {
             Self::Number(number) => number.in_unit(dimension),
-            Self::Integer(number) => number.to_string().parse().map_err(|error: std::num::ParseFloatError| {
-                drop(error);
-                DATA_OUT_OF_RANGE
-            }),
+            Self::Integer(number) => number.to_string().parse().or(Err(DATA_OUT_OF_RANGE)),
             Self::Word(_) => Err(DATA_TYPE_ERROR),
             Self::Text(_) => Err(STRING_DATA_NOT_ALLOWED),
             Self::Expression(_) => Err(EXPRESSION_DATA_NOT_ALLOWED),
@@ -182,14 +179,11 @@ fn based(text: &str) -> Result<Argument<'_>, ScpiError> {
     };
     let digits = text.get(2..).unwrap_or_default();
     if digits.starts_with('+') {
-        return Err(crate::status::INVALID_CHARACTER_IN_NUMBER);
+        return Err(INVALID_CHARACTER_IN_NUMBER);
     }
     u64::from_str_radix(digits, base)
         .map(Argument::Integer)
-        .map_err(|error| {
-            drop(error);
-            crate::status::INVALID_CHARACTER_IN_NUMBER
-        })
+        .or(Err(INVALID_CHARACTER_IN_NUMBER))
 }
 
 fn word(text: &str) -> Result<Argument<'_>, ScpiError> {

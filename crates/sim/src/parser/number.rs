@@ -115,10 +115,7 @@ impl<'m> Number<'m> {
         let power = multiplier(self.suffix, dimension)?;
         let decimal = format!("{}e{}", self.mantissa, self.exponent.saturating_add(power));
         // what is beyond an f64 is infinite, and every limit refuses that
-        decimal.parse().map_err(|error: std::num::ParseFloatError| {
-            drop(error);
-            INVALID_CHARACTER_IN_NUMBER
-        })
+        decimal.parse().or(Err(INVALID_CHARACTER_IN_NUMBER))
     }
 }
 

@@ -108,13 +108,19 @@ fn circuits_that_are_not_trees_are_refused() {
         &format!(
             "{HEAD}{supply}[unit.branches.x]\nfrom = \"b\"\nto = \"c\"\n[unit.branches.y]\nfrom = \"c\"\nto = \"b\"\n"
         ),
-        &[],
+        &[
+            "bench.toml:9:6: error: this node feeds itself",
+            "bench.toml:12:6: error: this node feeds itself",
+        ],
     );
     check(
         &format!(
             "{HEAD}{supply}[unit.branches.x]\nfrom = \"ground\"\nto = \"c\"\n[unit.branches.y]\nfrom = \"a\"\nto = \"ground\"\n"
         ),
-        &[],
+        &[
+            "bench.toml:9:6: error: this node is fed from ground",
+            "bench.toml:12:6: error: nothing can feed ground",
+        ],
     );
     let chain: String = [("a", "b"), ("b", "c"), ("c", "d")]
         .iter()

@@ -8,6 +8,7 @@ mod dialogues_e36312a;
 mod faults;
 mod robustness;
 mod sockets;
+mod transcripts;
 
 use crate::{Bench, Model, SimulatedBench};
 use benchtop_instrument::{Clock, ClockExt, ErrorKind, Session, VirtualClock, spawn};
@@ -111,6 +112,6 @@ fn matches(pattern: &str, text: &str) -> bool {
         None => pattern == text,
         Some((head, rest)) => text
             .strip_prefix(head)
-            .is_some_and(|tail| (0..=tail.len()).any(|at| tail.is_char_boundary(at) && matches(rest, &tail[at..]))),
+            .is_some_and(|tail| (0..=tail.len()).any(|at| tail.get(at..).is_some_and(|text| matches(rest, text)))),
     }
 }

@@ -269,9 +269,6 @@ fn mark(layout: &Layout, record: &Record, made_safe: &[MadeSafe], recovery: &mut
             recovery.outputs_maybe_on.push(run);
             Ok(())
         }
-        None => match marker::clear(layout, &record.run_id) {
-            Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
-            result => result,
-        },
+        None => marker::clear(layout, &record.run_id),
     }
 }

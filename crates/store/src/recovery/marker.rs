@@ -128,8 +128,11 @@ pub(super) fn clear(layout: &Layout, run_id: &str) -> Result<(), StoreError> {
             detail,
         ));
     }
-    layout.markers.remove(&name)?;
-    layout.markers.sync()
+    match layout.markers.remove(&name) {
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => layout.markers.sync(),
+    }
 }
 
 pub(super) fn read_all(layout: &Layout) -> Result<Vec<InterruptedRun>, StoreError> {

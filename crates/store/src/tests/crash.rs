@@ -6,7 +6,7 @@ use crate::{
 };
 use std::{
     collections::BTreeSet,
-    io::Write,
+    io::{BufRead, BufReader, Read, Write},
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -30,7 +30,10 @@ fn victim() {
         },
         // for fault injection from outside: strace --inject=fsync:error=EIO:when=3 and the like
         "once" => run_once(&store),
-        "recoverer" => say("recovered", &store.recover().unwrap().sealed.len().to_string()),
+        "recoverer" => {
+            say("recovering", root.as_str());
+            say("recovered", &store.recover().unwrap().sealed.len().to_string());
+        }
         other => panic!("{other}"),
     }
 }
@@ -53,8 +56,9 @@ fn say(word: &str, what: &str) {
     out.flush().unwrap();
 }
 
-/// Lets a victim live for a moment and kills it; what it said, by word.
-fn kill_after(role: &str, root: &Path, life: Duration) -> Vec<(String, String)> {
+/// Lets a victim live for a moment and kills it; what it said, by word. The moment begins with the victim, or with
+/// its first word, for on a busy machine it may take long to come so far.
+fn kill_after(role: &str, root: &Path, life: Duration, first_word: bool) -> Vec<(String, String)> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["tests::crash::victim", "--exact", "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
@@ -63,10 +67,13 @@ fn kill_after(role: &str, root: &Path, life: Duration) -> Vec<(String, String)> 
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    while first_word && !text.contains("\n@") && out.read_line(&mut text).unwrap() > 0 {}
     pause(life);
     child.kill().unwrap();
-    let output = child.wait_with_output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    out.read_to_string(&mut text).unwrap();
+    child.wait().unwrap();
     // a kill may cut the last line
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     whole
@@ -115,13 +122,13 @@ fn runs_in(store: &Store) -> Vec<String> {
 fn a_kill_at_any_moment_leaves_whole_records_and_every_saved_run() {
     let (_folder, store) = testkit::store();
     let (mut begun, mut saved) = (BTreeSet::new(), BTreeSet::new());
-    for life in moments(Duration::from_millis(60)).take(usize::try_from(kills()).unwrap()) {
-        let sayings = kill_after("runner", store.root(), life);
+    for (round, life) in (0..kills()).zip(moments(Duration::from_millis(20))) {
+        let sayings = kill_after("runner", store.root(), life, round % 4 != 0);
         begun.extend(said(&sayings, "begun"));
         saved.extend(said(&sayings, "saved"));
     }
     let before: BTreeSet<String> = runs_in(&store).into_iter().collect();
-    assert!(saved.len() > 100, "the victims lived too short: {} saved", saved.len());
+    assert!(begun.len() > 100 && !saved.is_empty(), "the victims lived too short");
     assert!(saved.is_subset(&before), "a saved run is not there");
     let recovery = store.recover().unwrap();
     assert!(recovery.failed.is_empty(), "{recovery:?}");
@@ -144,7 +151,7 @@ fn a_kill_at_any_moment_leaves_whole_records_and_every_saved_run() {
 fn a_recovery_killed_at_any_moment_is_finished_by_the_next() {
     let (_folder, store) = testkit::store();
     let mut begun = BTreeSet::new();
-    let mut moments = moments(Duration::from_millis(20));
+    let mut moments = moments(Duration::from_millis(10));
     let mut finished = 0;
     for round in 0..kills() {
         if round % 10 == 0 {
@@ -155,7 +162,7 @@ fn a_recovery_killed_at_any_moment_is_finished_by_the_next() {
                 begun.insert(ticket.run_id);
             }
         }
-        let sayings = kill_after("recoverer", store.root(), moments.next().unwrap());
+        let sayings = kill_after("recoverer", store.root(), moments.next().unwrap(), round % 4 != 0);
         finished += said(&sayings, "recovered").len();
     }
     let recovery = store.recover().unwrap();

@@ -261,4 +261,7 @@ fn a_marker_that_cannot_be_read_is_no_reason_to_go_on() {
         crate::StoreErrorKind::Damaged
     );
     store.clear_marker("../../x").unwrap_err();
+    store.clear_marker(testkit::RUN_ID).unwrap();
+    store.clear_marker(testkit::RUN_ID).unwrap();
+    assert!(store.unsafe_markers().unwrap().is_empty());
 }

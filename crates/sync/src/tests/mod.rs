@@ -4,6 +4,7 @@ mod bench;
 mod captures;
 mod key;
 mod lost;
+mod order;
 mod outbox;
 mod samples;
 mod server;
