@@ -77,7 +77,7 @@ pub(super) async fn number(session: &mut Box<dyn Session>, clock: &dyn Clock, me
 }
 
 /// Plays a dialogue with a fresh instrument that stands alone. A line `> message` is sent; a line `< answer` is what
-/// must come back, with `*` for any run of characters; `~ 2 s` lets time pass. A message without an answer must get
+/// must come back, with `*` for any run of characters; `~ 2` lets two seconds pass. A message without an answer must get
 /// none.
 pub(super) async fn dialogue(model_name: &'static str, text: &'static str) {
     let model = model(model_name);
