@@ -1,0 +1,257 @@
+//! Instruments that misbehave on request.
+
+use super::{Behaviour, Shared};
+use crate::{Bench, Interrupt};
+use async_trait::async_trait;
+use benchtop_instrument::{
+    Bounds, Capabilities, Class, Clock, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity, Instrument,
+    Measure, Operation, OutputCapability, OutputState, Polarity, Quantity, Range, Reading, ReadingKind, Resource,
+    SafetyProof, Setting, StartState,
+};
+use benchtop_procedure::LogicalName;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+pub(super) type Interrupts = Option<(String, Vec<Interrupt>, watch::Sender<Interrupt>)>;
+
+pub(super) struct RigBench {
+    pub(super) world: Shared,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) dmm: Behaviour,
+    pub(super) psu: Behaviour,
+    pub(super) reads: String,
+    pub(super) interrupts: Interrupts,
+}
+
+#[async_trait]
+impl Bench for RigBench {
+    async fn open(&self, name: &LogicalName) -> Result<Box<dyn Instrument>, Error> {
+        let behaviour = if name.0 == "dmm" { self.dmm } else { self.psu };
+        let session = {
+            let mut world = self.world.lock().unwrap();
+            world.log.push(format!("open {name}"));
+            let count = world.opened.entry(name.0.clone()).or_default();
+            *count += 1;
+            *count
+        };
+        let resource = Resource::Simulated {
+            bench: "rig".to_owned(),
+            name: name.0.clone(),
+        };
+        if behaviour == Behaviour::OpenFails {
+            return Err(Error::new(
+                ErrorKind::Disconnected,
+                Operation::Open,
+                &resource,
+                "nothing listens there",
+            ));
+        }
+        Ok(Box::new(RigInstrument {
+            name: name.0.clone(),
+            resource,
+            capabilities: capabilities(&name.0),
+            session,
+            behaviour,
+            world: Arc::clone(&self.world),
+            clock: Arc::clone(&self.clock),
+            reads: self.reads.clone(),
+            interrupts: self.interrupts.clone(),
+        }))
+    }
+}
+
+struct RigInstrument {
+    name: String,
+    resource: Resource,
+    capabilities: Capabilities,
+    session: u32,
+    behaviour: Behaviour,
+    world: Shared,
+    clock: Arc<dyn Clock>,
+    reads: String,
+    interrupts: Interrupts,
+}
+
+impl RigInstrument {
+    async fn did(&self, what: &str) {
+        let line = format!("{} {what}", self.name);
+        self.world.lock().unwrap().log.push(line.clone());
+        if let Some((at, levels, wants)) = &self.interrupts
+            && *at == line
+        {
+            for level in levels {
+                wants.send_replace(*level);
+            }
+            // the measurement goes on until it is abandoned
+            std::future::pending::<()>().await;
+        }
+        self.clock
+            .sleep_until(self.clock.now().after(Duration::from_millis(10)))
+            .await;
+    }
+
+    fn hangs(&self) -> bool {
+        let on = self.world.lock().unwrap().output_was_on;
+        self.behaviour == Behaviour::FirstSessionHangsAfterOn && self.session == 1 && on
+    }
+}
+
+#[async_trait]
+impl Instrument for RigInstrument {
+    fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn prepare(&mut self) -> Result<StartState, Error> {
+        self.did("prepare").await;
+        let identity: Identity = "Rig,Instrument,SIM-1,1".parse().unwrap();
+        Ok(StartState {
+            identity,
+            stale_errors: Vec::new(),
+        })
+    }
+
+    async fn measure(&mut self, request: &Measure) -> Result<Reading, Error> {
+        self.did("measure").await;
+        let fails = || Error::timeout(Operation::Measure, &self.resource, Duration::from_secs(2));
+        match self.behaviour {
+            Behaviour::MeasureFails => return Err(fails()),
+            Behaviour::MeasureFailsOnce => {
+                let failed_before = std::mem::replace(&mut self.world.lock().unwrap().failed_once, true);
+                if !failed_before {
+                    return Err(fails());
+                }
+            }
+            Behaviour::MeasureHangs => std::future::pending().await,
+            Behaviour::MeasurePanics => panic!("broken driver"),
+            Behaviour::Good
+            | Behaviour::OpenFails
+            | Behaviour::SetPanicsAfterOn
+            | Behaviour::SetFailsOff
+            | Behaviour::FirstSessionHangsAfterOn
+            | Behaviour::StuckOn => {}
+        }
+        let value: Decimal = self.reads.parse().unwrap();
+        let kind = match self.reads.as_str() {
+            "9.9E37" => ReadingKind::Overrange(Polarity::Positive),
+            "9.91E37" => ReadingKind::NotANumber,
+            _ => ReadingKind::Value(Quantity::new(value, request.function.unit())),
+        };
+        Ok(Reading {
+            text: self.reads.clone(),
+            kind,
+            range_in_use: None,
+            nplc: None,
+        })
+    }
+
+    async fn set(&mut self, setting: &Setting) -> Result<(), Error> {
+        let Setting::Output(output) = setting;
+        let on = output.output_enabled == Some(true);
+        self.did(if on { "set on" } else { "set off" }).await;
+        if !on && self.behaviour == Behaviour::SetFailsOff {
+            return Err(Error::new(
+                ErrorKind::Instrument,
+                Operation::Set,
+                &self.resource,
+                "-200",
+            ));
+        }
+        if self.hangs() {
+            std::future::pending::<()>().await;
+        }
+        let mut world = self.world.lock().unwrap();
+        world.output = on || self.behaviour == Behaviour::StuckOn;
+        world.output_was_on |= on;
+        drop(world);
+        assert!(!(on && self.behaviour == Behaviour::SetPanicsAfterOn), "broken driver");
+        Ok(())
+    }
+
+    async fn query(&mut self, _message: &str) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
+    async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error> {
+        self.did("make_safe").await;
+        if self.hangs() {
+            std::future::pending::<()>().await;
+        }
+        if self.capabilities.outputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stuck = self.behaviour == Behaviour::StuckOn;
+        self.world.lock().unwrap().output = stuck;
+        let proof = if stuck {
+            SafetyProof::NotProved("reads back as on".to_owned())
+        } else {
+            SafetyProof::Off
+        };
+        Ok(vec![OutputState { channel: 1, proof }])
+    }
+
+    async fn self_test(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn recover(&mut self) -> Result<(), Error> {
+        self.did("recover").await;
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        self.did("close").await;
+        Ok(())
+    }
+}
+
+pub(super) fn capabilities(name: &str) -> Capabilities {
+    let quantity = |text: &str| text.parse::<Quantity>().unwrap();
+    let bounds = |from: &str, to: &str| Bounds {
+        minimum: quantity(from),
+        maximum: quantity(to),
+        resolution: quantity("1 mV").converted(quantity("1 mV").unit).unwrap(),
+    };
+    let amperes = Bounds {
+        minimum: quantity("0 A"),
+        maximum: quantity("5 A"),
+        resolution: quantity("1 mA"),
+    };
+    let range = Range {
+        full_scale: quantity("10 V"),
+        maximum: quantity("12 V"),
+        resolution: Some(quantity("10 uV")),
+    };
+    let is_dmm = name == "dmm";
+    let function = FunctionCapability {
+        channels: vec![1],
+        ranges: vec![range],
+        autorange: true,
+        nplc: Vec::new(),
+    };
+    let output = OutputCapability {
+        voltage_level: bounds("0 V", "6 V"),
+        current_limit: amperes,
+        ovp_level: None,
+    };
+    Capabilities {
+        class: if is_dmm { Class::Dmm } else { Class::DcPower },
+        driver: format!("rig/{name}"),
+        model: "Rig".to_owned(),
+        channels: vec![1],
+        functions: if is_dmm {
+            BTreeMap::from([(Function::DcVoltage, function)])
+        } else {
+            BTreeMap::new()
+        },
+        outputs: if is_dmm {
+            BTreeMap::new()
+        } else {
+            BTreeMap::from([(1, output)])
+        },
+    }
+}
