@@ -10,7 +10,7 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// A directory with instrument definitions of your own (<vendor>/<model>/driver.toml); they add to the shipped ones or
+    /// A directory with instrument definitions of your own (`<vendor>/<model>/driver.toml`); they add to the shipped ones or
     /// override them by name.
     #[arg(long, global = true, value_name = "DIR", env = "BENCHTOP_INSTRUMENTS")]
     pub(crate) instruments: Option<PathBuf>,
