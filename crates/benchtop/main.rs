@@ -9,6 +9,7 @@ mod byhand;
 mod check;
 mod exit;
 mod interrupt;
+mod locks;
 mod procedures;
 mod progress;
 mod recovery;

@@ -22,6 +22,9 @@ use benchtop_procedure::BoundProcedure;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
+/// How long a step's task may take to notice that it was ended.
+const JOIN: Duration = Duration::from_secs(2);
+
 /// What the operator or the system wants of a running run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interrupt {
@@ -57,7 +60,7 @@ impl Default for Deadlines {
             prepare: Duration::from_secs(30),
             attempt: Duration::from_secs(600),
             teardown: Duration::from_secs(120),
-            make_safe: Duration::from_secs(10),
+            make_safe: Duration::from_secs(30),
             close: Duration::from_secs(5),
             recorder: Duration::from_secs(30),
         }
@@ -232,11 +235,21 @@ async fn open(
     let late = |_elapsed| format!("{name}: not ready in {}", human_duration(patience));
     let opened = clock.within(deadline, bench.open(&name)).await.map_err(late)?;
     let instrument = opened.map_err(|error| format!("{name}: {error}"))?;
-    let actor = crew
-        .entry(name.clone())
-        .or_insert_with(|| Actor::start(name.clone(), instrument, clock));
-    let prepared = clock.within(deadline, actor.prepare()).await.map_err(late)?;
-    let state = prepared.map_err(|error| format!("{name}: {error}"))?;
+    let actor = Actor::start(name.clone(), instrument, clock);
+    let prepared = clock.within(deadline, actor.prepare()).await.map_err(late);
+    let state = match prepared {
+        Ok(Ok(state)) => state,
+        // it may be another instrument than the station says: nothing further is sent to it
+        Ok(Err(error)) => {
+            actor.kill();
+            return Err(format!("{name}: {error}"));
+        }
+        Err(late) => {
+            actor.kill();
+            return Err(late);
+        }
+    };
+    crew.insert(name.clone(), actor);
     Ok(InstrumentReady {
         name: name.clone(),
         identity: state.identity,
@@ -331,25 +344,34 @@ impl Stage<'_> {
             Some(deadline) => self.clock.sleep_until(deadline),
             None => Box::pin(std::future::pending()),
         };
+        let mut over = false;
         let cut = loop {
             tokio::select! {
                 biased;
                 level = at_least(interrupt, stops_at) => break Some((StepOutcome::Aborted, interrupted(level))),
                 () = &mut expiry => break Some((StepOutcome::Timeout, "the teardown took too long".to_owned())),
                 Some(report) = reported.recv() => scribe.take(report).await,
-                ended = &mut task => break match ended {
-                    Ok(_) => None,
+                ended = &mut task => {
+                    over = true;
+                    break match ended {
+                    Ok(true) => None,
+                    Ok(false) => Some((StepOutcome::Error, "the run cannot be recorded".to_owned())),
                     Err(TaskFailure::Panicked(message)) => {
                         Some((StepOutcome::Error, format!("the step panicked: {message} (a bug in Benchtop)")))
                     }
                     Err(TaskFailure::Aborted) => Some((StepOutcome::Error, "the step was lost".to_owned())),
-                },
+                }
+                }
             }
             if scribe.error.is_some() {
                 break Some((StepOutcome::Error, "the run cannot be recorded".to_owned()));
             }
         };
-        task.abort();
+        if !over {
+            // joined, so that no command of its comes after what follows
+            task.abort();
+            drop(self.clock.within(self.clock.now().after(JOIN), &mut task).await);
+        }
         reported.close();
         while let Ok(report) = reported.try_recv() {
             scribe.take(report).await;

@@ -53,11 +53,11 @@ fn judge(answer: &Answer, repeat: Repeat) -> Verdict {
         413 => park(answer),
         400 | 409 | 415 | 422 if answer.media != Media::Html => park(answer),
         404 if answer.media == Media::Json => park(answer),
-        408 | 500..=502 | 504..=599 => match repeat {
-            Repeat::StoredOnce => retry(answer, true),
-            Repeat::MayDouble => Verdict::Uncertain { reason: said(answer) },
-        },
-        425 | 429 | 503 => retry(answer, false),
+        425 | 429 => retry(answer, false),
+        // a gateway may say it after the server behind it has stored the run
+        408 | 499 | 500..=599 if repeat == Repeat::MayDouble => Verdict::Uncertain { reason: said(answer) },
+        503 => retry(answer, false),
+        408 | 499 | 500..=599 => retry(answer, true),
         400 | 404 | 409 | 415 | 422 => Verdict::Retry {
             perhaps_stored: false,
             after: answer.retry_after,
