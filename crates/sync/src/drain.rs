@@ -35,6 +35,9 @@ pub async fn drain(
     }
     let mut stops = Stops::default();
     for name in &listing.names {
+        if targets.is_empty() {
+            break;
+        }
         if stops.whole.len() == targets.len() {
             // still a line for each: a person counts them
             let not_tried =

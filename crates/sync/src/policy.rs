@@ -162,9 +162,9 @@ mod tests {
         for (statuses, once, may_double) in [
             (&[400, 404, 409, 413, 415, 422][..], "park", "park"),
             (&[401, 402, 403, 407, 301, 302, 303, 307, 308], "pause", "pause"),
-            (&[425, 429, 503], "retry", "retry"),
-            (&[408, 500, 501, 502, 504, 520, 599], "retry", "uncertain"),
-            (&[405, 406, 410, 418, 431, 499, 600], "retry", "retry"),
+            (&[425, 429], "retry", "retry"),
+            (&[408, 499, 500, 501, 502, 503, 504, 520, 599], "retry", "uncertain"),
+            (&[405, 406, 410, 418, 431, 600], "retry", "retry"),
             (&[200, 201, 202, 204, 299], "uncertain", "uncertain"),
         ] {
             for &status in statuses {
