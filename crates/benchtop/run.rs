@@ -380,7 +380,8 @@ fn show(saved: &Saved, last: Option<&str>, format: Format) {
             terminal::say(&Line::new());
             let reason = record.reason.clone().or_else(|| first_failure(record));
             let line = progress::verdict(outcome, &record.unit_under_test.serial_number, reason.as_deref());
-            terminal::say(&line.add(terminal::QUIET, &format!("  ({:.2} s)", record.duration_s)));
+            let line = line.add(terminal::QUIET, &format!("  ({:.2} s)", record.duration_s));
+            terminal::say(&line.add(terminal::DOUBTFUL, if record.simulated { "  SIMULATED" } else { "" }));
             terminal::say(&Line::new().add(terminal::QUIET, &format!("record {}", saved.path.display())));
         }
         Format::Json => {

@@ -116,7 +116,13 @@ fn a_run_that_ended_without_being_saved_is_no_pass_later_either() {
     let recovery = store.recover().unwrap();
     let record = &only(&recovery).record;
     assert_eq!((record.outcome, record.run_passed), (RunOutcome::Aborted, false));
-    assert!(record.reason.as_deref().unwrap().contains("before the outcome was saved and shown"));
+    assert!(
+        record
+            .reason
+            .as_deref()
+            .unwrap()
+            .contains("before the outcome was saved and shown")
+    );
 }
 
 /// Every file of a store before each step that a recovery makes durable, as a kill there would leave it.
