@@ -3,6 +3,7 @@
 //! `fixtures/benches/README.md` teaches the file. A [`Bench`] is the file, checked; [`Bench::build`] puts one unit on it.
 
 mod circuitry;
+mod elements;
 mod read;
 mod simulated;
 mod wiring;
@@ -109,6 +110,9 @@ impl Bench {
         let instruments = self.instruments.iter().enumerate().map(|(number, placed)| {
             let noise = random::stream(self.seed, serial_number, &format!("instruments.{}", placed.name));
             let mut device = Device::new(&placed.model, placed.serial_number.clone(), noise);
+            // a meter is the same meter whatever unit it measures
+            let stream = random::stream(self.seed, "", &format!("instruments.{}.accuracy", placed.name));
+            device.age(stream);
             let here = |fault: &&PlannedFault| {
                 let unit = fault.serial_number.as_deref();
                 fault.instrument == number && unit.is_none_or(|unit| unit == serial_number)

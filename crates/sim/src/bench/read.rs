@@ -3,7 +3,7 @@
 use super::{
     Bench, Models, Placed, PlannedFault,
     circuitry::Circuitry,
-    wiring::{Nodes, check_trees, feeds, wiring},
+    wiring::{Nodes, check_connected, feeds, wiring},
 };
 use crate::{fault::Fault, model::Model, parser::Dimension, quantity};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Spanned, Table, one_of};
@@ -61,7 +61,10 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
         });
     }
     let wirings: Vec<_> = instruments.iter().map(|placed| &placed.wiring).collect();
-    check_trees(&nodes, &circuitry, &wirings, sink);
+    if !sink.has_errors() {
+        // what is missing above would be missed here again
+        check_connected(&nodes, &circuitry, &wirings, sink);
+    }
     // by their place among the rows, which is their place among the instruments of a bench that is not refused
     let names: Vec<(&str, usize)> = rows
         .iter()

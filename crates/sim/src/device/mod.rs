@@ -9,7 +9,7 @@ pub(crate) use standard::mask;
 
 use crate::{
     dc_power::{self, DcPower, Output},
-    dmm::{self, Dmm, Inputs},
+    dmm::{self, Dmm, Inputs, Trace},
     fault::Faults,
     model::{Behaviour, ClassModel, Command, Definition, Model, Remembered, Stored},
     parser::{Argument, Arguments},
@@ -46,6 +46,8 @@ pub(crate) struct Around {
     pub(crate) mains_hertz: f64,
     /// What lies at a meter's terminals.
     pub(crate) inputs: Inputs,
+    /// What lay there, as far as somebody still looks back.
+    pub(crate) trace: Trace,
     /// What a supply's outputs really do.
     pub(crate) outputs: Vec<Output>,
 }
@@ -109,11 +111,28 @@ impl Device {
     /// Lets time pass up to `now`.
     pub(crate) fn advance(&mut self, around: &Around, now: Moment) {
         if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
-            dmm.advance(model, around.inputs, around.mains_hertz, now, &mut self.status);
+            dmm.advance(model, &around.trace, around.mains_hertz, now, &mut self.status);
         }
         if self.completion_wanted && self.busy().is_none() {
             self.completion_wanted = false;
             self.status.events |= OPERATION_COMPLETE;
+        }
+    }
+
+    /// The earliest moment of its terminals that still matters at `now`.
+    pub(crate) fn looks_back(&self, mains_hertz: f64, now: Moment) -> Moment {
+        match (&self.class, &self.model.0.class) {
+            (ClassState::Dmm(dmm), ClassModel::Dmm(model)) => {
+                dmm.looks_back(model, mains_hertz).unwrap_or(now).min(now)
+            }
+            (ClassState::Dmm(_) | ClassState::DcPower(_), ClassModel::Dmm(_) | ClassModel::DcPower(_)) => now,
+        }
+    }
+
+    /// Makes a meter as inaccurate as its specification allows.
+    pub(crate) fn age(&mut self, stream: ChaCha8Rng) {
+        if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
+            dmm.age(model, stream);
         }
     }
 

@@ -1,7 +1,8 @@
 //! The trigger system: idle, waiting for a trigger, measuring.
 
 use super::definition::DmmModel;
-use super::state::{Dmm, Inputs, TriggerSource};
+use super::inputs::{Inputs, Trace};
+use super::state::{Dmm, TriggerSource};
 use crate::{device::Wait, status::Status};
 use benchtop_instrument::Moment;
 use std::time::Duration;
@@ -63,15 +64,24 @@ impl Dmm {
         Some(acquisition.ends.map_or(Wait::ForChange, Wait::Until))
     }
 
+    /// The earliest moment that the reading in progress looks at; nothing when there is none.
+    pub(crate) fn looks_back(&self, model: &DmmModel, mains_hertz: f64) -> Option<Moment> {
+        let ends = self.acquisition?.ends?.since_start();
+        Some(Moment::from_start(
+            ends.saturating_sub(self.aperture(model, mains_hertz)),
+        ))
+    }
+
     /// Takes the readings that are due.
     pub(crate) fn advance(
         &mut self,
         model: &DmmModel,
-        inputs: Inputs,
+        trace: &Trace,
         mains_hertz: f64,
         now: Moment,
         status: &mut Status,
     ) {
+        let inputs = trace.now();
         while let Some(acquisition) = self.acquisition {
             let Some(ends) = acquisition.ends.filter(|ends| *ends <= now) else {
                 break;
@@ -81,7 +91,8 @@ impl Dmm {
                 self.acquisition = Some(later);
                 continue;
             }
-            status.questionable.happened(self.take_reading(model, inputs));
+            let seen = trace.seen(ends, self.aperture(model, mains_hertz));
+            status.questionable.happened(self.take_reading(model, seen));
             let left = acquisition.left.map(|left| left.saturating_sub(1));
             let next = Acquisition {
                 ends: Some(ends.after(self.step(model, inputs, mains_hertz))),

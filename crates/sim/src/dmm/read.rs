@@ -1,7 +1,7 @@
 //! Reads the `[dmm]` part of a `sim.toml`.
 
 use super::behaviour::GROUPS;
-use super::definition::{Bandwidth, DmmModel, FunctionModel, Integration, RangeModel, Senses, Takes};
+use super::definition::{Accuracy, Bandwidth, DmmModel, FunctionModel, Integration, RangeModel, Senses, Takes};
 use crate::{
     parser::{Dimension, Forms, Tree},
     quantity,
@@ -122,7 +122,18 @@ const FUNCTION_KEYS: &[&str] = &[
     "transducers",
     "reading_time",
     "noise",
+    "input",
     "questionable_bit",
+];
+
+const RANGE_KEYS: &[&str] = &[
+    "full_scale",
+    "maximum",
+    "shunt",
+    "test_current",
+    "high_impedance",
+    "accuracy",
+    "high_current",
 ];
 
 fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
@@ -146,7 +157,7 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         .iter()
         .filter_map(|word| one_of(sink, "setting", word, GROUPS))
         .collect();
-    let rows = row.tables(sink, "ranges", &["full_scale", "maximum", "shunt", "high_current"]);
+    let rows = row.tables(sink, "ranges", RANGE_KEYS);
     let ranges: Vec<RangeModel> = rows
         .unwrap_or_default()
         .iter()
@@ -167,6 +178,7 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         ranges,
         default_range,
         takes,
+        input: quantity::not_negative(sink, row, "input", Dimension::Ohms).filter(|ohms| *ohms > 0.0),
         reading_time: quantity::duration(sink, row, "reading_time"),
         noise: quantity::not_negative(sink, row, "noise", Dimension::None).unwrap_or_default(),
         questionable: bit.and_then(|bit| 1_u16.checked_shl(bit)).unwrap_or_default(),
@@ -203,8 +215,24 @@ fn range_row(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<
         full_scale,
         maximum,
         shunt: quantity::not_negative(sink, row, "shunt", Dimension::Ohms).unwrap_or_default(),
+        test_current: quantity::not_negative(sink, row, "test_current", Dimension::Amperes).unwrap_or_default(),
+        high_impedance: quantity::not_negative(sink, row, "high_impedance", Dimension::Ohms).filter(|ohms| *ohms > 0.0),
+        accuracy: accuracy(row, sink),
         high_current: row.bool(sink, "high_current").is_some_and(|flag| flag.value),
     })
+}
+
+/// `{ of_reading = "35 ppm", of_range = "5 ppm" }`: one year after calibration.
+fn accuracy(row: &Table<'_>, sink: &mut Diagnostics) -> Accuracy {
+    let keys = ["of_reading", "of_range"];
+    let Some(table) = row.table(sink, "accuracy", &keys) else {
+        return Accuracy::default();
+    };
+    let [of_reading, of_range] = keys.map(|key| {
+        table.require(sink, key);
+        quantity::not_negative(sink, &table, key, Dimension::None).unwrap_or_default()
+    });
+    Accuracy { of_reading, of_range }
 }
 
 fn default_range(row: &Table<'_>, senses: Senses, ranges: &[RangeModel], sink: &mut Diagnostics) -> Option<usize> {

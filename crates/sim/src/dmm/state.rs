@@ -2,20 +2,14 @@
 
 use super::acquire::Acquisition;
 use super::behaviour::Group;
-use super::definition::{DmmModel, FunctionModel, Integration, RangeModel, Senses};
+use super::definition::{Accuracy, DmmModel, FunctionModel, Integration, RangeModel, Senses};
+use super::inputs::{Inputs, sensed};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::{collections::VecDeque, time::Duration};
 
 /// Below this part of full scale autorange goes down (Truevolt guide, `RANGe:AUTO`).
 const DOWN: f64 = 0.1;
-
-/// What lies at the terminals.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Inputs {
-    pub(crate) volts: f64,
-    pub(crate) amperes: f64,
-}
 
 /// One multimeter.
 #[derive(Debug)]
@@ -29,6 +23,8 @@ pub(crate) struct Dmm {
     pub(crate) readings: VecDeque<f64>,
     pub(crate) last: Option<f64>,
     noise: ChaCha8Rng,
+    /// By function and range: how this one meter is off, within its accuracy.
+    pub(super) errors: Vec<Vec<Accuracy>>,
 }
 
 /// The settings of one function.
@@ -148,6 +144,7 @@ impl Dmm {
             readings: VecDeque::new(),
             last: None,
             noise,
+            errors: Vec::new(),
         }
     }
 
@@ -193,7 +190,8 @@ impl Dmm {
                 .map_or(Duration::ZERO, |row| row.reading_time),
         };
         let changes_range = state.autorange
-            && sensed(function.senses, inputs).is_some_and(|value| state.suited(function, value) != state.range);
+            && sensed(function.senses, state.range_in(function), inputs)
+                .is_some_and(|value| state.suited(function, value) != state.range);
         delay
             + measuring
             + if changes_range {
@@ -209,12 +207,14 @@ impl Dmm {
             function,
             functions,
             noise,
+            errors,
             ..
         } = self;
+        let errors = errors.get(*function);
         let (Some(state), Some(function)) = (functions.get_mut(*function), model.functions.get(*function)) else {
             return 0;
         };
-        let value = sensed(function.senses, inputs);
+        let value = sensed(function.senses, state.range_in(function), inputs);
         if state.autorange && state.terminals == Terminals::Usual {
             // what is open is beyond every range
             state.range = state.suited(function, value.unwrap_or(f64::INFINITY));
@@ -226,8 +226,18 @@ impl Dmm {
             Some(row) if function.settings.contains(&Group::Nplc) => row.noise,
             Some(_) | None => function.noise,
         };
+        let off = errors
+            .and_then(|errors| errors.get(state.range))
+            .copied()
+            .unwrap_or_default();
         let error: f64 = StandardNormal.sample(noise);
-        let measured = value.map(|value| value + error * of_scale * full_scale);
+        let mut hum = 0.0;
+        if function.senses == Senses::DcVolts && inputs.hum > 0.0 {
+            let phase: f64 = StandardNormal.sample(noise);
+            hum = inputs.hum * phase;
+        }
+        let measured =
+            value.map(|value| value * (1.0 + off.of_reading) + (off.of_range + error * of_scale) * full_scale + hum);
         let (reading, questionable) = match measured {
             Some(measured) if measured.abs() <= maximum => (state.null.apply(measured), 0),
             Some(measured) => (model.overrange.copysign(measured), function.questionable),
@@ -261,18 +271,7 @@ fn defaults(model: &DmmModel) -> Vec<FunctionState> {
         .collect()
 }
 
-fn aperture(row: &Integration, mains_hertz: f64) -> Duration {
+pub(super) fn aperture(row: &Integration, mains_hertz: f64) -> Duration {
     let cycles = Duration::try_from_secs_f64(row.cycles / mains_hertz);
     row.aperture.unwrap_or(cycles.unwrap_or_default())
-}
-
-/// What a function sees at the terminals; nothing is an open circuit.
-pub(super) const fn sensed(senses: Senses, inputs: Inputs) -> Option<f64> {
-    match senses {
-        Senses::DcVolts => Some(inputs.volts),
-        Senses::DcAmperes => Some(inputs.amperes),
-        // what is simulated so far holds still
-        Senses::AcVolts | Senses::AcAmperes | Senses::Hertz | Senses::Seconds | Senses::Farads => Some(0.0),
-        Senses::Ohms | Senses::Celsius | Senses::Diode => None,
-    }
 }

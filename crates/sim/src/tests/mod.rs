@@ -6,6 +6,7 @@ mod conformance;
 mod dialogues_34461a;
 mod dialogues_e36312a;
 mod faults;
+mod physics;
 mod robustness;
 mod sockets;
 mod transcripts;
