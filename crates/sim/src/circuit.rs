@@ -156,7 +156,9 @@ impl Circuit {
         {
             let ohms = branch.ohms + extra.get(number).copied().unwrap_or_default();
             let behind = |volts| self.draw(branch.to, volts, extra, &mut None);
-            let far = if ohms > 0.0 {
+            let far = if ohms.is_infinite() {
+                0.0
+            } else if ohms > 0.0 {
                 highest(volts, |far| far + ohms * behind(far) <= volts)
             } else {
                 volts

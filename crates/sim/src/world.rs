@@ -16,7 +16,10 @@ use crate::{
     status::{ScpiError, UNDEFINED_HEADER},
 };
 use benchtop_instrument::Moment;
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 /// How many messages of each instrument are remembered for inspection.
 const HEARD: usize = 1000;
@@ -74,18 +77,25 @@ impl World {
             solved: None,
         };
         world.settle();
+        // what is so from the start
+        world.advance(Moment::from_start(Duration::ZERO));
         world
     }
 
     /// Lets time pass up to `now`.
     pub(crate) fn advance(&mut self, now: Moment) {
+        let mut noticed = false;
         for instrument in &mut self.instruments {
             instrument.device.advance(&instrument.around, now);
+            noticed |= instrument.device.follow_faults(now);
+        }
+        if noticed {
+            self.settle();
         }
     }
 
-    /// Writes down a message that reached an instrument.
-    pub(crate) fn hear(&mut self, instrument: usize, message: &str) {
+    /// Writes down a message that reached an instrument; its faults may begin or end with it.
+    pub(crate) fn hear(&mut self, instrument: usize, message: &str, now: Moment) {
         let Some(instrument) = self.instruments.get_mut(instrument) else {
             return;
         };
@@ -94,6 +104,9 @@ impl World {
             instrument.heard.pop_front();
         }
         instrument.heard.push_back(message.to_owned());
+        if instrument.device.follow_faults(now) {
+            self.settle();
+        }
     }
 
     /// Has an instrument carry out a command.
@@ -104,9 +117,6 @@ impl World {
         call: &mut Call<'_>,
     ) -> Result<Outcome, ScpiError> {
         let Instrument { device, around, .. } = self.instruments.get_mut(instrument).ok_or(UNDEFINED_HEADER)?;
-        if let ClassState::DcPower(supply) = &mut device.class {
-            supply.stuck = device.faults.has(Fault::StuckOutput);
-        }
         std::mem::swap(&mut call.around, around);
         let result = device.execute(command, call);
         std::mem::swap(&mut call.around, around);
@@ -131,7 +141,7 @@ impl World {
         }
     }
 
-    /// The shunts of the meters that lie in branches.
+    /// The shunts of the meters that lie in branches; of an open one, infinite.
     fn shunts(&self) -> Vec<f64> {
         let mut shunts = vec![0.0; self.circuit.branches.len()];
         for instrument in &self.instruments {
@@ -139,7 +149,9 @@ impl World {
             let model = &instrument.device.model.0.class;
             if let (Some(slot), ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (slot, &instrument.device.class, model)
             {
-                *slot += dmm.shunt(model);
+                let faults = &instrument.device.faults;
+                let open = faults.has(Fault::BlownCurrentFuse) || faults.has(Fault::LeadOff);
+                *slot += if open { f64::INFINITY } else { dmm.shunt(model) };
             }
         }
         shunts
@@ -161,8 +173,9 @@ impl World {
                         .across
                         .map(|(high, low)| solution.volts_at(high) - solution.volts_at(low));
                     let amperes = wiring.in_series.map(|branch| solution.amperes_in(branch));
+                    let lead_off = device.faults.has(Fault::LeadOff);
                     around.inputs = Inputs {
-                        volts: volts.unwrap_or_default(),
+                        volts: volts.filter(|_| !lead_off).unwrap_or_default(),
                         amperes: amperes.unwrap_or_default(),
                     };
                 }

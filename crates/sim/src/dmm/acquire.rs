@@ -81,7 +81,7 @@ impl Dmm {
                 self.acquisition = Some(later);
                 continue;
             }
-            status.questionable.happened(self.take_reading(model, inputs));
+            status.questionable.happened(self.take_reading(model, inputs, ends));
             let left = acquisition.left.map(|left| left.saturating_sub(1));
             let next = Acquisition {
                 ends: Some(ends.after(self.step(model, inputs, mains_hertz))),

@@ -12,6 +12,7 @@ mod configure;
 mod definition;
 mod read;
 mod settings;
+mod spoilt;
 mod state;
 mod triggering;
 
