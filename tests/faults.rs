@@ -511,6 +511,35 @@ fn impatient() -> Served {
     served
 }
 
+/// The supply hears and is not heard: it can be told, though nothing can be proved.
+#[test]
+fn every_output_is_told_to_go_off_before_any_is_waited_for() {
+    let served = impatient();
+    let procedure = served.folder.path().join("two.toml");
+    let setting = |section: &str, keys: &str| {
+        format!("[[{section}]]\nname = \"{section} 3\"\nset = {{ instrument = \"psu\", channel = 3, {keys} }}\n")
+    };
+    let both = [
+        PROCEDURE.replace("\"250 ms\"", "\"4 s\"").as_str(),
+        &setting(
+            "setup",
+            "voltage_level = \"12 V\", current_limit = \"100 mA\", output_enabled = true",
+        ),
+        &setting("teardown", "output_enabled = false"),
+    ]
+    .join("\n");
+    write(&procedure, &both);
+    let running = crate::testkit::Running::start(&mut served.run_procedure(&procedure, "UNIT-5501"));
+    let outputs = || served.ask("psu", "OUTP? (@1,3)");
+    eventually("power", || (outputs() == "1,1").then_some(()));
+    served.fault("psu", "no_answer");
+    let run = running.finish();
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(run.err.contains("OUTPUT MAY BE ON: psu channel 3"), "{run}");
+    served.fault("psu", "clear");
+    assert_eq!(outputs(), "0,0", "{run}");
+}
+
 #[test]
 fn an_instrument_that_refuses_connections_is_not_there() {
     let served = Served::bench("UNIT-5501");

@@ -335,6 +335,7 @@ impl Instrument for ScpiInstrument {
 
     async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error> {
         let channels: Vec<u32> = self.capabilities.outputs.keys().copied().collect();
+        self.tell_off(&channels).await;
         let mut states = Vec::new();
         for channel in channels {
             let proof = match self.output_off(channel).await {

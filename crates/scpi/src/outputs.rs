@@ -183,6 +183,24 @@ impl ScpiInstrument {
         Ok(!self.ask_number(operation, &query).await?.is_zero())
     }
 
+    /// Tells every output to go off before any is asked whether it is: where answers do not come, asking about the first one takes
+    /// all the time there is. What cannot be sent is found out when the outputs are proved off.
+    pub(crate) async fn tell_off(&mut self, channels: &[u32]) {
+        let deadline = self.deadline();
+        if self.session.state() != SessionState::Ready && self.session.recover(deadline).await.is_err() {
+            return;
+        }
+        for channel in channels {
+            let Ok((outputs, _)) = self.output(*channel, Operation::MakeSafe) else {
+                continue;
+            };
+            let message = outputs.output_enabled.off.fill(&[("channel", &channel.to_string())]);
+            if self.send(Operation::MakeSafe, &message).await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Turns one output off and proves it, on a recovered session if need be.
     pub(crate) async fn output_off(&mut self, channel: u32) -> Result<(), Error> {
         if self.session.state() != SessionState::Ready {
