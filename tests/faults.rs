@@ -541,6 +541,20 @@ fn every_output_is_told_to_go_off_before_any_is_waited_for() {
 }
 
 #[test]
+fn safe_switches_off_what_does_not_answer_and_does_not_call_it_safe() {
+    let served = impatient();
+    assert_eq!(served.ask("psu", "VOLT 5,(@1);:OUTP ON,(@1);*OPC?"), "1");
+    served.fault("psu", "no_answer");
+    let mut command = benchtop();
+    command.arg("safe").arg("--station").arg(&served.station);
+    let safe = done(command.arg("--store").arg(served.store()));
+    assert_eq!(safe.code, Some(3), "{safe}");
+    assert!(safe.err.contains("OUTPUT MAY BE ON: psu channel 1"), "{safe}");
+    served.fault("psu", "clear");
+    assert!(!served.output_is_on(), "{safe}");
+}
+
+#[test]
 fn an_instrument_that_refuses_connections_is_not_there() {
     let served = Served::bench("UNIT-5501");
     served.fault("dmm", "refused");
