@@ -85,6 +85,21 @@ type Row = (&'static str, &'static str, &'static str, &'static str, bool);
 
 /// In the middle of a reading of the rail, or of switching the supply off.
 const IN_THE_MIDDLE: &[Row] = &[
+    // what is garbled is the report that there was no error, before the reading and behind it
+    (
+        "dmm",
+        "'garbled_answer'\nafter_messages = 12\nfor_messages = 1",
+        "ERROR",
+        "expected an error report",
+        false,
+    ),
+    (
+        "dmm",
+        "'garbled_answer'\nafter_messages = 14\nfor_messages = 1",
+        "ERROR",
+        "expected an error report",
+        false,
+    ),
     (
         "dmm",
         "'no_answer'\nafter_messages = 10",
