@@ -272,7 +272,7 @@ const FROM_THE_START: &[Row] = &[
         "dmm",
         "'error_queue_full'",
         "ERROR",
-        "the instrument reports -310,\"System error\"",
+        "the instrument reports -310,\"System error\" (19 times); -350",
         false,
     ),
     ("dmm", "'refused'", "ERROR", "refuses connections", false),

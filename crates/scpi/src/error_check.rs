@@ -47,7 +47,7 @@ impl ErrorCheck {
         if errors.is_empty() {
             return Ok(());
         }
-        let message = format!("the instrument reports {}", errors.join("; "));
+        let message = format!("the instrument reports {}", listed(&errors));
         Err(Error::new(
             ErrorKind::Instrument,
             operation,
@@ -83,6 +83,16 @@ async fn drain_queue(session: &mut dyn Session, query: &str, deadline: Moment) -
 /// A report as it was sent: its quotes are closed, and nothing in it is unprintable.
 fn is_whole(report: &str) -> bool {
     report.matches('"').count().is_multiple_of(2) && !report.trim().chars().any(char::is_control)
+}
+
+/// Errors one after the other, those that come again counted.
+fn listed(errors: &[String]) -> String {
+    let runs = errors.chunk_by(|first, second| first == second);
+    let texts = runs.filter_map(|run| match (run.first()?, run.len()) {
+        (error, 1) => Some(error.clone()),
+        (error, times) => Some(format!("{error} ({times} times)")),
+    });
+    texts.collect::<Vec<_>>().join("; ")
 }
 
 fn whole_number(session: &dyn Session, text: &str) -> Result<i64, Error> {
@@ -122,5 +132,11 @@ mod tests {
         ] {
             assert_eq!(is_whole(report), whole, "{report:?}");
         }
+    }
+
+    #[test]
+    fn errors_that_come_again_are_counted() {
+        let errors = ["-310", "-310", "-350", "-310"].map(str::to_owned);
+        assert_eq!(listed(&errors), "-310 (2 times); -350; -310");
     }
 }
