@@ -7,6 +7,7 @@ mod assets;
 mod bench;
 mod byhand;
 mod check;
+mod control;
 mod exit;
 mod interrupt;
 mod locks;

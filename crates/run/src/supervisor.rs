@@ -18,8 +18,8 @@ use crate::{
     steps::{Crew, Floor, run_section},
 };
 use benchtop_instrument::{Clock, ClockExt, Moment, TaskFailure, human_duration, spawn};
-use benchtop_procedure::BoundProcedure;
-use std::{sync::Arc, time::Duration};
+use benchtop_procedure::{BoundProcedure, LogicalName};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 /// How long a step's task may take to notice that it was ended.
@@ -172,6 +172,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
 
     let mut crew = Crew::new();
     let mut skipped = None;
+    let mut missing = BTreeMap::new();
     for used in &uses {
         let opening = open(
             used.name.clone(),
@@ -189,14 +190,16 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
             Ok(ready) => scribe.emit(EventKind::InstrumentReady(ready)),
             Err((outcome, reason)) => {
                 scribe.at_least(outcome, &reason);
+                missing.insert(used.name.clone(), reason.clone());
                 skipped = Some(reason);
                 break;
             }
         }
     }
-    let crew = Arc::new(crew);
+    let (crew, missing) = (Arc::new(crew), Arc::new(missing));
     let stage = Stage {
         crew: &crew,
+        missing: &missing,
         clock: &clock,
         procedure: &procedure,
         begun,
@@ -225,7 +228,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
 }
 
 async fn open(
-    name: benchtop_procedure::LogicalName,
+    name: LogicalName,
     bench: &dyn Bench,
     clock: &dyn Clock,
     patience: Duration,
@@ -280,6 +283,7 @@ fn interrupted(level: Interrupt) -> String {
 /// What stays the same while steps run.
 struct Stage<'a> {
     crew: &'a Arc<Crew>,
+    missing: &'a Arc<BTreeMap<LogicalName, String>>,
     clock: &'a Arc<dyn Clock>,
     procedure: &'a Arc<BoundProcedure>,
     begun: Moment,
@@ -330,6 +334,7 @@ impl Stage<'_> {
         let (reports, mut reported) = mpsc::unbounded_channel();
         let floor = Floor {
             crew: Arc::clone(self.crew),
+            missing: Arc::clone(self.missing),
             clock: Arc::clone(self.clock),
             started: self.begun,
             reports,

@@ -186,8 +186,18 @@ impl ScpiInstrument {
         Ok(!self.ask_number(operation, &query).await?.is_zero())
     }
 
-    /// Turns one output off and proves it.
+    /// Turns one output off and proves it, once more on a fresh path where the first was lost: off is never wrong twice.
     pub(crate) async fn output_off(&mut self, channel: u32) -> Result<(), Error> {
+        match self.try_output_off(channel).await {
+            Err(lost) if self.session.state() != SessionState::Ready => match self.recover().await {
+                Ok(()) => self.try_output_off(channel).await,
+                Err(_again) => Err(lost),
+            },
+            tried => tried,
+        }
+    }
+
+    async fn try_output_off(&mut self, channel: u32) -> Result<(), Error> {
         let operation = Operation::MakeSafe;
         let (outputs, _) = self.output(channel, operation)?;
         self.send(operation, &off_message(&outputs, channel)).await?;

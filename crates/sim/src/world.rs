@@ -68,6 +68,9 @@ impl Instrument {
     }
 }
 
+/// An open meter, in ohms: as good as nothing beside what a bench carries.
+const OPEN_OHMS: f64 = 1e12;
+
 impl World {
     pub(crate) fn new(instruments: Vec<Instrument>, circuit: Circuit, mains_hertz: f64) -> Self {
         let mut world = Self {
@@ -77,6 +80,8 @@ impl World {
             now: Moment::from_start(Duration::ZERO),
         };
         world.settle();
+        // what is so from the start
+        world.advance(Moment::from_start(Duration::ZERO));
         world
     }
 
@@ -93,7 +98,8 @@ impl World {
                     .after(Duration::try_from_secs_f64(seconds).unwrap_or_default())
                     .min(now);
                 for instrument in instruments.iter_mut() {
-                    let inputs = inputs(&instrument.wiring, instrument.around.inputs, solution);
+                    let lead_off = instrument.device.faults.has(Fault::LeadOff);
+                    let inputs = inputs(&instrument.wiring, instrument.around.inputs, solution, lead_off);
                     instrument.around.trace.went(moment, inputs);
                 }
             });
@@ -101,13 +107,14 @@ impl World {
         }
         for Instrument { device, around, .. } in &mut self.instruments {
             device.advance(around, now);
+            device.follow_faults(now);
             around.trace.forget(device.looks_back(self.mains_hertz, now));
         }
         self.settle();
     }
 
-    /// Writes down a message that reached an instrument.
-    pub(crate) fn hear(&mut self, instrument: usize, message: &str) {
+    /// Writes down a message that reached an instrument; its faults may begin or end with it.
+    pub(crate) fn hear(&mut self, instrument: usize, message: &str, now: Moment) {
         let Some(instrument) = self.instruments.get_mut(instrument) else {
             return;
         };
@@ -116,6 +123,9 @@ impl World {
             instrument.heard.pop_front();
         }
         instrument.heard.push_back(message.to_owned());
+        if instrument.device.follow_faults(now) {
+            self.settle();
+        }
     }
 
     /// Has an instrument carry out a command.
@@ -126,9 +136,6 @@ impl World {
         call: &mut Call<'_>,
     ) -> Result<Outcome, ScpiError> {
         let Instrument { device, around, .. } = self.instruments.get_mut(instrument).ok_or(UNDEFINED_HEADER)?;
-        if let ClassState::DcPower(supply) = &mut device.class {
-            supply.stuck = device.faults.has(Fault::StuckOutput);
-        }
         std::mem::swap(&mut call.around, around);
         let result = device.execute(command, call);
         std::mem::swap(&mut call.around, around);
@@ -147,7 +154,7 @@ impl World {
         }
     }
 
-    /// What the instruments put at the circuit.
+    /// What the instruments put at the circuit. An open meter conducts nothing.
     fn connected(&self) -> Connected {
         let mut connected = Connected {
             sources: self.instruments.iter().flat_map(sources).collect(),
@@ -158,9 +165,14 @@ impl World {
             let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&device.class, &device.model.0.class) else {
                 continue;
             };
+            let lead_off = device.faults.has(Fault::LeadOff);
             let slot = wiring.in_series.and_then(|branch| connected.shunts.get_mut(branch));
             if let Some(slot) = slot {
-                *slot += dmm.shunt(model);
+                let open = lead_off || device.faults.has(Fault::BlownCurrentFuse);
+                *slot += if open { OPEN_OHMS } else { dmm.shunt(model) };
+            }
+            if lead_off {
+                continue;
             }
             let siemens = dmm.input_siemens(model);
             connected
@@ -185,12 +197,13 @@ impl World {
         } in &mut self.instruments
         {
             around.mains_hertz = self.mains_hertz;
+            let lead_off = device.faults.has(Fault::LeadOff);
             match (&mut device.class, &device.model.0.class) {
                 (ClassState::Dmm(dmm), ClassModel::Dmm(model)) => {
-                    let across = wiring.across.filter(|_| dmm.tests_resistance(model));
+                    let across = wiring.across.filter(|_| dmm.tests_resistance(model) && !lead_off);
                     let ohms = across.map_or(f64::INFINITY, |(high, low)| network.resistance(high, low));
                     let before = Inputs { ohms, ..around.inputs };
-                    around.inputs = inputs(wiring, before, network.solution());
+                    around.inputs = inputs(wiring, before, network.solution(), lead_off);
                     around.trace.changed(self.now, around.inputs);
                 }
                 (ClassState::DcPower(supply), ClassModel::DcPower(_)) => {
@@ -205,12 +218,11 @@ impl World {
 }
 
 /// What a meter's terminals see of a solution; its `ohms` stay what they were.
-fn inputs(wiring: &Wiring, before: Inputs, solution: &Solution) -> Inputs {
-    let volts = wiring
-        .across
-        .map(|(high, low)| solution.volts_at(high) - solution.volts_at(low));
+fn inputs(wiring: &Wiring, before: Inputs, solution: &Solution, lead_off: bool) -> Inputs {
+    let across = wiring.across.filter(|_| !lead_off);
+    let volts = across.map(|(high, low)| solution.volts_at(high) - solution.volts_at(low));
     let amperes = wiring.in_series.map(|branch| solution.amperes_in(branch));
-    let ripple = wiring.across.map(|(high, low)| solution.ripple_between(high, low));
+    let ripple = across.map(|(high, low)| solution.ripple_between(high, low));
     Inputs {
         volts: volts.unwrap_or_default(),
         amperes: amperes.unwrap_or_default(),

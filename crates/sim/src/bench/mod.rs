@@ -13,7 +13,7 @@ pub use simulated::{SimulatedBench, SimulatedInstrument};
 use crate::{
     circuit::Circuit,
     device::Device,
-    fault::Fault,
+    fault::FaultOrder,
     model::Model,
     random,
     world::{Instrument, Wiring, World},
@@ -55,8 +55,7 @@ struct PlannedFault {
     instrument: usize,
     /// With any unit, or with this one.
     serial_number: Option<String>,
-    fault: Fault,
-    after_messages: u64,
+    order: FaultOrder,
 }
 
 impl Bench {
@@ -109,7 +108,8 @@ impl Bench {
         let circuit: Circuit = self.circuitry.unit(self.seed, serial_number);
         let instruments = self.instruments.iter().enumerate().map(|(number, placed)| {
             let noise = random::stream(self.seed, serial_number, &format!("instruments.{}", placed.name));
-            let mut device = Device::new(&placed.model, placed.serial_number.clone(), noise);
+            let chance = random::stream(self.seed, serial_number, &format!("faults.{}", placed.name));
+            let mut device = Device::new(&placed.model, placed.serial_number.clone(), noise, chance);
             // a meter is the same meter whatever unit it measures
             let stream = random::stream(self.seed, "", &format!("instruments.{}.accuracy", placed.name));
             device.age(stream);
@@ -118,7 +118,7 @@ impl Bench {
                 fault.instrument == number && unit.is_none_or(|unit| unit == serial_number)
             };
             for planned in self.faults.iter().filter(here) {
-                device.faults.set(planned.fault, planned.after_messages);
+                device.faults.set(planned.order);
             }
             Instrument::new(device, placed.wiring.clone())
         });

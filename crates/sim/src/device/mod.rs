@@ -10,7 +10,7 @@ pub(crate) use standard::mask;
 use crate::{
     dc_power::{self, DcPower, Output},
     dmm::{self, Dmm, Inputs, Trace},
-    fault::Faults,
+    fault::{Fault, Faults},
     model::{Behaviour, ClassModel, Command, Definition, Model, Remembered, Stored},
     parser::{Argument, Arguments},
     status::{ErrorQueue, ILLEGAL_PARAMETER_VALUE, OPERATION_COMPLETE, ScpiError, Status, UNDEFINED_HEADER},
@@ -28,6 +28,10 @@ pub(crate) struct Device {
     /// The error queue, where all clients share one.
     pub(crate) errors: ErrorQueue,
     pub(crate) faults: Faults,
+    /// Clients of an earlier one have been forgotten.
+    pub(crate) generation: u64,
+    /// It has no power until then.
+    pub(crate) down_until: Option<Moment>,
     stored: Stored,
     /// `*OPC` waits for the end of what runs.
     completion_wanted: bool,
@@ -90,7 +94,8 @@ pub(crate) enum Wait {
 }
 
 impl Device {
-    pub(crate) fn new(model: &Model, serial_number: String, noise: ChaCha8Rng) -> Self {
+    /// A new one, just switched on. `noise` is what its readings have, `chance` what goes wrong with it.
+    pub(crate) fn new(model: &Model, serial_number: String, noise: ChaCha8Rng, chance: ChaCha8Rng) -> Self {
         let definition = &model.0;
         let class = match &definition.class {
             ClassModel::Dmm(model) => ClassState::Dmm(Dmm::new(model, noise)),
@@ -102,7 +107,9 @@ impl Device {
             class,
             status: Status::default(),
             errors: ErrorQueue::new(definition.errors.depth),
-            faults: Faults::default(),
+            faults: Faults::new(chance),
+            generation: 0,
+            down_until: None,
             stored: Stored::new(),
             completion_wanted: false,
         }
@@ -245,6 +252,48 @@ impl Device {
             })
             .collect();
         Ok(Outcome::Answer(texts.join(",")))
+    }
+
+    /// Does what has begun and ended of its faults by `now`. True if the unit may notice.
+    pub(crate) fn follow_faults(&mut self, now: Moment) -> bool {
+        if self.down_until.is_some_and(|until| until <= now) {
+            self.down_until = None;
+            self.faults.end_reboots();
+        }
+        let Some(begun) = self.faults.changes(now) else {
+            return false;
+        };
+        let has = |fault| self.faults.has(fault);
+        match &mut self.class {
+            ClassState::Dmm(dmm) => dmm.spoil(has(Fault::StuckReading), has(Fault::LeadOff), self.faults.drift()),
+            ClassState::DcPower(supply) => {
+                (supply.stuck, supply.trips) = (has(Fault::StuckOutput), has(Fault::OvpTrip));
+            }
+        }
+        if self.faults.take_forgotten() {
+            self.generation += 1;
+        }
+        for fault in begun {
+            if let Fault::Reboot(duration) = fault {
+                self.lose_power();
+                self.down_until = Some(now.after(duration));
+            }
+        }
+        true
+    }
+
+    /// Settings and status go to what they are after power-on; whoever is connected is forgotten.
+    fn lose_power(&mut self) {
+        self.reset();
+        self.stored.clear();
+        self.status = Status::default();
+        self.errors.clear();
+        self.generation += 1;
+    }
+
+    /// Whether anybody can connect to it.
+    pub(crate) fn takes_connections(&self) -> bool {
+        self.down_until.is_none() && !self.faults.has(Fault::Refused)
     }
 
     /// Whether a channel's output is on.

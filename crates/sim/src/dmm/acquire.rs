@@ -92,7 +92,7 @@ impl Dmm {
                 continue;
             }
             let seen = trace.seen(ends, self.aperture(model, mains_hertz));
-            status.questionable.happened(self.take_reading(model, seen));
+            status.questionable.happened(self.take_reading(model, seen, ends));
             let left = acquisition.left.map(|left| left.saturating_sub(1));
             let next = Acquisition {
                 ends: Some(ends.after(self.step(model, inputs, mains_hertz))),

@@ -13,6 +13,7 @@ mod definition;
 mod inputs;
 mod read;
 mod settings;
+mod spoilt;
 mod state;
 mod triggering;
 

@@ -4,6 +4,9 @@ use super::acquire::Acquisition;
 use super::behaviour::Group;
 use super::definition::{Accuracy, DmmModel, FunctionModel, Integration, RangeModel, Senses};
 use super::inputs::{Inputs, sensed};
+use super::spoilt::Spoilt;
+use crate::fault::Drift;
+use benchtop_instrument::Moment;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::{collections::VecDeque, time::Duration};
@@ -22,6 +25,7 @@ pub(crate) struct Dmm {
     /// Oldest first.
     pub(crate) readings: VecDeque<f64>,
     pub(crate) last: Option<f64>,
+    spoilt: Spoilt,
     noise: ChaCha8Rng,
     /// By function and range: how this one meter is off, within its accuracy.
     pub(super) errors: Vec<Vec<Accuracy>>,
@@ -143,6 +147,7 @@ impl Dmm {
             acquisition: None,
             readings: VecDeque::new(),
             last: None,
+            spoilt: Spoilt::default(),
             noise,
             errors: Vec::new(),
         }
@@ -201,11 +206,17 @@ impl Dmm {
             }
     }
 
-    /// Takes one reading; says which questionable bits it sets.
-    pub(super) fn take_reading(&mut self, model: &DmmModel, inputs: Inputs) -> u16 {
+    /// Follows the faults.
+    pub(crate) fn spoil(&mut self, stuck: bool, lead_off: bool, drift: Option<(Drift, Moment)>) {
+        self.spoilt.follow(stuck, self.last, lead_off, drift);
+    }
+
+    /// Takes one reading at `now`; says which questionable bits it sets.
+    pub(super) fn take_reading(&mut self, model: &DmmModel, inputs: Inputs, now: Moment) -> u16 {
         let Self {
             function,
             functions,
+            spoilt,
             noise,
             errors,
             ..
@@ -214,7 +225,8 @@ impl Dmm {
         let (Some(state), Some(function)) = (functions.get_mut(*function), model.functions.get(*function)) else {
             return 0;
         };
-        let value = sensed(function.senses, state.range_in(function), inputs);
+        let value = sensed(function.senses, state.range_in(function), inputs)
+            .map(|value| value + spoilt.error(function.senses, now, noise));
         if state.autorange && state.terminals == Terminals::Usual {
             // what is open is beyond every range
             state.range = state.suited(function, value.unwrap_or(f64::INFINITY));
@@ -243,6 +255,7 @@ impl Dmm {
             Some(measured) => (model.overrange.copysign(measured), function.questionable),
             None => (model.overrange, function.questionable),
         };
+        let reading = spoilt.stick(reading);
         self.last = Some(reading);
         self.readings.push_back(reading);
         while self.readings.len() > model.reading_memory {

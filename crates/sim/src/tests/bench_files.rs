@@ -95,13 +95,28 @@ after_messages = -1
             "bench.toml:35:1: error: missing key `delay` in [[faults]]",
             "bench.toml:36:14: error: unknown instrument `dvm`; did you mean `dmm`?",
             "bench.toml:41:8: error: unknown kind of fault `explodes`; expected one of `no_answer`, `late_answer`, \
-             `garbled_answer`, `drop_connection`, `hang_forever`, `wrong_identity`, `stuck_output`",
+             `cut_answer`, `garbled_answer`, `wrong_terminator`, `no_terminator`, `stuck_reading`, `drift`, \
+             `error_queue_full`, `drop_connection`, `refused`, `half_open`, `reboot`, `wrong_identity`, \
+             `blown_current_fuse`, `lead_off`, `ovp_trip`, `stuck_output`, `hang_forever`, `random`",
             "bench.toml:42:18: error: `after_messages` must not be negative",
         ],
     );
 }
 
 const SUPPLY: &str = "[instruments.psu]\nmodel = \"keysight/e36312a\"\nchannels = { 1 = { feeds = \"a\" } }\n";
+
+#[test]
+fn a_fault_that_an_instrument_cannot_have_is_refused() {
+    let bench = "[instruments.dmm]\nmodel = \"keysight/34461a\"\n[instruments.psu]\nmodel = \"keysight/e36312a\"\n";
+    let fault = |name: &str, kind: &str| format!("[[faults]]\ninstrument = \"{name}\"\nkind = \"{kind}\"\n");
+    check(
+        &[HEAD, bench, &fault("dmm", "ovp_trip"), &fault("psu", "lead_off")].concat(),
+        &[
+            "bench.toml:9:14: error: `ovp_trip` is a fault of an instrument with outputs, which dmm is not",
+            "bench.toml:12:14: error: `lead_off` is a fault of a meter, which psu is not",
+        ],
+    );
+}
 
 #[test]
 fn nodes_that_hang_in_the_air_are_refused() {

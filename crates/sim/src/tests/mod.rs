@@ -5,6 +5,7 @@ mod board;
 mod conformance;
 mod dialogues_34461a;
 mod dialogues_e36312a;
+mod fault_effects;
 mod faults;
 mod physics;
 mod robustness;
