@@ -31,7 +31,7 @@ fn under_power(served: &Served) -> Running {
 }
 
 /// Waits until the step that waits under power has begun: its name is in the journal's plan, and then once more.
-fn settling(store: &Path) {
+pub(crate) fn settling(store: &Path) {
     let begun = || {
         let journal = fs::read_dir(store.join("journal")).ok()?.next()?.ok()?;
         let text = fs::read_to_string(journal.path()).ok()?;
