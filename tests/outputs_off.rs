@@ -31,7 +31,7 @@ fn under_power(served: &Served) -> Running {
 }
 
 /// Waits until a step has begun: its name is in the journal's plan, and then once more.
-fn begun(store: &Path, step: &str) {
+pub(crate) fn begun(store: &Path, step: &str) {
     let name = format!("\"{step}\"");
     let begun = || {
         let journal = fs::read_dir(store.join("journal")).ok()?.next()?.ok()?;
