@@ -29,6 +29,8 @@ pub(crate) enum Link {
     Bus,
     /// Answers are sent at once.
     Stream,
+    /// The same on a serial line: a lone CR ends a message too, and answers end as the model ends them there.
+    Serial,
 }
 
 /// One client.
@@ -42,6 +44,8 @@ pub(crate) struct Client {
     output: VecDeque<(Moment, Vec<u8>)>,
     /// Where the model keeps errors per client.
     errors: Option<ErrorQueue>,
+    /// What a line of answers ends in.
+    terminator: &'static [u8],
     /// The instrument has ended the connection.
     gone: bool,
 }
@@ -84,10 +88,14 @@ impl Client {
         Self {
             instrument,
             link,
-            input: Input::new(model.lone_cr_ends_message),
+            input: Input::new(model.lone_cr_ends_message || link == Link::Serial),
             running: None,
             output: VecDeque::new(),
             errors: model.errors.per_client.then(|| ErrorQueue::new(model.errors.depth)),
+            terminator: match link {
+                Link::Bus | Link::Stream => b"\n",
+                Link::Serial => model.serial_terminator,
+            },
             gone: false,
         }
     }
@@ -296,7 +304,7 @@ impl Client {
         };
         let faults = &instrument.device.faults;
         if let Some(mut line) = faults.spoil(running.answers.into_bytes()) {
-            line.push(b'\n');
+            line.extend_from_slice(self.terminator);
             self.output.push_back((now.after(faults.delay()), line));
         }
     }
