@@ -5,6 +5,10 @@
 //!   a command that could not be carried out is left out, and the message goes on.
 //! - Input, output and the message in hand are bounded, whatever is sent.
 
+mod bus;
+
+pub(crate) use bus::Part;
+
 use crate::{
     device::{Around, Call, Outcome, Wait},
     fault::Fault,
@@ -42,6 +46,8 @@ pub(crate) struct Client {
     running: Option<Running>,
     /// Lines with the moment from which they may be taken.
     output: VecDeque<(Moment, Vec<u8>)>,
+    /// How much of the first line has been taken, on a bus.
+    taken: usize,
     /// Where the model keeps errors per client.
     errors: Option<ErrorQueue>,
     /// What a line of answers ends in.
@@ -91,6 +97,7 @@ impl Client {
             input: Input::new(model.lone_cr_ends_message || link == Link::Serial),
             running: None,
             output: VecDeque::new(),
+            taken: 0,
             errors: model.errors.per_client.then(|| ErrorQueue::new(model.errors.depth)),
             terminator: match link {
                 Link::Bus | Link::Stream => b"\n",
@@ -305,6 +312,7 @@ impl Client {
         let faults = &instrument.device.faults;
         if let Some(mut line) = faults.spoil(running.answers.into_bytes()) {
             line.extend_from_slice(self.terminator);
+            self.taken = 0;
             self.output.push_back((now.after(faults.delay()), line));
         }
     }

@@ -6,12 +6,19 @@
 //!   go with them.
 //! - A bench on a virtual clock is not served: it cannot know of what happens outside of this process.
 
+mod lock;
+mod names;
 mod pty;
+mod rpc;
 mod stream;
 mod tcp;
+mod vxi11;
+mod wait;
 
+pub(crate) use lock::Locks;
 pub use pty::{LineSettings, Parity, PtyServer, serve_pty};
 pub use tcp::{TcpServer, serve_tcp};
+pub use vxi11::{Vxi11Server, VxiAddresses, serve_vxi11};
 
 use benchtop_instrument::{Clock, ClockExt, spawn};
 use std::{io, sync::Arc, time::Duration};

@@ -11,6 +11,8 @@ mod ptys;
 mod robustness;
 mod sockets;
 mod transcripts;
+mod vxi11;
+mod vxi11_client;
 
 use crate::{Bench, Model, SimulatedBench};
 use benchtop_instrument::{Clock, ClockExt, ErrorKind, Session, VirtualClock, spawn};
