@@ -163,3 +163,22 @@ fn a_transport_that_is_not_there_yet_is_named() {
     }
     drop(scratch());
 }
+
+#[test]
+fn a_simulated_meter_answers_on_a_pseudoterminal_too() {
+    use std::io::{BufRead, BufReader, Write};
+    let folder = scratch();
+    let link = folder.path().join("meter");
+    let mut command = benchtop();
+    command.args(["sim", "keysight/34461a", "--pty"]).arg(&link);
+    let running = crate::testkit::Running::start(&mut command);
+    crate::testkit::eventually("the pseudoterminal", || link.exists().then_some(()));
+    let mut line = std::fs::File::options().read(true).write(true).open(&link).unwrap();
+    line.write_all(b"*IDN?\n").unwrap();
+    let mut answer = String::new();
+    BufReader::new(line).read_line(&mut answer).unwrap();
+    assert!(answer.contains(",34461A,SIM-"), "{answer:?}");
+    running.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(running.finish().code, Some(0));
+    assert!(!link.exists(), "the link goes with it");
+}

@@ -239,6 +239,14 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) control: SocketAddr,
 
+    /// Serve each instrument on a pseudoterminal too; PATH makes a link to it, for a lone instrument.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) pty: Option<PathBuf>,
+
+    /// Serve VXI-11 too; ADDR is the portmapper's, 127.0.0.1:111 for clients that look nowhere else.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) vxi11: Option<SocketAddr>,
+
     /// Write a station file for what is served, to use with `benchtop run --station`.
     #[arg(long, value_name = "FILE")]
     pub(crate) write_station: Option<PathBuf>,

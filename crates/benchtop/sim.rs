@@ -8,7 +8,7 @@ use crate::{
     interrupt, terminal,
 };
 use benchtop_instrument::RealClock;
-use benchtop_sim::{Model, SimulatedBench, serve_tcp};
+use benchtop_sim::{Model, PtyServer, SimulatedBench, Vxi11Server, VxiAddresses, serve_pty, serve_tcp, serve_vxi11};
 use benchtop_station::Catalogue;
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
@@ -51,12 +51,14 @@ async fn serve(arguments: ServeArguments, catalogue: &Catalogue) -> Result<Exit,
         station.push_str(&format!(
             "\n[instruments.{name}]\ndriver = \"{model}\"\nresource = \"{resource}\"\n"
         ));
-        lines.push(serde_json::json!({ "name": name, "model": model, "resource": resource }).to_string());
+        lines.push(line(name, &bench, &resource));
         servers.push(server);
     }
     if let Some(path) = &arguments.write_station {
         write(path, &station)?;
     }
+    let ptys = on_ptys(&arguments, &bench, &mut lines)?;
+    let vxi11 = on_vxi11(&arguments, &bench, &mut lines).await?;
     let control = control::listen(arguments.control, bench.clone()).await?;
     // behind the resources, so that who counts those may stop reading
     lines.push(serde_json::json!({ "control": control.to_string() }).to_string());
@@ -66,7 +68,76 @@ async fn serve(arguments: ServeArguments, catalogue: &Catalogue) -> Result<Exit,
     for server in servers {
         server.stop().await;
     }
+    for pty in ptys {
+        pty.stop().await;
+    }
+    if let Some(server) = vxi11 {
+        server.stop().await;
+    }
     Ok(Exit::Success)
+}
+
+/// A pseudoterminal for each instrument, where `--pty` asks for them; a link needs a lone instrument.
+fn on_ptys(
+    arguments: &ServeArguments,
+    bench: &SimulatedBench,
+    lines: &mut Vec<String>,
+) -> Result<Vec<PtyServer>, Failure> {
+    let Some(link) = &arguments.pty else {
+        return Ok(Vec::new());
+    };
+    let link = (!link.as_os_str().is_empty()).then_some(link.as_path());
+    if link.is_some() && bench.instrument_names().count() > 1 {
+        return Err(Failure::refused(
+            "--pty PATH is for one instrument; without PATH each has its own",
+        ));
+    }
+    let mut servers = Vec::new();
+    for name in bench.instrument_names() {
+        let Some(instrument) = bench.instrument(name) else {
+            continue;
+        };
+        let server = serve_pty(link, instrument);
+        let server = server.map_err(|error| Failure::refused(format!("cannot serve {name} on a pty: {error}")))?;
+        let path = server.link().unwrap_or_else(|| server.path());
+        lines.push(line(name, bench, &format!("ASRL{}::INSTR", path.display())));
+        servers.push(server);
+    }
+    Ok(servers)
+}
+
+/// All instruments behind one portmapper, where `--vxi11` asks for it.
+async fn on_vxi11(
+    arguments: &ServeArguments,
+    bench: &SimulatedBench,
+    lines: &mut Vec<String>,
+) -> Result<Option<Vxi11Server>, Failure> {
+    let Some(portmapper) = arguments.vxi11 else {
+        return Ok(None);
+    };
+    let addresses = VxiAddresses {
+        portmapper,
+        core: SocketAddr::new(portmapper.ip(), 0),
+    };
+    let names = bench.instrument_names();
+    let instruments = names
+        .filter_map(|name| Some((name.to_owned(), bench.instrument(name)?)))
+        .collect();
+    let server = serve_vxi11(addresses, instruments).await;
+    let server = server.map_err(|error| Failure::refused(format!("cannot serve VXI-11 on {portmapper}: {error}")))?;
+    for (number, name) in bench.instrument_names().enumerate() {
+        lines.push(line(
+            name,
+            bench,
+            &format!("TCPIP0::{}::inst{number}::INSTR", portmapper.ip()),
+        ));
+    }
+    Ok(Some(server))
+}
+
+fn line(name: &str, bench: &SimulatedBench, resource: &str) -> String {
+    let model = bench.model_of(name).unwrap_or_default();
+    serde_json::json!({ "name": name, "model": model, "resource": resource }).to_string()
 }
 
 fn open(

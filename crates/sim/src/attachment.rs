@@ -1,7 +1,8 @@
 //! One client attached to one instrument of a bench that others use too.
 
 use crate::{
-    client::{Advanced, Client, Link, Progress},
+    client::{Advanced, Client, Link, Part, Progress},
+    serve::Locks,
     world::World,
 };
 use benchtop_instrument::{Clock, Moment};
@@ -15,6 +16,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     /// Told whenever something on the bench may have changed.
     pub(crate) changed: Arc<Notify>,
+    /// Who has an instrument for itself.
+    pub(crate) locks: Mutex<Locks>,
 }
 
 impl Shared {
@@ -23,6 +26,7 @@ impl Shared {
             world: Mutex::new(world),
             clock,
             changed: Arc::new(Notify::new()),
+            locks: Mutex::default(),
         })
     }
 
@@ -72,11 +76,17 @@ impl Attachment {
 
     /// Carries out what can be carried out now, and takes what has been said.
     pub(crate) fn advance(&mut self, into: &mut Vec<u8>) -> Progress {
+        let progress = self.work();
+        if progress != Progress::Deaf {
+            self.client.take_output(self.shared.clock.now(), into);
+        }
+        progress
+    }
+
+    /// Carries out what can be carried out now, and leaves what has been said.
+    pub(crate) fn work(&mut self) -> Progress {
         let now = self.shared.clock.now();
         let Advanced { progress, changed } = self.client.advance(&mut self.shared.lock(), now);
-        if progress != Progress::Deaf {
-            self.client.take_output(now, into);
-        }
         if changed {
             self.shared.changed.notify_waiters();
         }
@@ -97,6 +107,16 @@ impl Attachment {
             Some(device) if !device.takes_connections() => Err(device.down_until),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Takes at most `limit` bytes of what has been said, none behind `stop`.
+    pub(crate) fn take_part(&mut self, limit: usize, stop: Option<u8>) -> Option<Part> {
+        self.client.take_part(self.shared.clock.now(), limit, stop)
+    }
+
+    /// The bus's trigger.
+    pub(crate) fn trigger(&mut self) {
+        self.client.trigger(&mut self.shared.lock());
     }
 
     /// Connects anew. False if it refuses.

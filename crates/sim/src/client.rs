@@ -5,6 +5,10 @@
 //!   a command that could not be carried out is left out, and the message goes on.
 //! - Input, output and the message in hand are bounded, whatever is sent.
 
+mod bus;
+
+pub(crate) use bus::Part;
+
 use crate::{
     device::{Around, Call, Device, Outcome, Wait},
     fault::Fault,
@@ -29,6 +33,8 @@ pub(crate) enum Link {
     Bus,
     /// Answers are sent at once.
     Stream,
+    /// The same on a serial line: a lone CR ends a message too, and answers end as the model ends them there.
+    Serial,
 }
 
 /// One client.
@@ -40,8 +46,12 @@ pub(crate) struct Client {
     running: Option<Running>,
     /// Lines with the moment from which they may be taken.
     output: VecDeque<(Moment, Vec<u8>)>,
+    /// How much of the first line has been taken, on a bus.
+    taken: usize,
     /// Where the model keeps errors per client.
     errors: Option<ErrorQueue>,
+    /// What a line of answers ends in.
+    terminator: &'static [u8],
     /// The instrument has ended the connection.
     gone: bool,
     /// Which of the instrument's lives it is connected to.
@@ -89,10 +99,15 @@ impl Client {
         Self {
             instrument,
             link,
-            input: Input::new(model.lone_cr_ends_message),
+            input: Input::new(model.lone_cr_ends_message || link == Link::Serial),
             running: None,
             output: VecDeque::new(),
+            taken: 0,
             errors: model.errors.per_client.then(|| ErrorQueue::new(model.errors.depth)),
+            terminator: match link {
+                Link::Bus | Link::Stream => b"\n",
+                Link::Serial => model.serial_terminator,
+            },
             gone: false,
             generation: device.generation,
         }
@@ -320,7 +335,8 @@ impl Client {
             return;
         };
         let faults = &instrument.device.faults;
-        if let Some(line) = faults.say(running.answers.into_bytes()) {
+        if let Some(line) = faults.say(running.answers.into_bytes(), self.terminator) {
+            self.taken = 0;
             self.output.push_back((now.after(faults.delay()), line));
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! From the outside in:
 //! - [`Bench`] reads a bench file; [`SimulatedBench`] is one unit on that bench, with [`Fault`]s to set.
-//! - `session` (in this process) and [`serve_tcp`] carry bytes between clients and instruments.
+//! - `session` (in this process) and `serve` ([`serve_tcp`], [`serve_pty`], [`serve_vxi11`]) carry bytes between clients and instruments.
 //! - `client` is one client's message exchange, `device` one instrument, `world` everything on the bench at once.
 //! - `dmm` and `dc_power` are the classes; `parser` and `status` are the standards; `circuit` is the unit's physics.
 //!
@@ -27,7 +27,7 @@ mod model;
 mod parser;
 mod quantity;
 mod random;
-mod server;
+mod serve;
 mod session;
 mod status;
 mod world;
@@ -35,7 +35,9 @@ mod world;
 pub use bench::{Bench, Models, SimulatedBench, SimulatedInstrument};
 pub use fault::{Drift, Fault, FaultOrder};
 pub use model::Model;
-pub use server::{TcpServer, serve_tcp};
+pub use serve::{
+    LineSettings, Parity, PtyServer, TcpServer, Vxi11Server, VxiAddresses, serve_pty, serve_tcp, serve_vxi11,
+};
 
 #[cfg(test)]
 mod tests;

@@ -40,8 +40,8 @@ pub(crate) struct Device {
 /// The settings of its class.
 #[derive(Debug)]
 pub(crate) enum ClassState {
-    Dmm(Dmm),
-    DcPower(DcPower),
+    Dmm(Box<Dmm>),
+    DcPower(Box<DcPower>),
 }
 
 /// What surrounds an instrument while a command is carried out.
@@ -98,8 +98,8 @@ impl Device {
     pub(crate) fn new(model: &Model, serial_number: String, noise: ChaCha8Rng, chance: ChaCha8Rng) -> Self {
         let definition = &model.0;
         let class = match &definition.class {
-            ClassModel::Dmm(model) => ClassState::Dmm(Dmm::new(model, noise)),
-            ClassModel::DcPower(model) => ClassState::DcPower(DcPower::new(model, noise)),
+            ClassModel::Dmm(model) => ClassState::Dmm(Box::new(Dmm::new(model, noise))),
+            ClassModel::DcPower(model) => ClassState::DcPower(Box::new(DcPower::new(model, noise))),
         };
         Self {
             model: model.clone(),

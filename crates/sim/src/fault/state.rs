@@ -203,7 +203,7 @@ impl Faults {
     }
 
     /// What goes out of an answer, its end included.
-    pub(crate) fn say(&self, mut answer: Vec<u8>) -> Option<Vec<u8>> {
+    pub(crate) fn say(&self, mut answer: Vec<u8>, terminator: &[u8]) -> Option<Vec<u8>> {
         if self.has(Fault::NoAnswer) {
             return None;
         }
@@ -218,7 +218,7 @@ impl Faults {
         if self.has(Fault::WrongTerminator) {
             answer.push(b'\r');
         } else if !self.has(Fault::NoTerminator) {
-            answer.push(b'\n');
+            answer.extend_from_slice(terminator);
         }
         Some(answer)
     }

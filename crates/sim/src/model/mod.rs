@@ -5,6 +5,7 @@
 //! Commands that IEEE 488.2 and SCPI-99 demand of every instrument need not be listed.
 
 mod command;
+mod serial;
 mod setting;
 mod standard;
 
@@ -28,6 +29,8 @@ pub(crate) struct Definition {
     /// Digits behind the point in the numbers it answers.
     pub(crate) decimals: usize,
     pub(crate) lone_cr_ends_message: bool,
+    /// What its answers end in on a serial line.
+    pub(crate) serial_terminator: &'static [u8],
     pub(crate) tree: Tree,
     pub(crate) commands: Vec<Command>,
     pub(crate) settings: Vec<SettingModel>,
@@ -63,7 +66,7 @@ enum Class {
     DcPower,
 }
 
-const KEYS: &[&str] = &["model", "identity", "status", "commands", "dmm", "dc_power"];
+const KEYS: &[&str] = &["model", "identity", "status", "serial", "commands", "dmm", "dc_power"];
 
 impl Model {
     /// Reads a `sim.toml`; `name` is what findings call the file.
@@ -130,6 +133,7 @@ fn read(document: &Document, sink: &mut Diagnostics) -> Option<Definition> {
         scpi_version,
         decimals,
         lone_cr_ends_message,
+        serial_terminator: serial::terminator(&root, sink),
         tree: headers.tree,
         commands: headers.commands,
         settings: headers.settings,

@@ -67,6 +67,17 @@ impl Input {
         self.waiting.push_back(Received::Message(message));
     }
 
+    /// Whether a message has begun to come in and not ended.
+    pub(crate) fn is_amid(&self) -> bool {
+        self.discarding || !self.line.is_empty()
+    }
+
+    /// Drops the message that is coming in, up to its end.
+    pub(crate) fn abandon(&mut self) {
+        self.discarding = true;
+        self.line = Vec::new();
+    }
+
     /// The next message.
     pub(crate) fn take(&mut self) -> Option<Received> {
         let received = self.waiting.pop_front()?;

@@ -45,6 +45,7 @@ errors! {
     SYNTAX_ERROR = -102, "Syntax error";
     INVALID_SEPARATOR = -103, "Invalid separator";
     DATA_TYPE_ERROR = -104, "Data type error";
+    GET_NOT_ALLOWED = -105, "GET not allowed";
     PARAMETER_NOT_ALLOWED = -108, "Parameter not allowed";
     MISSING_PARAMETER = -109, "Missing parameter";
     HEADER_SEPARATOR_ERROR = -111, "Header separator error";

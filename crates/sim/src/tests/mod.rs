@@ -8,9 +8,13 @@ mod dialogues_e36312a;
 mod fault_effects;
 mod faults;
 mod physics;
+#[cfg(unix)]
+mod ptys;
 mod robustness;
 mod sockets;
 mod transcripts;
+mod vxi11;
+mod vxi11_client;
 
 use crate::{Bench, Model, SimulatedBench};
 use benchtop_instrument::{Clock, ClockExt, ErrorKind, Session, VirtualClock, spawn};

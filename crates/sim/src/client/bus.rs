@@ -1,0 +1,41 @@
+//! What a bus can do to an instrument that a stream of bytes cannot: fetch an answer in parts, trigger.
+
+use super::Client;
+use crate::{status::GET_NOT_ALLOWED, world::World};
+use benchtop_instrument::Moment;
+
+/// Part of a line of answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) bytes: Vec<u8>,
+    /// The line ends with it.
+    pub(crate) ends: bool,
+}
+
+impl Client {
+    /// Takes at most `limit` bytes of the line that may be taken by `now`, none behind the first `stop`.
+    pub(crate) fn take_part(&mut self, now: Moment, limit: usize, stop: Option<u8>) -> Option<Part> {
+        let (_, line) = self.output.front().filter(|(ready, _)| *ready <= now)?;
+        let rest = line.get(self.taken..).unwrap_or_default();
+        let rest = rest.get(..limit).unwrap_or(rest);
+        let stopped = stop.and_then(|stop| rest.iter().position(|byte| *byte == stop));
+        let bytes = stopped.and_then(|at| rest.get(..=at)).unwrap_or(rest).to_vec();
+        self.taken += bytes.len();
+        let ends = self.taken >= line.len();
+        if ends {
+            self.output.pop_front();
+            self.taken = 0;
+        }
+        Some(Part { bytes, ends })
+    }
+
+    /// The group execute trigger: `*TRG` between messages, an error inside of one (IEEE 488.2, 6.1.4.2.5).
+    pub(crate) fn trigger(&mut self, world: &mut World) {
+        if self.input.is_amid() {
+            self.input.abandon();
+            self.error(world, GET_NOT_ALLOWED);
+        } else {
+            self.input.push(b"*TRG\n");
+        }
+    }
+}
