@@ -238,6 +238,9 @@ impl Dmm {
         }
         let measured =
             value.map(|value| value * (1.0 + off.of_reading) + (off.of_range + error * of_scale) * full_scale + hum);
+        // the root of a mean square is not negative
+        let alternates = matches!(function.senses, Senses::AcVolts | Senses::AcAmperes);
+        let measured = measured.map(|measured| if alternates { measured.abs() } else { measured });
         let (reading, questionable) = match measured {
             Some(measured) if measured.abs() <= maximum => (state.null.apply(measured), 0),
             Some(measured) => (model.overrange.copysign(measured), function.questionable),

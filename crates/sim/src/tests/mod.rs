@@ -9,6 +9,7 @@ mod faults;
 mod physics;
 mod robustness;
 mod sockets;
+mod supply_board;
 mod transcripts;
 
 use crate::{Bench, Model, SimulatedBench};
