@@ -22,6 +22,8 @@ pub(crate) struct Dmm {
     /// Oldest first.
     pub(crate) readings: VecDeque<f64>,
     pub(crate) last: Option<f64>,
+    /// The channel of its scanner that is closed; with none it looks at its own terminals.
+    pub(crate) channel: Option<u32>,
     noise: ChaCha8Rng,
     /// By function and range: how this one meter is off, within its accuracy.
     pub(super) errors: Vec<Vec<Accuracy>>,
@@ -143,6 +145,7 @@ impl Dmm {
             acquisition: None,
             readings: VecDeque::new(),
             last: None,
+            channel: None,
             noise,
             errors: Vec::new(),
         }
@@ -156,6 +159,7 @@ impl Dmm {
         self.acquisition = None;
         self.readings.clear();
         self.last = None;
+        self.channel = None;
     }
 
     /// The settings of the selected function, with the function itself.

@@ -8,6 +8,7 @@ mod dialogues_e36312a;
 mod faults;
 mod physics;
 mod robustness;
+mod scanner;
 mod sockets;
 mod supply_board;
 mod transcripts;
