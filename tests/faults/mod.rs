@@ -293,7 +293,8 @@ const FROM_THE_START: &[Row] = &[
         "'wrong_identity'",
         "ERROR",
         "expected Keysight E36312A, but Other Instruments",
-        false,
+        // nothing is told to another supply, so nothing is known of ours
+        true,
     ),
     (
         "ammeter",

@@ -11,7 +11,7 @@
 use crate::{
     circuit::{Circuit, Connected, Input, Network, Node, Solution, Source},
     device::{Around, Call, ClassState, Device, Outcome},
-    dmm::Inputs,
+    dmm::{Dmm, Inputs},
     fault::Fault,
     model::ClassModel,
     status::{ScpiError, UNDEFINED_HEADER},
@@ -48,12 +48,31 @@ pub(crate) struct Instrument {
 /// Where an instrument's terminals are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wiring {
-    /// The nodes that a meter's HI and LO touch.
-    pub(crate) across: Option<(Node, Node)>,
-    /// The branch that a meter's current terminals lie in.
-    pub(crate) in_series: Option<usize>,
+    /// A meter's own.
+    pub(crate) terminals: Terminals,
+    /// Those of its scanner.
+    pub(crate) channels: BTreeMap<u32, Terminals>,
     /// The nodes that a supply's channels feed.
     pub(crate) feeds: BTreeMap<u32, Node>,
+}
+
+/// Where the terminals of a meter or of one channel of its scanner are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Terminals {
+    /// The nodes that HI and LO touch.
+    pub(crate) across: Option<(Node, Node)>,
+    /// The branch that the current terminals lie in.
+    pub(crate) in_series: Option<usize>,
+}
+
+impl Wiring {
+    /// What a meter looks at: its own terminals, or those of the channel that is closed.
+    fn seen(&self, dmm: &Dmm) -> Terminals {
+        match dmm.channel {
+            None => self.terminals,
+            Some(channel) => self.channels.get(&channel).copied().unwrap_or_default(),
+        }
+    }
 }
 
 impl Instrument {
@@ -97,9 +116,12 @@ impl World {
                     .after(Duration::try_from_secs_f64(seconds).unwrap_or_default())
                     .min(now);
                 for instrument in instruments.iter_mut() {
-                    let lead_off = instrument.device.faults.has(Fault::LeadOff);
-                    let inputs = inputs(&instrument.wiring, instrument.around.inputs, solution, lead_off);
-                    instrument.around.trace.went(moment, inputs);
+                    if let ClassState::Dmm(dmm) = &instrument.device.class {
+                        let lead_off = instrument.device.faults.has(Fault::LeadOff);
+                        let seen = instrument.wiring.seen(dmm);
+                        let inputs = inputs(seen, instrument.around.inputs, solution, lead_off);
+                        instrument.around.trace.went(moment, inputs);
+                    }
                 }
             });
             self.spread();
@@ -165,7 +187,8 @@ impl World {
                 continue;
             };
             let lead_off = device.faults.has(Fault::LeadOff);
-            let slot = wiring.in_series.and_then(|branch| connected.shunts.get_mut(branch));
+            let seen = wiring.seen(dmm);
+            let slot = seen.in_series.and_then(|branch| connected.shunts.get_mut(branch));
             if let Some(slot) = slot {
                 let open = lead_off || device.faults.has(Fault::BlownCurrentFuse);
                 *slot += if open { OPEN_OHMS } else { dmm.shunt(model) };
@@ -174,14 +197,9 @@ impl World {
                 continue;
             }
             let siemens = dmm.input_siemens(model);
-            connected
-                .inputs
-                .extend(
-                    wiring
-                        .across
-                        .filter(|_| siemens > 0.0)
-                        .map(|(high, low)| Input { high, low, siemens }),
-                );
+            let across = seen.across.filter(|_| siemens > 0.0);
+            let input = across.map(|(high, low)| Input { high, low, siemens });
+            connected.inputs.extend(input);
         }
         connected
     }
@@ -199,10 +217,11 @@ impl World {
             let lead_off = device.faults.has(Fault::LeadOff);
             match (&mut device.class, &device.model.0.class) {
                 (ClassState::Dmm(dmm), ClassModel::Dmm(model)) => {
-                    let across = wiring.across.filter(|_| dmm.tests_resistance(model) && !lead_off);
+                    let seen = wiring.seen(dmm);
+                    let across = seen.across.filter(|_| dmm.tests_resistance(model) && !lead_off);
                     let ohms = across.map_or(f64::INFINITY, |(high, low)| network.resistance(high, low));
                     let before = Inputs { ohms, ..around.inputs };
-                    around.inputs = inputs(wiring, before, network.solution(), lead_off);
+                    around.inputs = inputs(seen, before, network.solution(), lead_off);
                     around.trace.changed(self.now, around.inputs);
                 }
                 (ClassState::DcPower(supply), ClassModel::DcPower(_)) => {
@@ -217,10 +236,10 @@ impl World {
 }
 
 /// What a meter's terminals see of a solution; its `ohms` stay what they were.
-fn inputs(wiring: &Wiring, before: Inputs, solution: &Solution, lead_off: bool) -> Inputs {
-    let across = wiring.across.filter(|_| !lead_off);
+fn inputs(seen: Terminals, before: Inputs, solution: &Solution, lead_off: bool) -> Inputs {
+    let across = seen.across.filter(|_| !lead_off);
     let volts = across.map(|(high, low)| solution.volts_at(high) - solution.volts_at(low));
-    let amperes = wiring.in_series.map(|branch| solution.amperes_in(branch));
+    let amperes = seen.in_series.map(|branch| solution.amperes_in(branch));
     let ripple = across.map(|(high, low)| solution.ripple_between(high, low));
     Inputs {
         volts: volts.unwrap_or_default(),

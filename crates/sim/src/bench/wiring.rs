@@ -4,7 +4,7 @@ use super::circuitry::Circuitry;
 use crate::{
     circuit::{GROUND, MAX_NODES, Node},
     model::Model,
-    world::Wiring,
+    world::{Terminals, Wiring},
 };
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Span, Spanned, Table, one_of};
 
@@ -84,10 +84,13 @@ impl Nodes {
     }
 }
 
+/// The keys of a channel: a supply's feeds, a scanner's looks.
+const CHANNEL_KEYS: &[&str] = &["feeds", "across", "in_series"];
+
 /// Enters the nodes that a supply's channels feed.
 pub(super) fn feeds(table: &Table<'_>, nodes: &mut Nodes, sink: &mut Diagnostics) {
-    for (_, channel) in table.tables_by_name(sink, "channels", &["feeds"]) {
-        if let Some(node) = channel.require_string(sink, "feeds") {
+    for (_, channel) in table.tables_by_name(sink, "channels", CHANNEL_KEYS) {
+        if let Some(node) = channel.string(sink, "feeds") {
             nodes.feed(&node, sink);
         }
     }
@@ -103,43 +106,68 @@ pub(super) fn wiring(
     sink: &mut Diagnostics,
 ) -> Wiring {
     let mut wiring = Wiring::default();
-    let refuse = |sink: &mut Diagnostics, keys: &[&str], what: &str| {
-        for span in keys.iter().filter_map(|key| table.key_span(key)) {
-            sink.error(span, &format!("`{model_name}` {what}"));
-        }
-    };
-    if model.outputs() == 0 {
-        refuse(sink, &["channels"], "has no outputs");
-    }
-    if !model.measures() {
-        refuse(sink, &["across", "in_series"], "has no inputs");
-        for (name, channel) in table.tables_by_name(sink, "channels", &["feeds"]) {
-            let number = name
-                .value
-                .parse()
-                .ok()
-                .filter(|number| (1..=model.outputs()).contains(number));
-            let Some(number) = number else {
-                let message = format!(
-                    "`{model_name}` has channels 1 to {}, not {}",
-                    model.outputs(),
-                    name.value
-                );
-                sink.error(&name.span, &message);
-                continue;
-            };
-            let node = channel.string(sink, "feeds").and_then(|node| nodes.find(&node, sink));
-            wiring.feeds.extend(node.map(|node| (number, node)));
+    let channels = table.tables_by_name(sink, "channels", CHANNEL_KEYS);
+    let Some(meter) = model.dmm() else {
+        refuse(table, &["across", "in_series"], model_name, "has no inputs", sink);
+        for (name, channel) in channels {
+            refuse(&channel, &["across", "in_series"], model_name, "has no inputs", sink);
+            let words = format!("1 to {}", model.outputs());
+            let has = |number: u32| (1..=model.outputs()).contains(&number);
+            let number = channel_number(&name, model_name, &words, has, sink);
+            let node = channel.require_string(sink, "feeds");
+            let node = node.and_then(|node| nodes.find(&node, sink));
+            wiring.feeds.extend(number.zip(node));
         }
         return wiring;
-    }
-    wiring.across = across(table, nodes, sink);
-    if let Some(branch) = table.string(sink, "in_series") {
-        let branches = circuitry.branches.iter().enumerate();
-        let choices: Vec<(&str, usize)> = branches.map(|(number, part)| (part.name.as_str(), number)).collect();
-        wiring.in_series = one_of(sink, "branch", &branch, &choices);
+    };
+    wiring.terminals = terminals(table, nodes, circuitry, sink);
+    let Some(words) = meter.channels_in_words() else {
+        refuse(table, &["channels"], model_name, "has no channels", sink);
+        return wiring;
+    };
+    for (name, channel) in channels {
+        refuse(&channel, &["feeds"], model_name, "has no outputs", sink);
+        let number = channel_number(&name, model_name, &words, |number| meter.has_channel(number), sink);
+        let terminals = terminals(&channel, nodes, circuitry, sink);
+        if !CHANNEL_KEYS.iter().any(|key| channel.contains(key)) {
+            sink.error(&name.span, "a channel lies `across` nodes or `in_series` with a branch");
+        }
+        wiring.channels.extend(number.map(|number| (number, terminals)));
     }
     wiring
+}
+
+/// Refuses keys that this model has nothing for.
+fn refuse(table: &Table<'_>, keys: &[&str], model_name: &str, what: &str, sink: &mut Diagnostics) {
+    for span in keys.iter().filter_map(|key| table.key_span(key)) {
+        sink.error(span, &format!("`{model_name}` {what}"));
+    }
+}
+
+fn channel_number(
+    name: &Spanned<String>,
+    model_name: &str,
+    words: &str,
+    has: impl Fn(u32) -> bool,
+    sink: &mut Diagnostics,
+) -> Option<u32> {
+    let number = name.value.parse().ok().filter(|number| has(*number));
+    if number.is_none() {
+        let message = format!("`{model_name}` has channels {words}, not {}", name.value);
+        sink.error(&name.span, &message);
+    }
+    number
+}
+
+/// `across` and `in_series`, of a meter or of a channel of its scanner.
+fn terminals(table: &Table<'_>, nodes: &Nodes, circuitry: &Circuitry, sink: &mut Diagnostics) -> Terminals {
+    let branch = table.string(sink, "in_series");
+    let branches = circuitry.branches.iter().enumerate();
+    let choices: Vec<(&str, usize)> = branches.map(|(number, part)| (part.name.as_str(), number)).collect();
+    Terminals {
+        across: across(table, nodes, sink),
+        in_series: branch.and_then(|branch| one_of(sink, "branch", &branch, &choices)),
+    }
 }
 
 /// `"rail_3v3"`, with LO on ground, or `["high", "low"]`.

@@ -1,5 +1,6 @@
 //! What a multimeter's commands do, by name.
 
+use super::scanner::Route;
 use crate::parser::Forms;
 
 /// What a command does.
@@ -22,6 +23,7 @@ pub(crate) enum Behaviour {
     RemoveReadings,
     LastReading,
     ReadingCount,
+    Route(Route),
 }
 
 /// What is set for one function.
@@ -98,6 +100,9 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("remove_readings", Behaviour::RemoveReadings, Forms::Query),
     ("last_reading", Behaviour::LastReading, Forms::Query),
     ("reading_count", Behaviour::ReadingCount, Forms::Query),
+    ("close_channel", Behaviour::Route(Route::Close), Forms::Set),
+    ("closed_channel", Behaviour::Route(Route::Closed), Forms::Query),
+    ("open_channels", Behaviour::Route(Route::OpenAll), Forms::Set),
 ];
 
 /// The words of a function's `settings`.

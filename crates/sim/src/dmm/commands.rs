@@ -6,7 +6,7 @@ use super::behaviour::Behaviour;
 use super::configure::{configuration, configure, requested};
 use super::definition::DmmModel;
 use super::state::{Dmm, TriggerSource};
-use super::{settings, triggering};
+use super::{scanner, settings, triggering};
 use crate::{
     answer::{block, nr1, nr3, quoted},
     device::{Call, Outcome},
@@ -94,6 +94,7 @@ pub(crate) fn execute(
             forget_readings(dmm, call);
             Ok(outcome)
         }
+        Behaviour::Route(route) => scanner::execute(dmm, model, route, call),
         Behaviour::TakeReadings => {
             let wanted = call
                 .arguments

@@ -1,6 +1,7 @@
 //! The figures of a multimeter: functions with their ranges, integration times, filters.
 
 use super::behaviour::{Behaviour, Group};
+use super::scanner::Channels;
 use crate::parser::{Dimension, Tree};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub(crate) struct DmmModel {
     /// The largest count of samples or triggers.
     pub(crate) largest_count: f64,
     pub(crate) longest_delay: f64,
+    /// Of its scanner, where it has one.
+    pub(crate) channels: Vec<Channels>,
 }
 
 /// One measuring function.

@@ -12,6 +12,7 @@ mod configure;
 mod definition;
 mod inputs;
 mod read;
+mod scanner;
 mod settings;
 mod spoilt;
 mod state;

@@ -2,6 +2,7 @@
 
 use super::behaviour::GROUPS;
 use super::definition::{Accuracy, Bandwidth, DmmModel, FunctionModel, Integration, RangeModel, Senses, Takes};
+use super::scanner::Channels;
 use crate::{
     parser::{Dimension, Forms, Tree},
     quantity,
@@ -19,6 +20,7 @@ const KEYS: &[&str] = &[
     "autorange_time",
     "largest_count",
     "longest_delay",
+    "channels",
 ];
 
 /// Reads `[dmm]`.
@@ -51,6 +53,8 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
         table.require(sink, key)?;
         quantity::number(sink, &table, key)
     };
+    let rows = table.tables(sink, "channels", &["first", "last"]).unwrap_or_default();
+    let channels = rows.iter().filter_map(|row| channels(row, sink)).collect();
     let memory = table.require_integer(sink, "reading_memory");
     let [overrange, largest_count, longest_delay] =
         ["overrange", "largest_count", "longest_delay"].map(|key| plain(sink, key));
@@ -66,7 +70,18 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
         autorange_time: quantity::duration(sink, &table, "autorange_time").unwrap_or_default(),
         largest_count: largest_count?,
         longest_delay: longest_delay?,
+        channels,
     })
+}
+
+/// `{ first = 101, last = 120 }`.
+fn channels(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Channels> {
+    let [first, last] = ["first", "last"].map(|key| row.require_integer(sink, key));
+    let [first, last] = [first?, last?].map(|number| u32::try_from(number.value).unwrap_or_default());
+    if first < 1 || last < first {
+        sink.error(row.span(), "channels go from `first`, which is 1 or more, up to `last`");
+    }
+    Some(Channels { first, last })
 }
 
 fn integration(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Integration> {

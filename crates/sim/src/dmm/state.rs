@@ -26,6 +26,8 @@ pub(crate) struct Dmm {
     pub(crate) readings: VecDeque<f64>,
     pub(crate) last: Option<f64>,
     spoilt: Spoilt,
+    /// The channel of its scanner that is closed; with none it looks at its own terminals.
+    pub(crate) channel: Option<u32>,
     noise: ChaCha8Rng,
     /// By function and range: how this one meter is off, within its accuracy.
     pub(super) errors: Vec<Vec<Accuracy>>,
@@ -148,6 +150,7 @@ impl Dmm {
             readings: VecDeque::new(),
             last: None,
             spoilt: Spoilt::default(),
+            channel: None,
             noise,
             errors: Vec::new(),
         }
@@ -161,6 +164,7 @@ impl Dmm {
         self.acquisition = None;
         self.readings.clear();
         self.last = None;
+        self.channel = None;
     }
 
     /// The settings of the selected function, with the function itself.
@@ -250,6 +254,9 @@ impl Dmm {
         }
         let measured =
             value.map(|value| value * (1.0 + off.of_reading) + (off.of_range + error * of_scale) * full_scale + hum);
+        // the root of a mean square is not negative
+        let alternates = matches!(function.senses, Senses::AcVolts | Senses::AcAmperes);
+        let measured = measured.map(|measured| if alternates { measured.abs() } else { measured });
         let (reading, questionable) = match measured {
             Some(measured) if measured.abs() <= maximum => (state.null.apply(measured), 0),
             Some(measured) => (model.overrange.copysign(measured), function.questionable),

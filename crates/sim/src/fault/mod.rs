@@ -116,7 +116,7 @@ impl Fault {
     pub(crate) fn misfit(self, model: &Model) -> Option<&'static str> {
         match self {
             Self::StuckReading | Self::Drift(_) | Self::BlownCurrentFuse | Self::LeadOff => {
-                (!model.measures()).then_some("a meter")
+                model.dmm().is_none().then_some("a meter")
             }
             Self::OvpTrip | Self::StuckOutput => (model.outputs() == 0).then_some("an instrument with outputs"),
             Self::NoAnswer

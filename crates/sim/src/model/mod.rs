@@ -92,11 +92,11 @@ impl Model {
         }
     }
 
-    /// Whether it has inputs that measure something.
-    pub(crate) fn measures(&self) -> bool {
+    /// The multimeter that it is.
+    pub(crate) fn dmm(&self) -> Option<&DmmModel> {
         match &self.0.class {
-            ClassModel::Dmm(_) => true,
-            ClassModel::DcPower(_) => false,
+            ClassModel::Dmm(model) => Some(model),
+            ClassModel::DcPower(_) => None,
         }
     }
 }

@@ -219,10 +219,10 @@ fn a_model_with_mistakes_is_refused_with_their_places() {
         .replace("voltage_step = \"0.24 mV\"", "voltage_step = \"0.24 mA\"");
     let findings = Model::parse(&file, &text).unwrap_err().render_short();
     let expected = "\
-instruments/keysight/e36312a/sim.toml:18:21: error: the serial number of a simulated instrument begins with `SIM-`
-instruments/keysight/e36312a/sim.toml:33:54: error: unknown behaviour `ouput`; did you mean `output`?
-instruments/keysight/e36312a/sim.toml:63:1: error: `*IDN` is here for the second time
-instruments/keysight/e36312a/sim.toml:76:22: error: `mA` is not a unit of this; expected `V`
+instruments/keysight/e36312a/sim.toml:19:21: error: the serial number of a simulated instrument begins with `SIM-`
+instruments/keysight/e36312a/sim.toml:34:54: error: unknown behaviour `ouput`; did you mean `output`?
+instruments/keysight/e36312a/sim.toml:64:1: error: `*IDN` is here for the second time
+instruments/keysight/e36312a/sim.toml:77:22: error: `mA` is not a unit of this; expected `V`
 ";
     assert_eq!(findings, expected);
 }

@@ -11,7 +11,9 @@ mod physics;
 #[cfg(unix)]
 mod ptys;
 mod robustness;
+mod scanner;
 mod sockets;
+mod supply_board;
 mod transcripts;
 mod vxi11;
 mod vxi11_client;
