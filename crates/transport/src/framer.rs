@@ -33,6 +33,8 @@ pub struct Framer {
     buffer: Vec<u8>,
     /// Bytes of `buffer` that were looked at and hold no end of message.
     scanned: usize,
+    /// Where the last definite block of the message ends: a CR before that is data.
+    block_end: usize,
     /// Where the scan is within the message.
     place: Place,
 }
@@ -85,6 +87,7 @@ impl Framer {
                             break;
                         }
                         self.scanned += length;
+                        self.block_end = self.scanned;
                         self.place = Place::Element;
                     }
                 },
@@ -107,10 +110,11 @@ impl Framer {
     fn take_message(&mut self) -> Vec<u8> {
         let rest = self.buffer.split_off(self.scanned + 1);
         let mut message = std::mem::replace(&mut self.buffer, rest);
+        let block_end = std::mem::take(&mut self.block_end);
         self.scanned = 0;
         self.place = Place::ElementStart;
         message.pop();
-        if message.last() == Some(&b'\r') {
+        if message.len() > block_end && message.last() == Some(&b'\r') {
             message.pop();
         }
         message
@@ -172,6 +176,7 @@ mod tests {
     fn messages_are_cut_the_same_in_every_split() {
         check(b"1\n2\r\n\n", &[b"1", b"2", b""]);
         check(b"#15ab\ncd\n", &[b"#15ab\ncd"]);
+        check(b"#11\r\n#11\r\r\n", &[b"#11\r", b"#11\r"]);
         check(b"1, #13\n,;,#11\n\r\nx\n", &[b"1, #13\n,;,#11\n", b"x"]);
         check(b"\"#15\",2\n", &[b"\"#15\",2"]);
         check(b"-113,\"it's a 'quote\"\n+0\n", &[b"-113,\"it's a 'quote\"", b"+0"]);
