@@ -1,7 +1,7 @@
 //! However a run ends, the outputs go off: real processes, real signals, a simulated supply in a third process that says
 //! afterwards whether its output is on.
 
-use crate::testkit::{Running, Served, benchtop, done, eventually, json, only_record, records, write};
+use crate::testkit::{Done, Running, Served, benchtop, done, eventually, json, only_record, records, write};
 use nix::sys::signal::Signal;
 use std::{
     fs,
@@ -282,16 +282,20 @@ fn with_supply_at(served: &Served, port: u16) -> PathBuf {
     path
 }
 
+fn run_at(served: &Served, station: &Path) -> Done {
+    let mut command = benchtop();
+    command
+        .args(["run", crate::testkit::BOARD, "--serial", "UNIT-5501", "--station"])
+        .arg(station);
+    done(command.arg("--store").arg(served.store()))
+}
+
 #[test]
 fn a_supply_that_obeys_but_no_longer_answers_is_told_to_switch_every_output_off() {
     let served = Served::bench("UNIT-5501");
     let mute = Mute::start("Keysight Technologies,E36312A,MY1,1.0");
     let station = with_supply_at(&served, mute.port);
-    let mut command = benchtop();
-    command
-        .args(["run", crate::testkit::BOARD, "--serial", "UNIT-5501", "--station"])
-        .arg(&station);
-    let run = done(command.arg("--store").arg(served.store()));
+    let run = run_at(&served, &station);
     assert_eq!(run.code, Some(3), "{run}");
     assert!(run.out.contains("OUTPUT MAY BE ON: psu channel 1"), "{run}");
     for channel in 1..=3 {
@@ -313,11 +317,7 @@ fn another_supply_at_the_address_is_never_switched_off_instead() {
     let served = Served::bench("UNIT-5501");
     let other = Mute::start("Keysight Technologies,E36313A,MY2,1.0");
     let station = with_supply_at(&served, other.port);
-    let mut command = benchtop();
-    command
-        .args(["run", crate::testkit::BOARD, "--serial", "UNIT-5501", "--station"])
-        .arg(&station);
-    let run = done(command.arg("--store").arg(served.store()));
+    let run = run_at(&served, &station);
     assert_eq!(run.code, Some(3), "{run}");
     assert!(run.out.contains("expected Keysight E36312A"), "{run}");
     let safe = done(
