@@ -93,13 +93,32 @@ impl Attachment {
 
     /// Device clear. False if the instrument does not react.
     pub(crate) fn clear(&mut self) -> bool {
-        let Self { shared, client, .. } = self;
-        shared.change(|world| client.clear(world))
+        let cleared = self.client.clear(&mut self.shared.lock());
+        // who waits for the instrument to react is not to be woken by its own try
+        if cleared {
+            self.shared.changed.notify_waiters();
+        }
+        cleared
     }
 
     /// Takes at most `limit` bytes of what has been said, none behind `stop`.
     pub(crate) fn take_part(&mut self, limit: usize, stop: Option<u8>) -> Option<Part> {
         self.client.take_part(self.shared.clock.now(), limit, stop)
+    }
+
+    /// What has been said, left where it is.
+    pub(crate) fn answer(&self) -> Option<&[u8]> {
+        self.client.answer(self.shared.clock.now())
+    }
+
+    /// The client has taken the answer.
+    pub(crate) fn taken(&mut self) {
+        self.client.taken();
+    }
+
+    /// The client has said something before it took the answer.
+    pub(crate) fn interrupt(&mut self) {
+        self.client.interrupt(&mut self.shared.lock());
     }
 
     /// The bus's trigger.

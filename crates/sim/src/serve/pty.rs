@@ -107,7 +107,7 @@ pub fn serve_pty(link: Option<&Path>, instrument: SimulatedInstrument) -> io::Re
     let (terminal, line, path) = terminal::open()?;
     let linked = link.map(|link| LinkAt::create(link, &path)).transpose()?;
     let (stop, stopped) = Stop::new();
-    start(&*clock, serve(terminal, linked, attachment, stopped));
+    start(serve(terminal, linked, attachment, stopped));
     Ok(PtyServer {
         path,
         link: link.map(Path::to_owned),

@@ -40,7 +40,7 @@ pub async fn serve_tcp(addr: SocketAddr, instrument: SimulatedInstrument) -> io:
     let accepting = accept(listener, Arc::clone(&clock), stopped, move |stream| {
         serve(stream, instrument.clone(), per_client.clone())
     });
-    start(&*clock, accepting);
+    start(accepting);
     Ok(TcpServer { local_addr, stop })
 }
 

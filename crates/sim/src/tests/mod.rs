@@ -6,6 +6,8 @@ mod conformance;
 mod dialogues_34461a;
 mod dialogues_e36312a;
 mod faults;
+mod hislip;
+mod hislip_client;
 #[cfg(unix)]
 mod ptys;
 mod robustness;

@@ -187,6 +187,11 @@ async fn a_read_that_takes_too_long_is_a_timeout_and_the_answer_stays() {
         let results = rpc.core(procedure, &words(&[link, 0, 0, 10])).await;
         assert_eq!(word_at(&results, 0), 15);
     }
+    // one that comes to its senses in time
+    rpc.send(&call(CORE, 1, 15, &words(&[link, 0, 0, LONG]))).await;
+    RealClock::new().sleep(Duration::from_millis(20)).await;
+    bench.clear_faults("dmm");
+    assert_eq!(rpc.receive().await.unwrap()[24..], words(&[0]));
     server.stop().await;
 }
 
