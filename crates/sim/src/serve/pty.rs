@@ -116,10 +116,9 @@ pub fn serve_pty(link: Option<&Path>, instrument: SimulatedInstrument) -> io::Re
     })
 }
 
-async fn serve(mut terminal: Terminal, linked: Option<LinkAt>, mut attachment: Attachment, mut stopped: Stopped) {
+async fn serve(mut terminal: Terminal, _linked: Option<LinkAt>, mut attachment: Attachment, mut stopped: Stopped) {
     // a dropped connection is a reset on the instrument's side: the line is still there
     while converse(&mut terminal, &mut attachment, &mut stopped, Some(PATIENCE)).await == Ended::Dropped
         && attachment.reconnect()
     {}
-    drop(linked);
 }

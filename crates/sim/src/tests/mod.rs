@@ -15,6 +15,7 @@ mod sockets;
 mod transcripts;
 mod vxi11;
 mod vxi11_client;
+mod vxi11_protocol;
 
 use crate::{Bench, Model, SimulatedBench};
 use benchtop_instrument::{Clock, ClockExt, ErrorKind, Session, VirtualClock, spawn};
