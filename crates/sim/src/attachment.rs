@@ -62,6 +62,12 @@ impl Attachment {
         })
     }
 
+    /// A client that connects over a network. Nothing if the instrument takes no connections now.
+    pub(crate) fn connect(shared: Arc<Shared>, instrument: usize, link: Link) -> Option<Self> {
+        Self::takes_connections(&shared, instrument).ok()?;
+        Self::new(shared, instrument, link)
+    }
+
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
         self.client.receive(bytes);
     }
@@ -95,8 +101,12 @@ impl Attachment {
 
     /// Device clear. False if the instrument does not react.
     pub(crate) fn clear(&mut self) -> bool {
-        let Self { shared, client, .. } = self;
-        shared.change(|world| client.clear(world))
+        let cleared = self.client.clear(&mut self.shared.lock());
+        // who waits for the instrument to react is not to be woken by its own try
+        if cleared {
+            self.shared.changed.notify_waiters();
+        }
+        cleared
     }
 
     /// Whether the instrument takes connections now; if not, when to ask again beside at every change.
@@ -112,6 +122,21 @@ impl Attachment {
     /// Takes at most `limit` bytes of what has been said, none behind `stop`.
     pub(crate) fn take_part(&mut self, limit: usize, stop: Option<u8>) -> Option<Part> {
         self.client.take_part(self.shared.clock.now(), limit, stop)
+    }
+
+    /// What has been said, left where it is.
+    pub(crate) fn answer(&self) -> Option<&[u8]> {
+        self.client.answer(self.shared.clock.now())
+    }
+
+    /// The client has taken the answer.
+    pub(crate) fn taken(&mut self) {
+        self.client.taken();
+    }
+
+    /// The client has said something before it took the answer.
+    pub(crate) fn interrupt(&mut self) {
+        self.client.interrupt(&mut self.shared.lock());
     }
 
     /// The bus's trigger.

@@ -6,7 +6,8 @@
 //!
 //! From the outside in:
 //! - [`Bench`] reads a bench file; [`SimulatedBench`] is one unit on that bench, with [`Fault`]s to set.
-//! - `session` (in this process) and `serve` ([`serve_tcp`], [`serve_pty`], [`serve_vxi11`]) carry bytes between clients and instruments.
+//! - `session` (in this process) and `serve` ([`serve_tcp`], [`serve_pty`], [`serve_vxi11`],
+//!   [`serve_hislip`]) carry bytes between clients and instruments.
 //! - `client` is one client's message exchange, `device` one instrument, `world` everything on the bench at once.
 //! - `dmm` and `dc_power` are the classes; `parser` and `status` are the standards; `circuit` is the unit's physics.
 //!
@@ -36,7 +37,8 @@ pub use bench::{Bench, Models, SimulatedBench, SimulatedInstrument};
 pub use fault::{Drift, Fault, FaultOrder};
 pub use model::Model;
 pub use serve::{
-    LineSettings, Parity, PtyServer, TcpServer, Vxi11Server, VxiAddresses, serve_pty, serve_tcp, serve_vxi11,
+    HislipServer, LineSettings, Parity, PtyServer, TcpServer, Vxi11Server, VxiAddresses, serve_hislip, serve_pty,
+    serve_tcp, serve_vxi11,
 };
 
 #[cfg(test)]

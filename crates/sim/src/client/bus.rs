@@ -1,7 +1,11 @@
-//! What a bus can do to an instrument that a stream of bytes cannot: fetch an answer in parts, trigger.
+//! What a bus can do to an instrument that a stream of bytes cannot: fetch an answer in parts, know whether it was
+//! fetched, trigger.
 
 use super::Client;
-use crate::{status::GET_NOT_ALLOWED, world::World};
+use crate::{
+    status::{GET_NOT_ALLOWED, QUERY_INTERRUPTED},
+    world::World,
+};
 use benchtop_instrument::Moment;
 
 /// Part of a line of answers.
@@ -27,6 +31,24 @@ impl Client {
             self.taken = 0;
         }
         Some(Part { bytes, ends })
+    }
+
+    /// The line that may be taken by `now`, left where it is.
+    pub(crate) fn answer(&self, now: Moment) -> Option<&[u8]> {
+        let (_, line) = self.output.front().filter(|(ready, _)| *ready <= now)?;
+        Some(line)
+    }
+
+    /// The answer has been taken.
+    pub(crate) fn taken(&mut self) {
+        self.output.clear();
+        self.taken = 0;
+    }
+
+    /// Something was said before the answer was taken.
+    pub(crate) fn interrupt(&mut self, world: &mut World) {
+        self.taken();
+        self.error(world, QUERY_INTERRUPTED);
     }
 
     /// The group execute trigger: `*TRG` between messages, an error inside of one (IEEE 488.2, 6.1.4.2.5).

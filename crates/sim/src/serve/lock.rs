@@ -19,6 +19,7 @@ pub(crate) struct Locks {
 #[derive(Debug, Default)]
 struct Lock {
     exclusive: Option<u64>,
+    key: Vec<u8>,
     sharers: BTreeSet<u64>,
 }
 
@@ -78,6 +79,21 @@ impl Holder {
         })
     }
 
+    pub(super) fn lock_shared(&self, key: &[u8]) -> Locking {
+        self.with(|lock| {
+            if lock.sharers.contains(&self.id) {
+                return Locking::Held;
+            }
+            let exclusive_is_mine = lock.exclusive.is_none_or(|holder| holder == self.id);
+            if !exclusive_is_mine || !(lock.sharers.is_empty() || lock.key == key) {
+                return Locking::Busy;
+            }
+            lock.key = key.to_vec();
+            lock.sharers.insert(self.id);
+            Locking::Granted
+        })
+    }
+
     /// Releases the exclusive lock, or else the shared one.
     pub(super) fn release(&self) -> Released {
         let released = self.with(|lock| {
@@ -94,6 +110,14 @@ impl Holder {
             self.shared.changed.notify_waiters();
         }
         released
+    }
+
+    /// Whether there is an exclusive lock, and how many hold one or the other.
+    pub(super) fn census(&self) -> (bool, usize) {
+        self.with(|lock| {
+            let apart = lock.exclusive.is_some_and(|holder| !lock.sharers.contains(&holder));
+            (lock.exclusive.is_some(), lock.sharers.len() + usize::from(apart))
+        })
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Lock) -> T) -> T {

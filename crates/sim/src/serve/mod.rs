@@ -6,6 +6,7 @@
 //!   go with them.
 //! - A bench on a virtual clock is not served: it cannot know of what happens outside of this process.
 
+mod hislip;
 mod lock;
 mod names;
 mod pty;
@@ -15,12 +16,13 @@ mod tcp;
 mod vxi11;
 mod wait;
 
+pub use hislip::{HislipServer, serve_hislip};
 pub(crate) use lock::Locks;
 pub use pty::{LineSettings, Parity, PtyServer, serve_pty};
 pub use tcp::{TcpServer, serve_tcp};
 pub use vxi11::{Vxi11Server, VxiAddresses, serve_vxi11};
 
-use benchtop_instrument::{Clock, ClockExt, spawn};
+use benchtop_instrument::{Clock, ClockExt};
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -59,8 +61,10 @@ fn real(clock: &Arc<dyn Clock>) -> io::Result<()> {
 }
 
 /// Starts a task that nobody waits for; it ends when it is told to.
-fn start(clock: &dyn Clock, task: impl Future<Output = ()> + Send + 'static) {
-    drop(spawn(clock, task));
+///
+/// A plain task of the runtime, which makes it give way to others from time to time; no virtual clock has to know of it.
+fn start(task: impl Future<Output = ()> + Send + 'static) {
+    drop(tokio::spawn(task));
 }
 
 /// Starts a task for every client that connects.
@@ -80,7 +84,7 @@ async fn accept<F>(
         };
         match accepted {
             // without it answers wait for the acknowledgement of the one before
-            Ok((stream, _)) if stream.set_nodelay(true).is_ok() => start(&*clock, serve(stream)),
+            Ok((stream, _)) if stream.set_nodelay(true).is_ok() => start(serve(stream)),
             Ok(_) => {}
             Err(_) => clock.sleep(PAUSE).await,
         }

@@ -107,7 +107,7 @@ pub fn serve_pty(link: Option<&Path>, instrument: SimulatedInstrument) -> io::Re
     let (terminal, line, path) = terminal::open()?;
     let linked = link.map(|link| LinkAt::create(link, &path)).transpose()?;
     let (stop, stopped) = Stop::new();
-    start(&*clock, serve(terminal, linked, attachment, stopped));
+    start(serve(terminal, linked, attachment, stopped));
     Ok(PtyServer {
         path,
         link: link.map(Path::to_owned),
@@ -116,10 +116,9 @@ pub fn serve_pty(link: Option<&Path>, instrument: SimulatedInstrument) -> io::Re
     })
 }
 
-async fn serve(mut terminal: Terminal, linked: Option<LinkAt>, mut attachment: Attachment, mut stopped: Stopped) {
+async fn serve(mut terminal: Terminal, _linked: Option<LinkAt>, mut attachment: Attachment, mut stopped: Stopped) {
     // a dropped connection is a reset on the instrument's side: the line is still there
     while converse(&mut terminal, &mut attachment, &mut stopped, Some(PATIENCE)).await == Ended::Dropped
         && attachment.reconnect()
     {}
-    drop(linked);
 }

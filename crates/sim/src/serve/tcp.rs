@@ -43,10 +43,7 @@ pub async fn serve_tcp(addr: SocketAddr, instrument: SimulatedInstrument) -> io:
     let listener = TcpListener::bind(addr).await?;
     let local_addr = listener.local_addr()?;
     let (stop, stopped) = Stop::new();
-    start(
-        &*clock,
-        accept(listener, local_addr, instrument, Arc::clone(&clock), stopped),
-    );
+    start(accept(listener, local_addr, instrument, clock, stopped));
     Ok(TcpServer { local_addr, stop })
 }
 
@@ -118,9 +115,9 @@ async fn accept(
             () = changed => continue,
             () = clock.sleep_until(until) => continue,
         };
-        match (accepted, Attachment::new(Arc::clone(shared), *number, Link::Stream)) {
+        match (accepted, Attachment::connect(Arc::clone(shared), *number, Link::Stream)) {
             (Ok(stream), Some(attachment)) => {
-                start(&*clock, serve(stream, attachment, stopped.clone()));
+                start(serve(stream, attachment, stopped.clone()));
             }
             (Ok(_), None) => {}
             (Err(_), _) => clock.sleep(PAUSE).await,

@@ -7,6 +7,8 @@ mod dialogues_34461a;
 mod dialogues_e36312a;
 mod fault_effects;
 mod faults;
+mod hislip;
+mod hislip_client;
 mod physics;
 #[cfg(unix)]
 mod ptys;
@@ -17,6 +19,7 @@ mod supply_board;
 mod transcripts;
 mod vxi11;
 mod vxi11_client;
+mod vxi11_protocol;
 
 use crate::{Bench, Model, SimulatedBench};
 use benchtop_instrument::{Clock, ClockExt, ErrorKind, Session, VirtualClock, spawn};

@@ -266,3 +266,21 @@ async fn a_reboot_ends_every_socket_and_refuses_until_it_is_over() {
     assert_eq!(after.line().await, "+128\n");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn who_sends_without_end_leaves_time_for_others() {
+    let bench = bench();
+    let server = serve(&bench, "psu").await;
+    let mut flood = std::net::TcpStream::connect(server.local_addr()).unwrap();
+    let flooding = std::thread::spawn(move || {
+        let messages = "VOLT 1,(@1)\n".repeat(1000);
+        while std::io::Write::write_all(&mut flood, messages.as_bytes()).is_ok() {}
+    });
+    let mut other = Caller::new(&server).await;
+    for _ in 0..5 {
+        other.send(b"*OPC?\n").await;
+        assert_eq!(other.line().await, "1\n");
+    }
+    server.stop().await;
+    flooding.join().unwrap();
+}

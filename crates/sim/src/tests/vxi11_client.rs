@@ -1,6 +1,7 @@
 //! A VXI-11 client by hand.
 
-use super::SOON;
+use super::{SOON, board};
+use crate::{SimulatedBench, Vxi11Server, VxiAddresses, serve_vxi11};
 use benchtop_instrument::{Clock, ClockExt, RealClock};
 use std::net::SocketAddr;
 use tokio::{
@@ -14,6 +15,28 @@ pub(super) const PORTMAPPER: u32 = 100_000;
 pub(super) const END: u32 = 8;
 /// Milliseconds that are as good as for ever in a test.
 pub(super) const LONG: u32 = 5000;
+
+pub(super) const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+pub(super) fn bench() -> SimulatedBench {
+    board().build(RealClock::shared(), "UNIT-5501")
+}
+
+pub(super) async fn serve(bench: &SimulatedBench) -> Vxi11Server {
+    let instruments = ["dmm", "psu"].map(|name| (name.to_owned(), bench.instrument(name).unwrap()));
+    let addresses = VxiAddresses {
+        portmapper: ANY_PORT,
+        core: ANY_PORT,
+    };
+    serve_vxi11(addresses, instruments.to_vec()).await.unwrap()
+}
+
+/// A connection with a link to the meter.
+pub(super) async fn meter(server: &Vxi11Server) -> (Rpc, u32) {
+    let mut rpc = Rpc::new(server.core_addr()).await;
+    let link = rpc.link("inst0").await.unwrap();
+    (rpc, link)
+}
 
 pub(super) fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()

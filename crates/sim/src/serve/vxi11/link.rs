@@ -118,7 +118,7 @@ pub(super) struct Patience {
 impl Link {
     pub(super) fn open(links: &Arc<Links>, instrument: SimulatedInstrument) -> Result<Self, Code> {
         let SimulatedInstrument { shared, number } = instrument;
-        let attachment = Attachment::new(Arc::clone(&shared), number, Kind::Bus).ok_or(Code::NotAccessible)?;
+        let attachment = Attachment::connect(Arc::clone(&shared), number, Kind::Bus).ok_or(Code::NotAccessible)?;
         let aborted = Arc::new(Notify::new());
         Ok(Self {
             number: links.add(Arc::clone(&aborted)),

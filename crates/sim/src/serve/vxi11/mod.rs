@@ -98,7 +98,7 @@ pub async fn serve_vxi11(
     listen(abort, &clock, &stopped, make_abort);
     listen(directory, &clock, &stopped, move || found.clone());
     let answering = portmapper::serve_datagrams(datagrams, portmapper, Arc::clone(&clock), stopped);
-    start(&*clock, answering);
+    start(answering);
     Ok(Vxi11Server {
         portmapper: portmapper_addr,
         core: core_addr,
@@ -116,5 +116,5 @@ fn listen<P: rpc::Program + 'static>(
 ) {
     let per_client = stopped.clone();
     let serve = move |stream: TcpStream| rpc::serve(stream, make(), per_client.clone());
-    start(&**clock, accept(listener, Arc::clone(clock), stopped.clone(), serve));
+    start(accept(listener, Arc::clone(clock), stopped.clone(), serve));
 }
