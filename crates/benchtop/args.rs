@@ -247,6 +247,10 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "ADDR")]
     pub(crate) vxi11: Option<SocketAddr>,
 
+    /// Serve `HiSLIP` too; 127.0.0.1:4880 for clients that look nowhere else.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) hislip: Option<SocketAddr>,
+
     /// Write a station file for what is served, to use with `benchtop run --station`.
     #[arg(long, value_name = "FILE")]
     pub(crate) write_station: Option<PathBuf>,

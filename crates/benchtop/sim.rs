@@ -8,9 +8,15 @@ use crate::{
     interrupt, terminal,
 };
 use benchtop_instrument::RealClock;
-use benchtop_sim::{Model, PtyServer, SimulatedBench, Vxi11Server, VxiAddresses, serve_pty, serve_tcp, serve_vxi11};
+use benchtop_sim::{
+    HislipServer, Model, PtyServer, SimulatedBench, SimulatedInstrument, Vxi11Server, VxiAddresses, serve_hislip,
+    serve_pty, serve_tcp, serve_vxi11,
+};
 use benchtop_station::Catalogue;
 use std::{net::SocketAddr, path::Path, sync::Arc};
+
+/// Where HiSLIP clients look (IVI-6.1, 2.1).
+const HISLIP_PORT: u16 = 4880;
 
 pub(crate) async fn sim(arguments: SimArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
     match (arguments.command, arguments.serve) {
@@ -59,6 +65,7 @@ async fn serve(arguments: ServeArguments, catalogue: &Catalogue) -> Result<Exit,
     }
     let ptys = on_ptys(&arguments, &bench, &mut lines)?;
     let vxi11 = on_vxi11(&arguments, &bench, &mut lines).await?;
+    let hislip = on_hislip(&arguments, &bench, &mut lines).await?;
     let control = control::listen(arguments.control, bench.clone()).await?;
     // behind the resources, so that who counts those may stop reading
     lines.push(serde_json::json!({ "control": control.to_string() }).to_string());
@@ -72,6 +79,9 @@ async fn serve(arguments: ServeArguments, catalogue: &Catalogue) -> Result<Exit,
         pty.stop().await;
     }
     if let Some(server) = vxi11 {
+        server.stop().await;
+    }
+    if let Some(server) = hislip {
         server.stop().await;
     }
     Ok(Exit::Success)
@@ -119,11 +129,7 @@ async fn on_vxi11(
         portmapper,
         core: SocketAddr::new(portmapper.ip(), 0),
     };
-    let names = bench.instrument_names();
-    let instruments = names
-        .filter_map(|name| Some((name.to_owned(), bench.instrument(name)?)))
-        .collect();
-    let server = serve_vxi11(addresses, instruments).await;
+    let server = serve_vxi11(addresses, all(bench)).await;
     let server = server.map_err(|error| Failure::refused(format!("cannot serve VXI-11 on {portmapper}: {error}")))?;
     for (number, name) in bench.instrument_names().enumerate() {
         lines.push(line(
@@ -133,6 +139,37 @@ async fn on_vxi11(
         ));
     }
     Ok(Some(server))
+}
+
+/// All instruments behind one port, where `--hislip` asks for it.
+async fn on_hislip(
+    arguments: &ServeArguments,
+    bench: &SimulatedBench,
+    lines: &mut Vec<String>,
+) -> Result<Option<HislipServer>, Failure> {
+    let Some(address) = arguments.hislip else {
+        return Ok(None);
+    };
+    let server = serve_hislip(address, all(bench)).await;
+    let server = server.map_err(|error| Failure::refused(format!("cannot serve HiSLIP on {address}: {error}")))?;
+    let local = server.local_addr();
+    for (number, name) in bench.instrument_names().enumerate() {
+        // the port is only left out where every client looks
+        let port = match local.port() {
+            HISLIP_PORT => String::new(),
+            port => format!(",{port}"),
+        };
+        let resource = format!("TCPIP0::{}::hislip{number}{port}::INSTR", local.ip());
+        lines.push(line(name, bench, &resource));
+    }
+    Ok(Some(server))
+}
+
+fn all(bench: &SimulatedBench) -> Vec<(String, SimulatedInstrument)> {
+    let names = bench.instrument_names();
+    names
+        .filter_map(|name| Some((name.to_owned(), bench.instrument(name)?)))
+        .collect()
 }
 
 fn line(name: &str, bench: &SimulatedBench, resource: &str) -> String {
