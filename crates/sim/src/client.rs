@@ -6,6 +6,7 @@
 //! - Input, output and the message in hand are bounded, whatever is sent.
 
 use crate::{
+    answer::Numbers,
     device::{Around, Call, Outcome, Wait},
     fault::Fault,
     model::{Behaviour, Definition, Standard},
@@ -29,6 +30,8 @@ pub(crate) enum Link {
     Bus,
     /// Answers are sent at once.
     Stream,
+    /// As a stream, on the serial line that the model has beside its bus.
+    Serial,
 }
 
 /// One client.
@@ -42,6 +45,10 @@ pub(crate) struct Client {
     output: VecDeque<(Moment, Vec<u8>)>,
     /// Where the model keeps errors per client.
     errors: Option<ErrorQueue>,
+    /// Bytes that clear the instrument from here.
+    clears: Vec<u8>,
+    /// One of them came.
+    cleared: bool,
     /// The instrument has ended the connection.
     gone: bool,
 }
@@ -81,20 +88,35 @@ pub(crate) struct Advanced {
 
 impl Client {
     pub(crate) fn new(instrument: usize, link: Link, model: &Definition) -> Self {
+        let serial = model.serial.as_ref().filter(|_| link == Link::Serial);
         Self {
             instrument,
             link,
-            input: Input::new(model.lone_cr_ends_message),
+            input: Input::new(model.reporting.lone_cr_ends_message),
             running: None,
             output: VecDeque::new(),
-            errors: model.errors.per_client.then(|| ErrorQueue::new(model.errors.depth)),
+            errors: model
+                .reporting
+                .per_client
+                .then(|| ErrorQueue::new(model.reporting.depth)),
+            clears: serial.map_or_else(Vec::new, |serial| serial.clears.clone()),
+            cleared: false,
             gone: false,
         }
     }
 
     /// Takes bytes as they come.
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
-        self.input.push(bytes);
+        let last = bytes.iter().rposition(|byte| self.clears.contains(byte));
+        let Some(rest) = last.and_then(|last| bytes.get(last + 1..)) else {
+            self.input.push(bytes);
+            return;
+        };
+        self.cleared = true;
+        self.running = None;
+        self.output.clear();
+        self.input.clear();
+        self.input.push(rest);
     }
 
     /// Ends the message that is coming in.
@@ -119,7 +141,10 @@ impl Client {
     /// Carries out as much as can be carried out by `now`.
     pub(crate) fn advance(&mut self, world: &mut World, now: Moment) -> Advanced {
         world.advance(now);
-        let mut changed = false;
+        let mut changed = std::mem::take(&mut self.cleared);
+        if changed && let Some(instrument) = world.instruments.get_mut(self.instrument) {
+            instrument.device.abort();
+        }
         loop {
             if self.hung(world) {
                 self.input.clear();
@@ -199,6 +224,8 @@ impl Client {
                 let result = self.unit(&mut running, unit, world, now);
                 if !matches!(result, Ok(Outcome::Pending(_))) {
                     running.started = None;
+                }
+                if !matches!(result, Ok(Outcome::Pending(_) | Outcome::Held(_))) {
                     running.at = tail.map_or(text.len(), |tail| text.len() - tail.len());
                 }
                 result
@@ -209,7 +236,7 @@ impl Client {
             }
         };
         match result {
-            Ok(Outcome::Pending(wait)) => {
+            Ok(Outcome::Pending(wait) | Outcome::Held(wait)) => {
                 running.message = text;
                 self.running = Some(running);
                 return Some(wait);
@@ -227,6 +254,7 @@ impl Client {
             }
             Err(error) => {
                 self.error(world, error);
+                // by its own number: what a model reports in its place is another matter
                 if error.is_command_error() || error == QUERY_UNTERMINATED_AFTER_INDEFINITE {
                     running.at = text.len();
                 }
@@ -263,19 +291,20 @@ impl Client {
         let mut call = Call {
             query: unit.query,
             suffix: found.suffix,
+            link: self.link,
             function: 0,
             arguments: Arguments::parse(unit.arguments)?,
             resumed: running.started.is_some(),
             started: *running.started.get_or_insert(now),
             now,
-            decimals: 0,
+            numbers: Numbers::default(),
             around: Around::default(),
             own_errors: self.errors.as_mut(),
             message_available: running.answered || !self.output.is_empty(),
         };
         let outcome = world.execute(self.instrument, found.command, &mut call);
         // a command that waits is looked up again, from where it was looked up now
-        if !matches!(outcome, Ok(Outcome::Pending(_))) {
+        if !matches!(outcome, Ok(Outcome::Pending(_) | Outcome::Held(_))) {
             running.path = found.path;
             running.indefinite |= identifies;
         }
@@ -296,7 +325,9 @@ impl Client {
         };
         let faults = &instrument.device.faults;
         if let Some(mut line) = faults.spoil(running.answers.into_bytes()) {
-            line.push(b'\n');
+            let serial = instrument.device.model.0.serial.as_ref();
+            let serial = serial.filter(|_| self.link == Link::Serial);
+            line.extend_from_slice(serial.map_or(b"\n", |serial| serial.terminator));
             self.output.push_back((now.after(faults.delay()), line));
         }
     }
@@ -329,13 +360,15 @@ impl Client {
         }
         let device = &world.instruments.get(self.instrument)?.device;
         let errors = self.errors.as_ref().unwrap_or(&device.errors);
-        Some(device.status.byte(!errors.is_empty(), !self.output.is_empty()))
+        let errors_waiting = !errors.is_empty() && device.model.0.reporting.in_status_byte;
+        Some(device.status.byte(errors_waiting, !self.output.is_empty()))
     }
 
     fn error(&mut self, world: &mut World, error: ScpiError) {
         let Some(instrument) = world.instruments.get_mut(self.instrument) else {
             return;
         };
+        let error = instrument.device.model.0.reporting.reported(error);
         instrument.device.status.events |= error.event_bit();
         self.errors
             .as_mut()

@@ -8,7 +8,6 @@
 
 use crate::{
     circuit::{Circuit, Node, Solution, Source},
-    dc_power::DcPower,
     device::{Around, Call, ClassState, Device, Outcome},
     dmm::Inputs,
     fault::Fault,
@@ -178,10 +177,10 @@ impl World {
 
 /// A supply's outputs as sources, channel 1 first.
 fn sources(instrument: &Instrument) -> Vec<Source> {
-    let ClassState::DcPower(DcPower { channels, .. }) = &instrument.device.class else {
+    let ClassState::DcPower(supply) = &instrument.device.class else {
         return Vec::new();
     };
-    let numbered = (1_u32..).zip(channels);
+    let numbered = (1_u32..).zip(&supply.channels);
     numbered
         .map(|(number, channel)| Source {
             node: instrument.wiring.feeds.get(&number).copied(),

@@ -95,14 +95,24 @@ impl SimulatedBench {
     /// A new session to an instrument, beside those that are open.
     #[must_use]
     pub fn session(&self, logical_name: &str) -> Option<Box<dyn Session>> {
+        self.attached(logical_name, Link::Bus)
+    }
+
+    fn attached(&self, logical_name: &str, link: Link) -> Option<Box<dyn Session>> {
         let number = self.number(logical_name)?;
-        let attachment = Attachment::new(Arc::clone(&self.shared), number, Link::Bus)?;
+        let attachment = Attachment::new(Arc::clone(&self.shared), number, link)?;
         let resource = Resource::Simulated {
             bench: self.name.clone(),
             name: logical_name.to_owned(),
         };
         let clock = Arc::clone(&self.shared.clock);
         Some(Box::new(PipeSession::new(resource, clock, attachment)))
+    }
+
+    /// A new session to an instrument over its serial line, where terminators and the way to remote may be others.
+    #[must_use]
+    pub fn serial_session(&self, logical_name: &str) -> Option<Box<dyn Session>> {
+        self.attached(logical_name, Link::Serial)
     }
 
     /// An instrument, to be served.

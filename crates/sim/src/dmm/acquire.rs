@@ -2,7 +2,10 @@
 
 use super::definition::DmmModel;
 use super::state::{Dmm, Inputs, TriggerSource};
-use crate::{device::Wait, status::Status};
+use crate::{
+    device::Wait,
+    status::{DEVICE_ERROR, Status},
+};
 use benchtop_instrument::Moment;
 use std::time::Duration;
 
@@ -10,6 +13,9 @@ use std::time::Duration;
 const MEASURING: u16 = 1 << 4;
 /// Operation status: waiting for a trigger.
 const WAITING_FOR_TRIGGER: u16 = 1 << 5;
+
+/// Questionable status: voltage, current, resistance (SCPI-99 volume 1, 20.3).
+const OVERLOADS: u16 = 1 << 0 | 1 << 1 | 1 << 9;
 
 /// The shortest reading, so that no time ever holds infinitely many.
 const SHORTEST: Duration = Duration::from_micros(1);
@@ -19,22 +25,35 @@ const SHORTEST: Duration = Duration::from_micros(1);
 pub(crate) struct Acquisition {
     /// When the present reading is taken; nothing while it waits for a trigger.
     ends: Option<Moment>,
+    /// What it reads goes to the memory.
+    stores: bool,
     /// Readings to the next trigger or the end; nothing is without end.
     left: Option<u64>,
     /// Triggers to come after this one; nothing is without end.
     triggers: Option<u64>,
 }
 
+impl Acquisition {
+    /// Whether what it reads goes to the memory.
+    pub(super) const fn stores(self) -> bool {
+        self.stores
+    }
+}
+
 impl Dmm {
     /// Leaves idle: forgets the readings and waits for the trigger source.
-    pub(super) fn start(&mut self, model: &DmmModel, inputs: Inputs, mains_hertz: f64, now: Moment) {
-        self.readings.clear();
+    pub(super) fn start(&mut self, model: &DmmModel, stores: bool, inputs: Inputs, mains_hertz: f64, now: Moment) {
+        if stores {
+            self.readings.clear();
+        }
+        self.passed.clear();
         let immediate = self.trigger.source == TriggerSource::Immediate;
         let total = self
             .trigger
             .count
             .map(|count| count.saturating_mul(self.trigger.samples));
         self.acquisition = Some(Acquisition {
+            stores,
             ends: immediate.then(|| now.after(self.step(model, inputs, mains_hertz))),
             left: if immediate { total } else { Some(self.trigger.samples) },
             triggers: if immediate {
@@ -81,7 +100,16 @@ impl Dmm {
                 self.acquisition = Some(later);
                 continue;
             }
-            status.questionable.happened(self.take_reading(model, inputs));
+            let (reading, questionable) = self.take_reading(model, inputs);
+            if acquisition.stores && !self.feeds {
+                self.readings.clear();
+            } else {
+                self.keep(model, acquisition.stores, reading);
+            }
+            status.questionable.happened(questionable);
+            if questionable & OVERLOADS != 0 && model.overload_is_device_error {
+                status.events |= DEVICE_ERROR;
+            }
             let left = acquisition.left.map(|left| left.saturating_sub(1));
             let next = Acquisition {
                 ends: Some(ends.after(self.step(model, inputs, mains_hertz))),
@@ -92,6 +120,7 @@ impl Dmm {
                 (None | Some(1..), _) => Some(next),
                 (Some(0), Some(0)) => None,
                 (Some(0), triggers) => Some(Acquisition {
+                    stores: acquisition.stores,
                     ends: None,
                     left: Some(self.trigger.samples),
                     triggers: triggers.map(|triggers| triggers.saturating_sub(1)),

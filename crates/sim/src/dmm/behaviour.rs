@@ -1,5 +1,6 @@
 //! What a multimeter's commands do, by name.
 
+use super::definition::Statistic;
 use crate::parser::Forms;
 
 /// What a command does.
@@ -22,6 +23,22 @@ pub(crate) enum Behaviour {
     RemoveReadings,
     LastReading,
     ReadingCount,
+    /// Whether what `INITiate` reads goes to the memory.
+    Feed,
+    Math(Math),
+}
+
+/// A register of the computation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Math {
+    Function,
+    State,
+    Null,
+    Db,
+    Dbm,
+    Lower,
+    Upper,
+    Statistic(Statistic),
 }
 
 /// What is set for one function.
@@ -34,6 +51,7 @@ pub(crate) enum Setting {
     Autozero,
     Impedance,
     Bandwidth,
+    Aperture,
     NullState,
     NullValue,
     NullAuto,
@@ -59,6 +77,7 @@ pub(crate) enum Group {
     Autozero,
     Impedance,
     Bandwidth,
+    Aperture,
     Null,
     Terminals,
 }
@@ -81,6 +100,7 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("autozero", Behaviour::Setting(Setting::Autozero), Forms::Both),
     ("impedance", Behaviour::Setting(Setting::Impedance), Forms::Both),
     ("bandwidth", Behaviour::Setting(Setting::Bandwidth), Forms::Both),
+    ("aperture", Behaviour::Setting(Setting::Aperture), Forms::Both),
     ("null_state", Behaviour::Setting(Setting::NullState), Forms::Both),
     ("null_value", Behaviour::Setting(Setting::NullValue), Forms::Both),
     ("null_auto", Behaviour::Setting(Setting::NullAuto), Forms::Both),
@@ -98,6 +118,34 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("remove_readings", Behaviour::RemoveReadings, Forms::Query),
     ("last_reading", Behaviour::LastReading, Forms::Query),
     ("reading_count", Behaviour::ReadingCount, Forms::Query),
+    ("feed", Behaviour::Feed, Forms::Both),
+    ("math_function", Behaviour::Math(Math::Function), Forms::Both),
+    ("math_state", Behaviour::Math(Math::State), Forms::Both),
+    ("math_null", Behaviour::Math(Math::Null), Forms::Both),
+    ("math_db", Behaviour::Math(Math::Db), Forms::Both),
+    ("math_dbm", Behaviour::Math(Math::Dbm), Forms::Both),
+    ("math_lower", Behaviour::Math(Math::Lower), Forms::Both),
+    ("math_upper", Behaviour::Math(Math::Upper), Forms::Both),
+    (
+        "math_minimum",
+        Behaviour::Math(Math::Statistic(Statistic::Minimum)),
+        Forms::Query,
+    ),
+    (
+        "math_maximum",
+        Behaviour::Math(Math::Statistic(Statistic::Maximum)),
+        Forms::Query,
+    ),
+    (
+        "math_average",
+        Behaviour::Math(Math::Statistic(Statistic::Average)),
+        Forms::Query,
+    ),
+    (
+        "math_count",
+        Behaviour::Math(Math::Statistic(Statistic::Count)),
+        Forms::Query,
+    ),
 ];
 
 /// The words of a function's `settings`.
@@ -108,9 +156,17 @@ pub(super) const GROUPS: &[(&str, Group)] = &[
     ("autozero", Group::Autozero),
     ("impedance", Group::Impedance),
     ("bandwidth", Group::Bandwidth),
+    ("aperture", Group::Aperture),
     ("null", Group::Null),
     ("terminals", Group::Terminals),
 ];
+
+impl Behaviour {
+    /// Whether it takes readings or hands them over.
+    pub(crate) const fn takes_readings(self) -> bool {
+        matches!(self, Self::Measure | Self::Read | Self::Fetch | Self::Initiate)
+    }
+}
 
 impl Setting {
     pub(super) const fn group(self) -> Group {
@@ -121,6 +177,7 @@ impl Setting {
             Self::Autozero => Group::Autozero,
             Self::Impedance => Group::Impedance,
             Self::Bandwidth => Group::Bandwidth,
+            Self::Aperture => Group::Aperture,
             Self::NullState | Self::NullValue | Self::NullAuto => Group::Null,
             Self::Terminals => Group::Terminals,
         }

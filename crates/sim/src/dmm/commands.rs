@@ -4,16 +4,16 @@
 
 use super::behaviour::Behaviour;
 use super::configure::{configuration, configure, requested};
-use super::definition::DmmModel;
+use super::definition::{DmmModel, WhileMeasuring};
 use super::state::{Dmm, TriggerSource};
-use super::{settings, triggering};
+use super::{math, settings, triggering};
 use crate::{
-    answer::{block, nr1, nr3, quoted},
+    answer::{Numbers, block, quoted},
     device::{Call, Outcome},
-    parser::Path,
+    parser::{Path, is_form_of},
     status::{
-        DATA_CORRUPT_OR_STALE, DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, INIT_IGNORED, MEASURING, ScpiError, Status,
-        TRIGGER_DEADLOCK, TRIGGER_IGNORED,
+        DATA_CORRUPT_OR_STALE, DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, INIT_IGNORED, INSUFFICIENT_MEMORY,
+        MEASURING, ScpiError, Status, TRIGGER_DEADLOCK, TRIGGER_IGNORED,
     },
 };
 
@@ -39,25 +39,26 @@ pub(crate) fn execute(
 ) -> Result<Outcome, ScpiError> {
     let changes_the_measurement = !call.query || behaviour == Behaviour::Measure;
     let commands_the_trigger = matches!(behaviour, Behaviour::Initiate | Behaviour::Abort | Behaviour::Trigger);
-    if changes_the_measurement && !commands_the_trigger && !call.resumed && dmm.acquisition.is_some() {
+    let busy = changes_the_measurement && !commands_the_trigger && !call.resumed && dmm.acquisition.is_some();
+    if busy && model.while_measuring == WhileMeasuring::Refused {
         return Err(MEASURING);
     }
     match behaviour {
         Behaviour::Configure => {
             let state = requested(model, call.function, &mut call.arguments)?;
-            configure(dmm, call.function, state);
+            configure(dmm, model, call.function, state);
             Ok(Outcome::Done)
         }
         Behaviour::Measure => {
             if !call.resumed {
                 let state = requested(model, call.function, &mut call.arguments)?;
-                configure(dmm, call.function, state);
+                configure(dmm, model, call.function, state);
             }
             read(dmm, model, call)
         }
         Behaviour::Configuration => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(configuration(dmm, model, call.decimals)))
+            Ok(Outcome::Answer(configuration(dmm, model, call.numbers)))
         }
         Behaviour::Read => {
             call.arguments.end()?;
@@ -69,7 +70,7 @@ pub(crate) fn execute(
         }
         Behaviour::Initiate => {
             call.arguments.end()?;
-            initiate(dmm, model, call)?;
+            initiate(dmm, model, true, call)?;
             Ok(Outcome::Done)
         }
         Behaviour::Abort => {
@@ -84,6 +85,8 @@ pub(crate) fn execute(
             heard.then_some(Outcome::Done).ok_or(TRIGGER_IGNORED)
         }
         Behaviour::Function => function(dmm, model, call),
+        Behaviour::Feed => feed(dmm, call),
+        Behaviour::Math(command) => math::execute(dmm, model, command, call),
         Behaviour::Setting(setting) => {
             let outcome = settings::execute(dmm, model, setting, call)?;
             forget_readings(dmm, call);
@@ -104,23 +107,24 @@ pub(crate) fn execute(
             let count = wanted
                 .and_then(|count| usize::try_from(count).ok())
                 .unwrap_or(usize::MAX);
-            Ok(Outcome::Answer(block(&taken(dmm, count, call.decimals))))
+            Ok(Outcome::Answer(block(&taken(dmm, count, call.numbers))))
         }
         Behaviour::RemoveReadings => remove(dmm, model, call),
         Behaviour::LastReading => {
             call.arguments.end()?;
             let unit = dmm.selected(model).map_or("", |(_, function)| function.unit.as_str());
             let answer = match dmm.last {
-                Some(last) => format!("{} {unit}", nr3(last, call.decimals)).trim_end().to_owned(),
-                None => nr3(NOT_A_NUMBER, call.decimals),
+                Some(last) => format!("{} {unit}", call.numbers.reading(last)).trim_end().to_owned(),
+                None => call.numbers.reading(NOT_A_NUMBER),
             };
             Ok(Outcome::Answer(answer))
         }
         Behaviour::ReadingCount => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(nr1(
-                i64::try_from(dmm.readings.len()).unwrap_or(i64::MAX)
-            )))
+            Ok(Outcome::Answer(
+                call.numbers
+                    .integer(i64::try_from(dmm.readings.len()).unwrap_or(i64::MAX)),
+            ))
         }
     }
 }
@@ -135,11 +139,16 @@ fn forget_readings(dmm: &mut Dmm, call: &Call<'_>) {
     }
 }
 
-fn initiate(dmm: &mut Dmm, model: &DmmModel, call: &Call<'_>) -> Result<(), ScpiError> {
+fn initiate(dmm: &mut Dmm, model: &DmmModel, stores: bool, call: &Call<'_>) -> Result<(), ScpiError> {
     if dmm.acquisition.is_some() {
         return Err(INIT_IGNORED);
     }
-    dmm.start(model, call.around.inputs, call.around.mains_hertz, call.now);
+    let total = dmm.trigger.count.map(|count| count.saturating_mul(dmm.trigger.samples));
+    let fits = total.is_some_and(|total| usize::try_from(total).is_ok_and(|total| total <= model.reading_memory));
+    if stores && dmm.feeds && model.refuses_overflow && !fits {
+        return Err(INSUFFICIENT_MEMORY);
+    }
+    dmm.start(model, stores, call.around.inputs, call.around.mains_hertz, call.now);
     Ok(())
 }
 
@@ -148,9 +157,15 @@ fn read(dmm: &mut Dmm, model: &DmmModel, call: &Call<'_>) -> Result<Outcome, Scp
         if dmm.trigger.source == TriggerSource::Bus {
             return Err(TRIGGER_DEADLOCK);
         }
-        initiate(dmm, model, call)?;
+        initiate(dmm, model, model.read_stores, call)?;
     }
-    fetch(dmm, call)
+    if model.read_stores {
+        return fetch(dmm, call);
+    }
+    match dmm.busy() {
+        Some(wait) => Ok(Outcome::Pending(wait)),
+        None => Ok(Outcome::Answer(joined(dmm.passed.drain(..), call.numbers))),
+    }
 }
 
 /// The readings, once they are all there. They stay.
@@ -161,18 +176,18 @@ fn fetch(dmm: &Dmm, call: &Call<'_>) -> Result<Outcome, ScpiError> {
     if dmm.readings.is_empty() {
         return Err(DATA_CORRUPT_OR_STALE);
     }
-    Ok(Outcome::Answer(joined(dmm.readings.iter().copied(), call.decimals)))
+    Ok(Outcome::Answer(joined(dmm.readings.iter().copied(), call.numbers)))
 }
 
-fn joined(readings: impl Iterator<Item = f64>, decimals: usize) -> String {
-    let texts: Vec<String> = readings.map(|reading| nr3(reading, decimals)).collect();
+fn joined(readings: impl Iterator<Item = f64>, numbers: Numbers) -> String {
+    let texts: Vec<String> = readings.map(|reading| numbers.reading(reading)).collect();
     texts.join(",")
 }
 
 /// The oldest readings, which are gone then.
-fn taken(dmm: &mut Dmm, count: usize, decimals: usize) -> String {
+fn taken(dmm: &mut Dmm, count: usize, numbers: Numbers) -> String {
     let count = count.min(dmm.readings.len());
-    joined(dmm.readings.drain(..count), decimals)
+    joined(dmm.readings.drain(..count), numbers)
 }
 
 fn remove(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
@@ -184,12 +199,31 @@ fn remove(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<Outcom
     call.arguments.end()?;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     if dmm.readings.len() >= count {
-        return Ok(Outcome::Answer(taken(dmm, count, call.decimals)));
+        return Ok(Outcome::Answer(taken(dmm, count, call.numbers)));
     }
     match dmm.busy() {
         Some(wait) if waits => Ok(Outcome::Pending(wait)),
         Some(_) | None => Err(DATA_OUT_OF_RANGE),
     }
+}
+
+/// `DATA:FEED RDG_STORE,"CALCulate"`, or `""` for nothing.
+fn feed(dmm: &mut Dmm, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+    if call.query {
+        // the place that is fed may be named
+        call.arguments.optional();
+        call.arguments.end()?;
+        return Ok(Outcome::Answer(quoted(if dmm.feeds { "CALC" } else { "" })));
+    }
+    call.arguments.required()?.choice(&[("RDG_STORE", ())])?;
+    let source = call.arguments.required()?;
+    call.arguments.end()?;
+    let feeds = is_form_of("CALCulate", source.text()?);
+    if !feeds && !source.text()?.is_empty() {
+        return Err(ILLEGAL_PARAMETER_VALUE);
+    }
+    dmm.feeds = feeds;
+    Ok(Outcome::Done)
 }
 
 fn function(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
@@ -203,6 +237,9 @@ fn function(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<Outc
     let found = model.names.find(Path::default(), &mnemonics, false);
     call.arguments.end()?;
     let found = found.or(Err(ILLEGAL_PARAMETER_VALUE))?;
+    if dmm.function != found.command {
+        dmm.math.leave();
+    }
     dmm.function = found.command;
     dmm.readings.clear();
     Ok(Outcome::Done)

@@ -1,11 +1,12 @@
 //! Range and resolution: `CONFigure`, `MEASure?`, and the settings of one function.
 
+use super::behaviour::Group;
 use super::definition::{DmmModel, FunctionModel, Takes};
 use super::state::{Dmm, FunctionState, Terminals, Trigger};
 use crate::{
-    answer::{nr3, quoted},
+    answer::{Numbers, quoted},
     parser::{Argument, Arguments, Bounds, Dimension, is_form_of},
-    status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, SETTINGS_CONFLICT, ScpiError},
+    status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, RESOLUTION_TOO_FINE, SETTINGS_CONFLICT, ScpiError},
 };
 
 /// Two numbers are the same setting if they differ by no more than this part.
@@ -123,7 +124,7 @@ pub(super) fn nplc_for(
     let full_scale = state.range_in(function).map_or(1.0, |range| range.full_scale);
     let fine_enough = |row: f64| row * full_scale <= wanted * (1.0 + SAME);
     let found = model.nplc.iter().position(|row| fine_enough(row.resolution));
-    found.ok_or(DATA_OUT_OF_RANGE)
+    found.ok_or(RESOLUTION_TOO_FINE)
 }
 
 /// The smallest and the largest resolution on the range in use.
@@ -183,18 +184,37 @@ pub(super) fn range_value(function: &FunctionModel, argument: &Argument<'_>) -> 
 }
 
 /// Puts what `CONFigure` demands into force.
-pub(super) fn configure(dmm: &mut Dmm, number: usize, state: FunctionState) {
+pub(super) fn configure(dmm: &mut Dmm, model: &DmmModel, number: usize, state: FunctionState) {
     if let Some(slot) = dmm.functions.get_mut(number) {
         *slot = state;
         dmm.function = number;
     }
+    share(dmm, model, &state);
+    dmm.feeds = true;
+    dmm.math.leave();
     dmm.trigger = Trigger::default();
     dmm.readings.clear();
     dmm.acquisition = None;
 }
 
+/// Gives what all functions have in common to all of them.
+pub(super) fn share(dmm: &mut Dmm, model: &DmmModel, from: &FunctionState) {
+    for group in &model.shared_settings {
+        for state in &mut dmm.functions {
+            match group {
+                Group::Autozero => state.autozero = from.autozero,
+                Group::Impedance => state.high_impedance = from.high_impedance,
+                Group::Bandwidth => state.bandwidth = from.bandwidth,
+                Group::Null => state.null = from.null,
+                // these mean nothing for another function
+                Group::Range | Group::Nplc | Group::Resolution | Group::Aperture | Group::Terminals => {}
+            }
+        }
+    }
+}
+
 /// The answer to `CONFigure?`.
-pub(super) fn configuration(dmm: &Dmm, model: &DmmModel, decimals: usize) -> String {
+pub(super) fn configuration(dmm: &Dmm, model: &DmmModel, numbers: Numbers) -> String {
     let Some((state, function)) = dmm.selected(model) else {
         return quoted("");
     };
@@ -208,8 +228,8 @@ pub(super) fn configuration(dmm: &Dmm, model: &DmmModel, decimals: usize) -> Str
         Takes::RangeOnly | Takes::Expected | Takes::Transducer(_) => 1e-6,
     };
     let (scale, step) = (
-        nr3(range.full_scale, decimals),
-        nr3(range.full_scale * resolution, decimals),
+        numbers.setting(range.full_scale),
+        numbers.setting(range.full_scale * resolution),
     );
     quoted(&format!("{} {scale},{step}", function.answer))
 }

@@ -1,6 +1,7 @@
 //! The figures of a multimeter: functions with their ranges, integration times, filters.
 
 use super::behaviour::{Behaviour, Group};
+use super::math::Operation;
 use crate::parser::{Dimension, Tree};
 use std::time::Duration;
 
@@ -21,6 +22,47 @@ pub(crate) struct DmmModel {
     /// The largest count of samples or triggers.
     pub(crate) largest_count: f64,
     pub(crate) longest_delay: f64,
+    /// Settings that all functions have in common.
+    pub(crate) shared_settings: Vec<Group>,
+    pub(crate) while_measuring: WhileMeasuring,
+    /// `READ?` leaves its readings in the memory.
+    pub(crate) read_stores: bool,
+    /// `INITiate` refuses more readings than the memory holds, which else forgets the oldest.
+    pub(crate) refuses_overflow: bool,
+    /// An overload is an error of the device in the standard event register.
+    pub(crate) overload_is_device_error: bool,
+    /// In ohms, as it leaves the factory.
+    pub(crate) dbm_reference: f64,
+}
+
+/// What becomes of commands while a measurement runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhileMeasuring {
+    /// Those that change the measurement are refused.
+    Refused,
+    /// All but a trigger wait for its end.
+    Held,
+    /// Those that change the measurement begin it anew.
+    Restarted,
+}
+
+/// What is known about many readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Statistic {
+    Minimum,
+    Maximum,
+    Average,
+    Count,
+}
+
+/// How long a counter counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    pub(crate) least: f64,
+    pub(crate) largest: f64,
+    pub(crate) default: f64,
+    /// The only times that there are, from short to long; empty where all between are.
+    pub(crate) steps: Vec<f64>,
 }
 
 /// One measuring function.
@@ -35,7 +77,10 @@ pub(crate) struct FunctionModel {
     pub(crate) answer: String,
     /// What `DATA:LAST?` puts behind the reading.
     pub(crate) unit: String,
-    pub(super) settings: Vec<Group>,
+    pub(crate) settings: Vec<Group>,
+    pub(crate) math: Vec<Operation>,
+    /// Where it counts.
+    pub(crate) gate: Option<Gate>,
     /// From small to large; empty where there is nothing to choose.
     pub(crate) ranges: Vec<RangeModel>,
     pub(crate) default_range: usize,
@@ -93,6 +138,8 @@ pub(crate) enum Senses {
     Seconds,
     Farads,
     Celsius,
+    /// A voltage over that at the sense terminals, which are open.
+    Ratio,
     /// The voltage across a diode that the meter feeds.
     Diode,
 }
@@ -115,7 +162,7 @@ pub(crate) enum Takes {
 impl Senses {
     pub(crate) const fn dimension(self) -> Dimension {
         match self {
-            Self::DcVolts | Self::AcVolts | Self::Diode => Dimension::Volts,
+            Self::DcVolts | Self::AcVolts | Self::Diode | Self::Ratio => Dimension::Volts,
             Self::DcAmperes | Self::AcAmperes => Dimension::Amperes,
             Self::Ohms => Dimension::Ohms,
             Self::Hertz => Dimension::Hertz,
@@ -127,8 +174,11 @@ impl Senses {
 }
 
 /// A header for each function that has the setting, with the function's number.
+///
+/// A header that names no function is that of the first one that has the setting: what they have in common.
 pub(crate) fn expand(model: &DmmModel, behaviour: Behaviour, pattern: &str) -> Vec<(String, usize)> {
     let functions = model.functions.iter().enumerate();
+    let names_a_function = pattern.contains("<function>") || pattern.contains("<configure>");
     functions
         .filter(|(_, function)| {
             let Behaviour::Setting(setting) = behaviour else {
@@ -136,6 +186,7 @@ pub(crate) fn expand(model: &DmmModel, behaviour: Behaviour, pattern: &str) -> V
             };
             function.settings.contains(&setting.group())
         })
+        .take(if names_a_function { usize::MAX } else { 1 })
         .map(|(number, function)| {
             let header = pattern.replace("<function>", &function.name);
             (header.replace("<configure>", &function.configure), number)

@@ -10,11 +10,14 @@ mod behaviour;
 mod commands;
 mod configure;
 mod definition;
+mod math;
 mod read;
 mod settings;
 mod state;
 mod triggering;
 
+#[cfg(test)]
+pub(crate) use behaviour::Group;
 pub(crate) use behaviour::{BEHAVIOURS, Behaviour};
 pub(crate) use commands::{abort, execute, reset};
 pub(crate) use definition::{DmmModel, expand};

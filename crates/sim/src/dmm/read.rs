@@ -1,7 +1,10 @@
 //! Reads the `[dmm]` part of a `sim.toml`.
 
 use super::behaviour::GROUPS;
-use super::definition::{Bandwidth, DmmModel, FunctionModel, Integration, RangeModel, Senses, Takes};
+use super::definition::{
+    Bandwidth, DmmModel, FunctionModel, Gate, Integration, RangeModel, Senses, Takes, WhileMeasuring,
+};
+use super::math::OPERATIONS;
 use crate::{
     parser::{Dimension, Forms, Tree},
     quantity,
@@ -19,6 +22,12 @@ const KEYS: &[&str] = &[
     "autorange_time",
     "largest_count",
     "longest_delay",
+    "shared_settings",
+    "while_measuring",
+    "read_stores",
+    "refuses_overflow",
+    "overload_is_device_error",
+    "dbm_reference",
 ];
 
 /// Reads `[dmm]`.
@@ -51,6 +60,21 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
         table.require(sink, key)?;
         quantity::number(sink, &table, key)
     };
+    let words = table.strings(sink, "shared_settings").unwrap_or_default();
+    let shared_settings = words
+        .iter()
+        .filter_map(|word| one_of(sink, "setting", word, GROUPS))
+        .collect();
+    let ways = [
+        ("refused", WhileMeasuring::Refused),
+        ("held", WhileMeasuring::Held),
+        ("restarted", WhileMeasuring::Restarted),
+    ];
+    let while_measuring = match table.string(sink, "while_measuring") {
+        Some(word) => one_of(sink, "way", &word, &ways)?,
+        None => WhileMeasuring::Refused,
+    };
+    let flag = |sink: &mut Diagnostics, key| table.bool(sink, key).map(|flag| flag.value);
     let memory = table.require_integer(sink, "reading_memory");
     let [overrange, largest_count, longest_delay] =
         ["overrange", "largest_count", "longest_delay"].map(|key| plain(sink, key));
@@ -66,6 +90,12 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
         autorange_time: quantity::duration(sink, &table, "autorange_time").unwrap_or_default(),
         largest_count: largest_count?,
         longest_delay: longest_delay?,
+        shared_settings,
+        while_measuring,
+        read_stores: flag(sink, "read_stores").unwrap_or(true),
+        refuses_overflow: flag(sink, "refuses_overflow").unwrap_or(false),
+        overload_is_device_error: flag(sink, "overload_is_device_error").unwrap_or(false),
+        dbm_reference: quantity::not_negative(sink, &table, "dbm_reference", Dimension::Ohms).unwrap_or(600.0),
     })
 }
 
@@ -116,6 +146,8 @@ const FUNCTION_KEYS: &[&str] = &[
     "answer",
     "unit",
     "settings",
+    "math",
+    "gate",
     "ranges",
     "default_range",
     "takes",
@@ -136,6 +168,7 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         ("seconds", Senses::Seconds),
         ("farads", Senses::Farads),
         ("celsius", Senses::Celsius),
+        ("ratio", Senses::Ratio),
         ("diode", Senses::Diode),
     ];
     let word = row.require_string(sink, "senses")?;
@@ -146,6 +179,12 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         .iter()
         .filter_map(|word| one_of(sink, "setting", word, GROUPS))
         .collect();
+    let words = row.strings(sink, "math").unwrap_or_default();
+    let math = words
+        .iter()
+        .filter_map(|word| one_of(sink, "operation", word, OPERATIONS))
+        .collect();
+    let gate = gate(row, sink);
     let rows = row.tables(sink, "ranges", &["full_scale", "maximum", "shunt", "high_current"]);
     let ranges: Vec<RangeModel> = rows
         .unwrap_or_default()
@@ -164,6 +203,8 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         answer: answer?.value,
         unit: row.string(sink, "unit").map(|unit| unit.value).unwrap_or_default(),
         settings,
+        math,
+        gate,
         ranges,
         default_range,
         takes,
@@ -171,6 +212,27 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         noise: quantity::not_negative(sink, row, "noise", Dimension::None).unwrap_or_default(),
         questionable: bit.and_then(|bit| 1_u16.checked_shl(bit)).unwrap_or_default(),
         name,
+    })
+}
+
+/// `gate = { least = "10 ms", largest = "1 s", default = "100 ms" }`, with `steps` where only some times are there.
+fn gate(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Gate> {
+    let table = row.table(sink, "gate", &["least", "largest", "default", "steps"])?;
+    let [least, largest, default] =
+        ["least", "largest", "default"].map(|key| quantity::require(sink, &table, key, Dimension::Seconds));
+    let steps = table.items(sink, "steps").unwrap_or_default();
+    let steps = steps
+        .iter()
+        .filter_map(|step| {
+            let magnitude = step.magnitude(sink)?;
+            quantity::in_unit(sink, &magnitude, Dimension::Seconds)
+        })
+        .collect();
+    Some(Gate {
+        least: least?,
+        largest: largest?,
+        default: default?,
+        steps,
     })
 }
 

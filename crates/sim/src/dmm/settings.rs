@@ -1,11 +1,11 @@
 //! The settings of one function: range, integration, zero, impedance, filter, null.
 
 use super::behaviour::Setting;
-use super::configure::{nplc_for, range_bounds, range_value, resolution_bounds};
+use super::configure::{nplc_for, range_bounds, range_value, resolution_bounds, share};
 use super::definition::{DmmModel, FunctionModel};
 use super::state::{Dmm, FunctionState, Terminals, sensed};
 use crate::{
-    answer::{boolean, nr1, nr3, whole},
+    answer::{boolean, whole},
     device::{Call, Outcome},
     parser::{Argument, Bounds, Dimension, is_form_of},
     status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, ScpiError, UNDEFINED_HEADER},
@@ -18,12 +18,25 @@ pub(super) fn execute(
     setting: Setting,
     call: &mut Call<'_>,
 ) -> Result<Outcome, ScpiError> {
-    let inputs = call.around.inputs;
     let function = model.functions.get(call.function).ok_or(UNDEFINED_HEADER)?;
     let state = dmm.functions.get_mut(call.function).ok_or(UNDEFINED_HEADER)?;
     if call.query {
         return answer(*state, model, function, setting, call);
     }
+    change(state, model, function, setting, call)?;
+    let changed = *state;
+    share(dmm, model, &changed);
+    Ok(Outcome::Done)
+}
+
+fn change(
+    state: &mut FunctionState,
+    model: &DmmModel,
+    function: &FunctionModel,
+    setting: Setting,
+    call: &mut Call<'_>,
+) -> Result<(), ScpiError> {
+    let inputs = call.around.inputs;
     let argument = call.arguments.required()?;
     call.arguments.end()?;
     match setting {
@@ -52,6 +65,7 @@ pub(super) fn execute(
             let narrow_enough = model.bandwidths.iter().rposition(|row| row.hertz <= hertz);
             state.bandwidth = narrow_enough.ok_or(DATA_OUT_OF_RANGE)?;
         }
+        Setting::Aperture => state.gate = gate_value(function, &argument)?,
         Setting::NullState => {
             state.null.on = argument.boolean()?;
             state.null.auto = state.null.on;
@@ -69,7 +83,7 @@ pub(super) fn execute(
             }
         }
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 fn answer(
@@ -101,6 +115,7 @@ fn answer(
             let present = model.bandwidths.get(state.bandwidth).map_or(0.0, |row| row.hertz);
             number(call, &bandwidth_bounds(model), present)
         }
+        Setting::Aperture => number(call, &gate_bounds(function), state.gate),
         Setting::NullValue => number(call, &null_bounds(function), state.null.value),
         Setting::RangeAuto => flag(call, state.autorange),
         Setting::Autozero => flag(call, state.autozero),
@@ -109,7 +124,7 @@ fn answer(
         Setting::NullAuto => flag(call, state.null.auto),
         Setting::Terminals => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(nr1(match state.terminals {
+            Ok(Outcome::Answer(call.numbers.integer(match state.terminals {
                 Terminals::Usual => 3,
                 Terminals::HighCurrent => 10,
             })))
@@ -129,7 +144,7 @@ pub(super) fn number(call: &mut Call<'_>, bounds: &Bounds, present: f64) -> Resu
         None => present,
     };
     call.arguments.end()?;
-    Ok(Outcome::Answer(nr3(value, call.decimals)))
+    Ok(Outcome::Answer(call.numbers.setting(value)))
 }
 
 /// `ON`, `OFF` or `ONCE`; the last is nothing.
@@ -159,6 +174,22 @@ fn bandwidth_bounds(model: &DmmModel) -> Bounds {
         maximum: hertz(model.bandwidths.last()),
         default: hertz(model.bandwidths.get(model.default_bandwidth)),
     }
+}
+
+fn gate_bounds(function: &FunctionModel) -> Bounds {
+    let gate = function.gate.as_ref();
+    Bounds {
+        minimum: gate.map_or(0.0, |gate| gate.least),
+        maximum: gate.map_or(0.0, |gate| gate.largest),
+        default: gate.map_or(0.0, |gate| gate.default),
+    }
+}
+
+/// The gate time that is asked for, or the next longer one that there is.
+fn gate_value(function: &FunctionModel, argument: &Argument<'_>) -> Result<f64, ScpiError> {
+    let wanted = argument.bounded(Dimension::Seconds, &gate_bounds(function))?;
+    let steps = function.gate.as_ref().map_or(&[][..], |gate| &gate.steps);
+    Ok(steps.iter().copied().find(|step| *step >= wanted).unwrap_or(wanted))
 }
 
 /// As far as the largest reading.

@@ -1,14 +1,19 @@
 //! What one multimeter is set to, and how a value at its terminals becomes a reading.
 
 use super::acquire::Acquisition;
-use super::behaviour::Group;
-use super::definition::{DmmModel, FunctionModel, Integration, RangeModel, Senses};
+use super::behaviour::{Behaviour, Group};
+use super::definition::{DmmModel, FunctionModel, Integration, RangeModel, Senses, WhileMeasuring};
+use super::math::Math;
+use crate::{device::Wait, status::ScpiError};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::{collections::VecDeque, time::Duration};
 
 /// Below this part of full scale autorange goes down (Truevolt guide, `RANGe:AUTO`).
 const DOWN: f64 = 0.1;
+
+/// More readings than one answer has room for.
+const MOST_PASSED: usize = 65_536;
 
 /// What lies at the terminals.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -28,6 +33,13 @@ pub(crate) struct Dmm {
     /// Oldest first.
     pub(crate) readings: VecDeque<f64>,
     pub(crate) last: Option<f64>,
+    /// What `READ?` read, where that does not go to the memory.
+    pub(crate) passed: VecDeque<f64>,
+    /// What `INITiate` reads goes to the memory.
+    pub(crate) feeds: bool,
+    pub(crate) math: Math,
+    /// Errors that no command is to blame for.
+    pub(crate) raised: Vec<ScpiError>,
     noise: ChaCha8Rng,
 }
 
@@ -42,6 +54,8 @@ pub(crate) struct FunctionState {
     /// Input impedance follows the range (`IMPedance:AUTO`).
     pub(crate) high_impedance: bool,
     pub(crate) bandwidth: usize,
+    /// Of a counter, in seconds.
+    pub(crate) gate: f64,
     pub(crate) null: Null,
     pub(crate) terminals: Terminals,
 }
@@ -103,6 +117,7 @@ impl FunctionState {
             autozero: true,
             high_impedance: false,
             bandwidth: model.default_bandwidth,
+            gate: function.gate.as_ref().map_or(0.0, |gate| gate.default),
             null: Null::default(),
             terminals: Terminals::Usual,
         }
@@ -147,6 +162,10 @@ impl Dmm {
             acquisition: None,
             readings: VecDeque::new(),
             last: None,
+            passed: VecDeque::new(),
+            feeds: true,
+            math: Math::new(model),
+            raised: Vec::new(),
             noise,
         }
     }
@@ -159,6 +178,8 @@ impl Dmm {
         self.acquisition = None;
         self.readings.clear();
         self.last = None;
+        self.feeds = true;
+        self.math.reset(model);
     }
 
     /// The settings of the selected function, with the function itself.
@@ -182,7 +203,9 @@ impl Dmm {
         let integration = model.nplc.get(state.nplc);
         let automatic = integration.map_or(Duration::ZERO, |row| row.delay);
         let delay = self.trigger.delay.unwrap_or(automatic);
-        let measuring = match (function.reading_time, integration) {
+        let gate = function.gate.as_ref().map(|_| Duration::try_from_secs_f64(state.gate));
+        let counting = gate.map(Result::unwrap_or_default);
+        let measuring = match (function.reading_time.or(counting), integration) {
             (Some(time), _) => time,
             (None, Some(row)) if function.settings.contains(&Group::Nplc) => {
                 aperture(row, mains_hertz) * if state.autozero { 2 } else { 1 }
@@ -203,8 +226,8 @@ impl Dmm {
             }
     }
 
-    /// Takes one reading; says which questionable bits it sets.
-    pub(super) fn take_reading(&mut self, model: &DmmModel, inputs: Inputs) -> u16 {
+    /// Takes one reading; says too which questionable bits it sets.
+    pub(super) fn take_reading(&mut self, model: &DmmModel, inputs: Inputs) -> (f64, u16) {
         let Self {
             function,
             functions,
@@ -212,7 +235,7 @@ impl Dmm {
             ..
         } = self;
         let (Some(state), Some(function)) = (functions.get_mut(*function), model.functions.get(*function)) else {
-            return 0;
+            return (model.overrange, 0);
         };
         let value = sensed(function.senses, inputs);
         if state.autorange && state.terminals == Terminals::Usual {
@@ -233,12 +256,35 @@ impl Dmm {
             Some(measured) => (model.overrange.copysign(measured), function.questionable),
             None => (model.overrange, function.questionable),
         };
+        let (reading, limits) = self.math.apply(reading, model.overrange).unwrap_or_else(|error| {
+            self.raised.push(error);
+            (reading, 0)
+        });
         self.last = Some(reading);
-        self.readings.push_back(reading);
-        while self.readings.len() > model.reading_memory {
-            self.readings.pop_front();
+        (reading, questionable | limits)
+    }
+
+    /// Keeps a reading; the oldest make room.
+    pub(super) fn keep(&mut self, model: &DmmModel, stores: bool, reading: f64) {
+        let (readings, most) = if stores {
+            (&mut self.readings, model.reading_memory)
+        } else {
+            (&mut self.passed, MOST_PASSED)
+        };
+        readings.push_back(reading);
+        while readings.len() > most {
+            readings.pop_front();
         }
-        questionable
+    }
+
+    /// What a command has to wait for that is not taken in hand now.
+    pub(crate) fn holds(&self, model: &DmmModel, behaviour: Option<Behaviour>) -> Option<Wait> {
+        if model.while_measuring != WhileMeasuring::Held || behaviour == Some(Behaviour::Trigger) {
+            return None;
+        }
+        let own = self.acquisition.is_some_and(|acquisition| !acquisition.stores());
+        let reads = matches!(behaviour, Some(Behaviour::Read | Behaviour::Measure));
+        self.busy().filter(|_| !(own && reads))
     }
 }
 
@@ -273,6 +319,6 @@ pub(super) const fn sensed(senses: Senses, inputs: Inputs) -> Option<f64> {
         Senses::DcAmperes => Some(inputs.amperes),
         // what is simulated so far holds still
         Senses::AcVolts | Senses::AcAmperes | Senses::Hertz | Senses::Seconds | Senses::Farads => Some(0.0),
-        Senses::Ohms | Senses::Celsius | Senses::Diode => None,
+        Senses::Ohms | Senses::Celsius | Senses::Diode | Senses::Ratio => None,
     }
 }

@@ -5,7 +5,7 @@ use super::definition::DmmModel;
 use super::settings::number;
 use super::state::{Dmm, TriggerSource};
 use crate::{
-    answer::{boolean, nr1, nr3, whole},
+    answer::{boolean, whole},
     device::{Call, Outcome},
     parser::{Argument, Bounds, Dimension, is_form_of, short_form},
     status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, ScpiError},
@@ -64,7 +64,9 @@ fn answer(dmm: &Dmm, model: &DmmModel, setting: Triggering, call: &mut Call<'_>)
                 None => dmm.trigger.samples,
             };
             call.arguments.end()?;
-            Ok(Outcome::Answer(nr1(i64::try_from(samples).unwrap_or(i64::MAX))))
+            Ok(Outcome::Answer(
+                call.numbers.integer(i64::try_from(samples).unwrap_or(i64::MAX)),
+            ))
         }
         Triggering::Source => {
             call.arguments.end()?;
@@ -82,7 +84,7 @@ fn answer(dmm: &Dmm, model: &DmmModel, setting: Triggering, call: &mut Call<'_>)
             let value = count
                 .and_then(|count| u32::try_from(count).ok())
                 .map_or(model.overrange, f64::from);
-            Ok(Outcome::Answer(nr3(value, call.decimals)))
+            Ok(Outcome::Answer(call.numbers.setting(value)))
         }
         Triggering::Delay => number(call, &delays(model), delay(dmm, model).as_secs_f64()),
         Triggering::DelayAuto => {

@@ -61,7 +61,7 @@ mod tests {
         let codes: Vec<i16> = (0..4).map(|_| queue.take().code).collect();
         assert_eq!(codes, [-113, -222, -350, 0]);
         queue.push(DATA_OUT_OF_RANGE);
-        assert_eq!(queue.take().answer(), "-222,\"Data out of range\"");
-        assert_eq!(queue.take().answer(), "+0,\"No error\"");
+        assert_eq!(queue.take(), DATA_OUT_OF_RANGE);
+        assert_eq!(queue.take(), NO_ERROR);
     }
 }
