@@ -60,7 +60,7 @@ struct Running {
     /// Where its next unit begins.
     at: usize,
     path: Path,
-    answers: String,
+    answers: Vec<u8>,
     answered: bool,
     /// An answer of indefinite form must be the last one.
     indefinite: bool,
@@ -206,7 +206,7 @@ impl Client {
             message,
             at: 0,
             path: Path::default(),
-            answers: String::new(),
+            answers: Vec::new(),
             answered: false,
             indefinite: false,
             started: None,
@@ -242,11 +242,15 @@ impl Client {
                 return Some(wait);
             }
             Ok(Outcome::Done) => {}
-            Ok(Outcome::Answer(answer)) => {
+            Ok(answer @ (Outcome::Answer(_) | Outcome::Bytes(_))) => {
                 if std::mem::replace(&mut running.answered, true) {
-                    running.answers.push(';');
+                    running.answers.push(b';');
                 }
-                running.answers.push_str(&answer);
+                match answer {
+                    Outcome::Answer(text) => running.answers.extend(text.into_bytes()),
+                    Outcome::Bytes(bytes) => running.answers.extend(bytes),
+                    Outcome::Done | Outcome::Pending(_) | Outcome::Held(_) => {}
+                }
                 if running.answers.len() > MAX_ANSWER {
                     self.error(world, QUERY_DEADLOCKED);
                     return None;
@@ -324,7 +328,7 @@ impl Client {
             return;
         };
         let faults = &instrument.device.faults;
-        if let Some(mut line) = faults.spoil(running.answers.into_bytes()) {
+        if let Some(mut line) = faults.spoil(running.answers) {
             let serial = instrument.device.model.0.serial.as_ref();
             let serial = serial.filter(|_| self.link == Link::Serial);
             line.extend_from_slice(serial.map_or(b"\n", |serial| serial.terminator));

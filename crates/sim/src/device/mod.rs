@@ -85,6 +85,8 @@ pub(crate) struct Call<'c> {
 pub(crate) enum Outcome {
     Done,
     Answer(String),
+    /// A block of binary data.
+    Bytes(Vec<u8>),
     Pending(Wait),
     /// It has not begun, and is to be asked as if for the first time.
     Held(Wait),
@@ -144,9 +146,8 @@ impl Device {
     /// Ends what runs, as device clear does (Truevolt guide, Device Clear). Settings, status and errors stay.
     pub(crate) fn abort(&mut self) {
         self.completion_wanted = false;
-        match &mut self.class {
-            ClassState::Dmm(dmm) => dmm::abort(dmm, &mut self.status),
-            ClassState::DcPower(_) => {}
+        if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
+            dmm::abort(dmm, model, &mut self.status);
         }
     }
 
@@ -196,6 +197,9 @@ impl Device {
             Behaviour::Preset => {
                 call.arguments.end()?;
                 self.reset();
+                if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &definition.class) {
+                    dmm::preset(dmm, model, &mut self.status);
+                }
                 Ok(Outcome::Done)
             }
             Behaviour::LineFrequency => {

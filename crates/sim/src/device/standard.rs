@@ -28,6 +28,10 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
             device.status.operation.enable = register_mask(call)?;
             return Ok(Outcome::Done);
         }
+        Standard::MeasurementEnable if !call.query => {
+            device.status.measurement.enable = register_mask(call)?;
+            return Ok(Outcome::Done);
+        }
         Standard::ClearStatus
         | Standard::EventEnable
         | Standard::Events
@@ -46,7 +50,13 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
         | Standard::QuestionableEnable
         | Standard::OperationEvents
         | Standard::OperationCondition
-        | Standard::OperationEnable => call.arguments.end()?,
+        | Standard::OperationEnable
+        | Standard::MeasurementEvents
+        | Standard::MeasurementCondition
+        | Standard::MeasurementEnable
+        | Standard::ClearErrors
+        | Standard::ErrorCount
+        | Standard::ErrorCode => call.arguments.end()?,
     }
     let numbers = call.numbers;
     let register = |value: u16| Outcome::Answer(numbers.integer(i64::from(value)));
@@ -72,6 +82,21 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
             let error = errors(device, call).take();
             Outcome::Answer(device.model.0.reporting.answer(error))
         }
+        Standard::ErrorCode => {
+            let error = errors(device, call).take();
+            Outcome::Answer(numbers.integer(device.model.0.reporting.reported(error).code.into()))
+        }
+        Standard::ErrorCount => {
+            let count = i64::try_from(errors(device, call).len()).unwrap_or(i64::MAX);
+            Outcome::Answer(numbers.integer(count))
+        }
+        Standard::ClearErrors => {
+            errors(device, call).clear();
+            Outcome::Done
+        }
+        Standard::MeasurementEvents => register(device.status.measurement.take_events()),
+        Standard::MeasurementCondition => register(device.status.measurement.condition()),
+        Standard::MeasurementEnable => register(device.status.measurement.enable),
         Standard::Version => Outcome::Answer(device.model.0.reporting.scpi_version.clone()),
         Standard::SelfTest => Outcome::Answer(call.numbers.integer(0)),
         Standard::EventEnable => register(device.status.event_enable.into()),

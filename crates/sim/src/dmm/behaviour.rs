@@ -14,6 +14,8 @@ pub(crate) enum Behaviour {
     Initiate,
     Abort,
     Trigger,
+    /// A trigger in place of whatever is waited for.
+    Signal,
     Function,
     /// A setting of the function that stands in the header.
     Setting(Setting),
@@ -26,6 +28,32 @@ pub(crate) enum Behaviour {
     /// Whether what `INITiate` reads goes to the memory.
     Feed,
     Math(Math),
+    /// Measures all the time, or only when it is told to.
+    Continuous,
+    /// The latest reading.
+    Latest,
+    /// The latest reading, once.
+    Fresh,
+    Format(Format),
+    Trace(Trace),
+}
+
+/// How readings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Data,
+    Elements,
+    Border,
+}
+
+/// What is done with the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trace {
+    Clear,
+    Free,
+    Points,
+    Control,
+    Data,
 }
 
 /// A register of the computation.
@@ -55,6 +83,12 @@ pub(crate) enum Setting {
     NullState,
     NullValue,
     NullAuto,
+    /// The latest reading becomes the value.
+    NullAcquire,
+    Digits,
+    FilterState,
+    FilterControl,
+    FilterCount,
     Terminals,
 }
 
@@ -66,6 +100,8 @@ pub(crate) enum Triggering {
     Count,
     Delay,
     DelayAuto,
+    /// Between the triggers of the timer.
+    Timer,
 }
 
 /// Settings that come and go together.
@@ -79,6 +115,8 @@ pub(crate) enum Group {
     Bandwidth,
     Aperture,
     Null,
+    Digits,
+    Filter,
     Terminals,
 }
 
@@ -92,6 +130,7 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("initiate", Behaviour::Initiate, Forms::Set),
     ("abort", Behaviour::Abort, Forms::Set),
     ("trigger", Behaviour::Trigger, Forms::Set),
+    ("signal", Behaviour::Signal, Forms::Set),
     ("function", Behaviour::Function, Forms::Both),
     ("range", Behaviour::Setting(Setting::Range), Forms::Both),
     ("range_auto", Behaviour::Setting(Setting::RangeAuto), Forms::Both),
@@ -104,6 +143,15 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("null_state", Behaviour::Setting(Setting::NullState), Forms::Both),
     ("null_value", Behaviour::Setting(Setting::NullValue), Forms::Both),
     ("null_auto", Behaviour::Setting(Setting::NullAuto), Forms::Both),
+    ("null_acquire", Behaviour::Setting(Setting::NullAcquire), Forms::Set),
+    ("digits", Behaviour::Setting(Setting::Digits), Forms::Both),
+    ("filter_state", Behaviour::Setting(Setting::FilterState), Forms::Both),
+    (
+        "filter_control",
+        Behaviour::Setting(Setting::FilterControl),
+        Forms::Both,
+    ),
+    ("filter_count", Behaviour::Setting(Setting::FilterCount), Forms::Both),
     ("terminals", Behaviour::Setting(Setting::Terminals), Forms::Both),
     ("sample_count", Behaviour::Triggering(Triggering::Samples), Forms::Both),
     ("trigger_source", Behaviour::Triggering(Triggering::Source), Forms::Both),
@@ -114,11 +162,23 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
         Behaviour::Triggering(Triggering::DelayAuto),
         Forms::Both,
     ),
+    ("trigger_timer", Behaviour::Triggering(Triggering::Timer), Forms::Both),
     ("take_readings", Behaviour::TakeReadings, Forms::Query),
     ("remove_readings", Behaviour::RemoveReadings, Forms::Query),
     ("last_reading", Behaviour::LastReading, Forms::Query),
     ("reading_count", Behaviour::ReadingCount, Forms::Query),
     ("feed", Behaviour::Feed, Forms::Both),
+    ("continuous", Behaviour::Continuous, Forms::Both),
+    ("latest", Behaviour::Latest, Forms::Query),
+    ("fresh", Behaviour::Fresh, Forms::Query),
+    ("format_data", Behaviour::Format(Format::Data), Forms::Both),
+    ("format_elements", Behaviour::Format(Format::Elements), Forms::Both),
+    ("format_border", Behaviour::Format(Format::Border), Forms::Both),
+    ("trace_clear", Behaviour::Trace(Trace::Clear), Forms::Set),
+    ("trace_free", Behaviour::Trace(Trace::Free), Forms::Query),
+    ("trace_points", Behaviour::Trace(Trace::Points), Forms::Both),
+    ("trace_control", Behaviour::Trace(Trace::Control), Forms::Both),
+    ("trace_data", Behaviour::Trace(Trace::Data), Forms::Query),
     ("math_function", Behaviour::Math(Math::Function), Forms::Both),
     ("math_state", Behaviour::Math(Math::State), Forms::Both),
     ("math_null", Behaviour::Math(Math::Null), Forms::Both),
@@ -158,6 +218,8 @@ pub(super) const GROUPS: &[(&str, Group)] = &[
     ("bandwidth", Group::Bandwidth),
     ("aperture", Group::Aperture),
     ("null", Group::Null),
+    ("digits", Group::Digits),
+    ("filter", Group::Filter),
     ("terminals", Group::Terminals),
 ];
 
@@ -178,7 +240,9 @@ impl Setting {
             Self::Impedance => Group::Impedance,
             Self::Bandwidth => Group::Bandwidth,
             Self::Aperture => Group::Aperture,
-            Self::NullState | Self::NullValue | Self::NullAuto => Group::Null,
+            Self::NullState | Self::NullValue | Self::NullAuto | Self::NullAcquire => Group::Null,
+            Self::Digits => Group::Digits,
+            Self::FilterState | Self::FilterControl | Self::FilterCount => Group::Filter,
             Self::Terminals => Group::Terminals,
         }
     }

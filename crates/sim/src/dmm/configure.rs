@@ -100,7 +100,7 @@ fn resolution_argument(
     if !fixed_range {
         return Err(SETTINGS_CONFLICT);
     }
-    state.nplc = nplc_for(model, function, state, resolution)?;
+    state.integrate(model, nplc_for(model, function, state, resolution)?);
     Ok(())
 }
 
@@ -147,6 +147,13 @@ pub(super) fn range_bounds(function: &FunctionModel, high_current: bool) -> Boun
             .filter(move |range| high_current || !range.high_current);
         ranges.map(|range| range.full_scale)
     };
+    if let Some(argument) = function.range_argument {
+        return Bounds {
+            minimum: 0.0,
+            maximum: argument.named,
+            default: argument.named,
+        };
+    }
     Bounds {
         minimum: scales().next().unwrap_or_default(),
         maximum: scales().next_back().unwrap_or_default(),
@@ -163,6 +170,10 @@ pub(super) fn choose(function: &FunctionModel, value: f64, high_current: bool) -
     ranges
         .find(|(_, range)| (high_current || !range.high_current) && value <= range.full_scale * (1.0 + SAME))
         .map(|(number, _)| number)
+        .or_else(|| {
+            let argument = function.range_argument?;
+            (value <= argument.largest).then(|| function.ranges.len().saturating_sub(1))
+        })
         .ok_or(DATA_OUT_OF_RANGE)
 }
 
@@ -195,6 +206,9 @@ pub(super) fn configure(dmm: &mut Dmm, model: &DmmModel, number: usize, state: F
     dmm.trigger = Trigger::default();
     dmm.readings.clear();
     dmm.acquisition = None;
+    dmm.continuous = false;
+    dmm.last = None;
+    dmm.fresh = false;
 }
 
 /// Gives what all functions have in common to all of them.
@@ -207,7 +221,13 @@ pub(super) fn share(dmm: &mut Dmm, model: &DmmModel, from: &FunctionState) {
                 Group::Bandwidth => state.bandwidth = from.bandwidth,
                 Group::Null => state.null = from.null,
                 // these mean nothing for another function
-                Group::Range | Group::Nplc | Group::Resolution | Group::Aperture | Group::Terminals => {}
+                Group::Range
+                | Group::Nplc
+                | Group::Resolution
+                | Group::Aperture
+                | Group::Digits
+                | Group::Filter
+                | Group::Terminals => {}
             }
         }
     }

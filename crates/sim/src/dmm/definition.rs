@@ -1,7 +1,9 @@
 //! The figures of a multimeter: functions with their ranges, integration times, filters.
 
 use super::behaviour::{Behaviour, Group};
+use super::format::Data;
 use super::math::Operation;
+use super::state::TriggerSource;
 use crate::parser::{Dimension, Tree};
 use std::time::Duration;
 
@@ -25,14 +27,57 @@ pub(crate) struct DmmModel {
     /// Settings that all functions have in common.
     pub(crate) shared_settings: Vec<Group>,
     pub(crate) while_measuring: WhileMeasuring,
-    /// `READ?` leaves its readings in the memory.
-    pub(crate) read_stores: bool,
-    /// `INITiate` refuses more readings than the memory holds, which else forgets the oldest.
-    pub(crate) refuses_overflow: bool,
-    /// An overload is an error of the device in the standard event register.
-    pub(crate) overload_is_device_error: bool,
+    pub(crate) habits: Vec<Habit>,
+    /// The longest integration where the mains have 50 Hz, if that is not the last row.
+    pub(crate) nplc_at_50_hertz: Option<f64>,
+    pub(crate) trigger_sources: Vec<(String, TriggerSource)>,
+    pub(crate) largest_samples: f64,
+    /// What `TRIGger:COUNt?` answers for no end. Other counts are whole numbers then.
+    pub(crate) endless_count: Option<String>,
+    pub(crate) digits: Option<Digits>,
+    pub(crate) formats: Vec<(String, Data)>,
+    /// The size of the buffer when it is switched on.
+    pub(crate) trace_points: usize,
+    /// Bits of the operation register while it is idle.
+    pub(crate) idle: u16,
     /// In ohms, as it leaves the factory.
     pub(crate) dbm_reference: f64,
+}
+
+/// What some models do and others do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Habit {
+    /// `READ?` hands its readings over and does not store them.
+    ReadPasses,
+    /// `INITiate` refuses more readings than the memory holds; else the oldest are forgotten.
+    RefusesOverflow,
+    /// An overload is an error of the device in the standard event register.
+    OverloadIsDeviceError,
+    /// Any integration time between the rows, with the resolution and noise of the row above it.
+    AnyNplc,
+    /// Null takes away the value that was set; it does not become the first reading.
+    NullKeepsValue,
+    /// `FUNCtion?` answers without quotes.
+    FunctionWithoutQuotes,
+    /// It measures all the time after it was switched on and after `SYSTem:PRESet`, until it is told not to.
+    Continuous,
+}
+
+/// The words of `habits` in a `sim.toml`.
+pub(super) const HABITS: &[(&str, Habit)] = &[
+    ("read_passes", Habit::ReadPasses),
+    ("refuses_overflow", Habit::RefusesOverflow),
+    ("overload_is_device_error", Habit::OverloadIsDeviceError),
+    ("any_nplc", Habit::AnyNplc),
+    ("null_keeps_value", Habit::NullKeepsValue),
+    ("function_without_quotes", Habit::FunctionWithoutQuotes),
+    ("continuous", Habit::Continuous),
+];
+
+impl DmmModel {
+    pub(crate) fn has(&self, habit: Habit) -> bool {
+        self.habits.contains(&habit)
+    }
 }
 
 /// What becomes of commands while a measurement runs.
@@ -44,6 +89,22 @@ pub(crate) enum WhileMeasuring {
     Held,
     /// Those that change the measurement begin it anew.
     Restarted,
+}
+
+/// The digits that the display shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Digits {
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+/// What `RANGe` takes, where that is not the full scales.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RangeArgument {
+    /// The largest value that it takes.
+    pub(crate) largest: f64,
+    /// What `MAXimum` and `DEFault` stand for; `MINimum` is zero.
+    pub(crate) named: f64,
 }
 
 /// What is known about many readings.
@@ -84,6 +145,7 @@ pub(crate) struct FunctionModel {
     /// From small to large; empty where there is nothing to choose.
     pub(crate) ranges: Vec<RangeModel>,
     pub(crate) default_range: usize,
+    pub(crate) range_argument: Option<RangeArgument>,
     pub(crate) takes: Takes,
     /// Where it does not integrate over cycles of the mains.
     pub(crate) reading_time: Option<Duration>,

@@ -10,16 +10,18 @@ mod behaviour;
 mod commands;
 mod configure;
 mod definition;
+mod format;
 mod math;
 mod read;
 mod settings;
 mod state;
+mod trace;
 mod triggering;
 
 #[cfg(test)]
 pub(crate) use behaviour::Group;
 pub(crate) use behaviour::{BEHAVIOURS, Behaviour};
-pub(crate) use commands::{abort, execute, reset};
+pub(crate) use commands::{abort, execute, preset, reset};
 pub(crate) use definition::{DmmModel, expand};
 pub(crate) use read::read;
 pub(crate) use state::{Dmm, Inputs};

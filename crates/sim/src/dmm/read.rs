@@ -2,9 +2,12 @@
 
 use super::behaviour::GROUPS;
 use super::definition::{
-    Bandwidth, DmmModel, FunctionModel, Gate, Integration, RangeModel, Senses, Takes, WhileMeasuring,
+    Bandwidth, Digits, DmmModel, FunctionModel, Gate, HABITS, Integration, RangeArgument, RangeModel, Senses, Takes,
+    WhileMeasuring,
 };
+use super::format::FORMATS;
 use super::math::OPERATIONS;
+use super::triggering::SOURCES;
 use crate::{
     parser::{Dimension, Forms, Tree},
     quantity,
@@ -24,10 +27,16 @@ const KEYS: &[&str] = &[
     "longest_delay",
     "shared_settings",
     "while_measuring",
-    "read_stores",
-    "refuses_overflow",
-    "overload_is_device_error",
+    "habits",
     "dbm_reference",
+    "nplc_at_50_hertz",
+    "trigger_sources",
+    "largest_samples",
+    "endless_count",
+    "digits",
+    "formats",
+    "trace_points",
+    "idle_bit",
 ];
 
 /// Reads `[dmm]`.
@@ -74,7 +83,39 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
         Some(word) => one_of(sink, "way", &word, &ways)?,
         None => WhileMeasuring::Refused,
     };
-    let flag = |sink: &mut Diagnostics, key| table.bool(sink, key).map(|flag| flag.value);
+    let named = |sink: &mut Diagnostics, key| table.strings(sink, key).unwrap_or_default();
+    let words = named(sink, "habits");
+    let habits = words
+        .iter()
+        .filter_map(|word| one_of(sink, "habit", word, HABITS))
+        .collect();
+    let mut trigger_sources = Vec::new();
+    for word in named(sink, "trigger_sources") {
+        let source = one_of(sink, "trigger source", &word, SOURCES);
+        trigger_sources.extend(source.map(|source| (word.value, source)));
+    }
+    if trigger_sources.is_empty() {
+        let first = SOURCES.iter().take(3);
+        trigger_sources = first.map(|(name, source)| ((*name).to_owned(), *source)).collect();
+    }
+    let mut formats = Vec::new();
+    for word in named(sink, "formats") {
+        let data = one_of(sink, "format", &word, FORMATS);
+        formats.extend(data.map(|data| (word.value, data)));
+    }
+    let digits = table.table(sink, "digits", &["least", "most"]).and_then(|table| {
+        let [least, most] = ["least", "most"].map(|key| quantity::number(sink, &table, key));
+        Some(Digits {
+            least: least?,
+            most: most?,
+        })
+    });
+    let idle = table
+        .integer(sink, "idle_bit")
+        .and_then(|bit| u32::try_from(bit.value).ok());
+    let trace_points = table
+        .integer(sink, "trace_points")
+        .and_then(|points| usize::try_from(points.value).ok());
     let memory = table.require_integer(sink, "reading_memory");
     let [overrange, largest_count, longest_delay] =
         ["overrange", "largest_count", "longest_delay"].map(|key| plain(sink, key));
@@ -90,11 +131,17 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
         autorange_time: quantity::duration(sink, &table, "autorange_time").unwrap_or_default(),
         largest_count: largest_count?,
         longest_delay: longest_delay?,
+        nplc_at_50_hertz: quantity::number(sink, &table, "nplc_at_50_hertz"),
+        trigger_sources,
+        largest_samples: quantity::number(sink, &table, "largest_samples").or(largest_count)?,
+        endless_count: table.string(sink, "endless_count").map(|text| text.value),
+        digits,
+        formats,
+        trace_points: trace_points.unwrap_or(2),
+        idle: idle.and_then(|bit| 1_u16.checked_shl(bit)).unwrap_or_default(),
         shared_settings,
         while_measuring,
-        read_stores: flag(sink, "read_stores").unwrap_or(true),
-        refuses_overflow: flag(sink, "refuses_overflow").unwrap_or(false),
-        overload_is_device_error: flag(sink, "overload_is_device_error").unwrap_or(false),
+        habits,
         dbm_reference: quantity::not_negative(sink, &table, "dbm_reference", Dimension::Ohms).unwrap_or(600.0),
     })
 }
@@ -150,6 +197,7 @@ const FUNCTION_KEYS: &[&str] = &[
     "gate",
     "ranges",
     "default_range",
+    "range_argument",
     "takes",
     "transducers",
     "reading_time",
@@ -191,6 +239,7 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         .iter()
         .filter_map(|range| range_row(range, senses, sink))
         .collect();
+    let range_argument = range_argument(row, senses, sink);
     let default_range = default_range(row, senses, &ranges, sink)?;
     let bit = row
         .integer(sink, "questionable_bit")
@@ -207,6 +256,7 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         gate,
         ranges,
         default_range,
+        range_argument,
         takes,
         reading_time: quantity::duration(sink, row, "reading_time"),
         noise: quantity::not_negative(sink, row, "noise", Dimension::None).unwrap_or_default(),
@@ -250,6 +300,16 @@ fn takes(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Takes> {
     ];
     let word = row.require_string(sink, "takes")?;
     one_of(sink, "kind of argument", &word, &choices)
+}
+
+/// `range_argument = { largest = "1010 V", named = "1000 V" }`
+fn range_argument(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<RangeArgument> {
+    let table = row.table(sink, "range_argument", &["largest", "named"])?;
+    let [largest, named] = ["largest", "named"].map(|key| quantity::require(sink, &table, key, senses.dimension()));
+    Some(RangeArgument {
+        largest: largest?,
+        named: named?,
+    })
 }
 
 fn range_row(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<RangeModel> {

@@ -2,8 +2,10 @@
 
 use super::acquire::Acquisition;
 use super::behaviour::{Behaviour, Group};
-use super::definition::{DmmModel, FunctionModel, Integration, RangeModel, Senses, WhileMeasuring};
+use super::definition::{DmmModel, FunctionModel, Habit, Integration, RangeModel, Senses, WhileMeasuring};
+use super::format::Format;
 use super::math::Math;
+use super::trace::Trace;
 use crate::{device::Wait, status::ScpiError};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -11,6 +13,9 @@ use std::{collections::VecDeque, time::Duration};
 
 /// Below this part of full scale autorange goes down (Truevolt guide, `RANGe:AUTO`).
 const DOWN: f64 = 0.1;
+
+/// As after `*RST`: a tenth of a second (assumed).
+const TIMER: Duration = Duration::from_millis(100);
 
 /// More readings than one answer has room for.
 const MOST_PASSED: usize = 65_536;
@@ -38,6 +43,12 @@ pub(crate) struct Dmm {
     /// What `INITiate` reads goes to the memory.
     pub(crate) feeds: bool,
     pub(crate) math: Math,
+    pub(crate) format: Format,
+    pub(crate) trace: Trace,
+    /// It measures all the time.
+    pub(crate) continuous: bool,
+    /// The latest reading was not asked for yet.
+    pub(crate) fresh: bool,
     /// Errors that no command is to blame for.
     pub(crate) raised: Vec<ScpiError>,
     noise: ChaCha8Rng,
@@ -49,7 +60,12 @@ pub(crate) struct FunctionState {
     /// The number of the range; with autorange, of the one last used.
     pub(crate) range: usize,
     pub(crate) autorange: bool,
+    /// The row of the integration time.
     pub(crate) nplc: usize,
+    /// The integration time in cycles of the mains.
+    pub(crate) cycles: f64,
+    pub(crate) digits: f64,
+    pub(crate) filter: Filter,
     pub(crate) autozero: bool,
     /// Input impedance follows the range (`IMPedance:AUTO`).
     pub(crate) high_impedance: bool,
@@ -78,6 +94,32 @@ pub(crate) struct Null {
     pub(crate) auto: bool,
 }
 
+/// How several readings become one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Filter {
+    pub(crate) on: bool,
+    /// Every reading is filtered with those before it; else so many are taken for each.
+    pub(crate) moving: bool,
+    pub(crate) count: u32,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            on: false,
+            moving: false,
+            count: 10,
+        }
+    }
+}
+
+impl Filter {
+    /// Readings that make one.
+    const fn readings(self) -> u32 {
+        if self.on { self.count } else { 1 }
+    }
+}
+
 /// What starts a measurement and how many readings it takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trigger {
@@ -87,6 +129,8 @@ pub(crate) struct Trigger {
     pub(crate) samples: u64,
     /// Nothing is automatic.
     pub(crate) delay: Option<Duration>,
+    /// Between the triggers of the timer.
+    pub(crate) timer: Duration,
 }
 
 /// Where triggers come from.
@@ -95,6 +139,10 @@ pub(crate) enum TriggerSource {
     Immediate,
     Bus,
     External,
+    /// A key.
+    Manual,
+    /// As `Immediate`, no faster than the timer.
+    Timer,
 }
 
 impl Default for Trigger {
@@ -104,6 +152,7 @@ impl Default for Trigger {
             count: Some(1),
             samples: 1,
             delay: None,
+            timer: TIMER,
         }
     }
 }
@@ -114,6 +163,9 @@ impl FunctionState {
             range: function.default_range,
             autorange: true,
             nplc: model.default_nplc,
+            cycles: model.nplc.get(model.default_nplc).map_or(0.0, |row| row.cycles),
+            digits: model.digits.map_or(0.0, |digits| digits.most),
+            filter: Filter::default(),
             autozero: true,
             high_impedance: false,
             bandwidth: model.default_bandwidth,
@@ -121,6 +173,12 @@ impl FunctionState {
             null: Null::default(),
             terminals: Terminals::Usual,
         }
+    }
+
+    /// Takes the integration time of a row.
+    pub(super) fn integrate(&mut self, model: &DmmModel, row: usize) {
+        self.nplc = row;
+        self.cycles = model.nplc.get(row).map_or(0.0, |row| row.cycles);
     }
 
     /// The range in use.
@@ -165,6 +223,10 @@ impl Dmm {
             passed: VecDeque::new(),
             feeds: true,
             math: Math::new(model),
+            format: Format::default(),
+            trace: Trace::new(model),
+            continuous: model.has(Habit::Continuous),
+            fresh: false,
             raised: Vec::new(),
             noise,
         }
@@ -180,6 +242,9 @@ impl Dmm {
         self.last = None;
         self.feeds = true;
         self.math.reset(model);
+        self.format = Format::default();
+        self.continuous = false;
+        self.fresh = false;
     }
 
     /// The settings of the selected function, with the function itself.
@@ -208,7 +273,12 @@ impl Dmm {
         let measuring = match (function.reading_time.or(counting), integration) {
             (Some(time), _) => time,
             (None, Some(row)) if function.settings.contains(&Group::Nplc) => {
-                aperture(row, mains_hertz) * if state.autozero { 2 } else { 1 }
+                let repeated = if state.filter.moving {
+                    1
+                } else {
+                    state.filter.readings()
+                };
+                aperture(row, state.cycles, mains_hertz) * if state.autozero { 2 } else { 1 } * repeated
             }
             (None, _) => model
                 .bandwidths
@@ -249,8 +319,9 @@ impl Dmm {
             Some(row) if function.settings.contains(&Group::Nplc) => row.noise,
             Some(_) | None => function.noise,
         };
+        let filtered = f64::from(state.filter.readings()).sqrt();
         let error: f64 = StandardNormal.sample(noise);
-        let measured = value.map(|value| value + error * of_scale * full_scale);
+        let measured = value.map(|value| value + error * of_scale * full_scale / filtered);
         let (reading, questionable) = match measured {
             Some(measured) if measured.abs() <= maximum => (state.null.apply(measured), 0),
             Some(measured) => (model.overrange.copysign(measured), function.questionable),
@@ -261,6 +332,7 @@ impl Dmm {
             (reading, 0)
         });
         self.last = Some(reading);
+        self.fresh = true;
         (reading, questionable | limits)
     }
 
@@ -307,8 +379,8 @@ fn defaults(model: &DmmModel) -> Vec<FunctionState> {
         .collect()
 }
 
-fn aperture(row: &Integration, mains_hertz: f64) -> Duration {
-    let cycles = Duration::try_from_secs_f64(row.cycles / mains_hertz);
+fn aperture(row: &Integration, cycles: f64, mains_hertz: f64) -> Duration {
+    let cycles = Duration::try_from_secs_f64(cycles / mains_hertz);
     row.aperture.unwrap_or(cycles.unwrap_or_default())
 }
 

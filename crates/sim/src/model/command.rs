@@ -3,7 +3,10 @@
 //! A header that ends in `?` has its query form only; else it has the forms that its behaviour has. `<sense>` and
 //! `<configure>` stand for the headers of each measuring function that has the setting.
 
-use super::{ClassModel, SettingModel, Standard, standard::STANDARD};
+use super::{
+    ClassModel, SettingModel, Standard,
+    standard::{NAMED, STANDARD},
+};
 use crate::{
     dc_power, dmm,
     parser::{Forms, Tree},
@@ -94,9 +97,13 @@ impl Headers {
             ("remote", (Behaviour::Remote(true), Forms::Set)),
             ("local", (Behaviour::Remote(false), Forms::Set)),
             ("preset", (Behaviour::Preset, Forms::Set)),
-            ("next_error", (Behaviour::Standard(Standard::NextError), Forms::Query)),
             ("line_frequency", (Behaviour::LineFrequency, Forms::Query)),
         ];
+        choices.extend(
+            NAMED
+                .iter()
+                .map(|(name, forms, standard)| (*name, (Behaviour::Standard(*standard), *forms))),
+        );
         match class {
             ClassModel::Dmm(_) => choices.extend(
                 dmm::BEHAVIOURS

@@ -45,8 +45,8 @@ pub(crate) struct Identity {
 /// The figures of a class of instrument.
 #[derive(Debug)]
 pub(crate) enum ClassModel {
-    Dmm(DmmModel),
-    DcPower(DcPowerModel),
+    Dmm(Box<DmmModel>),
+    DcPower(Box<DcPowerModel>),
 }
 
 #[derive(Clone, Copy)]
@@ -114,8 +114,8 @@ fn read(document: &Document, sink: &mut Diagnostics) -> Option<Definition> {
     let reporting = Reporting::read(&root, sink)?;
     let serial = Serial::read(&root, sink);
     let class = match class? {
-        Class::Dmm => crate::dmm::read(&root, sink).map(ClassModel::Dmm),
-        Class::DcPower => crate::dc_power::read(&root, sink).map(ClassModel::DcPower),
+        Class::Dmm => crate::dmm::read(&root, sink).map(|model| ClassModel::Dmm(Box::new(model))),
+        Class::DcPower => crate::dc_power::read(&root, sink).map(|model| ClassModel::DcPower(Box::new(model))),
     }?;
     let mut headers = command::Headers::new();
     headers.read(&root, &class, sink);

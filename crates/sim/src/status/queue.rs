@@ -36,6 +36,10 @@ impl ErrorQueue {
         self.entries.clear();
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -1,6 +1,6 @@
 //! Dialogues with the 34401A, from its user's guide ("UG"). Readings of open inputs are noise around zero.
 
-use super::{dialogue, model, on_virtual_clock, serial_dialogue};
+use super::{dialogue, legal, model, on_virtual_clock, serial_dialogue};
 use crate::{SimulatedBench, attachment::Attachment, client::Link};
 use benchtop_instrument::{Clock, VirtualClock};
 use std::sync::Arc;
@@ -42,68 +42,62 @@ async fn reset_state_is_that_of_the_manual() {
 #[tokio::test]
 async fn what_third_party_drivers_send_is_legal() {
     // PyMeasure HP34401A, libsigrok scpi-dmm, instro: those of their messages that the guide allows
-    for message in [
-        "FUNC \"VOLT\"",
-        "FUNC \"VOLT:RAT\"",
-        "FUNC \"VOLT:AC\"",
-        "FUNC \"CURR\"",
-        "FUNC \"CURR:AC\"",
-        "FUNC \"RES\"",
-        "FUNC \"FRES\"",
-        "FUNC \"FREQ\"",
-        "FUNC \"PER\"",
-        "FUNC \"CONT\"",
-        "FUNC \"DIOD\"",
-        "FUNC 'VOLTage:DC'",
-        "VOLT:RANG 1",
-        "VOLT:RANG:AUTO 1",
-        "VOLT:RANG:AUTO 0",
-        "FREQ:VOLT:RANG 1",
-        "FREQ:VOLT:RANG:AUTO 0",
-        "VOLT:RES 1",
-        "VOLT:AC:RES 1",
-        "CURR:RES 1",
-        "CURR:AC:RES 1",
-        "RES:RES 1",
-        "FRES:RES 1",
-        "VOLT:NPLC 1",
-        "CURR:NPLC 1",
-        "RES:NPLC 1",
-        "FRES:NPLC 1",
-        "FREQ:APER 1",
-        "PER:APER 1",
-        "DET:BAND 3",
-        "ZERO:AUTO 1",
-        "ZERO:AUTO ONCE",
-        "INP:IMP:AUTO 1",
-        "TRIG:SOUR BUS",
-        "TRIG:SOUR EXT",
-        "TRIG:DEL 1",
-        "TRIG:DEL:AUTO 0",
-        "SAMP:COUN 1",
-        "TRIG:COUN 1",
-        "DISP 0",
-        "DISP:TEXT \"HELLO\"",
-        "SYST:BEEP",
-        "SYST:BEEP:STAT 1",
-        "CONF:VOLT:DC 10,0.003",
-        "CONF:FREQ 1 KHZ,0.1 Hz",
-        "CONF:CURR:AC 1A,0.001MA",
-        "CONF:RES",
-        "CONF:CONT",
-        "CONF:VOLT:DC:RAT",
-        "CALC:DBM:REF 50",
-    ] {
-        let model = model(MODEL);
-        on_virtual_clock(move |clock| async move {
-            let bench = SimulatedBench::lone(MODEL, &model, Arc::clone(&clock));
-            let mut session = bench.session("instrument").unwrap();
-            super::ask(&mut session, &*clock, message).await;
-            let error = super::ask(&mut session, &*clock, "SYST:ERR?").await;
-            assert_eq!(error.as_deref(), Some("+0,\"No error\""), "{message}");
-        })
-        .await;
-    }
+    legal(
+        MODEL,
+        &[
+            "FUNC \"VOLT\"",
+            "FUNC \"VOLT:RAT\"",
+            "FUNC \"VOLT:AC\"",
+            "FUNC \"CURR\"",
+            "FUNC \"CURR:AC\"",
+            "FUNC \"RES\"",
+            "FUNC \"FRES\"",
+            "FUNC \"FREQ\"",
+            "FUNC \"PER\"",
+            "FUNC \"CONT\"",
+            "FUNC \"DIOD\"",
+            "FUNC 'VOLTage:DC'",
+            "VOLT:RANG 1",
+            "VOLT:RANG:AUTO 1",
+            "VOLT:RANG:AUTO 0",
+            "FREQ:VOLT:RANG 1",
+            "FREQ:VOLT:RANG:AUTO 0",
+            "VOLT:RES 1",
+            "VOLT:AC:RES 1",
+            "CURR:RES 1",
+            "CURR:AC:RES 1",
+            "RES:RES 1",
+            "FRES:RES 1",
+            "VOLT:NPLC 1",
+            "CURR:NPLC 1",
+            "RES:NPLC 1",
+            "FRES:NPLC 1",
+            "FREQ:APER 1",
+            "PER:APER 1",
+            "DET:BAND 3",
+            "ZERO:AUTO 1",
+            "ZERO:AUTO ONCE",
+            "INP:IMP:AUTO 1",
+            "TRIG:SOUR BUS",
+            "TRIG:SOUR EXT",
+            "TRIG:DEL 1",
+            "TRIG:DEL:AUTO 0",
+            "SAMP:COUN 1",
+            "TRIG:COUN 1",
+            "DISP 0",
+            "DISP:TEXT \"HELLO\"",
+            "SYST:BEEP",
+            "SYST:BEEP:STAT 1",
+            "CONF:VOLT:DC 10,0.003",
+            "CONF:FREQ 1 KHZ,0.1 Hz",
+            "CONF:CURR:AC 1A,0.001MA",
+            "CONF:RES",
+            "CONF:CONT",
+            "CONF:VOLT:DC:RAT",
+            "CALC:DBM:REF 50",
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]

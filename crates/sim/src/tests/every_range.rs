@@ -52,6 +52,11 @@ async fn of_the_34401a() {
 }
 
 #[tokio::test]
+async fn of_the_2000() {
+    check("keithley/2000", "FUNC \"{function}\"", "READ?").await;
+}
+
+#[tokio::test]
 async fn of_the_34461a() {
     check("keysight/34461a", "FUNC \"{function}\"", "READ?").await;
 }
