@@ -205,8 +205,14 @@ fn can_trace(folder: &Path) -> bool {
 }
 
 fn assert_whole(store: &Path, call: &str, when: usize) {
+    let mut had_begun = false;
     for path in records(store, "pending") {
         json(&path);
+        had_begun = true;
+    }
+    for journal in fs::read_dir(store.join("journal")).into_iter().flatten() {
+        let text = fs::read_to_string(journal.unwrap().path()).unwrap_or_default();
+        had_begun |= text.lines().any(|line| line.contains("UNIT-5501")) && text.ends_with('\n');
     }
     let next = done(&mut simulated(store, "UNIT-5502"));
     assert_eq!(next.code, Some(0), "{call} {when}: {next}");
@@ -215,12 +221,71 @@ fn assert_whole(store: &Path, call: &str, when: usize) {
         .iter()
         .map(|path| json(path)["unit_under_test"]["serial_number"].to_string())
         .collect();
-    // the first run is there once, or was killed before it began; never twice
+    // a run that had begun is there exactly once; one that was killed before that is not there
     let first = serials.iter().filter(|serial| *serial == "\"UNIT-5501\"").count();
-    assert!(first <= 1, "{call} {when}: {serials:?}");
+    assert_eq!(first, usize::from(had_begun), "{call} {when}: {serials:?}");
     assert!(records(store, "quarantine").is_empty(), "{call} {when}");
     assert!(
         fs::read_dir(store.join("journal")).unwrap().next().is_none(),
         "{call} {when}"
     );
+}
+
+#[test]
+fn a_run_that_was_never_saved_is_no_pass_later_either() {
+    let folder = scratch();
+    if !can_trace(folder.path()) {
+        println!("skipped: this machine has no strace that may inject signals");
+        return;
+    }
+    let store = folder.path().join("store");
+    // every rename fails while the run is made: its record never gets its name
+    let run = Command::new("strace")
+        .args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=renameat2",
+            "-e",
+            "inject=renameat2:error=EIO",
+            "-P",
+        ])
+        .arg(store.join("pending"))
+        .arg(env!("CARGO_BIN_EXE_benchtop"))
+        .args([
+            "run",
+            crate::testkit::BOARD,
+            "--serial",
+            "UNIT-5501",
+            "--simulate",
+            "--store",
+        ])
+        .arg(&store)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let run = crate::testkit::Done::from(run);
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(
+        run.err.contains("NOT SAVED") && run.err.contains("\"outcome\":\"ERROR\""),
+        "{run}"
+    );
+    assert!(!run.err.contains("\"run_passed\":true"), "{run}");
+    assert_eq!(done(&mut simulated(&store, "UNIT-5502")).code, Some(0));
+    let first = json(&records(&store, "pending")[0]);
+    assert_eq!(first["unit_under_test"]["serial_number"], "UNIT-5501");
+    assert_eq!(
+        (&first["outcome"], &first["run_passed"]),
+        (&"ABORTED".into(), &false.into())
+    );
+}
+
+#[test]
+fn a_store_on_a_disk_that_is_not_mounted_is_refused() {
+    let folder = scratch();
+    let run = done(&mut simulated(&folder.path().join("mount/usb/store"), "UNIT-5501"));
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(run.err.contains("is the disk mounted?"), "{run}");
 }

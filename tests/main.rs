@@ -7,6 +7,8 @@ mod definitions;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod main_job;
 #[cfg(test)]
 mod outputs_off;

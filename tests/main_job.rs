@@ -259,7 +259,7 @@ fn json_lines_are_the_only_thing_on_standard_output() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let last = lines.last().unwrap();
-    assert_eq!((&last["type"], &last["outcome"]), (&json!("saved"), &json!("PASS")));
+    assert_eq!((&last["event"], &last["outcome"]), (&json!("saved"), &json!("PASS")));
     assert!(std::path::Path::new(last["path"].as_str().unwrap()).is_file());
     assert!(lines.len() > 10);
 }

@@ -25,22 +25,23 @@ fn long_procedure(served: &Served) -> PathBuf {
 fn under_power(served: &Served) -> Running {
     let procedure = long_procedure(served);
     let running = Running::start(&mut served.run_procedure(&procedure, "UNIT-5501"));
-    settling(&served.store());
+    begun(&served.store(), "Settle");
     assert!(served.output_is_on());
     running
 }
 
-/// Waits until the step that waits under power has begun: its name is in the journal's plan, and then once more.
-fn settling(store: &Path) {
+/// Waits until a step has begun: its name is in the journal's plan, and then once more.
+pub(crate) fn begun(store: &Path, step: &str) {
+    let name = format!("\"{step}\"");
     let begun = || {
         let journal = fs::read_dir(store.join("journal")).ok()?.next()?.ok()?;
         let text = fs::read_to_string(journal.path()).ok()?;
-        (text.matches("\"Settle\"").count() > 1).then_some(())
+        (text.matches(&name).count() > 1).then_some(())
     };
-    eventually("the settling", begun);
+    eventually(step, begun);
 }
 
-fn interrupted(signals: &[Signal]) {
+fn interrupted(signals: &[Signal], teardown: &str) {
     let served = Served::bench("UNIT-5501");
     let running = under_power(&served);
     for signal in signals {
@@ -51,6 +52,11 @@ fn interrupted(signals: &[Signal]) {
     assert!(!served.output_is_on(), "{signals:?}");
     let record = only_record(&served.store());
     assert_eq!(record["outcome"], "ABORTED");
+    let step = |name: &str| {
+        let steps = record["steps"].as_array().unwrap();
+        steps.iter().find(|step| step["name"] == name).unwrap()["outcome"].clone()
+    };
+    assert_eq!(step("Power off"), teardown, "{signals:?}");
     assert!(
         record["steps"]
             .as_array()
@@ -63,22 +69,49 @@ fn interrupted(signals: &[Signal]) {
 
 #[test]
 fn after_ctrl_c() {
-    interrupted(&[Signal::SIGINT]);
+    interrupted(&[Signal::SIGINT], "PASS");
 }
 
 #[test]
 fn after_ctrl_c_twice() {
-    interrupted(&[Signal::SIGINT, Signal::SIGINT]);
+    let served = Served::bench("UNIT-5501");
+    let procedure = long_procedure(&served);
+    let text = fs::read_to_string(&procedure).unwrap();
+    let slow = text.replacen(
+        "[[teardown]]",
+        "[[teardown]]\nname = \"Cool down\"\nwait = \"60 s\"\n\n[[teardown]]",
+        1,
+    );
+    write(&procedure, &slow);
+    let running = Running::start(&mut served.run_procedure(&procedure, "UNIT-5501"));
+    begun(&served.store(), "Settle");
+    running.signal(Signal::SIGINT);
+    // the first one lets the teardown run; the second does not wait for it
+    begun(&served.store(), "Cool down");
+    assert!(served.output_is_on());
+    running.signal(Signal::SIGINT);
+    let run = running.finish();
+    assert_eq!(run.code, Some(5), "{run}");
+    assert!(!served.output_is_on());
+    let record = only_record(&served.store());
+    let outcome = |name: &str| {
+        let steps = record["steps"].as_array().unwrap();
+        steps.iter().find(|step| step["name"] == name).unwrap()["outcome"].clone()
+    };
+    assert_eq!(
+        (outcome("Cool down"), outcome("Power off")),
+        ("ABORTED".into(), "SKIP".into())
+    );
 }
 
 #[test]
 fn after_sigterm() {
-    interrupted(&[Signal::SIGTERM]);
+    interrupted(&[Signal::SIGTERM], "PASS");
 }
 
 #[test]
 fn after_sighup() {
-    interrupted(&[Signal::SIGHUP]);
+    interrupted(&[Signal::SIGHUP], "PASS");
 }
 
 #[test]
@@ -163,7 +196,7 @@ fn an_output_that_cannot_be_reached_after_kill_9_refuses_the_next_run_by_name() 
         .arg(&first.station);
     command.arg("--store").arg(store.path());
     let mut running = Running::start(&mut command);
-    settling(store.path());
+    begun(store.path(), "Settle");
     assert!(first.output_is_on());
     running.signal(Signal::SIGKILL);
     running.wait();
@@ -186,4 +219,160 @@ fn an_output_that_cannot_be_reached_after_kill_9_refuses_the_next_run_by_name() 
     let accepted = run(&["--accept-unsafe", "psu"]);
     assert_eq!(accepted.code, Some(0), "{accepted}");
     assert_eq!(run(&[]).code, Some(0), "taken on once, it is not asked again");
+}
+
+/// A supply that carries out what it is told and stops answering after its first output is on.
+struct Mute {
+    port: u16,
+    told: std::sync::Arc<std::sync::Mutex<Vec<String>>>,
+}
+
+impl Mute {
+    fn start(identity: &'static str) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
+        let heard = std::sync::Arc::clone(&told);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (Ok(stream), heard) = (stream, std::sync::Arc::clone(&heard)) else {
+                    return;
+                };
+                std::thread::spawn(move || obey(&stream, identity, &heard));
+            }
+        });
+        Self { port, told }
+    }
+
+    fn told(&self, message: &str) -> bool {
+        self.told.lock().unwrap().iter().any(|told| told == message)
+    }
+}
+
+fn obey(mut stream: &std::net::TcpStream, identity: &str, told: &std::sync::Mutex<Vec<String>>) {
+    use std::io::{BufRead, Write};
+    for line in std::io::BufReader::new(stream).lines() {
+        let Ok(line) = line else { return };
+        told.lock().unwrap().push(line.clone());
+        let has_been_on = told.lock().unwrap().iter().any(|told| told.starts_with("OUTP ON"));
+        let answer = match line.as_str() {
+            "*IDN?" => identity,
+            "SYST:ERR?" => "+0,\"No error\"",
+            "*OPC?" => "1",
+            "VOLT? (@1)" => "5",
+            "CURR? (@1)" => "0.5",
+            _ => "0",
+        };
+        if line.contains('?') && !has_been_on && stream.write_all(format!("{answer}\n").as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn with_supply_at(served: &Served, port: u16) -> PathBuf {
+    let text = fs::read_to_string(&served.station).unwrap();
+    let (_, real) = served.address("psu");
+    let path = served.folder.path().join("other.toml");
+    let timed = text.replace(
+        &format!("::{real}::SOCKET\""),
+        &format!("::{port}::SOCKET\"\ntimeout = \"500 ms\""),
+    );
+    assert_ne!(timed, text);
+    write(&path, &timed);
+    path
+}
+
+#[test]
+fn a_supply_that_obeys_but_no_longer_answers_is_told_to_switch_every_output_off() {
+    let served = Served::bench("UNIT-5501");
+    let mute = Mute::start("Keysight Technologies,E36312A,MY1,1.0");
+    let station = with_supply_at(&served, mute.port);
+    let mut command = benchtop();
+    command
+        .args(["run", crate::testkit::BOARD, "--serial", "UNIT-5501", "--station"])
+        .arg(&station);
+    let run = done(command.arg("--store").arg(served.store()));
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(run.out.contains("OUTPUT MAY BE ON: psu channel 1"), "{run}");
+    for channel in 1..=3 {
+        assert!(
+            mute.told(&format!("OUTP OFF,(@{channel})")),
+            "{:?}",
+            mute.told.lock().unwrap()
+        );
+    }
+    // what a run could not prove, `safe` and the next run know of
+    let safe = done(benchtop().args(["safe", "--store"]).arg(served.store()));
+    assert_eq!(safe.code, Some(3), "{safe}");
+    let next = done(&mut served.run("UNIT-5502"));
+    assert_eq!(next.code, Some(2), "{next}");
+}
+
+#[test]
+fn another_supply_at_the_address_is_never_switched_off_instead() {
+    let served = Served::bench("UNIT-5501");
+    let other = Mute::start("Keysight Technologies,E36313A,MY2,1.0");
+    let station = with_supply_at(&served, other.port);
+    let mut command = benchtop();
+    command
+        .args(["run", crate::testkit::BOARD, "--serial", "UNIT-5501", "--station"])
+        .arg(&station);
+    let run = done(command.arg("--store").arg(served.store()));
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(run.out.contains("expected Keysight E36312A"), "{run}");
+    let safe = done(
+        benchtop()
+            .arg("safe")
+            .arg("--station")
+            .arg(&station)
+            .arg("--store")
+            .arg(served.store()),
+    );
+    assert_eq!(safe.code, Some(3), "{safe}");
+    let told = other.told.lock().unwrap().clone();
+    assert!(told.iter().all(|message| message == "*IDN?"), "{told:?}");
+}
+
+#[test]
+fn safe_says_so_when_it_switched_nothing_off() {
+    let store = crate::testkit::scratch();
+    let safe = done(benchtop().args(["safe", "--store"]).arg(store.path()));
+    assert_eq!(safe.code, Some(2), "{safe}");
+    assert!(safe.err.contains("nothing was switched off"), "{safe}");
+}
+
+#[test]
+fn two_runs_never_drive_one_bench() {
+    let served = Served::bench("UNIT-5501");
+    let running = under_power(&served);
+    let second = done(&mut served.run("UNIT-5502"));
+    assert_eq!(second.code, Some(2), "{second}");
+    assert!(second.err.contains("another benchtop is using"), "{second}");
+    assert!(served.output_is_on(), "the first one goes on undisturbed");
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.finish().code, Some(5));
+}
+
+#[test]
+fn a_console_that_stands_still_keeps_no_run_from_being_saved() {
+    let served = Served::bench("UNIT-5501");
+    let mut command = served.run("UNIT-5501");
+    // nobody reads the pipe, and it is full before the run begins
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
+    while std::io::Write::write(&mut writer, &[b' '; 4096]).is_ok() {}
+    nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::empty())).unwrap();
+    let mut running = Running(
+        command
+            .stdout(writer)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    drop(command);
+    let status = running.wait();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(only_record(&served.store())["outcome"], "PASS");
+    assert!(!served.output_is_on());
+    drop(reader);
 }

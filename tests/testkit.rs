@@ -173,6 +173,8 @@ impl Drop for Running {
 pub(crate) struct Served {
     pub(crate) station: PathBuf,
     pub(crate) resources: Vec<(String, String)>,
+    /// Where faults are set.
+    pub(crate) control: String,
     _process: Running,
     pub(crate) folder: TempDir,
 }
@@ -200,9 +202,13 @@ impl Served {
                 break;
             }
         }
+        let line = lines.next().expect("the control line").unwrap();
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let control = line["control"].as_str().unwrap().to_owned();
         Self {
             station,
             resources,
+            control,
             _process: process,
             folder,
         }
@@ -228,6 +234,27 @@ impl Served {
         let mut answer = String::new();
         BufReader::new(stream).read_line(&mut answer).unwrap();
         answer.trim().to_owned()
+    }
+
+    /// Writes a line to the control socket; its answer.
+    pub(crate) fn tell(&self, line: &str) -> serde_json::Value {
+        let mut stream = TcpStream::connect(&self.control).unwrap();
+        stream.write_all(format!("{line}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    /// `benchtop sim ctl`, with these words.
+    pub(crate) fn ctl(&self, words: &[&str]) -> Done {
+        done(benchtop().args(["sim", "ctl", &self.control]).args(words))
+    }
+
+    /// Sets a fault, or clears them: `"no_answer"`, `"late_answer --delay=5s"`, `"clear"`.
+    pub(crate) fn fault(&self, name: &str, fault: &str) {
+        let words: Vec<&str> = std::iter::once(name).chain(fault.split_whitespace()).collect();
+        let set = self.ctl(&words);
+        assert_eq!(set.code, Some(0), "{words:?}: {set}");
     }
 
     /// True when the supply says that its output 1 is on.

@@ -171,7 +171,58 @@ pub(crate) struct SafeArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct SimArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<SimCommand>,
+
+    #[command(flatten)]
+    pub(crate) serve: Option<ServeArguments>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SimCommand {
+    /// Set, clear or list the faults of a bench that is being served.
+    ///
+    /// Without an instrument, or with `list`, it lists them all.
+    Ctl(CtlArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CtlArguments {
+    /// Where the simulator listens, as it printed it behind "control".
+    pub(crate) address: SocketAddr,
+
+    /// The instrument's logical name.
+    pub(crate) instrument: Option<String>,
+
+    /// What goes wrong with it (`no_answer`, `late_answer`, ...: fixtures/benches/README.md), clear, or list.
+    #[arg(value_name = "FAULT|clear|list")]
+    pub(crate) what: Option<String>,
+
+    /// How much later a `late_answer` comes, or how long a `reboot` takes: "5 s".
+    #[arg(long)]
+    pub(crate) delay: Option<String>,
+
+    /// What a `drift` adds with every second: "10 mV".
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) per_second: Option<String>,
+
+    /// How probably a message meets a `random` fault, from 0 to 1.
+    #[arg(long)]
+    pub(crate) probability: Option<f64>,
+
+    /// It begins after so many more messages to the instrument.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) after_messages: Option<u64>,
+
+    /// It lasts for so many messages.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) for_messages: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
     /// A simulated bench (a shipped one by name, or a file), or a model such as keysight/34461a.
     #[arg(value_name = "BENCH|VENDOR/MODEL")]
     pub(crate) what: String,
@@ -183,6 +234,10 @@ pub(crate) struct SimArguments {
     /// Listen here; with several instruments, each has the port after the one before (0: any free port).
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) tcp: SocketAddr,
+
+    /// Listen here, on this machine only, for `benchtop sim ctl` (port 0: any free one).
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) control: SocketAddr,
 
     /// Write a station file for what is served, to use with `benchtop run --station`.
     #[arg(long, value_name = "FILE")]

@@ -3,6 +3,7 @@
 use crate::{
     args::{Format, MeasureArguments, QueryArguments},
     exit::{Exit, Failure},
+    locks,
     terminal::{self, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{
@@ -37,6 +38,7 @@ pub(crate) async fn measure(arguments: MeasureArguments, catalogue: &Catalogue) 
     let resource = parse_resource(&arguments.resource)?;
     let mut request = request(&arguments)?;
     let clock = RealClock::shared();
+    let _lock = locks::take("the instrument", &resource)?;
     let definition = match &arguments.driver {
         Some(name) => named(name, catalogue)?,
         None => by_identity(&resource, &clock, catalogue).await?,
@@ -166,6 +168,7 @@ pub(crate) async fn query(arguments: QueryArguments) -> Result<Exit, Failure> {
         return Err(Failure::refused("a program message is one line and not empty"));
     }
     let clock = RealClock::shared();
+    let _lock = locks::take("the instrument", &resource)?;
     let opened = open_session(&resource, &clock).await.map_err(failed)?;
     let mut session: Box<dyn Session> = if arguments.trace {
         Box::new(Traced::new(opened, Arc::clone(&clock), Arc::new(AsideTrace)))

@@ -27,7 +27,15 @@ pub(crate) fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> Result
     }
     let mut errors = 0;
     for source in &sources {
-        let findings = findings(arguments, catalogue, source)?;
+        let findings = match findings(arguments, catalogue, source) {
+            Ok(findings) => findings,
+            Err(failure) => {
+                // one procedure without a bench keeps no other from being checked
+                terminal::complain(&format!("{}: {}", source.file, failure.message));
+                errors += 1;
+                continue;
+            }
+        };
         errors += findings.count(Severity::Error);
         show(arguments.format, &source.file, &findings);
     }

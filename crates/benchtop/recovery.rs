@@ -6,7 +6,7 @@ use crate::{
     exit::Failure,
     terminal::{self, DOUBTFUL, Line, PLAIN},
 };
-use benchtop_instrument::{Clock, ClockExt, Identity, Instrument, OutputState, RealClock, Resource, SafetyProof};
+use benchtop_instrument::{Clock, ClockExt, OutputState, RealClock, Resource, SafetyProof};
 use benchtop_notation::{Span, Spanned};
 use benchtop_procedure::LogicalName;
 use benchtop_run::MadeSafe;
@@ -19,7 +19,7 @@ use std::{
 };
 
 /// How long making one instrument safe may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// An output that an interrupted run left and that could not be proved off.
 pub(crate) struct Doubt {
@@ -30,12 +30,15 @@ pub(crate) struct Doubt {
 
 /// Makes safe what interrupted runs left, saves those runs, and refuses to go on over outputs that may be on.
 pub(crate) async fn before_run(store: &Store, catalogue: &Catalogue, accepted: &[String]) -> Result<(), Failure> {
-    let doubts = make_safe_and_save(store, catalogue).await?;
+    let Cleared { doubts, failure, .. } = make_safe_and_save(store, catalogue).await;
     let (known, unknown): (Vec<Doubt>, Vec<Doubt>) = doubts
         .into_iter()
         .partition(|doubt| accepted.contains(&doubt.instrument));
     for doubt in &unknown {
         terminal::complain(&doubt.message);
+    }
+    if let Some(failure) = failure {
+        return Err(failure);
     }
     if !unknown.is_empty() {
         let names: Vec<String> = unknown
@@ -62,36 +65,64 @@ pub(crate) async fn before_run(store: &Store, catalogue: &Catalogue, accepted: &
     Ok(())
 }
 
-/// Makes safe what interrupted runs left, and saves those runs. Answers what could not be proved off.
-pub(crate) async fn make_safe_and_save(store: &Store, catalogue: &Catalogue) -> Result<Vec<Doubt>, Failure> {
-    let failed = |error: benchtop_store::StoreError| Failure::error(error.to_string());
-    let markers = store.unsafe_markers().map_err(failed)?;
-    let recovering = store.begin_recovery().map_err(failed)?;
-    let mut doubts = Vec::new();
+/// What was done about interrupted runs.
+pub(crate) struct Cleared {
+    /// Runs whose instruments were made safe, or could not be.
+    pub(crate) runs: usize,
+    /// What could not be proved off.
+    pub(crate) doubts: Vec<Doubt>,
+    /// Trouble with the store; told after what concerns the bench.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// Makes safe what interrupted runs left, and saves those runs. The hardware comes first, trouble with the store last.
+pub(crate) async fn make_safe_and_save(store: &Store, catalogue: &Catalogue) -> Cleared {
+    let mut cleared = Cleared {
+        runs: 0,
+        doubts: Vec::new(),
+        failure: None,
+    };
+    match store.unsafe_markers() {
+        Ok(markers) => {
+            for run in markers {
+                let before = cleared.doubts.len();
+                cleared.runs += 1;
+                make_run_safe(&run, catalogue, &mut cleared.doubts).await;
+                if cleared.doubts.len() == before
+                    && let Err(error) = store.clear_marker(&run.run_id)
+                {
+                    cleared.failure = Some(Failure::error(error.to_string()));
+                }
+            }
+        }
+        Err(error) => cleared.failure = Some(Failure::error(error.to_string())),
+    }
+    let recovering = match store.begin_recovery() {
+        Ok(recovering) => recovering,
+        Err(error) => {
+            cleared.failure = Some(Failure::error(error.to_string()));
+            return cleared;
+        }
+    };
     let mut made_safe = BTreeMap::new();
     for run in recovering.interrupted() {
-        let states = make_run_safe(&run, catalogue, &mut doubts).await;
+        cleared.runs += 1;
+        let states = make_run_safe(&run, catalogue, &mut cleared.doubts).await;
         made_safe.insert(run.run_id.clone(), states);
     }
     let recovery = recovering.finish(&made_safe);
     tell(&recovery);
-    for run in markers {
-        let before = doubts.len();
-        make_run_safe(&run, catalogue, &mut doubts).await;
-        if doubts.len() == before {
-            store.clear_marker(&run.run_id).map_err(failed)?;
-        }
-    }
     if let Some(error) = recovery.failed.first() {
-        return Err(Failure::error(format!("an earlier run cannot be saved: {error}")));
+        let message = format!("an earlier run cannot be saved: {error}");
+        cleared.failure = Some(Failure::error(message));
     }
-    Ok(doubts)
+    cleared
 }
 
 async fn make_run_safe(run: &InterruptedRun, catalogue: &Catalogue, doubts: &mut Vec<Doubt>) -> Vec<MadeSafe> {
     let unit = &run.serial_number;
     terminal::warn(&format!(
-        "the run of {unit} ({}) was interrupted; its outputs stayed as they were",
+        "the run of {unit} ({}) was interrupted, or left outputs that could not be proved off; they stayed as they were",
         run.procedure_id
     ));
     let mut states = Vec::new();
@@ -165,7 +196,7 @@ async fn make_instrument_safe(instrument: &InterruptedInstrument, catalogue: &Ca
             error: None,
         },
         Ok(Err(reason)) => not_proved(reason),
-        Err(_elapsed) => not_proved("no answer in 20 s".to_owned()),
+        Err(_elapsed) => not_proved("no answer in 45 s".to_owned()),
     }
 }
 
@@ -179,32 +210,19 @@ async fn switch_off(
     let definition = catalogue
         .driver(&written)
         .map_err(|findings| findings.render_short().trim().to_owned())?;
-    let opened = open_instrument(resource, definition, Options::default(), clock).await;
+    // another instrument at the same address must not stand in for the one that was left on
+    let options = Options {
+        serial_number: instrument
+            .identity
+            .as_ref()
+            .map(|identity| identity.serial_number.clone()),
+        ..Options::default()
+    };
+    let opened = open_instrument(resource, definition, options, clock).await;
     let mut opened = opened.map_err(|error| error.to_string())?;
-    opened.recover().await.map_err(|error| error.to_string())?;
-    if let Some(expected) = &instrument.identity {
-        compare(opened.as_mut(), expected).await?;
-    }
     let outputs = opened.make_safe().await.map_err(|error| error.to_string());
     drop(opened.close().await);
     outputs
-}
-
-/// Another instrument at the same address must not stand in for the one that was left on.
-async fn compare(instrument: &mut dyn Instrument, expected: &benchtop_store::record::Identity) -> Result<(), String> {
-    let answer = instrument
-        .query("*IDN?")
-        .await
-        .map_err(|error| error.to_string())?
-        .unwrap_or_default();
-    let identity: Identity = answer.parse().map_err(|error| format!("{error}"))?;
-    if identity.model == expected.model && identity.serial_number == expected.serial_number {
-        return Ok(());
-    }
-    let (model, serial_number) = (&expected.model, &expected.serial_number);
-    Err(format!(
-        "another instrument answers there ({identity}), not {model} {serial_number}"
-    ))
 }
 
 /// Prints what recovery did.

@@ -6,10 +6,12 @@ use crate::{
     args::{BenchArguments, Format, Pace, RunArguments},
     bench::{self, Equipped, Refused, RunnersBench, sha256},
     exit::{Exit, Failure},
-    interrupt, procedures, progress, recovery, stores,
+    interrupt,
+    locks::{self, Lock},
+    procedures, progress, recovery, stores,
     terminal::{self, Line},
 };
-use benchtop_instrument::{Clock, RealClock};
+use benchtop_instrument::{Clock, ClockExt, RealClock};
 use benchtop_notation::Diagnostics;
 use benchtop_procedure::{BoundProcedure, Procedure, Step};
 use benchtop_run::{
@@ -18,7 +20,10 @@ use benchtop_run::{
 };
 use benchtop_station::{CalibrationRule, Catalogue};
 use benchtop_store::{Journal, Saved, Store, event::to_json_line};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// How long the last lines of a saved run may take to be read.
+const PATIENCE_WITH_READERS: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(arguments: RunArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
     let source = procedures::find(&arguments.procedure)?;
@@ -30,6 +35,7 @@ pub(crate) async fn run(arguments: RunArguments, catalogue: &Catalogue) -> Resul
         prepared.equipped.station.bench().is_some(),
     )?;
     let store = Store::open(&store_root).map_err(not_saved)?;
+    let _locks = lock_instruments(&prepared)?;
     recovery::before_run(&store, catalogue, &arguments.accept_unsafe).await?;
 
     let now = RealClock::new().utc();
@@ -43,7 +49,8 @@ pub(crate) async fn run(arguments: RunArguments, catalogue: &Catalogue) -> Resul
     );
     let journal = store.journal(&ticket).map_err(not_saved)?;
     let (listener, events) = listen();
-    let printer = tokio::spawn(print(events, arguments.format));
+    let format = arguments.format;
+    let printer = tokio::task::spawn_blocking(move || print(events, format));
     let job = Job {
         procedure: prepared.procedure,
         started,
@@ -55,7 +62,6 @@ pub(crate) async fn run(arguments: RunArguments, catalogue: &Catalogue) -> Resul
         deadlines: Deadlines::default(),
     };
     let finished = execute(job).await;
-    let last = printer.await.ok().flatten();
     if let Some(error) = &finished.recorder_error {
         return Ok(lost(&journal, &finished.ended.outputs_maybe_on, &error.to_string()));
     }
@@ -68,8 +74,29 @@ pub(crate) async fn run(arguments: RunArguments, catalogue: &Catalogue) -> Resul
         Ok(saved) => saved,
         Err(error) => return Ok(lost(&journal, &finished.ended.outputs_maybe_on, &error.to_string())),
     };
-    show(&saved, last.as_deref(), arguments.format);
-    Ok(Exit::from(benchtop_run::RunOutcome::from(saved.record.outcome)))
+    // saved: from here a reader that stands still (a paused console) costs nothing but its own lines
+    let exit = Exit::from(benchtop_run::RunOutcome::from(saved.record.outcome));
+    let clock = RealClock::new();
+    let shown = async {
+        let last = printer.await.ok().flatten();
+        drop(tokio::task::spawn_blocking(move || show(&saved, last.as_deref(), format)).await);
+    };
+    let _read = clock.within(clock.now().after(PATIENCE_WITH_READERS), shown).await;
+    Ok(exit)
+}
+
+/// Nobody else drives these instruments until the run is over.
+fn lock_instruments(prepared: &Prepared) -> Result<Vec<Lock>, Failure> {
+    let mut held = Vec::new();
+    for name in prepared.procedure.procedure().instruments.keys() {
+        let Some(equipment) = prepared.equipped.station.instruments.get(name) else {
+            continue;
+        };
+        if !equipment.options.shared {
+            held.extend(locks::take(&name.to_string(), &equipment.resource)?);
+        }
+    }
+    Ok(held)
 }
 
 fn not_saved(error: benchtop_store::StoreError) -> Failure {
@@ -135,18 +162,13 @@ fn prepare(arguments: &RunArguments, catalogue: &Catalogue, source: &procedures:
         if let Some(procedure) = &parsed {
             check_calibration(equipped, procedure, &mut findings);
         }
-        if let (Some(file), Some(_)) = (&equipped.file, &parsed)
-            && file
-                .targets
-                .iter()
-                .any(|target| target.kind.value.starts_with("tofupilot"))
-            && !is_tofupilot_name(&arguments.serial)
-        {
-            let message = format!(
-                "TofuPilot takes serial numbers of 1 to 60 letters, digits and _ . : + -, not `{}`",
-                arguments.serial
-            );
-            sentences.push(message);
+        let targets = equipped
+            .file
+            .as_ref()
+            .map(|file| file.targets.as_slice())
+            .unwrap_or_default();
+        if targets.iter().any(|target| target.kind.value.starts_with("tofupilot")) {
+            sentences.extend(names_that_tofupilot_refuses(arguments));
         }
     }
     if findings.has_errors() || !sentences.is_empty() {
@@ -178,6 +200,26 @@ fn prepare(arguments: &RunArguments, catalogue: &Catalogue, source: &procedures:
         purpose,
         part_number,
     })
+}
+
+/// Every name of the unit that TofuPilot would refuse after the test: told before it.
+fn names_that_tofupilot_refuses(arguments: &RunArguments) -> Vec<String> {
+    let mut names = vec![("serial number", &arguments.serial)];
+    let given = [
+        ("part number", &arguments.part),
+        ("revision", &arguments.revision),
+        ("batch", &arguments.batch),
+    ];
+    names.extend(
+        given
+            .into_iter()
+            .filter_map(|(what, name)| Some((what, name.as_ref()?))),
+    );
+    names.extend(arguments.sub_unit.iter().map(|serial| ("sub-unit", serial)));
+    let refused = names.into_iter().filter(|(_, name)| !is_tofupilot_name(name));
+    refused
+        .map(|(what, name)| format!("TofuPilot takes a {what} of 1 to 60 letters, digits and _ . : + -, not `{name}`"))
+        .collect()
 }
 
 fn is_tofupilot_name(text: &str) -> bool {
@@ -310,10 +352,12 @@ fn planned(procedure: &Procedure) -> Vec<PlannedStep> {
 }
 
 /// Prints what happens while it does. Gives the last event back as a line: it goes out when the record is saved.
-async fn print(mut events: Events, format: Format) -> Option<String> {
+///
+/// Runs on a thread of its own: standard output may stand still.
+fn print(mut events: Events, format: Format) -> Option<String> {
     let mut taken = Vec::new();
     let mut last = None;
-    while let Some(event) = events.next().await {
+    while let Some(event) = events.next_blocking() {
         match format {
             Format::Human => progress::show(&event, &mut taken),
             Format::Json if is_end(&event) => last = Some(to_json_line(&event)),
@@ -336,7 +380,8 @@ fn show(saved: &Saved, last: Option<&str>, format: Format) {
             terminal::say(&Line::new());
             let reason = record.reason.clone().or_else(|| first_failure(record));
             let line = progress::verdict(outcome, &record.unit_under_test.serial_number, reason.as_deref());
-            terminal::say(&line.add(terminal::QUIET, &format!("  ({:.2} s)", record.duration_s)));
+            let line = line.add(terminal::QUIET, &format!("  ({:.2} s)", record.duration_s));
+            terminal::say(&line.add(terminal::DOUBTFUL, if record.simulated { "  SIMULATED" } else { "" }));
             terminal::say(&Line::new().add(terminal::QUIET, &format!("record {}", saved.path.display())));
         }
         Format::Json => {
@@ -344,7 +389,7 @@ fn show(saved: &Saved, last: Option<&str>, format: Format) {
                 terminal::emit(last);
             }
             let line = serde_json::json!({
-                "type": "saved",
+                "event": "saved",
                 "outcome": outcome.word(),
                 "run_id": record.run_id,
                 "path": saved.path.display().to_string(),
@@ -381,18 +426,37 @@ fn first_failure(record: &benchtop_store::Record) -> Option<String> {
     ))
 }
 
-/// The run cannot be saved: the last rung of the ladder is to show all of it.
+/// The run cannot be saved: the last rung of the ladder is to show all of it, as the error that it is.
 fn lost(journal: &Journal, outputs_maybe_on: &[String], reason: &str) -> Exit {
     terminal::complain(&format!("NOT SAVED: {reason}"));
     for output in outputs_maybe_on {
         terminal::complain(&format!("OUTPUT MAY BE ON: {output}"));
     }
-    if let Ok(record) = journal.so_far()
-        && let Ok(text) = serde_json::to_string(&record)
-    {
-        terminal::say_aside(&Line::new().add(terminal::PLAIN, "what there is of the record:"));
-        terminal::say_aside(&Line::new().add(terminal::PLAIN, &text));
+    if let Ok(mut record) = journal.so_far() {
+        record.outcome = benchtop_store::record::RunOutcome::Error;
+        record.run_passed = false;
+        record.reason = Some(format!("NOT SAVED: {reason}"));
+        if let Ok(text) = serde_json::to_string(&record) {
+            let line = Line::new().add(terminal::PLAIN, "what there is of the record:");
+            terminal::say_aside(&line);
+            terminal::say_aside(&Line::new().add(terminal::PLAIN, &ascii(&text)));
+        }
     }
     terminal::complain("this run is no result: it counts as an error of the station, whatever was measured");
     Exit::Error
+}
+
+/// JSON with everything beyond ASCII escaped: still the same JSON, and harmless on a terminal.
+fn ascii(json: &str) -> String {
+    let mut text = String::new();
+    for c in json.chars() {
+        if c.is_ascii() {
+            text.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            text.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    text
 }

@@ -14,7 +14,7 @@ use benchtop_store::Store;
 use std::{sync::Arc, time::Duration};
 
 /// How long one instrument may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(45);
 
 pub(crate) async fn safe(arguments: SafeArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
     let clock = RealClock::shared();
@@ -46,14 +46,21 @@ pub(crate) async fn safe(arguments: SafeArguments, catalogue: &Catalogue) -> Res
         false,
     )?;
     let store = Store::open(&root).map_err(|error| Failure::error(error.to_string()))?;
-    for doubt in recovery::make_safe_and_save(&store, catalogue).await? {
+    let cleared = recovery::make_safe_and_save(&store, catalogue).await;
+    for doubt in &cleared.doubts {
         terminal::complain(&doubt.message);
         unproved += 1;
     }
     if unproved > 0 {
-        return Err(Failure::error(format!(
-            "{unproved} outputs could not be proved off: look at the bench"
-        )));
+        let message = format!("{unproved} outputs could not be proved off: look at the bench");
+        return Err(Failure::error(message));
+    }
+    if let Some(failure) = cleared.failure {
+        return Err(failure);
+    }
+    if station.is_none() && cleared.runs == 0 {
+        let message = "nothing was switched off: no run was interrupted, and no bench was named with --station";
+        return Err(Failure::refused(message));
     }
     terminal::say(&Line::new().add(GOOD, "safe"));
     Ok(Exit::Success)
@@ -70,7 +77,6 @@ async fn switch_off(station: &Station, name: &LogicalName, clock: &dyn Clock) ->
     }
     let work = async {
         let mut instrument = station.open(name).await?;
-        instrument.recover().await?;
         let states = instrument.make_safe().await;
         drop(instrument.close().await);
         states
@@ -78,7 +84,7 @@ async fn switch_off(station: &Station, name: &LogicalName, clock: &dyn Clock) ->
     let states = match clock.within(clock.now().after(PATIENCE), work).await {
         Ok(Ok(states)) => states,
         Ok(Err(error)) => not_proved(&outputs, &error.to_string()),
-        Err(_elapsed) => not_proved(&outputs, "no answer in 20 s"),
+        Err(_elapsed) => not_proved(&outputs, "no answer in 45 s"),
     };
     let mut unproved = 0;
     for OutputState { channel, proof } in states {

@@ -1,8 +1,9 @@
 //! `benchtop sim`: serves simulated instruments to anything that speaks SCPI, until it is told to stop.
 
 use crate::{
-    args::SimArguments,
+    args::{ServeArguments, SimArguments, SimCommand},
     bench::{bench_entry, build},
+    control,
     exit::{Exit, Failure},
     interrupt, terminal,
 };
@@ -12,6 +13,16 @@ use benchtop_station::Catalogue;
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 pub(crate) async fn sim(arguments: SimArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
+    match (arguments.command, arguments.serve) {
+        (Some(SimCommand::Ctl(arguments)), _) => control::ctl(arguments).await,
+        (None, Some(arguments)) => serve(arguments, catalogue).await,
+        (None, None) => Err(Failure::refused(
+            "name a bench or a model to serve, or use `benchtop sim ctl`",
+        )),
+    }
+}
+
+async fn serve(arguments: ServeArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
     let mut interrupt = interrupt::listen();
     let clock = RealClock::shared();
     let bench = open(&arguments, catalogue, &clock)?;
@@ -46,6 +57,9 @@ pub(crate) async fn sim(arguments: SimArguments, catalogue: &Catalogue) -> Resul
     if let Some(path) = &arguments.write_station {
         write(path, &station)?;
     }
+    let control = control::listen(arguments.control, bench.clone()).await?;
+    // behind the resources, so that who counts those may stop reading
+    lines.push(serde_json::json!({ "control": control.to_string() }).to_string());
     lines.iter().for_each(|line| terminal::emit(line));
     // whoever wanted it changed: the sender lives as long as this process
     drop(interrupt.changed().await);
@@ -56,7 +70,7 @@ pub(crate) async fn sim(arguments: SimArguments, catalogue: &Catalogue) -> Resul
 }
 
 fn open(
-    arguments: &SimArguments,
+    arguments: &ServeArguments,
     catalogue: &Catalogue,
     clock: &Arc<dyn benchtop_instrument::Clock>,
 ) -> Result<SimulatedBench, Failure> {

@@ -16,11 +16,11 @@ pub(crate) fn root(
     simulated: bool,
 ) -> Result<PathBuf, Failure> {
     if let Some(wanted) = wanted {
-        return Ok(wanted.to_owned());
+        return under_an_existing_folder(wanted.to_owned());
     }
     if let Some(root) = file.and_then(|file| file.store_root.clone()) {
         let folder = station.and_then(Path::parent).unwrap_or_else(|| Path::new(""));
-        return Ok(folder.join(root));
+        return under_an_existing_folder(folder.join(root));
     }
     let data = data_directory().ok_or_else(|| {
         Failure::refused("this user has no home directory: say where the records go with --store DIR")
@@ -28,6 +28,24 @@ pub(crate) fn root(
     Ok(data
         .join("benchtop")
         .join(if simulated { "simulated" } else { "store" }))
+}
+
+/// A store that was named is made where it is missing, but not the folders above it: those may be a disk that is not mounted.
+fn under_an_existing_folder(root: PathBuf) -> Result<PathBuf, Failure> {
+    let parent = match root.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(root),
+    };
+    if root.is_dir() || parent.is_dir() {
+        return Ok(root);
+    }
+    let message = format!(
+        "nothing was tested: the store {} cannot be made, there is no folder {}; is the disk mounted?",
+        root.display(),
+        parent.display()
+    );
+    Err(Failure::error(message))
 }
 
 /// The XDG base directory for data, or its like.

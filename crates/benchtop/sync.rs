@@ -57,6 +57,10 @@ pub(crate) async fn sync(arguments: SyncArguments) -> Result<Exit, Failure> {
         Failure::error(error.to_string())
     })?;
     sum_up(&summary, &root);
+    if !recovery.failed.is_empty() {
+        // a run that could not even be saved is worse than one that waits
+        return Ok(Exit::Error);
+    }
     Ok(match summary.exit_code() {
         0 => Exit::Success,
         1 => Exit::Fail,

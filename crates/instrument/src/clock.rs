@@ -245,7 +245,7 @@ where
     let (sender, result) = oneshot::channel();
     let tracked = Tracked {
         // tokio's cooperative budget would make a task look idle that only gave way
-        future: Box::pin(tokio::task::unconstrained(future)),
+        future: Some(Box::pin(tokio::task::unconstrained(future))),
         sender: Some(sender),
         waker: Arc::new(TrackedWaker {
             participant: clock.enrol(),
@@ -259,7 +259,8 @@ where
 }
 
 struct Tracked<T> {
-    future: Pin<Box<dyn Future<Output = T> + Send>>,
+    // `None` once dropped
+    future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     // the result goes out before the clock learns that the task is over, so that its reader is
     // already runnable when the clock looks
     sender: Option<oneshot::Sender<Result<T, TaskFailure>>>,
@@ -276,8 +277,11 @@ impl<T> Future for Tracked<T> {
             participant.polled();
         }
         let waker = Waker::from(Arc::clone(&this.waker));
+        let Some(future) = &mut this.future else {
+            return Poll::Ready(());
+        };
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            this.future.as_mut().poll(&mut Context::from_waker(&waker))
+            future.as_mut().poll(&mut Context::from_waker(&waker))
         }));
         let result = match polled {
             Ok(Poll::Pending) => {
@@ -299,6 +303,8 @@ impl<T> Future for Tracked<T> {
 
 impl<T> Drop for Tracked<T> {
     fn drop(&mut self) {
+        // what the future held (senders, guards) wakes others before the clock learns that the task is over
+        drop(self.future.take());
         drop(self.sender.take());
         if let Some(participant) = &self.waker.participant {
             participant.gone();

@@ -41,6 +41,18 @@ enum Command {
     Close(Reply<()>),
 }
 
+impl Command {
+    /// True when whoever asked has given up: it must not be carried out any more.
+    fn is_stale(&self) -> bool {
+        match self {
+            Self::Prepare(reply) => reply.is_closed(),
+            Self::Measure(_, reply) => reply.is_closed(),
+            Self::Set(_, reply) | Self::Close(reply) => reply.is_closed(),
+            Self::MakeSafe(reply) => reply.is_closed(),
+        }
+    }
+}
+
 /// The other end of an instrument's task.
 #[derive(Debug)]
 pub(crate) struct Actor {
@@ -124,6 +136,9 @@ async fn serve(
     let mut in_doubt = false;
     while let Some(command) = commands.recv().await {
         abandoned.borrow_and_update();
+        if command.is_stale() {
+            continue;
+        }
         let is_close = matches!(command, Command::Close(_));
         let done = tokio::select! {
             biased;

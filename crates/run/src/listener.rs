@@ -49,6 +49,13 @@ impl Listener {
 }
 
 impl Events {
+    /// The next event, `None` when the run is over; blocks its thread.
+    pub fn next_blocking(&mut self) -> Option<Arc<Event>> {
+        let event = self.events.blocking_recv()?;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        Some(event)
+    }
+
     /// The next event, `None` when the run is over.
     pub async fn next(&mut self) -> Option<Arc<Event>> {
         let event = self.events.recv().await?;

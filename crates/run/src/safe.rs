@@ -9,6 +9,9 @@ use crate::{
 use benchtop_instrument::{Clock, ClockExt, OutputState, SafetyProof, human_duration};
 use std::time::Duration;
 
+/// How long closing a session may take that was opened to make safe.
+const CLOSE: Duration = Duration::from_secs(2);
+
 /// Makes every instrument with outputs safe, in the order given; tries each, whatever the others say.
 ///
 /// `patience` is each instrument's, for each of the two ways.
@@ -97,14 +100,13 @@ pub(crate) async fn on_a_fresh_session(
     clock: &dyn Clock,
     patience: Duration,
 ) -> MadeSafe {
-    let work = async {
-        let mut instrument = bench.open(&used.name).await?;
-        let outputs = instrument.make_safe().await;
-        // the states count; a session that does not close well changes nothing about them
-        drop(instrument.close().await);
-        outputs
+    let opened = clock.within(clock.now().after(patience), bench.open(&used.name)).await;
+    let mut instrument = match opened {
+        Ok(Ok(instrument)) => instrument,
+        Ok(Err(error)) => return not_proved(used, &error.to_string()),
+        Err(_elapsed) => return not_proved(used, &format!("no second session in {}", human_duration(patience))),
     };
-    match clock.within(clock.now().after(patience), work).await {
+    let made_safe = match clock.within(clock.now().after(patience), instrument.make_safe()).await {
         Ok(Ok(outputs)) => MadeSafe {
             name: used.name.clone(),
             outputs,
@@ -115,7 +117,10 @@ pub(crate) async fn on_a_fresh_session(
             used,
             &format!("no answer on a second session in {}", human_duration(patience)),
         ),
-    }
+    };
+    // the states count; a session that does not close well changes nothing about them
+    drop(clock.within(clock.now().after(CLOSE), instrument.close()).await);
+    made_safe
 }
 
 /// The outputs that may still be on, for people: `psu channel 1`.

@@ -26,6 +26,8 @@ pub(crate) struct Scribe<R> {
     reasons: Vec<(RunOutcome, String)>,
     reached: BTreeSet<StepAddress>,
     running: Option<(StepStarted, Stamp)>,
+    /// The last attempt of a step that was to be tried again.
+    undecided: Option<StepEnded>,
     /// Measurements of the running attempt that were reported.
     taken: BTreeSet<String>,
     pub(crate) error: Option<RecorderError>,
@@ -51,6 +53,7 @@ impl<R: Recorder> Scribe<R> {
             reasons: Vec::new(),
             reached: BTreeSet::new(),
             running: None,
+            undecided: None,
             taken: BTreeSet::new(),
             error: None,
         }
@@ -110,6 +113,7 @@ impl<R: Recorder> Scribe<R> {
             }
             EventKind::StepEnded(ended) => {
                 self.running = None;
+                self.undecided = (!ended.decides).then(|| ended.clone());
                 if ended.decides {
                     self.reached.insert(ended.address);
                     self.fold_step(ended);
@@ -131,10 +135,8 @@ impl<R: Recorder> Scribe<R> {
         };
         match ended.outcome {
             StepOutcome::Pass | StepOutcome::Skip => {}
-            // a failing teardown is a fact about the station
-            StepOutcome::Fail | StepOutcome::Timeout | StepOutcome::Aborted
-                if ended.address.section == Section::Teardown =>
-            {
+            // a failing teardown is a fact about the station; one that the operator cut short is theirs
+            StepOutcome::Fail | StepOutcome::Timeout if ended.address.section == Section::Teardown => {
                 self.at_least(RunOutcome::Error, &reason());
             }
             StepOutcome::Fail => self.at_least(RunOutcome::Fail, &reason()),
@@ -184,6 +186,10 @@ impl<R: Recorder> Scribe<R> {
     /// Ends the step in progress from outside.
     pub(crate) fn cut_short(&mut self, outcome: StepOutcome, reason: &str) {
         let Some((started, at)) = self.running.take() else {
+            // between two attempts: the one that was made decides
+            if let Some(last) = self.undecided.take() {
+                self.emit(EventKind::StepEnded(StepEnded { decides: true, ..last }));
+            }
             self.at_least(run_outcome(outcome), reason);
             return;
         };

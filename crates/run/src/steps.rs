@@ -30,6 +30,8 @@ pub(crate) struct NotRecorded;
 /// What the steps need.
 pub(crate) struct Floor {
     pub(crate) crew: Arc<Crew>,
+    /// Why the instruments that are not in the crew are not.
+    pub(crate) missing: Arc<BTreeMap<LogicalName, String>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started: Moment,
     pub(crate) reports: mpsc::UnboundedSender<Report>,
@@ -176,7 +178,12 @@ pub(crate) fn instruments_of(step: &Step) -> Vec<&LogicalName> {
 }
 
 fn actor<'f>(floor: &'f Floor, name: &LogicalName) -> Result<&'f Actor, String> {
-    floor.crew.get(name).ok_or_else(|| format!("{name} is not open"))
+    let why = || match floor.missing.get(name) {
+        // it says which instrument it is of
+        Some(reason) => format!("not open: {reason}"),
+        None => format!("{name} is not open"),
+    };
+    floor.crew.get(name).ok_or_else(why)
 }
 
 async fn measure_all(

@@ -18,9 +18,12 @@ use crate::{
     steps::{Crew, Floor, run_section},
 };
 use benchtop_instrument::{Clock, ClockExt, Moment, TaskFailure, human_duration, spawn};
-use benchtop_procedure::BoundProcedure;
-use std::{sync::Arc, time::Duration};
+use benchtop_procedure::{BoundProcedure, LogicalName};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
+
+/// How long a step's task may take to notice that it was ended.
+const JOIN: Duration = Duration::from_secs(2);
 
 /// What the operator or the system wants of a running run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +60,7 @@ impl Default for Deadlines {
             prepare: Duration::from_secs(30),
             attempt: Duration::from_secs(600),
             teardown: Duration::from_secs(120),
-            make_safe: Duration::from_secs(10),
+            make_safe: Duration::from_secs(30),
             close: Duration::from_secs(5),
             recorder: Duration::from_secs(30),
         }
@@ -169,6 +172,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
 
     let mut crew = Crew::new();
     let mut skipped = None;
+    let mut missing = BTreeMap::new();
     for used in &uses {
         let opening = open(
             used.name.clone(),
@@ -186,14 +190,16 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
             Ok(ready) => scribe.emit(EventKind::InstrumentReady(ready)),
             Err((outcome, reason)) => {
                 scribe.at_least(outcome, &reason);
+                missing.insert(used.name.clone(), reason.clone());
                 skipped = Some(reason);
                 break;
             }
         }
     }
-    let crew = Arc::new(crew);
+    let (crew, missing) = (Arc::new(crew), Arc::new(missing));
     let stage = Stage {
         crew: &crew,
+        missing: &missing,
         clock: &clock,
         procedure: &procedure,
         begun,
@@ -222,7 +228,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
 }
 
 async fn open(
-    name: benchtop_procedure::LogicalName,
+    name: LogicalName,
     bench: &dyn Bench,
     clock: &dyn Clock,
     patience: Duration,
@@ -232,11 +238,21 @@ async fn open(
     let late = |_elapsed| format!("{name}: not ready in {}", human_duration(patience));
     let opened = clock.within(deadline, bench.open(&name)).await.map_err(late)?;
     let instrument = opened.map_err(|error| format!("{name}: {error}"))?;
-    let actor = crew
-        .entry(name.clone())
-        .or_insert_with(|| Actor::start(name.clone(), instrument, clock));
-    let prepared = clock.within(deadline, actor.prepare()).await.map_err(late)?;
-    let state = prepared.map_err(|error| format!("{name}: {error}"))?;
+    let actor = Actor::start(name.clone(), instrument, clock);
+    let prepared = clock.within(deadline, actor.prepare()).await.map_err(late);
+    let state = match prepared {
+        Ok(Ok(state)) => state,
+        // it may be another instrument than the station says: nothing further is sent to it
+        Ok(Err(error)) => {
+            actor.kill();
+            return Err(format!("{name}: {error}"));
+        }
+        Err(late) => {
+            actor.kill();
+            return Err(late);
+        }
+    };
+    crew.insert(name.clone(), actor);
     Ok(InstrumentReady {
         name: name.clone(),
         identity: state.identity,
@@ -267,6 +283,7 @@ fn interrupted(level: Interrupt) -> String {
 /// What stays the same while steps run.
 struct Stage<'a> {
     crew: &'a Arc<Crew>,
+    missing: &'a Arc<BTreeMap<LogicalName, String>>,
     clock: &'a Arc<dyn Clock>,
     procedure: &'a Arc<BoundProcedure>,
     begun: Moment,
@@ -317,6 +334,7 @@ impl Stage<'_> {
         let (reports, mut reported) = mpsc::unbounded_channel();
         let floor = Floor {
             crew: Arc::clone(self.crew),
+            missing: Arc::clone(self.missing),
             clock: Arc::clone(self.clock),
             started: self.begun,
             reports,
@@ -331,25 +349,34 @@ impl Stage<'_> {
             Some(deadline) => self.clock.sleep_until(deadline),
             None => Box::pin(std::future::pending()),
         };
+        let mut over = false;
         let cut = loop {
             tokio::select! {
                 biased;
                 level = at_least(interrupt, stops_at) => break Some((StepOutcome::Aborted, interrupted(level))),
                 () = &mut expiry => break Some((StepOutcome::Timeout, "the teardown took too long".to_owned())),
                 Some(report) = reported.recv() => scribe.take(report).await,
-                ended = &mut task => break match ended {
-                    Ok(_) => None,
+                ended = &mut task => {
+                    over = true;
+                    break match ended {
+                    Ok(true) => None,
+                    Ok(false) => Some((StepOutcome::Error, "the run cannot be recorded".to_owned())),
                     Err(TaskFailure::Panicked(message)) => {
                         Some((StepOutcome::Error, format!("the step panicked: {message} (a bug in Benchtop)")))
                     }
                     Err(TaskFailure::Aborted) => Some((StepOutcome::Error, "the step was lost".to_owned())),
-                },
+                }
+                }
             }
             if scribe.error.is_some() {
                 break Some((StepOutcome::Error, "the run cannot be recorded".to_owned()));
             }
         };
-        task.abort();
+        if !over {
+            // joined, so that no command of its comes after what follows
+            task.abort();
+            drop(self.clock.within(self.clock.now().after(JOIN), &mut task).await);
+        }
         reported.close();
         while let Ok(report) = reported.try_recv() {
             scribe.take(report).await;

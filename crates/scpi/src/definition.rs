@@ -1,7 +1,9 @@
 //! One model, as its `driver.toml` says: the types.
 
 use crate::{ErrorCheck, Template};
-use benchtop_instrument::{Capabilities, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity};
+use benchtop_instrument::{
+    Capabilities, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity, UnitError,
+};
 use regex::Regex;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -190,9 +192,7 @@ impl FunctionDefinition {
 }
 
 /// The number that goes into a program message: `value` in its base unit.
-pub(crate) fn plain(value: Quantity) -> String {
+pub(crate) fn plain(value: Quantity) -> Result<String, UnitError> {
     let base = benchtop_instrument::Unit::of(value.unit.base());
-    value
-        .in_unit(base)
-        .map_or_else(|_beyond| value.value.to_string(), |value| value.to_string())
+    Ok(value.in_unit(base)?.to_string())
 }

@@ -8,10 +8,12 @@ use crate::{
 use async_trait::async_trait;
 use benchtop_instrument::{
     Capabilities, Clock, Decimal, Error, ErrorKind, Identity, Instrument, Measure, Moment, Operation, OutputState,
-    Quantity, RangeRequest, Reading, ReadingKind, Resource, SafetyProof, Session, SessionExt, SessionState, Setting,
-    StartState,
+    Quantity, Reading, ReadingKind, Resource, Session, SessionExt, SessionState, Setting, StartState,
 };
 use std::{sync::Arc, time::Duration};
+
+/// Longest wait for one answer while making safe.
+const MOST_URGENT: Duration = Duration::from_secs(5);
 
 /// What a station says of one instrument beside its resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct ScpiInstrument {
     capabilities: Capabilities,
     clock: Arc<dyn Clock>,
     options: Options,
+    /// Who answers is known to be who should.
+    identified: bool,
 }
 
 impl std::fmt::Debug for ScpiInstrument {
@@ -60,13 +64,33 @@ impl ScpiInstrument {
             capabilities,
             clock,
             options,
+            identified: false,
         }
     }
 
     pub(crate) fn deadline(&self) -> Moment {
-        self.clock
-            .now()
-            .after(self.options.timeout.unwrap_or(self.definition.timeout))
+        self.clock.now().after(self.timeout())
+    }
+
+    fn timeout(&self) -> Duration {
+        self.options.timeout.unwrap_or(self.definition.timeout)
+    }
+
+    /// The deadline of one exchange while making safe: short, since the outputs may be on meanwhile.
+    pub(crate) fn urgent_deadline(&self) -> Moment {
+        self.clock.now().after(self.timeout().min(MOST_URGENT))
+    }
+
+    /// True when another instrument than the station's answers here. One that does not answer, or not in its form, is
+    /// no other one.
+    pub(crate) async fn is_another(&mut self) -> Option<Error> {
+        if self.identified {
+            return None;
+        }
+        match self.identify().await {
+            Err(error) if error.kind() == ErrorKind::WrongIdentity => Some(error),
+            Ok(_) | Err(_) => None,
+        }
     }
 
     pub(crate) fn fail(&self, kind: ErrorKind, operation: Operation, message: impl Into<String>) -> Error {
@@ -154,6 +178,7 @@ impl ScpiInstrument {
             let message = format!("expected serial number {expected}, but {shown} answers");
             return Err(self.fail(ErrorKind::WrongIdentity, Operation::Identify, message));
         }
+        self.identified = true;
         Ok(identity)
     }
 
@@ -217,12 +242,13 @@ impl ScpiInstrument {
             )
             .await?;
         }
-        let ranging = match (range, request.range) {
-            (Some(range), _) => function.range.as_ref().map(|template| (template, plain(range))),
-            (
-                None,
-                RangeRequest::Default | RangeRequest::Auto | RangeRequest::AtLeast(_) | RangeRequest::Exactly(_),
-            ) => function.autorange.as_ref().map(|template| (template, String::new())),
+        let ranging = match range {
+            Some(range) => {
+                let value =
+                    plain(range).map_err(|error| self.fail(ErrorKind::OutOfRange, operation, error.to_string()))?;
+                function.range.as_ref().map(|template| (template, value))
+            }
+            None => function.autorange.as_ref().map(|template| (template, String::new())),
         };
         if let Some((template, range)) = ranging {
             self.send(operation, &template.fill(&[("range", &range), ("channel", &channel)]))
@@ -334,16 +360,10 @@ impl Instrument for ScpiInstrument {
     }
 
     async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error> {
-        let channels: Vec<u32> = self.capabilities.outputs.keys().copied().collect();
-        let mut states = Vec::new();
-        for channel in channels {
-            let proof = match self.output_off(channel).await {
-                Ok(()) => SafetyProof::Off,
-                Err(error) => SafetyProof::NotProved(error.to_string()),
-            };
-            states.push(OutputState { channel, proof });
+        if self.capabilities.outputs.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(states)
+        Ok(self.all_outputs_off().await)
     }
 
     async fn self_test(&mut self) -> Result<(), Error> {

@@ -47,7 +47,7 @@ impl ErrorCheck {
         if errors.is_empty() {
             return Ok(());
         }
-        let message = format!("the instrument reports {}", errors.join("; "));
+        let message = format!("the instrument reports {}", listed(&errors));
         Err(Error::new(
             ErrorKind::Instrument,
             operation,
@@ -66,12 +66,33 @@ async fn drain_queue(session: &mut dyn Session, query: &str, deadline: Moment) -
             .copied()
             .unwrap_or_default()
             .to_owned();
-        if whole_number(session, &code)? == 0 {
+        // a code whose text is cut or garbled may be half of another one
+        let number = if is_whole(&answer) {
+            whole_number(session, &code)?
+        } else {
+            whole_number(session, &answer)?
+        };
+        if number == 0 {
             return Ok(errors);
         }
         errors.push(answer.trim().to_owned());
     }
     Ok(errors)
+}
+
+/// A report as it was sent: its quotes are closed, and nothing in it is unprintable.
+fn is_whole(report: &str) -> bool {
+    report.matches('"').count().is_multiple_of(2) && !report.trim().chars().any(char::is_control)
+}
+
+/// Errors one after the other, those that come again counted.
+fn listed(errors: &[String]) -> String {
+    let runs = errors.chunk_by(|first, second| first == second);
+    let texts = runs.filter_map(|run| match (run.first()?, run.len()) {
+        (error, 1) => Some(error.clone()),
+        (error, times) => Some(format!("{error} ({times} times)")),
+    });
+    texts.collect::<Vec<_>>().join("; ")
 }
 
 fn whole_number(session: &dyn Session, text: &str) -> Result<i64, Error> {
@@ -92,4 +113,30 @@ fn event_errors(status: i64) -> Vec<String> {
     let set = names.iter().filter(|(bit, _)| status & ERROR_BITS & (1 << bit) != 0);
     set.map(|(bit, name)| format!("{name} (event status bit {bit})"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_is_cut_or_garbled_is_no_report() {
+        for (report, whole) in [
+            ("+0,\"No error\"", true),
+            ("0", true),
+            ("0, No error \r", true),
+            ("-113,\"Undefined header;\"\"FOO\"\"\"", true),
+            ("+0,\"No", false),
+            ("+0,\"No\u{15}?~", false),
+            ("0,\u{15}?~", false),
+        ] {
+            assert_eq!(is_whole(report), whole, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn errors_that_come_again_are_counted() {
+        let errors = ["-310", "-310", "-350", "-310"].map(str::to_owned);
+        assert_eq!(listed(&errors), "-310 (2 times); -350; -310");
+    }
 }

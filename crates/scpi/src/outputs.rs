@@ -7,10 +7,11 @@
 use crate::{
     definition::{OutputsDefinition, SettingDefinition, plain},
     driver::ScpiInstrument,
+    response::{self, Number},
 };
 use benchtop_instrument::{
-    Bounds, Decimal, Error, ErrorKind, Instrument, Operation, OutputCapability, OutputSetting, Quantity, SessionState,
-    Unit,
+    Bounds, Decimal, Error, ErrorKind, Instrument, Operation, OutputCapability, OutputSetting, OutputState, Quantity,
+    SafetyProof, SessionState, Unit,
 };
 
 /// A setting that was found within its bounds.
@@ -44,7 +45,9 @@ impl ScpiInstrument {
         }
         let channel = setting.channel.to_string();
         for Checked { wanted, how, .. } in &checked {
-            let message = how.set.fill(&[("value", &plain(*wanted)), ("channel", &channel)]);
+            let value =
+                plain(*wanted).map_err(|error| self.fail(ErrorKind::OutOfRange, operation, error.to_string()))?;
+            let message = how.set.fill(&[("value", &value), ("channel", &channel)]);
             self.send(operation, &message).await?;
         }
         self.check_errors(operation).await?;
@@ -183,29 +186,21 @@ impl ScpiInstrument {
         Ok(!self.ask_number(operation, &query).await?.is_zero())
     }
 
-    /// Turns one output off and proves it, on a recovered session if need be.
+    /// Turns one output off and proves it, once more on a fresh path where the first was lost: off is never wrong twice.
     pub(crate) async fn output_off(&mut self, channel: u32) -> Result<(), Error> {
-        if self.session.state() != SessionState::Ready {
-            self.recover().await?;
-        }
         match self.try_output_off(channel).await {
-            Ok(()) => Ok(()),
-            // once more on a fresh path: the session may have been broken before it was asked
-            Err(first) => match self.recover().await {
+            Err(lost) if self.session.state() != SessionState::Ready => match self.recover().await {
                 Ok(()) => self.try_output_off(channel).await,
-                Err(_second) => Err(first),
+                Err(_again) => Err(lost),
             },
+            tried => tried,
         }
     }
 
     async fn try_output_off(&mut self, channel: u32) -> Result<(), Error> {
         let operation = Operation::MakeSafe;
         let (outputs, _) = self.output(channel, operation)?;
-        self.send(
-            operation,
-            &outputs.output_enabled.off.fill(&[("channel", &channel.to_string())]),
-        )
-        .await?;
+        self.send(operation, &off_message(&outputs, channel)).await?;
         self.wait_complete(operation).await?;
         if self.is_on(channel, &outputs, operation).await? {
             let message = format!("output {channel} was turned off and reads back as on");
@@ -213,6 +208,95 @@ impl ScpiInstrument {
         }
         // the state is what counts; errors from before are not this command's
         Ok(())
+    }
+
+    /// Tells every output to go off before anything is asked, then proves each; twice, the second time on a fresh path.
+    ///
+    /// A supply that still obeys but no longer answers goes off, and counts as not proved.
+    pub(crate) async fn all_outputs_off(&mut self) -> Vec<OutputState> {
+        let channels: Vec<u32> = self.capabilities().outputs.keys().copied().collect();
+        let all = |reason: &str| {
+            let one = |channel: &u32| OutputState {
+                channel: *channel,
+                proof: SafetyProof::NotProved(reason.to_owned()),
+            };
+            channels.iter().map(one).collect::<Vec<_>>()
+        };
+        let mut states = all("it was not tried");
+        for _attempt in 0..2 {
+            if self.session.state() != SessionState::Ready {
+                let deadline = self.urgent_deadline();
+                if let Err(error) = self.session.recover(deadline).await {
+                    states = all(&error.to_string());
+                    continue;
+                }
+            }
+            if let Some(error) = self.is_another().await {
+                return all(&error.to_string());
+            }
+            self.tell_all_off(&channels).await;
+            states = self.prove_all_off(&channels).await;
+            if states.iter().all(|state| state.proof == SafetyProof::Off) {
+                break;
+            }
+        }
+        states
+    }
+
+    /// Writes only. A session that the identity question left waiting is reopened first.
+    async fn tell_all_off(&mut self, channels: &[u32]) {
+        let Some(outputs) = self.definition.outputs.clone() else {
+            return;
+        };
+        for channel in channels {
+            if self.session.state() != SessionState::Ready {
+                let deadline = self.urgent_deadline();
+                // what cannot be reached cannot be told; the proof says so
+                drop(self.session.recover(deadline).await);
+            }
+            let deadline = self.urgent_deadline();
+            let message = off_message(&outputs, *channel);
+            drop(self.session.write(message.as_bytes(), deadline).await);
+        }
+    }
+
+    async fn prove_all_off(&mut self, channels: &[u32]) -> Vec<OutputState> {
+        let mut states = Vec::new();
+        // where one question gets no answer the next would get none either, or the one before's
+        let mut silent: Option<String> = None;
+        for channel in channels {
+            let proof = match &silent {
+                Some(reason) => SafetyProof::NotProved(reason.clone()),
+                None => match self.reads_as_off(*channel).await {
+                    Ok(true) => SafetyProof::Off,
+                    Ok(false) => SafetyProof::NotProved("it was turned off and reads back as on".to_owned()),
+                    Err(error) => {
+                        silent = Some(error.to_string());
+                        SafetyProof::NotProved(error.to_string())
+                    }
+                },
+            };
+            states.push(OutputState {
+                channel: *channel,
+                proof,
+            });
+        }
+        states
+    }
+
+    async fn reads_as_off(&mut self, channel: u32) -> Result<bool, Error> {
+        let operation = Operation::MakeSafe;
+        let (outputs, _) = self.output(channel, operation)?;
+        let query = outputs.output_enabled.query.fill(&[("channel", &channel.to_string())]);
+        let deadline = self.urgent_deadline();
+        let answer = self.ask(operation, &query, deadline).await?;
+        match response::number(&answer, None) {
+            Ok(Number::Value(value)) => Ok(value.is_zero()),
+            Ok(Number::Overrange(_) | Number::NotANumber) | Err(_) => {
+                let shown = benchtop_notation::escape(&answer).into_owned();
+                Err(self.fail(ErrorKind::Garbled, operation, format!("{query} answered `{shown}`")))
+            }
+        }
     }
 
     /// After a reset every output must be off; one that is not is turned off.
@@ -228,6 +312,10 @@ impl ScpiInstrument {
         }
         Ok(())
     }
+}
+
+fn off_message(outputs: &OutputsDefinition, channel: u32) -> String {
+    outputs.output_enabled.off.fill(&[("channel", &channel.to_string())])
 }
 
 /// True when `present`, in the base unit, differs from `wanted` by no more than `resolution`.

@@ -254,7 +254,7 @@ async fn an_error_in_the_queue_fails_the_setting_with_all_its_words() {
     .await;
     assert_eq!(kind, ErrorKind::Instrument);
     assert!(
-        error.contains("the instrument reports -222,\"Data out of range\"; -222"),
+        error.contains("the instrument reports -222,\"Data out of range\" (32 times)"),
         "{error}"
     );
     assert_eq!(sent.iter().filter(|message| *message == "SYST:ERR?").count(), 32);

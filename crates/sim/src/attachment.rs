@@ -4,7 +4,7 @@ use crate::{
     client::{Advanced, Client, Link, Progress},
     world::World,
 };
-use benchtop_instrument::Clock;
+use benchtop_instrument::{Clock, Moment};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -74,7 +74,9 @@ impl Attachment {
     pub(crate) fn advance(&mut self, into: &mut Vec<u8>) -> Progress {
         let now = self.shared.clock.now();
         let Advanced { progress, changed } = self.client.advance(&mut self.shared.lock(), now);
-        self.client.take_output(now, into);
+        if progress != Progress::Deaf {
+            self.client.take_output(now, into);
+        }
         if changed {
             self.shared.changed.notify_waiters();
         }
@@ -87,8 +89,21 @@ impl Attachment {
         shared.change(|world| client.clear(world))
     }
 
-    /// Connects anew.
+    /// Whether the instrument takes connections now; if not, when to ask again beside at every change.
+    pub(crate) fn takes_connections(shared: &Shared, instrument: usize) -> Result<(), Option<Moment>> {
+        let mut world = shared.lock();
+        world.advance(shared.clock.now());
+        match world.instruments.get(instrument).map(|instrument| &instrument.device) {
+            Some(device) if !device.takes_connections() => Err(device.down_until),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Connects anew. False if it refuses.
     pub(crate) fn reconnect(&mut self) -> bool {
+        if Self::takes_connections(&self.shared, self.instrument).is_err() {
+            return false;
+        }
         let fresh = fresh(&self.shared, self.instrument, self.link);
         fresh.map(|client| self.client = client).is_some()
     }
@@ -105,5 +120,5 @@ impl Attachment {
 fn fresh(shared: &Shared, instrument: usize, link: Link) -> Option<Client> {
     let world = shared.lock();
     let device = &world.instruments.get(instrument)?.device;
-    Some(Client::new(instrument, link, &device.model.0))
+    Some(Client::new(instrument, link, device))
 }

@@ -7,13 +7,13 @@
 
 use crate::{
     answer::Numbers,
-    device::{Around, Call, Outcome, Wait},
+    device::{Around, Call, Device, Outcome, Wait},
     fault::Fault,
     model::{Behaviour, Definition, Standard},
     parser::{Arguments, Input, Path, Received, Unit, split_unit},
     status::{
         ErrorQueue, INPUT_BUFFER_OVERRUN, QUERY_DEADLOCKED, QUERY_INTERRUPTED, QUERY_UNTERMINATED,
-        QUERY_UNTERMINATED_AFTER_INDEFINITE, ScpiError,
+        QUERY_UNTERMINATED_AFTER_INDEFINITE, SYSTEM_ERROR, ScpiError,
     },
     world::World,
 };
@@ -51,6 +51,8 @@ pub(crate) struct Client {
     cleared: bool,
     /// The instrument has ended the connection.
     gone: bool,
+    /// Which of the instrument's lives it is connected to.
+    generation: u64,
 }
 
 /// A program message that is being carried out.
@@ -74,6 +76,8 @@ pub(crate) enum Progress {
     /// Everything is done and said.
     Idle,
     Waiting(Wait),
+    /// Nothing is read, nothing is said, and nobody hangs up.
+    Deaf,
     /// The connection is over.
     Gone,
 }
@@ -87,7 +91,8 @@ pub(crate) struct Advanced {
 }
 
 impl Client {
-    pub(crate) fn new(instrument: usize, link: Link, model: &Definition) -> Self {
+    pub(crate) fn new(instrument: usize, link: Link, device: &Device) -> Self {
+        let model: &Definition = &device.model.0;
         let serial = model.serial.as_ref().filter(|_| link == Link::Serial);
         Self {
             instrument,
@@ -102,6 +107,7 @@ impl Client {
             clears: serial.map_or_else(Vec::new, |serial| serial.clears.clone()),
             cleared: false,
             gone: false,
+            generation: device.generation,
         }
     }
 
@@ -146,6 +152,12 @@ impl Client {
             instrument.device.abort();
         }
         loop {
+            if self.has(world, Fault::HalfOpen) {
+                return Advanced {
+                    progress: Progress::Deaf,
+                    changed,
+                };
+            }
             if self.hung(world) {
                 self.input.clear();
                 return Advanced {
@@ -153,14 +165,21 @@ impl Client {
                     changed,
                 };
             }
-            if self.running.is_none() && !self.begin(world) {
-                break;
-            }
-            if self.gone || self.drops(world) {
+            let begun = self.running.is_some() || self.begin(world, now);
+            if self.gone || self.forgotten(world) || (begun && self.has_dropped(world)) {
+                changed |= !self.gone;
                 self.gone = true;
                 self.running = None;
                 self.input.clear();
                 break;
+            }
+            // what has come may have made it deaf
+            if !begun {
+                break;
+            }
+            if self.unreachable(world) {
+                self.running = None;
+                continue;
             }
             match self.next_unit(world, now) {
                 Some(wait) => {
@@ -188,7 +207,7 @@ impl Client {
     }
 
     /// Takes the next message in hand. False if there is none.
-    fn begin(&mut self, world: &mut World) -> bool {
+    fn begin(&mut self, world: &mut World, now: Moment) -> bool {
         let message = match self.input.take() {
             None => return false,
             Some(Received::Overrun) => {
@@ -197,7 +216,13 @@ impl Client {
             }
             Some(Received::Message(message)) => message,
         };
-        world.hear(self.instrument, &message);
+        world.hear(self.instrument, &message, now);
+        if self.has(world, Fault::ErrorQueueFull)
+            && let Some(instrument) = world.instruments.get_mut(self.instrument)
+        {
+            let errors = self.errors.as_mut().unwrap_or(&mut instrument.device.errors);
+            errors.overflow(instrument.device.model.0.reporting.reported(SYSTEM_ERROR));
+        }
         if self.link == Link::Bus && !self.output.is_empty() {
             self.output.clear();
             self.error(world, QUERY_INTERRUPTED);
@@ -328,24 +353,24 @@ impl Client {
             return;
         };
         let faults = &instrument.device.faults;
-        if let Some(mut line) = faults.spoil(running.answers) {
-            let serial = instrument.device.model.0.serial.as_ref();
-            let serial = serial.filter(|_| self.link == Link::Serial);
-            line.extend_from_slice(serial.map_or(b"\n", |serial| serial.terminator));
+        let serial = instrument.device.model.0.serial.as_ref();
+        let serial = serial.filter(|_| self.link == Link::Serial);
+        let terminator = serial.map_or(&b"\n"[..], |serial| serial.terminator);
+        if let Some(line) = faults.say(running.answers, terminator) {
             self.output.push_back((now.after(faults.delay()), line));
         }
     }
 
     /// Somebody reads and there is nothing to say, nor will there be.
     pub(crate) fn unterminated(&mut self, world: &mut World) {
-        if self.link == Link::Bus && !self.hung(world) {
+        if self.link == Link::Bus && !self.unreachable(world) {
             self.error(world, QUERY_UNTERMINATED);
         }
     }
 
     /// Device clear. False if the instrument does not react.
     pub(crate) fn clear(&mut self, world: &mut World) -> bool {
-        if self.hung(world) {
+        if self.unreachable(world) {
             return false;
         }
         self.input.clear();
@@ -359,7 +384,7 @@ impl Client {
 
     /// The status byte. Nothing if the instrument does not react.
     pub(crate) fn status_byte(&self, world: &World) -> Option<u8> {
-        if self.hung(world) {
+        if self.unreachable(world) {
             return None;
         }
         let device = &world.instruments.get(self.instrument)?.device;
@@ -389,7 +414,21 @@ impl Client {
         self.has(world, Fault::HangForever)
     }
 
-    fn drops(&self, world: &World) -> bool {
+    /// Whether nothing that is sent has an effect.
+    fn unreachable(&self, world: &World) -> bool {
+        self.hung(world) || self.has(world, Fault::HalfOpen)
+    }
+
+    fn has_dropped(&self, world: &World) -> bool {
         self.has(world, Fault::DropConnection)
+    }
+
+    /// Whether the instrument does not know of this connection any more.
+    fn forgotten(&self, world: &World) -> bool {
+        let device = world
+            .instruments
+            .get(self.instrument)
+            .map(|instrument| &instrument.device);
+        device.is_some_and(|device| device.generation != self.generation)
     }
 }

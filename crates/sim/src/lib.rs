@@ -33,7 +33,7 @@ mod status;
 mod world;
 
 pub use bench::{Bench, Models, SimulatedBench, SimulatedInstrument};
-pub use fault::Fault;
+pub use fault::{Drift, Fault, FaultOrder};
 pub use model::Model;
 pub use server::{TcpServer, serve_tcp};
 

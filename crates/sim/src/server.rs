@@ -13,7 +13,7 @@ use benchtop_instrument::{Clock, ClockExt, Moment, spawn};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
 };
 
@@ -21,6 +21,8 @@ use tokio::{
 const CHUNK: usize = 2048;
 /// How long an answer may take that a client waits for who has closed its sending side.
 const LINGER: Duration = Duration::from_secs(10);
+/// How many connections wait to be accepted, as tokio's own listeners have it.
+const BACKLOG: u32 = 1024;
 /// After a client could not be accepted (no file handles left), before the next one is tried.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -62,26 +64,81 @@ pub async fn serve_tcp(addr: SocketAddr, instrument: SimulatedInstrument) -> io:
     // dropping a task's handle leaves it running; it ends when it is told to
     drop(spawn(
         &*clock,
-        accept(listener, instrument, Arc::clone(&clock), stopped),
+        accept(listener, local_addr, instrument, Arc::clone(&clock), stopped),
     ));
     Ok(TcpServer { local_addr, stop })
 }
 
+/// The door of an instrument: it can be shut and keeps its port.
+enum Door {
+    Open(TcpListener),
+    /// Bound and not listening: who connects is refused, and nobody else gets the port.
+    Shut(TcpSocket),
+    /// The port could not be kept; it is tried again.
+    Lost,
+}
+
+impl Door {
+    /// Opens or shuts it. What waited in front of it when it is shut is turned away.
+    fn turn(self, open: bool, addr: SocketAddr) -> Self {
+        let turned = match (self, open) {
+            (door @ Self::Open(_), true) | (door @ Self::Shut(_), false) => return door,
+            (Self::Shut(socket), true) => socket.listen(BACKLOG).map(Self::Open),
+            (Self::Lost, true) => bound(addr).and_then(|socket| socket.listen(BACKLOG)).map(Self::Open),
+            (Self::Open(listener), false) => {
+                drop(listener);
+                bound(addr).map(Self::Shut)
+            }
+            (Self::Lost, false) => bound(addr).map(Self::Shut),
+        };
+        turned.unwrap_or(Self::Lost)
+    }
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        match self {
+            Self::Open(listener) => listener.accept().await.map(|(stream, _)| stream),
+            Self::Shut(_) => std::future::pending().await,
+            Self::Lost => Err(io::Error::other("the port could not be kept")),
+        }
+    }
+}
+
+fn bound(addr: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if addr.is_ipv6() {
+        TcpSocket::new_v6()
+    } else {
+        TcpSocket::new_v4()
+    }?;
+    // connections that the listener before it has taken must not keep it from the port
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    Ok(socket)
+}
+
 async fn accept(
     listener: TcpListener,
+    addr: SocketAddr,
     instrument: SimulatedInstrument,
     clock: Arc<dyn Clock>,
     mut stopped: watch::Receiver<()>,
 ) {
+    let SimulatedInstrument { shared, number } = &instrument;
+    let mut door = Door::Open(listener);
     loop {
+        let mut changed = std::pin::pin!(Arc::clone(&shared.changed).notified_owned());
+        changed.as_mut().enable();
+        let takes = Attachment::takes_connections(shared, *number);
+        door = door.turn(takes.is_ok(), addr);
+        let until = takes.err().flatten().unwrap_or(Moment::from_start(Duration::MAX));
         let accepted = tokio::select! {
             biased;
             _ = stopped.changed() => return,
-            accepted = listener.accept() => accepted,
+            accepted = door.accept() => accepted,
+            () = changed => continue,
+            () = clock.sleep_until(until) => continue,
         };
-        let attachment = Attachment::new(Arc::clone(&instrument.shared), instrument.number, Link::Stream);
-        match (accepted, attachment) {
-            (Ok((stream, _)), Some(attachment)) => {
+        match (accepted, Attachment::new(Arc::clone(shared), *number, Link::Stream)) {
+            (Ok(stream), Some(attachment)) => {
                 drop(spawn(&*clock, serve(stream, attachment, stopped.clone())));
             }
             (Ok(_), None) => {}
@@ -116,6 +173,7 @@ async fn serve(mut stream: TcpStream, mut attachment: Attachment, mut stopped: w
             continue;
         }
         let until = match (progress, leaves_by) {
+            (Progress::Deaf, _) => Moment::from_start(Duration::MAX),
             (Progress::Gone, _) | (Progress::Idle | Progress::Waiting(Wait::ForChange), Some(_)) => return,
             (_, Some(moment)) if moment <= shared.clock.now() => return,
             (Progress::Waiting(Wait::Until(moment)), leaves_by) => leaves_by.map_or(moment, |leave| leave.min(moment)),
@@ -124,7 +182,7 @@ async fn serve(mut stream: TcpStream, mut attachment: Attachment, mut stopped: w
         tokio::select! {
             biased;
             _ = stopped.changed() => return,
-            read = stream.read(&mut chunk), if leaves_by.is_none() && !attachment.is_full() => match read {
+            read = stream.read(&mut chunk), if leaves_by.is_none() && progress != Progress::Deaf && !attachment.is_full() => match read {
                 Ok(0) => leaves_by = Some(shared.clock.now().after(LINGER)),
                 Ok(length) => attachment.receive(chunk.get(..length).unwrap_or_default()),
                 Err(_) => return,

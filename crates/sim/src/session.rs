@@ -78,6 +78,8 @@ pub(crate) struct PipeSession<D> {
     /// What has come and was not read.
     unread: Vec<u8>,
     state: SessionState,
+    /// The instrument did not take the connection.
+    refused: bool,
     /// A read has begun and not ended; if the next call finds it so, that read was dropped.
     reading: bool,
 }
@@ -90,7 +92,17 @@ impl<D: DeviceEnd> PipeSession<D> {
             device,
             unread: Vec::new(),
             state: SessionState::Ready,
+            refused: false,
             reading: false,
+        }
+    }
+
+    /// A session that did not come about; it can be recovered when the device takes connections again.
+    pub(crate) fn refused(resource: Resource, clock: Arc<dyn Clock>, device: D) -> Self {
+        Self {
+            state: SessionState::Disconnected,
+            refused: true,
+            ..Self::new(resource, clock, device)
         }
     }
 
@@ -116,11 +128,12 @@ impl<D: DeviceEnd> PipeSession<D> {
     fn disconnected(&mut self, operation: Operation) -> Error {
         self.state = SessionState::Disconnected;
         self.unread.clear();
-        self.error(
-            ErrorKind::Disconnected,
-            operation,
-            "the simulated instrument closed the connection",
-        )
+        let message = if self.refused {
+            "the simulated instrument refuses connections"
+        } else {
+            "the simulated instrument closed the connection"
+        };
+        self.error(ErrorKind::Disconnected, operation, message)
     }
 
     /// The first message of what has come, taken out.
@@ -158,7 +171,7 @@ impl<D: DeviceEnd> PipeSession<D> {
                     deadline
                 }
                 Progress::Waiting(Wait::Until(moment)) => moment.min(deadline),
-                Progress::Waiting(Wait::ForChange) => deadline,
+                Progress::Waiting(Wait::ForChange) | Progress::Deaf => deadline,
             };
             if self.clock.now() >= deadline {
                 self.state = SessionState::Desynchronised;
@@ -245,7 +258,8 @@ impl<D: DeviceEnd> Session for PipeSession<D> {
             SessionState::Ready => return Ok(()),
             SessionState::Closed => return self.usable(Operation::Recover),
             SessionState::Disconnected => {
-                if !self.device.reconnect() {
+                self.refused = !self.device.reconnect();
+                if self.refused {
                     return Err(self.disconnected(Operation::Recover));
                 }
             }

@@ -3,11 +3,13 @@
 //! Invariants:
 //! 1. Before a command is carried out all instruments are brought up to the present moment, with what was at their
 //!    terminals until then.
-//! 2. After a command the circuit is solved again if a supply or a meter's shunt changed, and protection has tripped
-//!    where it must, before anybody can see the new state.
+//! 2. After a command the circuit is solved again if a supply, a meter's shunt or its input changed, and protection has
+//!    tripped where it must, before anybody can see the new state.
+//! 3. Between commands the unit's capacitors charge, and every meter's trace holds how its terminals went, for as long
+//!    as a reading in progress looks back.
 
 use crate::{
-    circuit::{Circuit, Node, Solution, Source},
+    circuit::{Circuit, Connected, Input, Network, Node, Solution, Source},
     device::{Around, Call, ClassState, Device, Outcome},
     dmm::Inputs,
     fault::Fault,
@@ -15,7 +17,10 @@ use crate::{
     status::{ScpiError, UNDEFINED_HEADER},
 };
 use benchtop_instrument::Moment;
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 /// How many messages of each instrument are remembered for inspection.
 const HEARD: usize = 1000;
@@ -24,11 +29,10 @@ const HEARD: usize = 1000;
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) instruments: Vec<Instrument>,
-    circuit: Circuit,
+    network: Network,
     mains_hertz: f64,
-    solution: Solution,
-    /// What the solution was found for.
-    solved: Option<(Vec<Source>, Vec<f64>)>,
+    /// Up to when time has passed.
+    now: Moment,
 }
 
 /// One instrument and its place in the circuit.
@@ -63,28 +67,53 @@ impl Instrument {
     }
 }
 
+/// An open meter, in ohms: as good as nothing beside what a bench carries.
+const OPEN_OHMS: f64 = 1e12;
+
 impl World {
     pub(crate) fn new(instruments: Vec<Instrument>, circuit: Circuit, mains_hertz: f64) -> Self {
         let mut world = Self {
             instruments,
-            circuit,
+            network: Network::new(circuit),
             mains_hertz,
-            solution: Solution::default(),
-            solved: None,
+            now: Moment::from_start(Duration::ZERO),
         };
         world.settle();
+        // what is so from the start
+        world.advance(Moment::from_start(Duration::ZERO));
         world
     }
 
     /// Lets time pass up to `now`.
     pub(crate) fn advance(&mut self, now: Moment) {
-        for instrument in &mut self.instruments {
-            instrument.device.advance(&instrument.around, now);
+        let Self {
+            instruments, network, ..
+        } = self;
+        let begin = std::mem::replace(&mut self.now, now);
+        let flows = !network.is_settled() && begin < now;
+        if flows {
+            network.flow(now.since(begin).as_secs_f64(), |seconds, solution| {
+                let moment = begin
+                    .after(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+                    .min(now);
+                for instrument in instruments.iter_mut() {
+                    let lead_off = instrument.device.faults.has(Fault::LeadOff);
+                    let inputs = inputs(&instrument.wiring, instrument.around.inputs, solution, lead_off);
+                    instrument.around.trace.went(moment, inputs);
+                }
+            });
+            self.spread();
         }
+        for Instrument { device, around, .. } in &mut self.instruments {
+            device.advance(around, now);
+            device.follow_faults(now);
+            around.trace.forget(device.looks_back(self.mains_hertz, now));
+        }
+        self.settle();
     }
 
-    /// Writes down a message that reached an instrument.
-    pub(crate) fn hear(&mut self, instrument: usize, message: &str) {
+    /// Writes down a message that reached an instrument; its faults may begin or end with it.
+    pub(crate) fn hear(&mut self, instrument: usize, message: &str, now: Moment) {
         let Some(instrument) = self.instruments.get_mut(instrument) else {
             return;
         };
@@ -93,6 +122,9 @@ impl World {
             instrument.heard.pop_front();
         }
         instrument.heard.push_back(message.to_owned());
+        if instrument.device.follow_faults(now) {
+            self.settle();
+        }
     }
 
     /// Has an instrument carry out a command.
@@ -103,9 +135,6 @@ impl World {
         call: &mut Call<'_>,
     ) -> Result<Outcome, ScpiError> {
         let Instrument { device, around, .. } = self.instruments.get_mut(instrument).ok_or(UNDEFINED_HEADER)?;
-        if let ClassState::DcPower(supply) = &mut device.class {
-            supply.stuck = device.faults.has(Fault::StuckOutput);
-        }
         std::mem::swap(&mut call.around, around);
         let result = device.execute(command, call);
         std::mem::swap(&mut call.around, around);
@@ -113,65 +142,91 @@ impl World {
         result
     }
 
-    /// Solves the circuit until no protection trips any more.
+    /// Connects the instruments as they are set, until no protection trips any more.
     fn settle(&mut self) {
         loop {
-            let sources: Vec<Source> = self.instruments.iter().flat_map(sources).collect();
-            let shunts = self.shunts();
-            let solved = self.solved.as_ref();
-            if solved.is_none_or(|(before, shunts_before)| *before != sources || *shunts_before != shunts) {
-                self.solution = self.circuit.solve(&sources, &shunts);
-                self.solved = Some((sources, shunts));
-            }
-            // every turn switches an output off, so this ends
+            self.network.connect(self.connected());
+            // every turn but the last switches an output off, so this ends
             if !self.spread() {
                 return;
             }
         }
     }
 
-    /// The shunts of the meters that lie in branches.
-    fn shunts(&self) -> Vec<f64> {
-        let mut shunts = vec![0.0; self.circuit.branches.len()];
-        for instrument in &self.instruments {
-            let slot = instrument.wiring.in_series.and_then(|branch| shunts.get_mut(branch));
-            let model = &instrument.device.model.0.class;
-            if let (Some(slot), ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (slot, &instrument.device.class, model)
-            {
-                *slot += dmm.shunt(model);
+    /// What the instruments put at the circuit. An open meter conducts nothing.
+    fn connected(&self) -> Connected {
+        let mut connected = Connected {
+            sources: self.instruments.iter().flat_map(sources).collect(),
+            shunts: vec![0.0; self.network.branches()],
+            inputs: Vec::new(),
+        };
+        for Instrument { device, wiring, .. } in &self.instruments {
+            let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&device.class, &device.model.0.class) else {
+                continue;
+            };
+            let lead_off = device.faults.has(Fault::LeadOff);
+            let slot = wiring.in_series.and_then(|branch| connected.shunts.get_mut(branch));
+            if let Some(slot) = slot {
+                let open = lead_off || device.faults.has(Fault::BlownCurrentFuse);
+                *slot += if open { OPEN_OHMS } else { dmm.shunt(model) };
             }
+            if lead_off {
+                continue;
+            }
+            let siemens = dmm.input_siemens(model);
+            connected
+                .inputs
+                .extend(
+                    wiring
+                        .across
+                        .filter(|_| siemens > 0.0)
+                        .map(|(high, low)| Input { high, low, siemens }),
+                );
         }
-        shunts
+        connected
     }
 
     /// Tells every instrument what is at its terminals now. True if a protection tripped.
     fn spread(&mut self) -> bool {
-        let solution = &self.solution;
-        let mut outputs = solution.outputs.iter().copied();
+        let network = &self.network;
+        let mut outputs = network.solution().outputs.iter().copied();
         let mut tripped = false;
         for Instrument {
             device, wiring, around, ..
         } in &mut self.instruments
         {
             around.mains_hertz = self.mains_hertz;
-            match &mut device.class {
-                ClassState::Dmm(_) => {
-                    let volts = wiring
-                        .across
-                        .map(|(high, low)| solution.volts_at(high) - solution.volts_at(low));
-                    let amperes = wiring.in_series.map(|branch| solution.amperes_in(branch));
-                    around.inputs = Inputs {
-                        volts: volts.unwrap_or_default(),
-                        amperes: amperes.unwrap_or_default(),
-                    };
+            let lead_off = device.faults.has(Fault::LeadOff);
+            match (&mut device.class, &device.model.0.class) {
+                (ClassState::Dmm(dmm), ClassModel::Dmm(model)) => {
+                    let across = wiring.across.filter(|_| dmm.tests_resistance(model) && !lead_off);
+                    let ohms = across.map_or(f64::INFINITY, |(high, low)| network.resistance(high, low));
+                    let before = Inputs { ohms, ..around.inputs };
+                    around.inputs = inputs(wiring, before, network.solution(), lead_off);
+                    around.trace.changed(self.now, around.inputs);
                 }
-                ClassState::DcPower(supply) => {
+                (ClassState::DcPower(supply), ClassModel::DcPower(_)) => {
                     around.outputs = outputs.by_ref().take(supply.channels.len()).collect();
                     tripped |= supply.follow(&around.outputs, &mut device.status);
                 }
+                (ClassState::Dmm(_), ClassModel::DcPower(_)) | (ClassState::DcPower(_), ClassModel::Dmm(_)) => {}
             }
         }
         tripped
+    }
+}
+
+/// What a meter's terminals see of a solution; its `ohms` stay what they were.
+fn inputs(wiring: &Wiring, before: Inputs, solution: &Solution, lead_off: bool) -> Inputs {
+    let across = wiring.across.filter(|_| !lead_off);
+    let volts = across.map(|(high, low)| solution.volts_at(high) - solution.volts_at(low));
+    let amperes = wiring.in_series.map(|branch| solution.amperes_in(branch));
+    let ripple = across.map(|(high, low)| solution.ripple_between(high, low));
+    Inputs {
+        volts: volts.unwrap_or_default(),
+        amperes: amperes.unwrap_or_default(),
+        ripple: ripple.unwrap_or_default(),
+        ..before
     }
 }
 

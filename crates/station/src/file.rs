@@ -127,8 +127,16 @@ fn read(document: &Document, sink: &mut Diagnostics) -> Option<StationFile> {
     let root = document.root(sink, ROOT);
     let station = root.require_table(sink, "station", STATION);
     let mut instruments = BTreeMap::new();
+    let mut resources: BTreeMap<Resource, String> = BTreeMap::new();
     for (name, table) in root.tables_by_name(sink, "instruments", INSTRUMENT) {
         if let Some(instrument) = read_instrument(&table, sink) {
+            if let Some(other) = resources.insert(instrument.resource.clone(), name.value.clone()) {
+                let message = format!(
+                    "{} and {other} are the same instrument: {}",
+                    name.value, instrument.resource
+                );
+                sink.error(&name.span, &message);
+            }
             instruments.insert(LogicalName(name.value), instrument);
         }
     }

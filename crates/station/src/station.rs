@@ -5,7 +5,7 @@ use crate::{
     file::{StationFile, StationInstrument},
 };
 use benchtop_instrument::{Capabilities, Class, Clock, Error, ErrorKind, Instrument, Operation, Resource, Session};
-use benchtop_notation::{Diagnostics, Span, Spanned};
+use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned};
 use benchtop_procedure::LogicalName;
 use benchtop_scpi::{Definition, Options, ScpiInstrument};
 use benchtop_sim::SimulatedBench;
@@ -50,6 +50,13 @@ impl Station {
         let mut instruments = BTreeMap::new();
         for (name, instrument) in &file.instruments {
             match catalogue.driver(&instrument.driver) {
+                Ok(definition) if instrument.shared && definition.outputs.is_some() => {
+                    let message = format!(
+                        "{name} is a source: it cannot be shared, since making it safe switches every output off"
+                    );
+                    let help = "a station cannot assign single outputs to itself yet";
+                    sink.push(Diagnostic::error(&instrument.span, &message).help(help));
+                }
                 Ok(definition) => {
                     let sha256 = digest(catalogue, &instrument.driver.value);
                     instruments.insert(name.clone(), equipment(definition, sha256, instrument));

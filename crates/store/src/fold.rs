@@ -7,7 +7,7 @@
 mod closing;
 mod steps;
 
-pub(crate) use closing::{closing, has_last_word};
+pub(crate) use closing::{closing, has_last_word, never_saved};
 
 use crate::{
     clock::ClockFacts,

@@ -22,6 +22,7 @@ use crate::{
     name::RecordName,
     publish::TEMPORARY,
     quarantine::{Quarantined, quarantine},
+    record::Record,
     store::{Layout, Saved, Store, discard_probes},
 };
 use leftover::{Found, Leftover};
@@ -163,6 +164,11 @@ impl Recovering {
         }
         self.recovery
     }
+}
+
+/// Leaves a marker for outputs of this run that may be on; nothing where all were proved off.
+pub(crate) fn leave_marker(layout: &Layout, record: &Record) -> Result<(), StoreError> {
+    marker::maybe_on(record).map_or(Ok(()), |run| marker::leave(layout, &run))
 }
 
 /// Gives complete temporary files of the dead their name and puts the others into quarantine; none is deleted.

@@ -13,6 +13,7 @@ use crate::{
     publish::{Published, publish},
     quarantine::quarantine,
     record::Record,
+    recovery::leave_marker,
 };
 use chrono::{DateTime, Utc};
 use std::{
@@ -206,7 +207,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the record is not saved.
     pub fn seal(&self, journal: &Journal) -> Result<Saved, StoreError> {
-        let saved = self.publish(journal.so_far()?)?;
+        let record = journal.so_far()?;
+        // before the record: whoever comes next must know of an output that could not be proved off
+        leave_marker(&self.layout, &record)?;
+        let saved = self.publish(record)?;
         journal.close();
         Ok(saved)
     }

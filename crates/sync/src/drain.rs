@@ -35,8 +35,19 @@ pub async fn drain(
     }
     let mut stops = Stops::default();
     for name in &listing.names {
-        if stops.whole.len() == targets.len() {
+        if targets.is_empty() {
             break;
+        }
+        if stops.whole.len() == targets.len() {
+            // still a line for each: a person counts them
+            let not_tried =
+                |(target, stop): (&String, &Stopped)| (target.clone(), format!("not tried: {}", stop.reason));
+            let event = DrainEvent::Waiting {
+                record: name.to_string(),
+                reasons: stops.whole.iter().map(not_tried).collect(),
+            };
+            summary.tell(event, observe);
+            continue;
         }
         let told = one(store, targets, now, name, &mut stops).await?;
         told.into_iter().for_each(|event| summary.tell(event, observe));

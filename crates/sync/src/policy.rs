@@ -53,11 +53,11 @@ fn judge(answer: &Answer, repeat: Repeat) -> Verdict {
         413 => park(answer),
         400 | 409 | 415 | 422 if answer.media != Media::Html => park(answer),
         404 if answer.media == Media::Json => park(answer),
-        408 | 500..=502 | 504..=599 => match repeat {
-            Repeat::StoredOnce => retry(answer, true),
-            Repeat::MayDouble => Verdict::Uncertain { reason: said(answer) },
-        },
-        425 | 429 | 503 => retry(answer, false),
+        425 | 429 => retry(answer, false),
+        // a gateway may say it after the server behind it has stored the run
+        408 | 499 | 500..=599 if repeat == Repeat::MayDouble => Verdict::Uncertain { reason: said(answer) },
+        503 => retry(answer, false),
+        408 | 499 | 500..=599 => retry(answer, true),
         400 | 404 | 409 | 415 | 422 => Verdict::Retry {
             perhaps_stored: false,
             after: answer.retry_after,
@@ -162,9 +162,9 @@ mod tests {
         for (statuses, once, may_double) in [
             (&[400, 404, 409, 413, 415, 422][..], "park", "park"),
             (&[401, 402, 403, 407, 301, 302, 303, 307, 308], "pause", "pause"),
-            (&[425, 429, 503], "retry", "retry"),
-            (&[408, 500, 501, 502, 504, 520, 599], "retry", "uncertain"),
-            (&[405, 406, 410, 418, 431, 499, 600], "retry", "retry"),
+            (&[425, 429], "retry", "retry"),
+            (&[408, 499, 500, 501, 502, 503, 504, 520, 599], "retry", "uncertain"),
+            (&[405, 406, 410, 418, 431, 600], "retry", "retry"),
             (&[200, 201, 202, 204, 299], "uncertain", "uncertain"),
         ] {
             for &status in statuses {

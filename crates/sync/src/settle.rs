@@ -58,7 +58,9 @@ fn listed(body: &[u8], started_at: DateTime<Utc>) -> Settled {
         };
     }
     let more = list.get("meta").and_then(|meta| meta.get("has_more")?.as_bool());
-    if ours.is_some() || more == Some(true) || runs.iter().any(|run| started(run).is_none()) {
+    // a list that does not say that it is whole may be the first page of many
+    let is_whole = runs.is_empty() || more == Some(false);
+    if ours.is_some() || !is_whole || runs.iter().any(|run| started(run).is_none()) {
         return Settled::Unknown {
             reason: "the server's list of the unit's runs does not tell them apart".into(),
         };

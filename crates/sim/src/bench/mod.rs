@@ -3,6 +3,7 @@
 //! `fixtures/benches/README.md` teaches the file. A [`Bench`] is the file, checked; [`Bench::build`] puts one unit on it.
 
 mod circuitry;
+mod elements;
 mod read;
 mod simulated;
 mod wiring;
@@ -12,7 +13,7 @@ pub use simulated::{SimulatedBench, SimulatedInstrument};
 use crate::{
     circuit::Circuit,
     device::Device,
-    fault::Fault,
+    fault::FaultOrder,
     model::Model,
     random,
     world::{Instrument, Wiring, World},
@@ -54,8 +55,7 @@ struct PlannedFault {
     instrument: usize,
     /// With any unit, or with this one.
     serial_number: Option<String>,
-    fault: Fault,
-    after_messages: u64,
+    order: FaultOrder,
 }
 
 impl Bench {
@@ -108,13 +108,17 @@ impl Bench {
         let circuit: Circuit = self.circuitry.unit(self.seed, serial_number);
         let instruments = self.instruments.iter().enumerate().map(|(number, placed)| {
             let noise = random::stream(self.seed, serial_number, &format!("instruments.{}", placed.name));
-            let mut device = Device::new(&placed.model, placed.serial_number.clone(), noise);
+            let chance = random::stream(self.seed, serial_number, &format!("faults.{}", placed.name));
+            let mut device = Device::new(&placed.model, placed.serial_number.clone(), noise, chance);
+            // a meter is the same meter whatever unit it measures
+            let stream = random::stream(self.seed, "", &format!("instruments.{}.accuracy", placed.name));
+            device.age(stream);
             let here = |fault: &&PlannedFault| {
                 let unit = fault.serial_number.as_deref();
                 fault.instrument == number && unit.is_none_or(|unit| unit == serial_number)
             };
             for planned in self.faults.iter().filter(here) {
-                device.faults.set(planned.fault, planned.after_messages);
+                device.faults.set(planned.order);
             }
             Instrument::new(device, placed.wiring.clone())
         });

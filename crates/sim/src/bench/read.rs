@@ -3,11 +3,11 @@
 use super::{
     Bench, Models, Placed, PlannedFault,
     circuitry::Circuitry,
-    wiring::{Nodes, check_trees, feeds, wiring},
+    wiring::{Nodes, check_connected, feeds, wiring},
 };
-use crate::{fault::Fault, model::Model, parser::Dimension, quantity};
+use crate::{fault, model::Model, parser::Dimension, quantity};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Spanned, Table, one_of};
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 const KEYS: &[&str] = &["bench", "instruments", "unit", "units", "faults"];
 
@@ -61,22 +61,30 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
         });
     }
     let wirings: Vec<_> = instruments.iter().map(|placed| &placed.wiring).collect();
-    check_trees(&nodes, &circuitry, &wirings, sink);
+    if !sink.has_errors() {
+        // what is missing above would be missed here again
+        check_connected(&nodes, &circuitry, &wirings, sink);
+    }
     // by their place among the rows, which is their place among the instruments of a bench that is not refused
     let names: Vec<(&str, usize)> = rows
         .iter()
         .enumerate()
         .map(|(number, (name, _))| (name.value.as_str(), number))
         .collect();
-    let faults = root.tables(
-        sink,
-        "faults",
-        &["instrument", "kind", "delay", "serial_number", "after_messages"],
-    );
-    let faults = faults
-        .unwrap_or_default()
+    let models: Vec<Option<&Model>> = rows
         .iter()
-        .filter_map(|table| fault(table, &names, sink))
+        .map(|(name, _)| {
+            instruments
+                .iter()
+                .find(|placed| placed.name == name.value)
+                .map(|placed| &placed.model)
+        })
+        .collect();
+    let keys = [&["instrument", "serial_number"], fault::KEYS].concat();
+    let faults = root.tables(sink, "faults", &keys).unwrap_or_default();
+    let faults = faults
+        .iter()
+        .filter_map(|table| fault(table, &names, &models, sink))
         .collect();
     Some(Bench {
         name: name?.value,
@@ -147,56 +155,25 @@ fn model(table: &Table<'_>, models: &Models<'_>, known: &mut Known, sink: &mut D
     Some((name.value, model))
 }
 
-#[derive(Clone, Copy)]
-enum FaultKind {
-    Plain(Fault),
-    Late,
-}
-
-fn fault(table: &Table<'_>, names: &[(&str, usize)], sink: &mut Diagnostics) -> Option<PlannedFault> {
-    let kinds = [
-        ("no_answer", FaultKind::Plain(Fault::NoAnswer)),
-        ("late_answer", FaultKind::Late),
-        ("garbled_answer", FaultKind::Plain(Fault::GarbledAnswer)),
-        ("drop_connection", FaultKind::Plain(Fault::DropConnection)),
-        ("hang_forever", FaultKind::Plain(Fault::HangForever)),
-        ("wrong_identity", FaultKind::Plain(Fault::WrongIdentity)),
-        ("stuck_output", FaultKind::Plain(Fault::StuckOutput)),
-    ];
-    let instrument = table.require_string(sink, "instrument");
-    let instrument = instrument.and_then(|name| one_of(sink, "instrument", &name, names));
-    let word = table.require_string(sink, "kind");
-    let kind = word.and_then(|word| one_of(sink, "kind of fault", &word, &kinds));
-    let after_messages = after_messages(table, sink);
+fn fault(
+    table: &Table<'_>,
+    placed: &[(&str, usize)],
+    models: &[Option<&Model>],
+    sink: &mut Diagnostics,
+) -> Option<PlannedFault> {
+    let name = table.require_string(sink, "instrument");
+    let instrument = name.as_ref().and_then(|name| one_of(sink, "instrument", name, placed));
+    let order = fault::read(table, sink);
     let serial_number = table.string(sink, "serial_number");
-    let fault = match kind? {
-        FaultKind::Plain(fault) => {
-            if let Some(span) = table.key_span("delay") {
-                sink.error(span, "only a `late_answer` has a `delay`");
-            }
-            fault
-        }
-        FaultKind::Late => Fault::LateAnswer(delay(table, sink)?),
-    };
+    let (name, instrument, order) = (name?, instrument?, order?);
+    let model = models.get(instrument).copied().flatten();
+    if let Some(wanted) = model.and_then(|model| order.fault.misfit(model)) {
+        let message = format!("`{}` is a fault of {wanted}, which {} is not", order.fault, name.value);
+        sink.error(&name.span, &message);
+    }
     Some(PlannedFault {
-        instrument: instrument?,
+        instrument,
         serial_number: serial_number.map(|serial_number| serial_number.value),
-        fault,
-        after_messages,
+        order,
     })
-}
-
-fn after_messages(table: &Table<'_>, sink: &mut Diagnostics) -> u64 {
-    let Some(count) = table.integer(sink, "after_messages") else {
-        return 0;
-    };
-    u64::try_from(count.value).unwrap_or_else(|_| {
-        sink.error(&count.span, "`after_messages` must not be negative");
-        0
-    })
-}
-
-fn delay(table: &Table<'_>, sink: &mut Diagnostics) -> Option<Duration> {
-    table.require(sink, "delay")?;
-    quantity::duration(sink, table, "delay")
 }

@@ -5,7 +5,7 @@ use crate::{
     circuit::Circuit,
     client::Link,
     device::Device,
-    fault::Fault,
+    fault::{Fault, FaultOrder},
     model::Model,
     random,
     session::PipeSession,
@@ -63,7 +63,12 @@ impl SimulatedBench {
     #[must_use]
     pub fn lone(model_name: &str, model: &Model, clock: Arc<dyn Clock>) -> Self {
         let serial_number = model.0.identity.serial_number.clone();
-        let device = Device::new(model, serial_number, random::stream(0, "", model_name));
+        let device = Device::new(
+            model,
+            serial_number,
+            random::stream(0, "", model_name),
+            random::stream(0, "faults", model_name),
+        );
         let instrument = Instrument::new(device, Wiring::default());
         let world = World::new(vec![instrument], Circuit::default(), MAINS_HERTZ);
         Self::new(
@@ -92,7 +97,7 @@ impl SimulatedBench {
         Some(model)
     }
 
-    /// A new session to an instrument, beside those that are open.
+    /// A new session to an instrument, beside those that are open. One that the instrument refuses is disconnected.
     #[must_use]
     pub fn session(&self, logical_name: &str) -> Option<Box<dyn Session>> {
         self.attached(logical_name, Link::Bus)
@@ -106,7 +111,12 @@ impl SimulatedBench {
             name: logical_name.to_owned(),
         };
         let clock = Arc::clone(&self.shared.clock);
-        Some(Box::new(PipeSession::new(resource, clock, attachment)))
+        let refused = Attachment::takes_connections(&self.shared, number).is_err();
+        Some(Box::new(if refused {
+            PipeSession::refused(resource, clock, attachment)
+        } else {
+            PipeSession::new(resource, clock, attachment)
+        }))
     }
 
     /// A new session to an instrument over its serial line, where terminators and the way to remote may be others.
@@ -126,8 +136,43 @@ impl SimulatedBench {
 
     /// Sets a fault, which begins at once and lasts until it is cleared. False if there is no such instrument.
     pub fn set_fault(&self, logical_name: &str, fault: Fault) -> bool {
-        self.change(logical_name, |device| device.faults.set(fault, 0))
+        self.change(logical_name, |device| device.faults.set(fault.into()))
             .is_some()
+    }
+
+    /// Sets a fault that somebody asked for.
+    ///
+    /// # Errors
+    /// There is no such instrument, or it is none that can have this fault: what was expected instead.
+    pub fn order_fault(&self, logical_name: &str, order: FaultOrder) -> Result<(), String> {
+        let ordered = self.change(logical_name, |device| match order.fault.misfit(&device.model) {
+            Some(wanted) => Err(format!(
+                "`{}` is a fault of {wanted}, which {logical_name} is not",
+                order.fault
+            )),
+            None => {
+                device.faults.set(order);
+                Ok(())
+            }
+        });
+        ordered.unwrap_or_else(|| Err(self.no_instrument(logical_name)))
+    }
+
+    /// The faults of an instrument, and whether each has begun.
+    ///
+    /// # Errors
+    /// There is no such instrument: what was expected instead.
+    pub fn faults(&self, logical_name: &str) -> Result<Vec<(Fault, bool)>, String> {
+        let listed = self.change(logical_name, |device| device.faults.list());
+        listed.ok_or_else(|| self.no_instrument(logical_name))
+    }
+
+    fn no_instrument(&self, logical_name: &str) -> String {
+        let names: Vec<&str> = self.instrument_names().collect();
+        format!(
+            "there is no instrument `{logical_name}`; there are {}",
+            names.join(", ")
+        )
     }
 
     /// Ends all faults of an instrument, those that the file has planned included. False if there is no such
@@ -160,11 +205,15 @@ impl SimulatedBench {
 
     fn change<T>(&self, logical_name: &str, change: impl FnOnce(&mut Device) -> T) -> Option<T> {
         let number = self.number(logical_name)?;
+        let now = self.shared.clock.now();
         self.shared.change(|world| {
-            world
+            world.advance(now);
+            let changed = world
                 .instruments
                 .get_mut(number)
-                .map(|instrument| change(&mut instrument.device))
+                .map(|instrument| change(&mut instrument.device));
+            world.advance(now);
+            changed
         })
     }
 }

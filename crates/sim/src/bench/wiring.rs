@@ -2,7 +2,7 @@
 
 use super::circuitry::Circuitry;
 use crate::{
-    circuit::{GROUND, MAX_NODES, MAX_SERIES, Node},
+    circuit::{GROUND, MAX_NODES, Node},
     model::Model,
     world::Wiring,
 };
@@ -11,51 +11,76 @@ use benchtop_notation::{Diagnostic, Diagnostics, Kind, Span, Spanned, Table, one
 /// The return of everything.
 const GROUND_NAME: &str = "ground";
 
-/// The nodes of a unit: ground, and every node that something feeds.
+/// The nodes of a unit: ground, and every node that something leads to.
 #[derive(Debug)]
 pub(super) struct Nodes {
-    names: Vec<(String, Option<Span>)>,
+    nodes: Vec<Entered>,
+}
+
+#[derive(Debug)]
+struct Entered {
+    name: String,
+    /// Where it is named first; ground is nowhere.
+    span: Option<Span>,
+    /// Where a supply or a regulator is said to feed it.
+    fed: Option<Span>,
 }
 
 impl Nodes {
     pub(super) fn new() -> Self {
-        Self {
-            names: vec![(GROUND_NAME.to_owned(), None)],
+        let ground = Entered {
+            name: GROUND_NAME.to_owned(),
+            span: None,
+            fed: None,
+        };
+        Self { nodes: vec![ground] }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Enters a node that a branch leads to.
+    pub(super) fn join(&mut self, name: &Spanned<String>, sink: &mut Diagnostics) {
+        if self.nodes.iter().any(|node| node.name == name.value) {
+            return;
+        }
+        if self.nodes.len() >= MAX_NODES {
+            sink.error(&name.span, &format!("a unit has at most {MAX_NODES} nodes"));
+            return;
+        }
+        self.nodes.push(Entered {
+            name: name.value.clone(),
+            span: Some(name.span.clone()),
+            fed: None,
+        });
+    }
+
+    /// Enters a node that a supply or a regulator feeds; a second one is reported.
+    pub(super) fn feed(&mut self, name: &Spanned<String>, sink: &mut Diagnostics) {
+        self.join(name, sink);
+        let Some(node) = self.nodes.iter_mut().find(|node| node.name == name.value) else {
+            return;
+        };
+        match (&node.span, &node.fed) {
+            (None, _) => sink.error(&name.span, "nothing can feed ground"),
+            (Some(_), Some(first)) => {
+                let message = format!("node `{}` is fed already in line {}", name.value, first.line());
+                sink.error(&name.span, &message);
+            }
+            (Some(_), None) => node.fed = Some(name.span.clone()),
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.names.len()
-    }
-
-    /// Enters a node that something feeds; a second feeder is reported.
-    pub(super) fn feed(&mut self, name: &Spanned<String>, sink: &mut Diagnostics) {
-        let taken = self.names.iter().find(|(known, _)| *known == name.value);
-        let message = match taken {
-            None if self.names.len() >= MAX_NODES => format!("a unit has at most {MAX_NODES} nodes"),
-            None => {
-                self.names.push((name.value.clone(), Some(name.span.clone())));
-                return;
-            }
-            Some((_, None)) => "nothing can feed ground".to_owned(),
-            Some((_, Some(first))) => format!("node `{}` is fed already in line {}", name.value, first.line()),
-        };
-        sink.error(&name.span, &message);
-    }
-
-    /// The node of this name; one that nothing feeds is reported.
+    /// The node of this name; one that nothing leads to is reported.
     pub(super) fn find(&self, name: &Spanned<String>, sink: &mut Diagnostics) -> Option<Node> {
-        let choices: Vec<(&str, Node)> = self
-            .names
-            .iter()
-            .enumerate()
-            .map(|(node, (name, _))| (name.as_str(), node))
-            .collect();
+        let nodes = self.nodes.iter().enumerate();
+        let choices: Vec<(&str, Node)> = nodes.map(|(number, node)| (node.name.as_str(), number)).collect();
         one_of(sink, "node", name, &choices)
     }
 
     fn span(&self, node: Node) -> Option<&Span> {
-        self.names.get(node).and_then(|(_, span)| span.as_ref())
+        self.nodes.get(node).and_then(|node| node.span.as_ref())
     }
 }
 
@@ -134,44 +159,28 @@ fn across(table: &Table<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Option<(N
     Some((high?, low?))
 }
 
-/// Refuses circuits that are not trees with a supply at each root, and those with too many resistances in a row.
-pub(super) fn check_trees(nodes: &Nodes, circuitry: &Circuitry, wirings: &[&Wiring], sink: &mut Diagnostics) {
-    for node in 1..nodes.len() {
-        let Some(span) = nodes.span(node) else { continue };
-        let (mut at, mut steps, mut resistances) = (node, 0, 0);
-        while let Some((from, resistive)) = feeder(at, circuitry, wirings) {
-            at = from;
-            steps += 1;
-            resistances += usize::from(resistive);
-            if steps > nodes.len() {
-                sink.error(span, "this node feeds itself");
-                break;
-            }
+/// Refuses nodes that nothing connects to a supply or to ground: nobody could say what voltage they have.
+pub(super) fn check_connected(nodes: &Nodes, circuitry: &Circuitry, wirings: &[&Wiring], sink: &mut Diagnostics) {
+    let fed = wirings.iter().flat_map(|wiring| wiring.feeds.values());
+    let loaded = circuitry.loads.iter().map(|load| &load.nominal.node);
+    let mut connected = vec![false; nodes.len()];
+    let mut waiting: Vec<Node> = fed.chain(loaded).copied().chain([GROUND]).collect();
+    while let Some(node) = waiting.pop() {
+        match connected.get_mut(node) {
+            Some(slot) if !*slot => *slot = true,
+            Some(_) | None => continue,
         }
-        if steps <= nodes.len() && resistances > MAX_SERIES {
-            let message = format!("more than {MAX_SERIES} resistances or meters lie between this node and its supply");
-            sink.error(span, &message);
+        for branch in &circuitry.branches {
+            let (from, to) = (branch.nominal.from, branch.nominal.to);
+            waiting.extend((from == node).then_some(to));
+            waiting.extend((to == node).then_some(from));
         }
-        if steps <= nodes.len() && at == GROUND {
-            sink.error(span, "this node is fed from ground");
+        let rails = circuitry.rails.iter().filter(|rail| rail.nominal.from == node);
+        waiting.extend(rails.map(|rail| rail.nominal.to));
+    }
+    for (node, _) in connected.iter().enumerate().filter(|(_, connected)| !**connected) {
+        if let Some(span) = nodes.span(node) {
+            sink.error(span, "nothing connects this node to a supply or to ground");
         }
     }
-}
-
-/// The node that feeds this one, and whether something lies between that can drop voltage.
-fn feeder(node: Node, circuitry: &Circuitry, wirings: &[&Wiring]) -> Option<(Node, bool)> {
-    if node == GROUND {
-        return None;
-    }
-    let rail = circuitry.rails.iter().find(|rail| rail.nominal.to == node);
-    if let Some(rail) = rail {
-        return Some((rail.nominal.from, false));
-    }
-    let (number, branch) = circuitry
-        .branches
-        .iter()
-        .enumerate()
-        .find(|(_, branch)| branch.nominal.to == node)?;
-    let metered = wirings.iter().any(|wiring| wiring.in_series == Some(number));
-    Some((branch.nominal.from, metered || branch.has_resistance()))
 }

@@ -25,6 +25,8 @@ pub(crate) struct DcPower {
     pub(crate) selected: usize,
     /// Its outputs do not go off any more.
     pub(crate) stuck: bool,
+    /// Its overvoltage protection trips whatever the voltage is.
+    pub(crate) trips: bool,
     noise: ChaCha8Rng,
 }
 
@@ -85,6 +87,7 @@ impl DcPower {
             channels: model.channels.iter().map(Channel::default_of).collect(),
             selected: 0,
             stuck: false,
+            trips: false,
             noise,
         }
     }
@@ -116,7 +119,7 @@ impl DcPower {
     pub(crate) fn follow(&mut self, outputs: &[Output], status: &mut Status) -> bool {
         let mut tripped = false;
         for (channel, output) in self.channels.iter_mut().zip(outputs) {
-            let over_voltage = channel.enabled && output.volts > channel.ovp;
+            let over_voltage = channel.enabled && (self.trips || output.volts > channel.ovp);
             let over_current = channel.enabled && channel.ocp && output.regulation == Regulation::Current;
             channel.tripped.ovp |= over_voltage;
             channel.tripped.ocp |= over_current;

@@ -11,8 +11,8 @@ use crate::{
     answer::{Numbers, whole},
     client::Link,
     dc_power::{self, DcPower, Output},
-    dmm::{self, Dmm, Inputs},
-    fault::Faults,
+    dmm::{self, Dmm, Inputs, Trace},
+    fault::{Fault, Faults},
     model::{Behaviour, ClassModel, Command, Definition, Model, Remembered, Stored},
     parser::{Argument, Arguments, is_form_of},
     status::{
@@ -35,6 +35,10 @@ pub(crate) struct Device {
     pub(crate) faults: Faults,
     /// It was told to go to remote.
     remote: bool,
+    /// Clients of an earlier one have been forgotten.
+    pub(crate) generation: u64,
+    /// It has no power until then.
+    pub(crate) down_until: Option<Moment>,
     stored: Stored,
     /// `*OPC` waits for the end of what runs.
     completion_wanted: bool,
@@ -53,6 +57,8 @@ pub(crate) struct Around {
     pub(crate) mains_hertz: f64,
     /// What lies at a meter's terminals.
     pub(crate) inputs: Inputs,
+    /// What lay there, as far as somebody still looks back.
+    pub(crate) trace: Trace,
     /// What a supply's outputs really do.
     pub(crate) outputs: Vec<Output>,
 }
@@ -101,7 +107,8 @@ pub(crate) enum Wait {
 }
 
 impl Device {
-    pub(crate) fn new(model: &Model, serial_number: String, noise: ChaCha8Rng) -> Self {
+    /// A new one, just switched on. `noise` is what its readings have, `chance` what goes wrong with it.
+    pub(crate) fn new(model: &Model, serial_number: String, noise: ChaCha8Rng, chance: ChaCha8Rng) -> Self {
         let definition = &model.0;
         let class = match &definition.class {
             ClassModel::Dmm(model) => ClassState::Dmm(Box::new(Dmm::new(model, noise))),
@@ -113,8 +120,10 @@ impl Device {
             class,
             status: Status::default(),
             errors: ErrorQueue::new(definition.reporting.depth),
-            faults: Faults::default(),
+            faults: Faults::new(chance),
             remote: false,
+            generation: 0,
+            down_until: None,
             stored: Stored::new(),
             completion_wanted: false,
         }
@@ -123,7 +132,7 @@ impl Device {
     /// Lets time pass up to `now`.
     pub(crate) fn advance(&mut self, around: &Around, now: Moment) {
         if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
-            dmm.advance(model, around.inputs, around.mains_hertz, now, &mut self.status);
+            dmm.advance(model, &around.trace, around.mains_hertz, now, &mut self.status);
             for error in dmm.raised.drain(..) {
                 self.status.events |= error.event_bit();
                 self.errors.push(error);
@@ -132,6 +141,23 @@ impl Device {
         if self.completion_wanted && self.busy().is_none() {
             self.completion_wanted = false;
             self.status.events |= OPERATION_COMPLETE;
+        }
+    }
+
+    /// The earliest moment of its terminals that still matters at `now`.
+    pub(crate) fn looks_back(&self, mains_hertz: f64, now: Moment) -> Moment {
+        match (&self.class, &self.model.0.class) {
+            (ClassState::Dmm(dmm), ClassModel::Dmm(model)) => {
+                dmm.looks_back(model, mains_hertz).unwrap_or(now).min(now)
+            }
+            (ClassState::Dmm(_) | ClassState::DcPower(_), ClassModel::Dmm(_) | ClassModel::DcPower(_)) => now,
+        }
+    }
+
+    /// Makes a meter as inaccurate as its specification allows.
+    pub(crate) fn age(&mut self, stream: ChaCha8Rng) {
+        if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
+            dmm.age(model, stream);
         }
     }
 
@@ -290,6 +316,52 @@ impl Device {
             })
             .collect();
         Ok(Outcome::Answer(texts.join(",")))
+    }
+
+    /// Does what has begun and ended of its faults by `now`. True if the unit may notice.
+    pub(crate) fn follow_faults(&mut self, now: Moment) -> bool {
+        if self.down_until.is_some_and(|until| until <= now) {
+            self.down_until = None;
+            self.faults.end_reboots();
+        }
+        let Some(begun) = self.faults.changes(now) else {
+            return false;
+        };
+        let has = |fault| self.faults.has(fault);
+        match &mut self.class {
+            ClassState::Dmm(dmm) => dmm.spoil(has(Fault::StuckReading), has(Fault::LeadOff), self.faults.drift()),
+            ClassState::DcPower(supply) => {
+                (supply.stuck, supply.trips) = (has(Fault::StuckOutput), has(Fault::OvpTrip));
+            }
+        }
+        if self.faults.take_forgotten() {
+            self.generation += 1;
+        }
+        for fault in begun {
+            if let Fault::Reboot(duration) = fault {
+                self.lose_power();
+                self.down_until = Some(now.after(duration));
+            }
+        }
+        true
+    }
+
+    /// Settings and status go to what they are after power-on; whoever is connected is forgotten.
+    fn lose_power(&mut self) {
+        self.reset();
+        self.stored.clear();
+        self.remote = false;
+        self.status = Status::default();
+        if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
+            dmm::power_on(dmm, model, &mut self.status);
+        }
+        self.errors.clear();
+        self.generation += 1;
+    }
+
+    /// Whether anybody can connect to it.
+    pub(crate) fn takes_connections(&self) -> bool {
+        self.down_until.is_none() && !self.faults.has(Fault::Refused)
     }
 
     /// Whether a channel's output is on.

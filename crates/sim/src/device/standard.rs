@@ -3,6 +3,7 @@
 use super::{Call, Device, Outcome, Wait};
 use crate::{
     answer::{boolean, whole},
+    fault::Fault,
     model::Standard,
     parser::{Argument, Bounds, Dimension},
     status::{DATA_OUT_OF_RANGE, OPERATION_COMPLETE, ScpiError},
@@ -140,7 +141,7 @@ fn completed(device: &mut Device, query: bool) -> Outcome {
 }
 
 fn identity(device: &Device) -> String {
-    if device.faults.wrong_identity() {
+    if device.faults.has(Fault::WrongIdentity) {
         return "Other Instruments,OTHER-1,SIM-OTHER,0.0".to_owned();
     }
     let identity = &device.model.0.identity;

@@ -1,7 +1,8 @@
 //! The trigger system: idle, waiting for a trigger, measuring.
 
 use super::definition::{DmmModel, Habit};
-use super::state::{Dmm, Inputs, TriggerSource};
+use super::inputs::{Inputs, Trace};
+use super::state::{Dmm, TriggerSource};
 use crate::{
     device::Wait,
     status::{DEVICE_ERROR, Status},
@@ -100,15 +101,24 @@ impl Dmm {
         Some(acquisition.ends.map_or(Wait::ForChange, Wait::Until))
     }
 
+    /// The earliest moment that the reading in progress looks at; nothing when there is none.
+    pub(crate) fn looks_back(&self, model: &DmmModel, mains_hertz: f64) -> Option<Moment> {
+        let ends = self.acquisition?.ends?.since_start();
+        Some(Moment::from_start(
+            ends.saturating_sub(self.aperture(model, mains_hertz)),
+        ))
+    }
+
     /// Takes the readings that are due.
     pub(crate) fn advance(
         &mut self,
         model: &DmmModel,
-        inputs: Inputs,
+        trace: &Trace,
         mains_hertz: f64,
         now: Moment,
         status: &mut Status,
     ) {
+        let inputs = trace.now();
         if self.continuous && self.acquisition.is_none() {
             self.start(model, true, inputs, mains_hertz, now);
         }
@@ -121,8 +131,9 @@ impl Dmm {
                 self.acquisition = Some(later);
                 continue;
             }
-            let (reading, questionable) = self.take_reading(model, inputs);
-            self.trace.hear(reading, &mut status.measurement);
+            let seen = trace.seen(ends, self.aperture(model, mains_hertz));
+            let (reading, questionable) = self.take_reading(model, seen, ends);
+            self.buffer.hear(reading, &mut status.measurement);
             status.measurement.happened(if reading.abs() < model.overrange {
                 READING_AVAILABLE
             } else {

@@ -29,6 +29,12 @@ pub(crate) fn preset(dmm: &mut Dmm, model: &DmmModel, status: &mut Status) {
     dmm.continuous = model.has(Habit::Continuous);
 }
 
+/// As after power-on.
+pub(crate) fn power_on(dmm: &mut Dmm, model: &DmmModel, status: &mut Status) {
+    dmm.power_on(model);
+    dmm.tell(model, status);
+}
+
 /// `ABORt` and device clear.
 pub(crate) fn abort(dmm: &mut Dmm, model: &DmmModel, status: &mut Status) {
     dmm.acquisition = None;

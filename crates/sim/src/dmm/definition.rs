@@ -147,6 +147,8 @@ pub(crate) struct FunctionModel {
     pub(crate) default_range: usize,
     pub(crate) range_argument: Option<RangeArgument>,
     pub(crate) takes: Takes,
+    /// The resistance of the input in ohms; nothing where it lets nothing through.
+    pub(crate) input: Option<f64>,
     /// Where it does not integrate over cycles of the mains.
     pub(crate) reading_time: Option<Duration>,
     /// Of full scale, where it does not integrate.
@@ -163,8 +165,22 @@ pub(crate) struct RangeModel {
     pub(crate) maximum: f64,
     /// The resistance between the current terminals.
     pub(crate) shunt: f64,
+    /// What is driven through a resistance to measure it, in amperes.
+    pub(crate) test_current: f64,
+    /// The input resistance with `IMPedance:AUTO`, where that is another one.
+    pub(crate) high_impedance: Option<f64>,
+    pub(crate) accuracy: Accuracy,
     /// On terminals of its own; only `CONFigure` and `TERMinals` select it.
     pub(crate) high_current: bool,
+}
+
+/// How far its readings may be off within a year of its calibration; zeros where no source says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Accuracy {
+    /// Parts of the reading.
+    pub(crate) of_reading: f64,
+    /// Parts of full scale.
+    pub(crate) of_range: f64,
 }
 
 /// One integration time.

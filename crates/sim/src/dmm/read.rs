@@ -2,8 +2,8 @@
 
 use super::behaviour::GROUPS;
 use super::definition::{
-    Bandwidth, Digits, DmmModel, FunctionModel, Gate, HABITS, Integration, RangeArgument, RangeModel, Senses, Takes,
-    WhileMeasuring,
+    Accuracy, Bandwidth, Digits, DmmModel, FunctionModel, Gate, HABITS, Integration, RangeArgument, RangeModel, Senses,
+    Takes, WhileMeasuring,
 };
 use super::format::FORMATS;
 use super::math::OPERATIONS;
@@ -202,7 +202,18 @@ const FUNCTION_KEYS: &[&str] = &[
     "transducers",
     "reading_time",
     "noise",
+    "input",
     "questionable_bit",
+];
+
+const RANGE_KEYS: &[&str] = &[
+    "full_scale",
+    "maximum",
+    "shunt",
+    "test_current",
+    "high_impedance",
+    "accuracy",
+    "high_current",
 ];
 
 fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
@@ -233,7 +244,7 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         .filter_map(|word| one_of(sink, "operation", word, OPERATIONS))
         .collect();
     let gate = gate(row, sink);
-    let rows = row.tables(sink, "ranges", &["full_scale", "maximum", "shunt", "high_current"]);
+    let rows = row.tables(sink, "ranges", RANGE_KEYS);
     let ranges: Vec<RangeModel> = rows
         .unwrap_or_default()
         .iter()
@@ -258,6 +269,7 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         default_range,
         range_argument,
         takes,
+        input: quantity::not_negative(sink, row, "input", Dimension::Ohms).filter(|ohms| *ohms > 0.0),
         reading_time: quantity::duration(sink, row, "reading_time"),
         noise: quantity::not_negative(sink, row, "noise", Dimension::None).unwrap_or_default(),
         questionable: bit.and_then(|bit| 1_u16.checked_shl(bit)).unwrap_or_default(),
@@ -325,8 +337,24 @@ fn range_row(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<
         full_scale,
         maximum,
         shunt: quantity::not_negative(sink, row, "shunt", Dimension::Ohms).unwrap_or_default(),
+        test_current: quantity::not_negative(sink, row, "test_current", Dimension::Amperes).unwrap_or_default(),
+        high_impedance: quantity::not_negative(sink, row, "high_impedance", Dimension::Ohms).filter(|ohms| *ohms > 0.0),
+        accuracy: accuracy(row, sink),
         high_current: row.bool(sink, "high_current").is_some_and(|flag| flag.value),
     })
+}
+
+/// `{ of_reading = "35 ppm", of_range = "5 ppm" }`: one year after calibration.
+fn accuracy(row: &Table<'_>, sink: &mut Diagnostics) -> Accuracy {
+    let keys = ["of_reading", "of_range"];
+    let Some(table) = row.table(sink, "accuracy", &keys) else {
+        return Accuracy::default();
+    };
+    let [of_reading, of_range] = keys.map(|key| {
+        table.require(sink, key);
+        quantity::not_negative(sink, &table, key, Dimension::None).unwrap_or_default()
+    });
+    Accuracy { of_reading, of_range }
 }
 
 fn default_range(row: &Table<'_>, senses: Senses, ranges: &[RangeModel], sink: &mut Diagnostics) -> Option<usize> {

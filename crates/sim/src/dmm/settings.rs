@@ -3,7 +3,8 @@
 use super::behaviour::Setting;
 use super::configure::{nplc_for, range_bounds, range_value, resolution_bounds, share};
 use super::definition::{DmmModel, FunctionModel, Habit};
-use super::state::{Dmm, FunctionState, Terminals, sensed};
+use super::inputs::sensed;
+use super::state::{Dmm, FunctionState, Terminals};
 use crate::{
     answer::{boolean, whole},
     device::{Call, Outcome},
@@ -69,7 +70,8 @@ fn change(
             Some(on) => state.autorange = on,
             None => {
                 state.autorange = false;
-                state.range = state.suited(function, sensed(function.senses, inputs).unwrap_or(f64::INFINITY));
+                let value = sensed(function.senses, state.range_in(function), inputs);
+                state.range = state.suited(function, value.unwrap_or(f64::INFINITY));
             }
         },
         Setting::Nplc => {

@@ -2,11 +2,14 @@
 
 use super::acquire::Acquisition;
 use super::behaviour::{Behaviour, Group};
-use super::definition::{DmmModel, FunctionModel, Habit, Integration, RangeModel, Senses, WhileMeasuring};
+use super::definition::{Accuracy, DmmModel, FunctionModel, Habit, Integration, RangeModel, Senses, WhileMeasuring};
 use super::format::Format;
+use super::inputs::{Inputs, sensed};
 use super::math::Math;
-use super::trace::Trace;
-use crate::{device::Wait, status::ScpiError};
+use super::spoilt::Spoilt;
+use super::trace::Buffer;
+use crate::{device::Wait, fault::Drift, status::ScpiError};
+use benchtop_instrument::Moment;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::{collections::VecDeque, time::Duration};
@@ -19,13 +22,6 @@ const TIMER: Duration = Duration::from_millis(100);
 
 /// More readings than one answer has room for.
 const MOST_PASSED: usize = 65_536;
-
-/// What lies at the terminals.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Inputs {
-    pub(crate) volts: f64,
-    pub(crate) amperes: f64,
-}
 
 /// One multimeter.
 #[derive(Debug)]
@@ -44,14 +40,17 @@ pub(crate) struct Dmm {
     pub(crate) feeds: bool,
     pub(crate) math: Math,
     pub(crate) format: Format,
-    pub(crate) trace: Trace,
+    pub(crate) buffer: Buffer,
     /// It measures all the time.
     pub(crate) continuous: bool,
     /// The latest reading was not asked for yet.
     pub(crate) fresh: bool,
     /// Errors that no command is to blame for.
     pub(crate) raised: Vec<ScpiError>,
+    spoilt: Spoilt,
     noise: ChaCha8Rng,
+    /// By function and range: how this one meter is off, within its accuracy.
+    pub(super) errors: Vec<Vec<Accuracy>>,
 }
 
 /// The settings of one function.
@@ -224,11 +223,13 @@ impl Dmm {
             feeds: true,
             math: Math::new(model),
             format: Format::default(),
-            trace: Trace::new(model),
+            buffer: Buffer::new(model),
             continuous: model.has(Habit::Continuous),
             fresh: false,
             raised: Vec::new(),
+            spoilt: Spoilt::default(),
             noise,
+            errors: Vec::new(),
         }
     }
 
@@ -245,6 +246,15 @@ impl Dmm {
         self.format = Format::default();
         self.continuous = false;
         self.fresh = false;
+    }
+
+    /// As after power-on; how this one meter is off stays, and so do its faults.
+    pub(crate) fn power_on(&mut self, model: &DmmModel) {
+        self.reset(model);
+        self.passed.clear();
+        self.raised.clear();
+        self.buffer = Buffer::new(model);
+        self.continuous = model.has(Habit::Continuous);
     }
 
     /// The settings of the selected function, with the function itself.
@@ -286,7 +296,8 @@ impl Dmm {
                 .map_or(Duration::ZERO, |row| row.reading_time),
         };
         let changes_range = state.autorange
-            && sensed(function.senses, inputs).is_some_and(|value| state.suited(function, value) != state.range);
+            && sensed(function.senses, state.range_in(function), inputs)
+                .is_some_and(|value| state.suited(function, value) != state.range);
         delay
             + measuring
             + if changes_range {
@@ -296,18 +307,27 @@ impl Dmm {
             }
     }
 
-    /// Takes one reading; says too which questionable bits it sets.
-    pub(super) fn take_reading(&mut self, model: &DmmModel, inputs: Inputs) -> (f64, u16) {
+    /// Follows the faults.
+    pub(crate) fn spoil(&mut self, stuck: bool, lead_off: bool, drift: Option<(Drift, Moment)>) {
+        self.spoilt.follow(stuck, self.last, lead_off, drift);
+    }
+
+    /// Takes one reading at `now`; says too which questionable bits it sets.
+    pub(super) fn take_reading(&mut self, model: &DmmModel, inputs: Inputs, now: Moment) -> (f64, u16) {
         let Self {
             function,
             functions,
+            spoilt,
             noise,
+            errors,
             ..
         } = self;
+        let errors = errors.get(*function);
         let (Some(state), Some(function)) = (functions.get_mut(*function), model.functions.get(*function)) else {
             return (model.overrange, 0);
         };
-        let value = sensed(function.senses, inputs);
+        let value = sensed(function.senses, state.range_in(function), inputs)
+            .map(|value| value + spoilt.error(function.senses, now, noise));
         if state.autorange && state.terminals == Terminals::Usual {
             // what is open is beyond every range
             state.range = state.suited(function, value.unwrap_or(f64::INFINITY));
@@ -320,8 +340,19 @@ impl Dmm {
             Some(_) | None => function.noise,
         };
         let filtered = f64::from(state.filter.readings()).sqrt();
+        let off = errors
+            .and_then(|errors| errors.get(state.range))
+            .copied()
+            .unwrap_or_default();
         let error: f64 = StandardNormal.sample(noise);
-        let measured = value.map(|value| value + error * of_scale * full_scale / filtered);
+        let mut hum = 0.0;
+        if function.senses == Senses::DcVolts && inputs.hum > 0.0 {
+            let phase: f64 = StandardNormal.sample(noise);
+            hum = inputs.hum * phase;
+        }
+        // a filter averages what differs from reading to reading, and not how the meter is off
+        let varying = (error * of_scale * full_scale + hum) / filtered;
+        let measured = value.map(|value| value * (1.0 + off.of_reading) + off.of_range * full_scale + varying);
         let (reading, questionable) = match measured {
             Some(measured) if measured.abs() <= maximum => (state.null.apply(measured), 0),
             Some(measured) => (model.overrange.copysign(measured), function.questionable),
@@ -331,6 +362,7 @@ impl Dmm {
             self.raised.push(error);
             (reading, 0)
         });
+        let reading = spoilt.stick(reading);
         self.last = Some(reading);
         self.fresh = true;
         (reading, questionable | limits)
@@ -379,18 +411,7 @@ fn defaults(model: &DmmModel) -> Vec<FunctionState> {
         .collect()
 }
 
-fn aperture(row: &Integration, cycles: f64, mains_hertz: f64) -> Duration {
+pub(super) fn aperture(row: &Integration, cycles: f64, mains_hertz: f64) -> Duration {
     let cycles = Duration::try_from_secs_f64(cycles / mains_hertz);
     row.aperture.unwrap_or(cycles.unwrap_or_default())
-}
-
-/// What a function sees at the terminals; nothing is an open circuit.
-pub(super) const fn sensed(senses: Senses, inputs: Inputs) -> Option<f64> {
-    match senses {
-        Senses::DcVolts => Some(inputs.volts),
-        Senses::DcAmperes => Some(inputs.amperes),
-        // what is simulated so far holds still
-        Senses::AcVolts | Senses::AcAmperes | Senses::Hertz | Senses::Seconds | Senses::Farads => Some(0.0),
-        Senses::Ohms | Senses::Celsius | Senses::Diode | Senses::Ratio => None,
-    }
 }

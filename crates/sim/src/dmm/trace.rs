@@ -20,7 +20,7 @@ const BYTES: usize = 12;
 
 /// The buffer.
 #[derive(Clone, Debug)]
-pub(crate) struct Trace {
+pub(crate) struct Buffer {
     /// How many readings it is to hold.
     points: usize,
     /// It takes readings until it is full.
@@ -28,7 +28,7 @@ pub(crate) struct Trace {
     readings: Vec<f64>,
 }
 
-impl Trace {
+impl Buffer {
     pub(super) const fn new(model: &DmmModel) -> Self {
         Self {
             points: model.trace_points,
@@ -68,12 +68,12 @@ pub(super) fn execute(
     match (command, call.query) {
         (Command::Clear, false) => {
             call.arguments.end()?;
-            dmm.trace.readings.clear();
+            dmm.buffer.readings.clear();
             Ok(Outcome::Done)
         }
         (Command::Free, true) => {
             call.arguments.end()?;
-            let used = dmm.trace.readings.len() * BYTES;
+            let used = dmm.buffer.readings.len() * BYTES;
             let all = model.reading_memory * BYTES;
             let (free, used) = (integer(all.saturating_sub(used)), integer(used));
             let (free, used) = (call.numbers.integer(free), call.numbers.integer(used));
@@ -81,37 +81,39 @@ pub(super) fn execute(
         }
         (Command::Points, true) => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(call.numbers.integer(integer(dmm.trace.points))))
+            Ok(Outcome::Answer(call.numbers.integer(integer(dmm.buffer.points))))
         }
         (Command::Points, false) => {
             let argument = call.arguments.required()?;
             call.arguments.end()?;
             let points = whole(argument.bounded(Dimension::None, &bounds)?);
             let points = points.and_then(|points| usize::try_from(points).ok());
-            dmm.trace.points = points.ok_or(DATA_OUT_OF_RANGE)?;
-            dmm.trace.readings.clear();
+            dmm.buffer.points = points.ok_or(DATA_OUT_OF_RANGE)?;
+            dmm.buffer.readings.clear();
             Ok(Outcome::Done)
         }
         (Command::Control, true) => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(if dmm.trace.takes { "NEXT" } else { "NEV" }.to_owned()))
+            Ok(Outcome::Answer(
+                if dmm.buffer.takes { "NEXT" } else { "NEV" }.to_owned(),
+            ))
         }
         (Command::Control, false) => {
             let argument = call.arguments.required()?;
             call.arguments.end()?;
-            dmm.trace.takes = argument.choice(&[("NEVer", false), ("NEXT", true)])?;
-            if dmm.trace.takes {
-                dmm.trace.readings.clear();
+            dmm.buffer.takes = argument.choice(&[("NEVer", false), ("NEXT", true)])?;
+            if dmm.buffer.takes {
+                dmm.buffer.readings.clear();
             }
             Ok(Outcome::Done)
         }
         (Command::Data, true) => {
             call.arguments.end()?;
-            if dmm.trace.readings.is_empty() {
+            if dmm.buffer.readings.is_empty() {
                 return Err(DATA_CORRUPT_OR_STALE);
             }
             let function = dmm.selected(model).map(|(_, function)| function);
-            let readings = dmm.trace.readings.iter().copied();
+            let readings = dmm.buffer.readings.iter().copied();
             Ok(dmm.format.write(readings, function, model.overrange, call.numbers))
         }
         (Command::Clear, true) | (Command::Free | Command::Data, false) => Err(UNDEFINED_HEADER),

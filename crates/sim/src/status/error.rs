@@ -67,6 +67,7 @@ errors! {
     DATA_OUT_OF_RANGE = -222, "Data out of range";
     ILLEGAL_PARAMETER_VALUE = -224, "Illegal parameter value";
     DATA_CORRUPT_OR_STALE = -230, "Data corrupt or stale";
+    SYSTEM_ERROR = -310, "System error";
     QUEUE_OVERFLOW = -350, "Queue overflow";
     INPUT_BUFFER_OVERRUN = -363, "Input buffer overrun";
     QUERY_INTERRUPTED = -410, "Query INTERRUPTED";

@@ -27,6 +27,14 @@ impl ErrorQueue {
         }
     }
 
+    /// Fills it to the last place, and beyond.
+    pub(crate) fn overflow(&mut self, error: ScpiError) {
+        while self.entries.len() < self.depth {
+            self.push(error);
+        }
+        self.push(error);
+    }
+
     /// The oldest error, taken out; no error if there is none.
     pub(crate) fn take(&mut self) -> ScpiError {
         self.entries.pop_front().unwrap_or(NO_ERROR)

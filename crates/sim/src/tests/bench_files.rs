@@ -89,48 +89,123 @@ after_messages = -1
             "bench.toml:25:43: error: `mA` is not a unit of this; expected `V`",
             "bench.toml:26:11: error: `dropout` must not be negative",
             "bench.toml:27:1: error: unknown key `tolerance` in [unit.rails.rail]; \
-             expected one of `from`, `level`, `dropout`, `minimum_input`",
+             expected one of `from`, `level`, `dropout`, `minimum_input`, `resistance`, `ripple`, `ripple_frequency`",
             "bench.toml:32:7: error: unknown part of the unit `rial`; did you mean `rail`?",
             "bench.toml:33:7: error: unknown part of the unit `idle`; nothing is allowed here",
             "bench.toml:35:1: error: missing key `delay` in [[faults]]",
             "bench.toml:36:14: error: unknown instrument `dvm`; did you mean `dmm`?",
             "bench.toml:41:8: error: unknown kind of fault `explodes`; expected one of `no_answer`, `late_answer`, \
-             `garbled_answer`, `drop_connection`, `hang_forever`, `wrong_identity`, `stuck_output`",
+             `cut_answer`, `garbled_answer`, `wrong_terminator`, `no_terminator`, `stuck_reading`, `drift`, \
+             `error_queue_full`, `drop_connection`, `refused`, `half_open`, `reboot`, `wrong_identity`, \
+             `blown_current_fuse`, `lead_off`, `ovp_trip`, `stuck_output`, `hang_forever`, `random`",
             "bench.toml:42:18: error: `after_messages` must not be negative",
         ],
     );
 }
 
+const SUPPLY: &str = "[instruments.psu]\nmodel = \"keysight/e36312a\"\nchannels = { 1 = { feeds = \"a\" } }\n";
+
 #[test]
-fn circuits_that_are_not_trees_are_refused() {
-    let supply = "[instruments.psu]\nmodel = \"keysight/e36312a\"\nchannels = { 1 = { feeds = \"a\" } }\n";
+fn a_fault_that_an_instrument_cannot_have_is_refused() {
+    let bench = "[instruments.dmm]\nmodel = \"keysight/34461a\"\n[instruments.psu]\nmodel = \"keysight/e36312a\"\n";
+    let fault = |name: &str, kind: &str| format!("[[faults]]\ninstrument = \"{name}\"\nkind = \"{kind}\"\n");
+    check(
+        &[HEAD, bench, &fault("dmm", "ovp_trip"), &fault("psu", "lead_off")].concat(),
+        &[
+            "bench.toml:9:14: error: `ovp_trip` is a fault of an instrument with outputs, which dmm is not",
+            "bench.toml:12:14: error: `lead_off` is a fault of a meter, which psu is not",
+        ],
+    );
+}
+
+#[test]
+fn nodes_that_hang_in_the_air_are_refused() {
     check(
         &format!(
-            "{HEAD}{supply}[unit.branches.x]\nfrom = \"b\"\nto = \"c\"\n[unit.branches.y]\nfrom = \"c\"\nto = \"b\"\n"
+            "{HEAD}{SUPPLY}[unit.branches.x]\nfrom = \"b\"\nto = \"c\"\n[unit.branches.y]\nfrom = \"c\"\nto = \"b\"\n"
         ),
         &[
-            "bench.toml:9:6: error: this node feeds itself",
-            "bench.toml:12:6: error: this node feeds itself",
+            "bench.toml:9:6: error: nothing connects this node to a supply or to ground",
+            "bench.toml:12:6: error: nothing connects this node to a supply or to ground",
+        ],
+    );
+    // a rail is fed from somewhere, and only once
+    check(
+        &format!(
+            "{HEAD}{SUPPLY}[unit.rails.b]\nfrom = \"c\"\nlevel = \"1 V\"\n[unit.rails.c]\nfrom = \"b\"\nlevel = \"1 V\"\n"
+        ),
+        &[
+            "bench.toml:7:13: error: nothing connects this node to a supply or to ground",
+            "bench.toml:10:13: error: nothing connects this node to a supply or to ground",
         ],
     );
     check(
         &format!(
-            "{HEAD}{supply}[unit.branches.x]\nfrom = \"ground\"\nto = \"c\"\n[unit.branches.y]\nfrom = \"a\"\nto = \"ground\"\n"
+            "{HEAD}{SUPPLY}[unit.rails.a]\nfrom = \"a\"\nlevel = \"1 V\"\n[unit.rails.ground]\nfrom = \"a\"\nlevel = \"1 V\"\n"
         ),
         &[
-            "bench.toml:9:6: error: this node is fed from ground",
-            "bench.toml:12:6: error: nothing can feed ground",
+            "bench.toml:7:1: error: a regulator does not feed itself",
+            "bench.toml:7:13: error: node `a` is fed already in line 6",
+            "bench.toml:10:13: error: nothing can feed ground",
         ],
     );
-    let chain: String = [("a", "b"), ("b", "c"), ("c", "d")]
-        .iter()
-        .map(|(from, to)| {
-            format!("[unit.branches.{from}{to}]\nfrom = \"{from}\"\nto = \"{to}\"\nresistance = \"1 Ohm\"\n")
-        })
-        .collect();
+}
+
+#[test]
+fn elements_that_cannot_be_are_refused() {
+    let unit = r#"
+[unit.branches.loop]
+from = "a"
+to   = "a"
+
+[unit.branches.contact]
+from = "a"
+to   = "b"
+when = { node = "a", above = "1 V", below = "2 V" }
+
+[unit.rails.r]
+from   = "b"
+level  = "1 V"
+ripple = "10 mV"
+
+[unit.loads.nothing]
+node = "r"
+
+[unit.loads.both]
+node       = "r"
+current    = "1 A"
+resistance = "1 Ohm"
+
+[unit.loads.constant]
+node    = "r"
+current = "1 mA"
+when    = { node = "x", over = "1 V" }
+
+[unit.capacitors.c]
+node        = "r"
+capacitance = "10 V"
+
+[[units]]
+serial_number = "1"
+why           = "what an electronic load has not got"
+loads.constant.at        = "1 V"
+capacitors.c.capacitance = "-1 uF"
+"#;
     check(
-        &format!("{HEAD}{supply}{chain}"),
-        &["bench.toml:17:6: error: more than 2 resistances or meters lie between this node and its supply"],
+        &format!("{HEAD}{SUPPLY}{unit}"),
+        &[
+            "bench.toml:8:1: error: a branch lies between two nodes",
+            "bench.toml:15:8: error: `below` is not higher than `above`: it goes on above one and off below the other",
+            "bench.toml:20:1: error: a rail with `ripple` also has a `ripple_frequency` above 0 Hz",
+            "bench.toml:22:1: error: a load has a `current`, or a `current` that it draws `at` a voltage, or a `resistance`",
+            "bench.toml:25:1: error: a load has a `current`, or a `current` that it draws `at` a voltage, or a `resistance`",
+            "bench.toml:33:11: error: missing key `above` in `when`",
+            "bench.toml:33:20: error: unknown node `x`; expected one of `ground`, `a`, `b`, `r`",
+            "bench.toml:33:25: error: unknown key `over` in `when`; expected one of `node`, `above`, `below`",
+            "bench.toml:37:19: error: `V` is not a unit of this; expected `F`",
+            "bench.toml:42:16: error: `constant` has no `at` in [unit.loads]",
+            "bench.toml:43:28: error: `capacitance` must not be negative",
+        ],
     );
 }
 

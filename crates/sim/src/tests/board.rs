@@ -164,8 +164,10 @@ async fn a_meter_on_a_small_range_starves_the_board() {
             "0.0001"
         );
         stand.power("5", "0.5").await;
-        near(stand.volts().await, 0.0, 1e-4);
-        // it tries to start and overranges, the meter goes up, and the board starts
+        // 100 ohms hold it at its minimum input: it browns out
+        let volts = stand.volts().await;
+        assert!((1.0..2.0).contains(&volts), "{volts}");
+        // the meter overranges and goes up, and the board starts
         ask(&mut stand.ammeter, &*clock, "READ?").await.unwrap();
         near(stand.volts().await, 3.3, 0.011);
         near(number(&mut stand.ammeter, &*clock, "READ?").await, 0.045, 0.004);

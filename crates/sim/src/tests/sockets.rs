@@ -183,3 +183,86 @@ async fn a_virtual_clock_is_not_served() {
             .is_err()
     );
 }
+
+#[tokio::test]
+async fn a_refusing_instrument_keeps_its_port_and_its_connections() {
+    let bench = bench();
+    let server = serve(&bench, "dmm").await;
+    let mut early = Caller::new(&server).await;
+    early.send(b"*OPC?\n").await;
+    assert_eq!(early.line().await, "1\n");
+    bench.set_fault("dmm", Fault::Refused);
+    until_refused(&server, true).await;
+    early.send(b"*OPC?\n").await;
+    assert_eq!(early.line().await, "1\n");
+    bench.clear_faults("dmm");
+    until_refused(&server, false).await;
+    let mut late = Caller::new(&server).await;
+    late.send(b"*OPC?\n").await;
+    assert_eq!(late.line().await, "1\n");
+    server.stop().await;
+}
+
+/// The door follows the fault in another task.
+async fn until_refused(server: &TcpServer, refused: bool) {
+    let clock = RealClock::new();
+    for _ in 0..500 {
+        if TcpStream::connect(server.local_addr()).await.is_err() == refused {
+            return;
+        }
+        clock.sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the door did not turn");
+}
+
+#[tokio::test]
+async fn a_half_open_socket_connects_and_stays_silent_until_it_is_over() {
+    let bench = bench();
+    let server = serve(&bench, "psu").await;
+    let mut early = Caller::new(&server).await;
+    early.send(b"*OPC?\n").await;
+    assert_eq!(early.line().await, "1\n");
+    bench.set_fault("psu", Fault::HalfOpen);
+    let mut late = Caller::new(&server).await;
+    for caller in [&mut early, &mut late] {
+        caller.send(b"VOLT 5,(@1);:OUTP ON,(@1);*OPC?\n").await;
+    }
+    let clock = RealClock::new();
+    let mut line = String::new();
+    let silence = clock
+        .within(clock.now_after(Duration::from_millis(300)), late.0.read_line(&mut line))
+        .await;
+    assert!(silence.is_err(), "{line}");
+    bench.clear_faults("psu");
+    // a connection that nobody remembers is reset, or ends
+    let mut rest = Vec::new();
+    for caller in [&mut early, &mut late] {
+        drop(caller.0.read_to_end(&mut rest).await);
+    }
+    assert!(rest.is_empty());
+    assert_eq!(bench.output_enabled("psu", 1), Some(false), "what was sent is lost");
+    let mut after = Caller::new(&server).await;
+    after.send(b"*OPC?\n").await;
+    assert_eq!(after.line().await, "1\n");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_reboot_ends_every_socket_and_refuses_until_it_is_over() {
+    let bench = bench();
+    let server = serve(&bench, "psu").await;
+    let mut first = Caller::new(&server).await;
+    let mut idle = Caller::new(&server).await;
+    for caller in [&mut first, &mut idle] {
+        caller.send(b"*OPC?\n").await;
+        assert_eq!(caller.line().await, "1\n");
+    }
+    bench.set_fault("psu", Fault::Reboot(Duration::from_millis(300)));
+    assert_eq!((first.line().await, idle.line().await), (String::new(), String::new()));
+    until_refused(&server, true).await;
+    until_refused(&server, false).await;
+    let mut after = Caller::new(&server).await;
+    after.send(b"*ESR?\n").await;
+    assert_eq!(after.line().await, "+128\n");
+    server.stop().await;
+}

@@ -63,6 +63,34 @@ pub(crate) fn has_last_word(events: &[Event]) -> bool {
     events.iter().any(|event| matches!(event.kind, EventKind::RunEnded(_)))
 }
 
+/// The word that takes back an outcome which nobody was shown: a run that had ended well, whose program was killed or
+/// whose disk failed before the record was saved, is at best ABORTED. What failed stays in the record.
+pub(crate) fn never_saved(events: &[Event]) -> Option<Event> {
+    let (last, ended) = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::RunEnded(ended) => Some((event, ended)),
+        EventKind::RunStarted(_)
+        | EventKind::InstrumentReady(_)
+        | EventKind::StepStarted(_)
+        | EventKind::MeasurementTaken(_)
+        | EventKind::StepEnded(_)
+        | EventKind::MadeSafe(_)
+        | EventKind::Log(_) => None,
+    })?;
+    match ended.outcome {
+        RunOutcome::Pass | RunOutcome::Fail => {}
+        RunOutcome::Aborted | RunOutcome::Timeout | RunOutcome::Error => return None,
+    }
+    let word = RunEnded {
+        outcome: RunOutcome::Aborted,
+        reason: Some("the program ended, or the disk failed, before the outcome was saved and shown".to_owned()),
+        outputs_maybe_on: ended.outputs_maybe_on.clone(),
+    };
+    Some(Event {
+        kind: EventKind::RunEnded(word),
+        ..last.clone()
+    })
+}
+
 /// Attempts that began and did not end, with the time of their beginning.
 fn open_attempts(events: &[Event]) -> impl Iterator<Item = (&StepStarted, f64)> {
     let ended = |started: &StepStarted| {

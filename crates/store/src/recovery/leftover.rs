@@ -6,7 +6,7 @@ use crate::{
     disk,
     error::{StoreError, StoreErrorKind},
     event::{Event, EventKind, Log, MadeSafe},
-    fold::{closing, has_last_word},
+    fold::{closing, has_last_word, never_saved},
     integrity,
     journal::{self, Header},
     line::{self, Tail},
@@ -202,12 +202,18 @@ impl Leftover {
 
     /// Cuts the torn tail and gives the run its last word, durably: from here on its record does not change.
     fn close(&mut self, layout: &Layout, made_safe: &[MadeSafe]) -> Result<(), StoreError> {
-        if has_last_word(&self.events) {
+        let failed = |operation, error| StoreError::io(operation, layout.journal.path_of(&self.name), error);
+        let last_words: Vec<Event> = if has_last_word(&self.events) {
+            never_saved(&self.events).into_iter().collect()
+        } else {
+            self.note()
+                .into_iter()
+                .chain(closing(&self.events, made_safe))
+                .collect()
+        };
+        if last_words.is_empty() {
             return Ok(());
         }
-        let failed = |operation, error| StoreError::io(operation, layout.journal.path_of(&self.name), error);
-        let mut last_words: Vec<Event> = self.note().into_iter().collect();
-        last_words.extend(closing(&self.events, made_safe));
         let mut text = String::new();
         let mut checksum = self.last_checksum.clone();
         for event in &last_words {

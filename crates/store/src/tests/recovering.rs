@@ -110,10 +110,19 @@ fn a_run_that_switched_off_before_it_was_killed_leaves_no_marker() {
 }
 
 #[test]
-fn a_run_that_ended_without_being_saved_keeps_its_outcome() {
+fn a_run_that_ended_without_being_saved_is_no_pass_later_either() {
     let (_folder, store) = testkit::store();
     interrupted(&store, 10);
-    assert_eq!(only(&store.recover().unwrap()).record.outcome, RunOutcome::Pass);
+    let recovery = store.recover().unwrap();
+    let record = &only(&recovery).record;
+    assert_eq!((record.outcome, record.run_passed), (RunOutcome::Aborted, false));
+    assert!(
+        record
+            .reason
+            .as_deref()
+            .unwrap()
+            .contains("before the outcome was saved and shown")
+    );
 }
 
 /// Every file of a store before each step that a recovery makes durable, as a kill there would leave it.

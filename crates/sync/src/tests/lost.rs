@@ -140,7 +140,7 @@ async fn a_captive_portal_gets_nothing_and_confirms_nothing() {
         let drained = bench.drain(&targets(&server.url)).await;
         assert_eq!(
             (drained.words(), drained.summary.exit_code()),
-            (vec!["waiting", "stopped"], 1)
+            (vec!["waiting", "stopped", "waiting", "waiting"], 1)
         );
         assert!(drained.text().contains("captive portal"), "{}", drained.text());
         assert_eq!((bench.names("pending").len(), server.count("POST")), (3, 1));
@@ -159,7 +159,7 @@ async fn a_week_offline_costs_one_attempt() {
         let drained = bench.drain(&v2("http://127.0.0.1:1")).await;
         assert_eq!(
             (drained.words(), drained.summary.pending),
-            (vec!["waiting", "stopped"], 3)
+            (vec!["waiting", "stopped", "waiting", "waiting"], 3)
         );
     }
     // Once refused, a record is tried again only where somebody answers: receipts do not grow offline.

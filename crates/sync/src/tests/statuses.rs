@@ -53,7 +53,7 @@ async fn a_redirect_is_never_followed() {
         let drained = bench.drain(&v2(&server.url)).await;
         assert_eq!(
             (drained.words(), drained.summary.pending),
-            (vec!["waiting", "stopped"], 3)
+            (vec!["waiting", "stopped", "waiting", "waiting"], 3)
         );
         assert!(drained.text().contains(&elsewhere.url), "{}", drained.text());
         assert!(elsewhere.requests().is_empty());
@@ -71,7 +71,7 @@ async fn a_wrong_key_stops_the_target_and_parks_nothing() {
     let drained = bench.drain(&v2(&server.url)).await;
     assert_eq!(
         (drained.words(), drained.summary.exit_code()),
-        (vec!["waiting", "stopped"], 1)
+        (vec!["waiting", "stopped", "waiting", "waiting"], 1)
     );
     assert!(drained.text().contains("Invalid API key"), "{}", drained.text());
     assert_eq!((server.count("POST"), drained.summary.pending), (1, 3));
@@ -123,7 +123,7 @@ async fn retry_after_is_honoured_and_capped() {
         let drained = bench.drain(&v2(&server.url)).await;
         assert_eq!(
             (drained.words(), server.count("POST")),
-            (vec!["waiting", "stopped"], 1),
+            (vec!["waiting", "stopped", "waiting", "waiting"], 1),
             "{header}"
         );
         assert_eq!(
