@@ -20,6 +20,68 @@ pub(crate) fn nr1(value: i64) -> String {
     format!("{value:+}")
 }
 
+/// How an instrument writes its numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    /// Digits behind the point of a reading.
+    pub(crate) decimals: usize,
+    /// A reading that is not negative has no sign.
+    pub(crate) unsigned_readings: bool,
+    /// A whole number that is not negative has no sign.
+    pub(crate) unsigned_integers: bool,
+    /// Settings are as short as they can be, else they look like readings.
+    pub(crate) shortest_settings: bool,
+}
+
+impl Numbers {
+    /// A measured value.
+    pub(crate) fn reading(self, value: f64) -> String {
+        let text = nr3(value, self.decimals);
+        match text.strip_prefix('+') {
+            Some(unsigned) if self.unsigned_readings => unsigned.to_owned(),
+            Some(_) | None => text,
+        }
+    }
+
+    /// What something is set to.
+    pub(crate) fn setting(self, value: f64) -> String {
+        if self.shortest_settings {
+            shortest(value)
+        } else {
+            self.reading(value)
+        }
+    }
+
+    /// A whole number.
+    pub(crate) fn integer(self, value: i64) -> String {
+        if self.unsigned_integers {
+            value.to_string()
+        } else {
+            nr1(value)
+        }
+    }
+}
+
+/// Six digits without trailing zeros, as `%G` of C writes them: `0.0015`, `1E+07`.
+fn shortest(value: f64) -> String {
+    const DIGITS: i32 = 6;
+    let text = format!("{value:.5E}");
+    let Some((mantissa, exponent)) = text.split_once('E') else {
+        return text;
+    };
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let trimmed = |text: &str| match text.split_once('.') {
+        Some(_) => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        None => text.to_owned(),
+    };
+    if !(-4..DIGITS).contains(&exponent) {
+        return format!("{}E{exponent:+03}", trimmed(mantissa));
+    }
+    let decimals = usize::try_from(DIGITS - 1 - exponent).unwrap_or_default();
+    // a negative zero has no place in an answer
+    trimmed(&format!("{:.decimals$}", value + 0.0))
+}
+
 /// `1` or `0`.
 pub(crate) fn boolean(value: bool) -> String {
     u8::from(value).to_string()
@@ -45,6 +107,34 @@ pub(crate) fn whole(value: f64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_may_be_as_short_as_they_can_be() {
+        for (value, expected) in [
+            (1e7, "1E+07"),
+            (0.01, "0.01"),
+            (0.0015, "0.0015"),
+            (8.33e-6, "8.33E-06"),
+            (1.0 / 60.0, "0.0166667"),
+            (-2.0, "-2"),
+            (0.0, "0"),
+            (-0.0, "0"),
+            (100_000.0, "100000"),
+            (1e-4, "0.0001"),
+            (9.9e37, "9.9E+37"),
+        ] {
+            assert_eq!(shortest(value), expected);
+        }
+        let numbers = Numbers {
+            decimals: 6,
+            unsigned_readings: true,
+            unsigned_integers: true,
+            shortest_settings: true,
+        };
+        assert_eq!(numbers.reading(-0.499_999_5), "-4.999995E-01");
+        assert_eq!(numbers.reading(9.9e37), "9.900000E+37");
+        assert_eq!((numbers.integer(5), numbers.setting(0.5)), ("5".into(), "0.5".into()));
+    }
 
     #[test]
     fn numbers_are_written_as_the_manuals_show_them() {

@@ -10,6 +10,7 @@ mod bus;
 pub(crate) use bus::Part;
 
 use crate::{
+    answer::Numbers,
     device::{Around, Call, Device, Outcome, Wait},
     fault::Fault,
     model::{Behaviour, Definition, Standard},
@@ -33,7 +34,7 @@ pub(crate) enum Link {
     Bus,
     /// Answers are sent at once.
     Stream,
-    /// The same on a serial line: a lone CR ends a message too, and answers end as the model ends them there.
+    /// The same on a serial line: a lone CR ends a message too, and what the model says of its serial line holds.
     Serial,
 }
 
@@ -52,6 +53,10 @@ pub(crate) struct Client {
     errors: Option<ErrorQueue>,
     /// What a line of answers ends in.
     terminator: &'static [u8],
+    /// Bytes that clear the instrument from here.
+    clears: Vec<u8>,
+    /// One of them came.
+    cleared: bool,
     /// The instrument has ended the connection.
     gone: bool,
     /// Which of the instrument's lives it is connected to.
@@ -65,7 +70,7 @@ struct Running {
     /// Where its next unit begins.
     at: usize,
     path: Path,
-    answers: String,
+    answers: Vec<u8>,
     answered: bool,
     /// An answer of indefinite form must be the last one.
     indefinite: bool,
@@ -96,18 +101,21 @@ pub(crate) struct Advanced {
 impl Client {
     pub(crate) fn new(instrument: usize, link: Link, device: &Device) -> Self {
         let model: &Definition = &device.model.0;
+        let serial = model.serial.as_ref().filter(|_| link == Link::Serial);
         Self {
             instrument,
             link,
-            input: Input::new(model.lone_cr_ends_message || link == Link::Serial),
+            input: Input::new(model.reporting.lone_cr_ends_message || link == Link::Serial),
             running: None,
             output: VecDeque::new(),
             taken: 0,
-            errors: model.errors.per_client.then(|| ErrorQueue::new(model.errors.depth)),
-            terminator: match link {
-                Link::Bus | Link::Stream => b"\n",
-                Link::Serial => model.serial_terminator,
-            },
+            errors: model
+                .reporting
+                .per_client
+                .then(|| ErrorQueue::new(model.reporting.depth)),
+            terminator: serial.map_or(b"\n", |serial| serial.terminator),
+            clears: serial.map_or_else(Vec::new, |serial| serial.clears.clone()),
+            cleared: false,
             gone: false,
             generation: device.generation,
         }
@@ -115,7 +123,16 @@ impl Client {
 
     /// Takes bytes as they come.
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
-        self.input.push(bytes);
+        let last = bytes.iter().rposition(|byte| self.clears.contains(byte));
+        let Some(rest) = last.and_then(|last| bytes.get(last + 1..)) else {
+            self.input.push(bytes);
+            return;
+        };
+        self.cleared = true;
+        self.running = None;
+        self.output.clear();
+        self.input.clear();
+        self.input.push(rest);
     }
 
     /// Ends the message that is coming in.
@@ -140,7 +157,10 @@ impl Client {
     /// Carries out as much as can be carried out by `now`.
     pub(crate) fn advance(&mut self, world: &mut World, now: Moment) -> Advanced {
         world.advance(now);
-        let mut changed = false;
+        let mut changed = std::mem::take(&mut self.cleared);
+        if changed && let Some(instrument) = world.instruments.get_mut(self.instrument) {
+            instrument.device.abort();
+        }
         loop {
             if self.has(world, Fault::HalfOpen) {
                 return Advanced {
@@ -211,7 +231,7 @@ impl Client {
             && let Some(instrument) = world.instruments.get_mut(self.instrument)
         {
             let errors = self.errors.as_mut().unwrap_or(&mut instrument.device.errors);
-            errors.overflow(SYSTEM_ERROR);
+            errors.overflow(instrument.device.model.0.reporting.reported(SYSTEM_ERROR));
         }
         if self.link == Link::Bus && !self.output.is_empty() {
             self.output.clear();
@@ -221,7 +241,7 @@ impl Client {
             message,
             at: 0,
             path: Path::default(),
-            answers: String::new(),
+            answers: Vec::new(),
             answered: false,
             indefinite: false,
             started: None,
@@ -239,6 +259,8 @@ impl Client {
                 let result = self.unit(&mut running, unit, world, now);
                 if !matches!(result, Ok(Outcome::Pending(_))) {
                     running.started = None;
+                }
+                if !matches!(result, Ok(Outcome::Pending(_) | Outcome::Held(_))) {
                     running.at = tail.map_or(text.len(), |tail| text.len() - tail.len());
                 }
                 result
@@ -249,17 +271,21 @@ impl Client {
             }
         };
         match result {
-            Ok(Outcome::Pending(wait)) => {
+            Ok(Outcome::Pending(wait) | Outcome::Held(wait)) => {
                 running.message = text;
                 self.running = Some(running);
                 return Some(wait);
             }
             Ok(Outcome::Done) => {}
-            Ok(Outcome::Answer(answer)) => {
+            Ok(answer @ (Outcome::Answer(_) | Outcome::Bytes(_))) => {
                 if std::mem::replace(&mut running.answered, true) {
-                    running.answers.push(';');
+                    running.answers.push(b';');
                 }
-                running.answers.push_str(&answer);
+                match answer {
+                    Outcome::Answer(text) => running.answers.extend(text.into_bytes()),
+                    Outcome::Bytes(bytes) => running.answers.extend(bytes),
+                    Outcome::Done | Outcome::Pending(_) | Outcome::Held(_) => {}
+                }
                 if running.answers.len() > MAX_ANSWER {
                     self.error(world, QUERY_DEADLOCKED);
                     return None;
@@ -267,6 +293,7 @@ impl Client {
             }
             Err(error) => {
                 self.error(world, error);
+                // by its own number: what a model reports in its place is another matter
                 if error.is_command_error() || error == QUERY_UNTERMINATED_AFTER_INDEFINITE {
                     running.at = text.len();
                 }
@@ -303,19 +330,20 @@ impl Client {
         let mut call = Call {
             query: unit.query,
             suffix: found.suffix,
+            link: self.link,
             function: 0,
             arguments: Arguments::parse(unit.arguments)?,
             resumed: running.started.is_some(),
             started: *running.started.get_or_insert(now),
             now,
-            decimals: 0,
+            numbers: Numbers::default(),
             around: Around::default(),
             own_errors: self.errors.as_mut(),
             message_available: running.answered || !self.output.is_empty(),
         };
         let outcome = world.execute(self.instrument, found.command, &mut call);
         // a command that waits is looked up again, from where it was looked up now
-        if !matches!(outcome, Ok(Outcome::Pending(_))) {
+        if !matches!(outcome, Ok(Outcome::Pending(_) | Outcome::Held(_))) {
             running.path = found.path;
             running.indefinite |= identifies;
         }
@@ -335,7 +363,7 @@ impl Client {
             return;
         };
         let faults = &instrument.device.faults;
-        if let Some(line) = faults.say(running.answers.into_bytes(), self.terminator) {
+        if let Some(line) = faults.say(running.answers, self.terminator) {
             self.taken = 0;
             self.output.push_back((now.after(faults.delay()), line));
         }
@@ -369,13 +397,15 @@ impl Client {
         }
         let device = &world.instruments.get(self.instrument)?.device;
         let errors = self.errors.as_ref().unwrap_or(&device.errors);
-        Some(device.status.byte(!errors.is_empty(), !self.output.is_empty()))
+        let errors_waiting = !errors.is_empty() && device.model.0.reporting.in_status_byte;
+        Some(device.status.byte(errors_waiting, !self.output.is_empty()))
     }
 
     fn error(&mut self, world: &mut World, error: ScpiError) {
         let Some(instrument) = world.instruments.get_mut(self.instrument) else {
             return;
         };
+        let error = instrument.device.model.0.reporting.reported(error);
         instrument.device.status.events |= error.event_bit();
         self.errors
             .as_mut()

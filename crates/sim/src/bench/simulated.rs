@@ -100,8 +100,12 @@ impl SimulatedBench {
     /// A new session to an instrument, beside those that are open. One that the instrument refuses is disconnected.
     #[must_use]
     pub fn session(&self, logical_name: &str) -> Option<Box<dyn Session>> {
+        self.attached(logical_name, Link::Bus)
+    }
+
+    fn attached(&self, logical_name: &str, link: Link) -> Option<Box<dyn Session>> {
         let number = self.number(logical_name)?;
-        let attachment = Attachment::new(Arc::clone(&self.shared), number, Link::Bus)?;
+        let attachment = Attachment::new(Arc::clone(&self.shared), number, link)?;
         let resource = Resource::Simulated {
             bench: self.name.clone(),
             name: logical_name.to_owned(),
@@ -113,6 +117,12 @@ impl SimulatedBench {
         } else {
             PipeSession::new(resource, clock, attachment)
         }))
+    }
+
+    /// A new session to an instrument over its serial line, where terminators and the way to remote may be others.
+    #[must_use]
+    pub fn serial_session(&self, logical_name: &str) -> Option<Box<dyn Session>> {
+        self.attached(logical_name, Link::Serial)
     }
 
     /// An instrument, to be served.

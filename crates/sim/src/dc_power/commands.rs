@@ -5,7 +5,7 @@
 use super::definition::{Behaviour, ChannelModel, DcPowerModel, Level, Summary};
 use super::state::{Channel, DcPower, Output, Tripped};
 use crate::{
-    answer::{boolean, nr1, nr3, quoted, whole},
+    answer::{boolean, nr1, quoted, whole},
     device::{Call, Outcome, Wait},
     parser::{Argument, Bounds, Dimension, is_form_of},
     status::{DATA_OUT_OF_RANGE, HEADER_SUFFIX_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, MISSING_PARAMETER, ScpiError},
@@ -173,7 +173,7 @@ fn level_query(
                 .ok_or(ILLEGAL_PARAMETER_VALUE)?,
             None => *level_of(&mut channel, level),
         };
-        texts.push(nr3(value, call.decimals));
+        texts.push(call.numbers.setting(value));
     }
     Ok(Outcome::Answer(texts.join(",")))
 }
@@ -191,10 +191,10 @@ fn measure(
     if call.now < done {
         return Ok(Outcome::Pending(Wait::Until(done)));
     }
-    let (decimals, around) = (call.decimals, &call.around);
+    let (numbers, around) = (call.numbers, &call.around);
     Ok(answers(&channels, |place| {
         let (output, model) = (around.outputs.get(place)?, model.channels.get(place)?);
-        Some(nr3(supply.measured(value(output), step(model)), decimals))
+        Some(numbers.reading(supply.measured(value(output), step(model))))
     }))
 }
 
@@ -252,7 +252,10 @@ fn apply(supply: &mut DcPower, model: &DcPowerModel, call: &mut Call<'_>) -> Res
         };
         call.arguments.end()?;
         let channel = supply.channels.get(place).ok_or(DATA_OUT_OF_RANGE)?;
-        let (volts, amperes) = (nr3(channel.voltage, call.decimals), nr3(channel.current, call.decimals));
+        let (volts, amperes) = (
+            call.numbers.setting(channel.voltage),
+            call.numbers.setting(channel.current),
+        );
         return Ok(Outcome::Answer(quoted(&format!("{volts},{amperes}"))));
     }
     let place = named(model, &call.arguments.optional().ok_or(MISSING_PARAMETER)?)?;

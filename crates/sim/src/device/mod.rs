@@ -8,12 +8,17 @@ mod standard;
 pub(crate) use standard::mask;
 
 use crate::{
+    answer::{Numbers, whole},
+    client::Link,
     dc_power::{self, DcPower, Output},
     dmm::{self, Dmm, Inputs, Trace},
     fault::{Fault, Faults},
     model::{Behaviour, ClassModel, Command, Definition, Model, Remembered, Stored},
-    parser::{Argument, Arguments},
-    status::{ErrorQueue, ILLEGAL_PARAMETER_VALUE, OPERATION_COMPLETE, ScpiError, Status, UNDEFINED_HEADER},
+    parser::{Argument, Arguments, is_form_of},
+    status::{
+        ErrorQueue, ILLEGAL_PARAMETER_VALUE, IN_LOCAL, OPERATION_COMPLETE, SERIAL_ONLY, ScpiError, Status,
+        UNDEFINED_HEADER,
+    },
 };
 use benchtop_instrument::Moment;
 use rand_chacha::ChaCha8Rng;
@@ -28,6 +33,8 @@ pub(crate) struct Device {
     /// The error queue, where all clients share one.
     pub(crate) errors: ErrorQueue,
     pub(crate) faults: Faults,
+    /// It was told to go to remote.
+    remote: bool,
     /// Clients of an earlier one have been forgotten.
     pub(crate) generation: u64,
     /// It has no power until then.
@@ -62,6 +69,8 @@ pub(crate) struct Call<'c> {
     pub(crate) query: bool,
     /// The number in the header.
     pub(crate) suffix: u32,
+    /// How the client is connected.
+    pub(crate) link: Link,
     /// The function in the header.
     pub(crate) function: usize,
     pub(crate) arguments: Arguments<'c>,
@@ -69,7 +78,7 @@ pub(crate) struct Call<'c> {
     pub(crate) resumed: bool,
     pub(crate) started: Moment,
     pub(crate) now: Moment,
-    pub(crate) decimals: usize,
+    pub(crate) numbers: Numbers,
     pub(crate) around: Around,
     /// The error queue of the client, where each has its own.
     pub(crate) own_errors: Option<&'c mut ErrorQueue>,
@@ -82,7 +91,11 @@ pub(crate) struct Call<'c> {
 pub(crate) enum Outcome {
     Done,
     Answer(String),
+    /// A block of binary data.
+    Bytes(Vec<u8>),
     Pending(Wait),
+    /// It has not begun, and is to be asked as if for the first time.
+    Held(Wait),
 }
 
 /// What has to happen before a command can go on.
@@ -106,8 +119,9 @@ impl Device {
             serial_number,
             class,
             status: Status::default(),
-            errors: ErrorQueue::new(definition.errors.depth),
+            errors: ErrorQueue::new(definition.reporting.depth),
             faults: Faults::new(chance),
+            remote: false,
             generation: 0,
             down_until: None,
             stored: Stored::new(),
@@ -119,6 +133,10 @@ impl Device {
     pub(crate) fn advance(&mut self, around: &Around, now: Moment) {
         if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
             dmm.advance(model, &around.trace, around.mains_hertz, now, &mut self.status);
+            for error in dmm.raised.drain(..) {
+                self.status.events |= error.event_bit();
+                self.errors.push(error);
+            }
         }
         if self.completion_wanted && self.busy().is_none() {
             self.completion_wanted = false;
@@ -154,9 +172,8 @@ impl Device {
     /// Ends what runs, as device clear does (Truevolt guide, Device Clear). Settings, status and errors stay.
     pub(crate) fn abort(&mut self) {
         self.completion_wanted = false;
-        match &mut self.class {
-            ClassState::Dmm(dmm) => dmm::abort(dmm, &mut self.status),
-            ClassState::DcPower(_) => {}
+        if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
+            dmm::abort(dmm, model, &mut self.status);
         }
     }
 
@@ -166,7 +183,11 @@ impl Device {
         let definition: &Definition = &model.0;
         let Command { behaviour, function } = definition.commands.get(number).ok_or(UNDEFINED_HEADER)?;
         call.function = *function;
-        call.decimals = definition.decimals;
+        call.numbers = definition.reporting.numbers;
+        if let Some(wait) = self.holds(behaviour) {
+            return Ok(Outcome::Held(wait));
+        }
+        self.check_link(behaviour, call.link)?;
         match behaviour {
             Behaviour::Standard(standard) => standard::execute(self, *standard, call),
             Behaviour::Dmm(behaviour) => match (&mut self.class, &definition.class) {
@@ -187,16 +208,59 @@ impl Device {
                 Ok(Outcome::Answer(answer.clone()))
             }
             Behaviour::Ignored => Ok(Outcome::Done),
+            Behaviour::Accepts(words) => {
+                let argument = call.arguments.required()?;
+                call.arguments.end()?;
+                let word = argument.word()?;
+                let known = words.iter().any(|name| is_form_of(name, word));
+                known.then_some(Outcome::Done).ok_or(ILLEGAL_PARAMETER_VALUE)
+            }
+            Behaviour::Remote(on) => {
+                call.arguments.end()?;
+                self.remote = *on;
+                Ok(Outcome::Done)
+            }
             Behaviour::Preset => {
                 call.arguments.end()?;
                 self.reset();
+                if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &definition.class) {
+                    dmm::preset(dmm, model, &mut self.status);
+                }
                 Ok(Outcome::Done)
             }
             Behaviour::LineFrequency => {
                 call.arguments.end()?;
-                let hertz = format!("{:+.0}", call.around.mains_hertz);
+                let hertz = whole(call.around.mains_hertz).and_then(|hertz| i64::try_from(hertz).ok());
+                let hertz = call.numbers.integer(hertz.unwrap_or_default());
                 Ok(Outcome::Answer(hertz))
             }
+        }
+    }
+
+    /// What a command has to wait for that is not taken in hand while the instrument measures.
+    fn holds(&self, behaviour: &Behaviour) -> Option<Wait> {
+        match (&self.class, &self.model.0.class, behaviour) {
+            (ClassState::Dmm(dmm), ClassModel::Dmm(model), Behaviour::Dmm(behaviour)) => {
+                dmm.holds(model, Some(*behaviour))
+            }
+            (ClassState::Dmm(dmm), ClassModel::Dmm(model), _) => dmm.holds(model, None),
+            (ClassState::Dmm(_) | ClassState::DcPower(_), ClassModel::Dmm(_) | ClassModel::DcPower(_), _) => None,
+        }
+    }
+
+    /// Refuses what is not taken from this kind of connection.
+    fn check_link(&self, behaviour: &Behaviour, link: Link) -> Result<(), ScpiError> {
+        let Some(serial) = &self.model.0.serial else {
+            return Ok(());
+        };
+        match (behaviour, link) {
+            (Behaviour::Remote(_), Link::Bus) if serial.only_here => Err(SERIAL_ONLY),
+            (Behaviour::Dmm(behaviour), Link::Serial)
+                if serial.needs_remote && !self.remote && behaviour.takes_readings() =>
+            {
+                Err(IN_LOCAL)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -248,7 +312,7 @@ impl Device {
             .into_iter()
             .map(|channel| {
                 let kept = self.stored.get(&(number, channel)).unwrap_or(&setting.default);
-                bound.as_ref().unwrap_or(kept).answer(call.decimals)
+                bound.as_ref().unwrap_or(kept).answer(call.numbers)
             })
             .collect();
         Ok(Outcome::Answer(texts.join(",")))
@@ -286,7 +350,11 @@ impl Device {
     fn lose_power(&mut self) {
         self.reset();
         self.stored.clear();
+        self.remote = false;
         self.status = Status::default();
+        if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
+            dmm::power_on(dmm, model, &mut self.status);
+        }
         self.errors.clear();
         self.generation += 1;
     }

@@ -2,7 +2,7 @@
 
 use super::{Call, Device, Outcome, Wait};
 use crate::{
-    answer::{boolean, nr1, whole},
+    answer::{boolean, whole},
     fault::Fault,
     model::Standard,
     parser::{Argument, Bounds, Dimension},
@@ -29,6 +29,10 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
             device.status.operation.enable = register_mask(call)?;
             return Ok(Outcome::Done);
         }
+        Standard::MeasurementEnable if !call.query => {
+            device.status.measurement.enable = register_mask(call)?;
+            return Ok(Outcome::Done);
+        }
         Standard::ClearStatus
         | Standard::EventEnable
         | Standard::Events
@@ -47,8 +51,16 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
         | Standard::QuestionableEnable
         | Standard::OperationEvents
         | Standard::OperationCondition
-        | Standard::OperationEnable => call.arguments.end()?,
+        | Standard::OperationEnable
+        | Standard::MeasurementEvents
+        | Standard::MeasurementCondition
+        | Standard::MeasurementEnable
+        | Standard::ClearErrors
+        | Standard::ErrorCount
+        | Standard::ErrorCode => call.arguments.end()?,
     }
+    let numbers = call.numbers;
+    let register = |value: u16| Outcome::Answer(numbers.integer(i64::from(value)));
     Ok(match standard {
         Standard::ClearStatus => {
             device.completion_wanted = false;
@@ -67,14 +79,33 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
         Standard::OperationComplete => completed(device, call.query),
         Standard::Wait => device.busy().map_or(Outcome::Done, Outcome::Pending),
         Standard::Identify => Outcome::Answer(identity(device)),
-        Standard::NextError => Outcome::Answer(errors(device, call).take().answer()),
-        Standard::Version => Outcome::Answer(device.model.0.scpi_version.clone()),
-        Standard::SelfTest => Outcome::Answer(nr1(0)),
+        Standard::NextError => {
+            let error = errors(device, call).take();
+            Outcome::Answer(device.model.0.reporting.answer(error))
+        }
+        Standard::ErrorCode => {
+            let error = errors(device, call).take();
+            Outcome::Answer(numbers.integer(device.model.0.reporting.reported(error).code.into()))
+        }
+        Standard::ErrorCount => {
+            let count = i64::try_from(errors(device, call).len()).unwrap_or(i64::MAX);
+            Outcome::Answer(numbers.integer(count))
+        }
+        Standard::ClearErrors => {
+            errors(device, call).clear();
+            Outcome::Done
+        }
+        Standard::MeasurementEvents => register(device.status.measurement.take_events()),
+        Standard::MeasurementCondition => register(device.status.measurement.condition()),
+        Standard::MeasurementEnable => register(device.status.measurement.enable),
+        Standard::Version => Outcome::Answer(device.model.0.reporting.scpi_version.clone()),
+        Standard::SelfTest => Outcome::Answer(call.numbers.integer(0)),
         Standard::EventEnable => register(device.status.event_enable.into()),
         Standard::ServiceEnable => register(device.status.service_enable.into()),
         Standard::Events => register(std::mem::take(&mut device.status.events).into()),
         Standard::StatusByte => {
             let errors_waiting = !errors(device, call).is_empty();
+            let errors_waiting = errors_waiting && device.model.0.reporting.in_status_byte;
             register(device.status.byte(errors_waiting, call.message_available).into())
         }
         Standard::QuestionableEvents => register(device.status.questionable.take_events()),
@@ -84,10 +115,6 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
         Standard::OperationCondition => register(device.status.operation.condition()),
         Standard::OperationEnable => register(device.status.operation.enable),
     })
-}
-
-fn register(value: u16) -> Outcome {
-    Outcome::Answer(nr1(i64::from(value)))
 }
 
 /// The queue that this client reads.

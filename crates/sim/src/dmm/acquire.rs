@@ -1,9 +1,12 @@
 //! The trigger system: idle, waiting for a trigger, measuring.
 
-use super::definition::DmmModel;
+use super::definition::{DmmModel, Habit};
 use super::inputs::{Inputs, Trace};
 use super::state::{Dmm, TriggerSource};
-use crate::{device::Wait, status::Status};
+use crate::{
+    device::Wait,
+    status::{DEVICE_ERROR, Status},
+};
 use benchtop_instrument::Moment;
 use std::time::Duration;
 
@@ -11,6 +14,13 @@ use std::time::Duration;
 const MEASURING: u16 = 1 << 4;
 /// Operation status: waiting for a trigger.
 const WAITING_FOR_TRIGGER: u16 = 1 << 5;
+
+/// Questionable status: voltage, current, resistance (SCPI-99 volume 1, 20.3).
+const OVERLOADS: u16 = 1 << 0 | 1 << 1 | 1 << 9;
+
+/// Measurement events: a reading is there; it was beyond the range (Keithley 2000 User's Manual, p.5-53).
+const READING_AVAILABLE: u16 = 1 << 5;
+const READING_OVERFLOW: u16 = 1;
 
 /// The shortest reading, so that no time ever holds infinitely many.
 const SHORTEST: Duration = Duration::from_micros(1);
@@ -20,37 +30,59 @@ const SHORTEST: Duration = Duration::from_micros(1);
 pub(crate) struct Acquisition {
     /// When the present reading is taken; nothing while it waits for a trigger.
     ends: Option<Moment>,
+    /// What it reads goes to the memory.
+    stores: bool,
     /// Readings to the next trigger or the end; nothing is without end.
     left: Option<u64>,
     /// Triggers to come after this one; nothing is without end.
     triggers: Option<u64>,
 }
 
+impl Acquisition {
+    /// Whether what it reads goes to the memory.
+    pub(super) const fn stores(self) -> bool {
+        self.stores
+    }
+}
+
 impl Dmm {
     /// Leaves idle: forgets the readings and waits for the trigger source.
-    pub(super) fn start(&mut self, model: &DmmModel, inputs: Inputs, mains_hertz: f64, now: Moment) {
-        self.readings.clear();
-        let immediate = self.trigger.source == TriggerSource::Immediate;
+    pub(super) fn start(&mut self, model: &DmmModel, stores: bool, inputs: Inputs, mains_hertz: f64, now: Moment) {
+        if stores {
+            self.readings.clear();
+        }
+        self.passed.clear();
+        let immediate = matches!(self.trigger.source, TriggerSource::Immediate | TriggerSource::Timer);
         let total = self
             .trigger
             .count
+            .filter(|_| !self.continuous)
             .map(|count| count.saturating_mul(self.trigger.samples));
         self.acquisition = Some(Acquisition {
+            stores,
             ends: immediate.then(|| now.after(self.step(model, inputs, mains_hertz))),
             left: if immediate { total } else { Some(self.trigger.samples) },
             triggers: if immediate {
                 Some(0)
             } else {
-                self.trigger.count.map(|count| count.saturating_sub(1))
+                let count = self.trigger.count.filter(|_| !self.continuous);
+                count.map(|count| count.saturating_sub(1))
             },
         });
     }
 
-    /// A trigger from the bus. False if nobody waited for one.
-    pub(super) fn triggered(&mut self, model: &DmmModel, inputs: Inputs, mains_hertz: f64, now: Moment) -> bool {
+    /// A trigger from the bus; `named`, in place of whatever it waits for. False if nobody waited for one.
+    pub(super) fn triggered(
+        &mut self,
+        named: bool,
+        model: &DmmModel,
+        inputs: Inputs,
+        mains_hertz: f64,
+        now: Moment,
+    ) -> bool {
         let ends = now.after(self.step(model, inputs, mains_hertz));
         match &mut self.acquisition {
-            Some(acquisition) if acquisition.ends.is_none() && self.trigger.source == TriggerSource::Bus => {
+            Some(acquisition) if acquisition.ends.is_none() && (named || self.trigger.source == TriggerSource::Bus) => {
                 acquisition.ends = Some(ends);
                 true
             }
@@ -58,8 +90,13 @@ impl Dmm {
         }
     }
 
-    /// What somebody who waits for the end has to wait for; nothing when it is idle.
+    /// What somebody who waits for the end has to wait for; nothing when it is idle, or will never be.
     pub(crate) fn busy(&self) -> Option<Wait> {
+        self.next().filter(|_| !self.continuous)
+    }
+
+    /// What somebody who waits for the next reading has to wait for.
+    pub(super) fn next(&self) -> Option<Wait> {
         let acquisition = self.acquisition?;
         Some(acquisition.ends.map_or(Wait::ForChange, Wait::Until))
     }
@@ -82,6 +119,9 @@ impl Dmm {
         status: &mut Status,
     ) {
         let inputs = trace.now();
+        if self.continuous && self.acquisition.is_none() {
+            self.start(model, true, inputs, mains_hertz, now);
+        }
         while let Some(acquisition) = self.acquisition {
             let Some(ends) = acquisition.ends.filter(|ends| *ends <= now) else {
                 break;
@@ -92,7 +132,25 @@ impl Dmm {
                 continue;
             }
             let seen = trace.seen(ends, self.aperture(model, mains_hertz));
-            status.questionable.happened(self.take_reading(model, seen, ends));
+            let (reading, questionable) = self.take_reading(model, seen, ends);
+            self.buffer.hear(reading, &mut status.measurement);
+            status.measurement.happened(if reading.abs() < model.overrange {
+                READING_AVAILABLE
+            } else {
+                READING_AVAILABLE | READING_OVERFLOW
+            });
+            let full =
+                self.continuous && u64::try_from(self.readings.len()).is_ok_and(|had| had >= self.trigger.samples);
+            if full || acquisition.stores && !self.feeds {
+                self.readings.clear();
+            }
+            if self.feeds || !acquisition.stores {
+                self.keep(model, acquisition.stores, reading);
+            }
+            status.questionable.happened(questionable);
+            if questionable & OVERLOADS != 0 && model.has(Habit::OverloadIsDeviceError) {
+                status.events |= DEVICE_ERROR;
+            }
             let left = acquisition.left.map(|left| left.saturating_sub(1));
             let next = Acquisition {
                 ends: Some(ends.after(self.step(model, inputs, mains_hertz))),
@@ -103,21 +161,32 @@ impl Dmm {
                 (None | Some(1..), _) => Some(next),
                 (Some(0), Some(0)) => None,
                 (Some(0), triggers) => Some(Acquisition {
+                    stores: acquisition.stores,
                     ends: None,
                     left: Some(self.trigger.samples),
                     triggers: triggers.map(|triggers| triggers.saturating_sub(1)),
                 }),
             };
         }
+        self.tell(model, status);
+    }
+
+    /// Shows in the operation register what it is doing.
+    pub(super) fn tell(&self, model: &DmmModel, status: &mut Status) {
         status.operation.follow(match self.acquisition {
-            None => 0,
+            None => model.idle,
             Some(acquisition) if acquisition.ends.is_none() => WAITING_FOR_TRIGGER,
             Some(_) => MEASURING,
         });
     }
 
     fn step(&self, model: &DmmModel, inputs: Inputs, mains_hertz: f64) -> Duration {
-        self.reading_time(model, inputs, mains_hertz).max(SHORTEST)
+        let timer = if self.trigger.source == TriggerSource::Timer {
+            self.trigger.timer
+        } else {
+            Duration::ZERO
+        };
+        self.reading_time(model, inputs, mains_hertz).max(SHORTEST).max(timer)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a multimeter's commands do, by name.
 
+use super::definition::Statistic;
 use super::scanner::Route;
 use crate::parser::Forms;
 
@@ -14,6 +15,8 @@ pub(crate) enum Behaviour {
     Initiate,
     Abort,
     Trigger,
+    /// A trigger in place of whatever is waited for.
+    Signal,
     Function,
     /// A setting of the function that stands in the header.
     Setting(Setting),
@@ -24,6 +27,48 @@ pub(crate) enum Behaviour {
     LastReading,
     ReadingCount,
     Route(Route),
+    /// Whether what `INITiate` reads goes to the memory.
+    Feed,
+    Math(Math),
+    /// Measures all the time, or only when it is told to.
+    Continuous,
+    /// The latest reading.
+    Latest,
+    /// The latest reading, once.
+    Fresh,
+    Format(Format),
+    Trace(Trace),
+}
+
+/// How readings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Data,
+    Elements,
+    Border,
+}
+
+/// What is done with the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trace {
+    Clear,
+    Free,
+    Points,
+    Control,
+    Data,
+}
+
+/// A register of the computation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Math {
+    Function,
+    State,
+    Null,
+    Db,
+    Dbm,
+    Lower,
+    Upper,
+    Statistic(Statistic),
 }
 
 /// What is set for one function.
@@ -36,9 +81,16 @@ pub(crate) enum Setting {
     Autozero,
     Impedance,
     Bandwidth,
+    Aperture,
     NullState,
     NullValue,
     NullAuto,
+    /// The latest reading becomes the value.
+    NullAcquire,
+    Digits,
+    FilterState,
+    FilterControl,
+    FilterCount,
     Terminals,
 }
 
@@ -50,6 +102,8 @@ pub(crate) enum Triggering {
     Count,
     Delay,
     DelayAuto,
+    /// Between the triggers of the timer.
+    Timer,
 }
 
 /// Settings that come and go together.
@@ -61,7 +115,10 @@ pub(crate) enum Group {
     Autozero,
     Impedance,
     Bandwidth,
+    Aperture,
     Null,
+    Digits,
+    Filter,
     Terminals,
 }
 
@@ -75,6 +132,7 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("initiate", Behaviour::Initiate, Forms::Set),
     ("abort", Behaviour::Abort, Forms::Set),
     ("trigger", Behaviour::Trigger, Forms::Set),
+    ("signal", Behaviour::Signal, Forms::Set),
     ("function", Behaviour::Function, Forms::Both),
     ("range", Behaviour::Setting(Setting::Range), Forms::Both),
     ("range_auto", Behaviour::Setting(Setting::RangeAuto), Forms::Both),
@@ -83,9 +141,19 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("autozero", Behaviour::Setting(Setting::Autozero), Forms::Both),
     ("impedance", Behaviour::Setting(Setting::Impedance), Forms::Both),
     ("bandwidth", Behaviour::Setting(Setting::Bandwidth), Forms::Both),
+    ("aperture", Behaviour::Setting(Setting::Aperture), Forms::Both),
     ("null_state", Behaviour::Setting(Setting::NullState), Forms::Both),
     ("null_value", Behaviour::Setting(Setting::NullValue), Forms::Both),
     ("null_auto", Behaviour::Setting(Setting::NullAuto), Forms::Both),
+    ("null_acquire", Behaviour::Setting(Setting::NullAcquire), Forms::Set),
+    ("digits", Behaviour::Setting(Setting::Digits), Forms::Both),
+    ("filter_state", Behaviour::Setting(Setting::FilterState), Forms::Both),
+    (
+        "filter_control",
+        Behaviour::Setting(Setting::FilterControl),
+        Forms::Both,
+    ),
+    ("filter_count", Behaviour::Setting(Setting::FilterCount), Forms::Both),
     ("terminals", Behaviour::Setting(Setting::Terminals), Forms::Both),
     ("sample_count", Behaviour::Triggering(Triggering::Samples), Forms::Both),
     ("trigger_source", Behaviour::Triggering(Triggering::Source), Forms::Both),
@@ -96,6 +164,7 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
         Behaviour::Triggering(Triggering::DelayAuto),
         Forms::Both,
     ),
+    ("trigger_timer", Behaviour::Triggering(Triggering::Timer), Forms::Both),
     ("take_readings", Behaviour::TakeReadings, Forms::Query),
     ("remove_readings", Behaviour::RemoveReadings, Forms::Query),
     ("last_reading", Behaviour::LastReading, Forms::Query),
@@ -103,6 +172,45 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("close_channel", Behaviour::Route(Route::Close), Forms::Set),
     ("closed_channel", Behaviour::Route(Route::Closed), Forms::Query),
     ("open_channels", Behaviour::Route(Route::OpenAll), Forms::Set),
+    ("feed", Behaviour::Feed, Forms::Both),
+    ("continuous", Behaviour::Continuous, Forms::Both),
+    ("latest", Behaviour::Latest, Forms::Query),
+    ("fresh", Behaviour::Fresh, Forms::Query),
+    ("format_data", Behaviour::Format(Format::Data), Forms::Both),
+    ("format_elements", Behaviour::Format(Format::Elements), Forms::Both),
+    ("format_border", Behaviour::Format(Format::Border), Forms::Both),
+    ("trace_clear", Behaviour::Trace(Trace::Clear), Forms::Set),
+    ("trace_free", Behaviour::Trace(Trace::Free), Forms::Query),
+    ("trace_points", Behaviour::Trace(Trace::Points), Forms::Both),
+    ("trace_control", Behaviour::Trace(Trace::Control), Forms::Both),
+    ("trace_data", Behaviour::Trace(Trace::Data), Forms::Query),
+    ("math_function", Behaviour::Math(Math::Function), Forms::Both),
+    ("math_state", Behaviour::Math(Math::State), Forms::Both),
+    ("math_null", Behaviour::Math(Math::Null), Forms::Both),
+    ("math_db", Behaviour::Math(Math::Db), Forms::Both),
+    ("math_dbm", Behaviour::Math(Math::Dbm), Forms::Both),
+    ("math_lower", Behaviour::Math(Math::Lower), Forms::Both),
+    ("math_upper", Behaviour::Math(Math::Upper), Forms::Both),
+    (
+        "math_minimum",
+        Behaviour::Math(Math::Statistic(Statistic::Minimum)),
+        Forms::Query,
+    ),
+    (
+        "math_maximum",
+        Behaviour::Math(Math::Statistic(Statistic::Maximum)),
+        Forms::Query,
+    ),
+    (
+        "math_average",
+        Behaviour::Math(Math::Statistic(Statistic::Average)),
+        Forms::Query,
+    ),
+    (
+        "math_count",
+        Behaviour::Math(Math::Statistic(Statistic::Count)),
+        Forms::Query,
+    ),
 ];
 
 /// The words of a function's `settings`.
@@ -113,9 +221,19 @@ pub(super) const GROUPS: &[(&str, Group)] = &[
     ("autozero", Group::Autozero),
     ("impedance", Group::Impedance),
     ("bandwidth", Group::Bandwidth),
+    ("aperture", Group::Aperture),
     ("null", Group::Null),
+    ("digits", Group::Digits),
+    ("filter", Group::Filter),
     ("terminals", Group::Terminals),
 ];
+
+impl Behaviour {
+    /// Whether it takes readings or hands them over.
+    pub(crate) const fn takes_readings(self) -> bool {
+        matches!(self, Self::Measure | Self::Read | Self::Fetch | Self::Initiate)
+    }
+}
 
 impl Setting {
     pub(super) const fn group(self) -> Group {
@@ -126,7 +244,10 @@ impl Setting {
             Self::Autozero => Group::Autozero,
             Self::Impedance => Group::Impedance,
             Self::Bandwidth => Group::Bandwidth,
-            Self::NullState | Self::NullValue | Self::NullAuto => Group::Null,
+            Self::Aperture => Group::Aperture,
+            Self::NullState | Self::NullValue | Self::NullAuto | Self::NullAcquire => Group::Null,
+            Self::Digits => Group::Digits,
+            Self::FilterState | Self::FilterControl | Self::FilterCount => Group::Filter,
             Self::Terminals => Group::Terminals,
         }
     }

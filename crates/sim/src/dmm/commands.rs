@@ -4,29 +4,41 @@
 
 use super::behaviour::Behaviour;
 use super::configure::{configuration, configure, requested};
-use super::definition::DmmModel;
+use super::definition::{DmmModel, Habit, WhileMeasuring};
 use super::state::{Dmm, TriggerSource};
-use super::{scanner, settings, triggering};
+use super::{format, math, scanner, settings, trace, triggering};
 use crate::{
-    answer::{block, nr1, nr3, quoted},
+    answer::{Numbers, block, boolean, quoted},
     device::{Call, Outcome},
-    parser::Path,
+    parser::{Path, is_form_of},
     status::{
-        DATA_CORRUPT_OR_STALE, DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, INIT_IGNORED, MEASURING, ScpiError, Status,
-        TRIGGER_DEADLOCK, TRIGGER_IGNORED,
+        DATA_CORRUPT_OR_STALE, DATA_OUT_OF_RANGE, HEADER_SUFFIX_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, INIT_IGNORED,
+        INSUFFICIENT_MEMORY, MEASURING, ScpiError, Status, TRIGGER_DEADLOCK, TRIGGER_IGNORED,
     },
 };
 
 /// `*RST`.
 pub(crate) fn reset(dmm: &mut Dmm, model: &DmmModel, status: &mut Status) {
     dmm.reset(model);
-    status.operation.follow(0);
+    dmm.tell(model, status);
+}
+
+/// `SYSTem:PRESet`.
+pub(crate) fn preset(dmm: &mut Dmm, model: &DmmModel, status: &mut Status) {
+    reset(dmm, model, status);
+    dmm.continuous = model.has(Habit::Continuous);
+}
+
+/// As after power-on.
+pub(crate) fn power_on(dmm: &mut Dmm, model: &DmmModel, status: &mut Status) {
+    dmm.power_on(model);
+    dmm.tell(model, status);
 }
 
 /// `ABORt` and device clear.
-pub(crate) fn abort(dmm: &mut Dmm, status: &mut Status) {
+pub(crate) fn abort(dmm: &mut Dmm, model: &DmmModel, status: &mut Status) {
     dmm.acquisition = None;
-    status.operation.follow(0);
+    dmm.tell(model, status);
 }
 
 /// Carries out one command.
@@ -37,27 +49,47 @@ pub(crate) fn execute(
     call: &mut Call<'_>,
     status: &mut Status,
 ) -> Result<Outcome, ScpiError> {
+    // there is one input, `SENSe1`
+    if call.suffix != 1 {
+        return Err(HEADER_SUFFIX_OUT_OF_RANGE);
+    }
+    let outcome = carry_out(dmm, model, behaviour, call, status);
+    dmm.tell(model, status);
+    outcome
+}
+
+fn carry_out(
+    dmm: &mut Dmm,
+    model: &DmmModel,
+    behaviour: Behaviour,
+    call: &mut Call<'_>,
+    status: &mut Status,
+) -> Result<Outcome, ScpiError> {
     let changes_the_measurement = !call.query || behaviour == Behaviour::Measure;
-    let commands_the_trigger = matches!(behaviour, Behaviour::Initiate | Behaviour::Abort | Behaviour::Trigger);
-    if changes_the_measurement && !commands_the_trigger && !call.resumed && dmm.acquisition.is_some() {
+    let commands_the_trigger = matches!(
+        behaviour,
+        Behaviour::Initiate | Behaviour::Abort | Behaviour::Trigger | Behaviour::Signal
+    );
+    let busy = changes_the_measurement && !commands_the_trigger && !call.resumed && dmm.acquisition.is_some();
+    if busy && model.while_measuring == WhileMeasuring::Refused {
         return Err(MEASURING);
     }
     match behaviour {
         Behaviour::Configure => {
             let state = requested(model, call.function, &mut call.arguments)?;
-            configure(dmm, call.function, state);
+            configure(dmm, model, call.function, state);
             Ok(Outcome::Done)
         }
         Behaviour::Measure => {
             if !call.resumed {
                 let state = requested(model, call.function, &mut call.arguments)?;
-                configure(dmm, call.function, state);
+                configure(dmm, model, call.function, state);
             }
             read(dmm, model, call)
         }
         Behaviour::Configuration => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(configuration(dmm, model, call.decimals)))
+            Ok(Outcome::Answer(configuration(dmm, model, call.numbers)))
         }
         Behaviour::Read => {
             call.arguments.end()?;
@@ -65,33 +97,69 @@ pub(crate) fn execute(
         }
         Behaviour::Fetch => {
             call.arguments.end()?;
-            fetch(dmm, call)
+            fetch(dmm, model, call)
         }
         Behaviour::Initiate => {
             call.arguments.end()?;
-            initiate(dmm, model, call)?;
+            initiate(dmm, model, true, call)?;
             Ok(Outcome::Done)
         }
         Behaviour::Abort => {
             call.arguments.end()?;
-            abort(dmm, status);
+            abort(dmm, model, status);
             Ok(Outcome::Done)
         }
-        Behaviour::Trigger => {
+        Behaviour::Trigger | Behaviour::Signal => {
             call.arguments.end()?;
             let (inputs, mains_hertz) = (call.around.inputs, call.around.mains_hertz);
-            let heard = dmm.triggered(model, inputs, mains_hertz, call.now);
+            let heard = dmm.triggered(behaviour == Behaviour::Signal, model, inputs, mains_hertz, call.now);
             heard.then_some(Outcome::Done).ok_or(TRIGGER_IGNORED)
         }
         Behaviour::Function => function(dmm, model, call),
+        Behaviour::Continuous => {
+            if call.query {
+                call.arguments.end()?;
+                return Ok(Outcome::Answer(boolean(dmm.continuous)));
+            }
+            let argument = call.arguments.required()?;
+            call.arguments.end()?;
+            let on = argument.boolean()?;
+            if on != dmm.continuous {
+                dmm.acquisition = None;
+            }
+            dmm.continuous = on;
+            Ok(Outcome::Done)
+        }
+        Behaviour::Latest => {
+            call.arguments.end()?;
+            match dmm.last {
+                Some(last) => Ok(written(dmm, model, &[last], call.numbers)),
+                None if dmm.continuous => dmm.next().map(Outcome::Pending).ok_or(DATA_CORRUPT_OR_STALE),
+                None => Err(DATA_CORRUPT_OR_STALE),
+            }
+        }
+        Behaviour::Fresh => {
+            call.arguments.end()?;
+            match (dmm.last, dmm.next()) {
+                (Some(last), _) if std::mem::take(&mut dmm.fresh) => Ok(written(dmm, model, &[last], call.numbers)),
+                (_, Some(wait)) => Ok(Outcome::Pending(wait)),
+                (_, None) => Err(DATA_CORRUPT_OR_STALE),
+            }
+        }
+        Behaviour::Format(command) => format::execute(dmm, model, command, call),
+        Behaviour::Trace(command) => trace::execute(dmm, model, command, call),
+        Behaviour::Feed => feed(dmm, call),
+        Behaviour::Math(command) => math::execute(dmm, model, command, call),
         Behaviour::Setting(setting) => {
             let outcome = settings::execute(dmm, model, setting, call)?;
             forget_readings(dmm, call);
+            restart(dmm, model, call);
             Ok(outcome)
         }
         Behaviour::Triggering(setting) => {
             let outcome = triggering::execute(dmm, model, setting, call)?;
             forget_readings(dmm, call);
+            restart(dmm, model, call);
             Ok(outcome)
         }
         Behaviour::Route(route) => scanner::execute(dmm, model, route, call),
@@ -105,23 +173,24 @@ pub(crate) fn execute(
             let count = wanted
                 .and_then(|count| usize::try_from(count).ok())
                 .unwrap_or(usize::MAX);
-            Ok(Outcome::Answer(block(&taken(dmm, count, call.decimals))))
+            Ok(Outcome::Answer(block(&taken(dmm, count, call.numbers))))
         }
         Behaviour::RemoveReadings => remove(dmm, model, call),
         Behaviour::LastReading => {
             call.arguments.end()?;
             let unit = dmm.selected(model).map_or("", |(_, function)| function.unit.as_str());
             let answer = match dmm.last {
-                Some(last) => format!("{} {unit}", nr3(last, call.decimals)).trim_end().to_owned(),
-                None => nr3(NOT_A_NUMBER, call.decimals),
+                Some(last) => format!("{} {unit}", call.numbers.reading(last)).trim_end().to_owned(),
+                None => call.numbers.reading(NOT_A_NUMBER),
             };
             Ok(Outcome::Answer(answer))
         }
         Behaviour::ReadingCount => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(nr1(
-                i64::try_from(dmm.readings.len()).unwrap_or(i64::MAX)
-            )))
+            Ok(Outcome::Answer(
+                call.numbers
+                    .integer(i64::try_from(dmm.readings.len()).unwrap_or(i64::MAX)),
+            ))
         }
     }
 }
@@ -136,11 +205,35 @@ fn forget_readings(dmm: &mut Dmm, call: &Call<'_>) {
     }
 }
 
-fn initiate(dmm: &mut Dmm, model: &DmmModel, call: &Call<'_>) -> Result<(), ScpiError> {
+/// A measurement begins anew with other settings, where the model does not refuse them.
+fn restart(dmm: &mut Dmm, model: &DmmModel, call: &Call<'_>) {
+    if call.query || model.while_measuring != WhileMeasuring::Restarted {
+        return;
+    }
+    dmm.last = None;
+    dmm.fresh = false;
+    if dmm.acquisition.is_some() {
+        dmm.start(model, true, call.around.inputs, call.around.mains_hertz, call.now);
+    }
+}
+
+/// Readings of the selected function, in the format in force.
+fn written(dmm: &Dmm, model: &DmmModel, readings: &[f64], numbers: Numbers) -> Outcome {
+    let function = dmm.selected(model).map(|(_, function)| function);
+    dmm.format
+        .write(readings.iter().copied(), function, model.overrange, numbers)
+}
+
+fn initiate(dmm: &mut Dmm, model: &DmmModel, stores: bool, call: &Call<'_>) -> Result<(), ScpiError> {
     if dmm.acquisition.is_some() {
         return Err(INIT_IGNORED);
     }
-    dmm.start(model, call.around.inputs, call.around.mains_hertz, call.now);
+    let total = dmm.trigger.count.map(|count| count.saturating_mul(dmm.trigger.samples));
+    let fits = total.is_some_and(|total| usize::try_from(total).is_ok_and(|total| total <= model.reading_memory));
+    if stores && dmm.feeds && model.has(Habit::RefusesOverflow) && !fits {
+        return Err(INSUFFICIENT_MEMORY);
+    }
+    dmm.start(model, stores, call.around.inputs, call.around.mains_hertz, call.now);
     Ok(())
 }
 
@@ -149,31 +242,46 @@ fn read(dmm: &mut Dmm, model: &DmmModel, call: &Call<'_>) -> Result<Outcome, Scp
         if dmm.trigger.source == TriggerSource::Bus {
             return Err(TRIGGER_DEADLOCK);
         }
-        initiate(dmm, model, call)?;
+        if dmm.continuous {
+            dmm.start(model, true, call.around.inputs, call.around.mains_hertz, call.now);
+        } else {
+            if model.while_measuring == WhileMeasuring::Restarted {
+                dmm.acquisition = None;
+            }
+            initiate(dmm, model, !model.has(Habit::ReadPasses), call)?;
+        }
     }
-    fetch(dmm, call)
+    if !model.has(Habit::ReadPasses) {
+        return fetch(dmm, model, call);
+    }
+    match dmm.busy() {
+        Some(wait) => Ok(Outcome::Pending(wait)),
+        None => Ok(Outcome::Answer(joined(dmm.passed.drain(..), call.numbers))),
+    }
 }
 
 /// The readings, once they are all there. They stay.
-fn fetch(dmm: &Dmm, call: &Call<'_>) -> Result<Outcome, ScpiError> {
+fn fetch(dmm: &Dmm, model: &DmmModel, call: &Call<'_>) -> Result<Outcome, ScpiError> {
     if let Some(wait) = dmm.busy() {
         return Ok(Outcome::Pending(wait));
     }
     if dmm.readings.is_empty() {
-        return Err(DATA_CORRUPT_OR_STALE);
+        return dmm.next().map(Outcome::Pending).ok_or(DATA_CORRUPT_OR_STALE);
     }
-    Ok(Outcome::Answer(joined(dmm.readings.iter().copied(), call.decimals)))
+    let function = dmm.selected(model).map(|(_, function)| function);
+    let readings = dmm.readings.iter().copied();
+    Ok(dmm.format.write(readings, function, model.overrange, call.numbers))
 }
 
-fn joined(readings: impl Iterator<Item = f64>, decimals: usize) -> String {
-    let texts: Vec<String> = readings.map(|reading| nr3(reading, decimals)).collect();
+fn joined(readings: impl Iterator<Item = f64>, numbers: Numbers) -> String {
+    let texts: Vec<String> = readings.map(|reading| numbers.reading(reading)).collect();
     texts.join(",")
 }
 
 /// The oldest readings, which are gone then.
-fn taken(dmm: &mut Dmm, count: usize, decimals: usize) -> String {
+fn taken(dmm: &mut Dmm, count: usize, numbers: Numbers) -> String {
     let count = count.min(dmm.readings.len());
-    joined(dmm.readings.drain(..count), decimals)
+    joined(dmm.readings.drain(..count), numbers)
 }
 
 fn remove(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
@@ -185,7 +293,7 @@ fn remove(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<Outcom
     call.arguments.end()?;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     if dmm.readings.len() >= count {
-        return Ok(Outcome::Answer(taken(dmm, count, call.decimals)));
+        return Ok(Outcome::Answer(taken(dmm, count, call.numbers)));
     }
     match dmm.busy() {
         Some(wait) if waits => Ok(Outcome::Pending(wait)),
@@ -193,18 +301,46 @@ fn remove(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<Outcom
     }
 }
 
+/// `DATA:FEED RDG_STORE,"CALCulate"`, or `""` for nothing.
+fn feed(dmm: &mut Dmm, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+    if call.query {
+        // the place that is fed may be named
+        call.arguments.optional();
+        call.arguments.end()?;
+        return Ok(Outcome::Answer(quoted(if dmm.feeds { "CALC" } else { "" })));
+    }
+    call.arguments.required()?.choice(&[("RDG_STORE", ())])?;
+    let source = call.arguments.required()?;
+    call.arguments.end()?;
+    let feeds = is_form_of("CALCulate", source.text()?);
+    if !feeds && !source.text()?.is_empty() {
+        return Err(ILLEGAL_PARAMETER_VALUE);
+    }
+    dmm.feeds = feeds;
+    Ok(Outcome::Done)
+}
+
 fn function(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
     if call.query {
         call.arguments.end()?;
         let name = dmm.selected(model).map_or("", |(_, function)| function.answer.as_str());
-        return Ok(Outcome::Answer(quoted(name)));
+        let name = if model.has(Habit::FunctionWithoutQuotes) {
+            name.to_owned()
+        } else {
+            quoted(name)
+        };
+        return Ok(Outcome::Answer(name));
     }
     let argument = call.arguments.required()?;
     let mnemonics: Vec<&str> = argument.text()?.trim().split(':').collect();
     let found = model.names.find(Path::default(), &mnemonics, false);
     call.arguments.end()?;
     let found = found.or(Err(ILLEGAL_PARAMETER_VALUE))?;
+    if dmm.function != found.command {
+        dmm.math.leave();
+    }
     dmm.function = found.command;
     dmm.readings.clear();
+    restart(dmm, model, call);
     Ok(Outcome::Done)
 }

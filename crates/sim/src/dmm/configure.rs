@@ -1,11 +1,12 @@
 //! Range and resolution: `CONFigure`, `MEASure?`, and the settings of one function.
 
+use super::behaviour::Group;
 use super::definition::{DmmModel, FunctionModel, Takes};
 use super::state::{Dmm, FunctionState, Terminals, Trigger};
 use crate::{
-    answer::{nr3, quoted},
+    answer::{Numbers, quoted},
     parser::{Argument, Arguments, Bounds, Dimension, is_form_of},
-    status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, SETTINGS_CONFLICT, ScpiError},
+    status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, RESOLUTION_TOO_FINE, SETTINGS_CONFLICT, ScpiError},
 };
 
 /// Two numbers are the same setting if they differ by no more than this part.
@@ -99,7 +100,7 @@ fn resolution_argument(
     if !fixed_range {
         return Err(SETTINGS_CONFLICT);
     }
-    state.nplc = nplc_for(model, function, state, resolution)?;
+    state.integrate(model, nplc_for(model, function, state, resolution)?);
     Ok(())
 }
 
@@ -123,7 +124,7 @@ pub(super) fn nplc_for(
     let full_scale = state.range_in(function).map_or(1.0, |range| range.full_scale);
     let fine_enough = |row: f64| row * full_scale <= wanted * (1.0 + SAME);
     let found = model.nplc.iter().position(|row| fine_enough(row.resolution));
-    found.ok_or(DATA_OUT_OF_RANGE)
+    found.ok_or(RESOLUTION_TOO_FINE)
 }
 
 /// The smallest and the largest resolution on the range in use.
@@ -146,6 +147,13 @@ pub(super) fn range_bounds(function: &FunctionModel, high_current: bool) -> Boun
             .filter(move |range| high_current || !range.high_current);
         ranges.map(|range| range.full_scale)
     };
+    if let Some(argument) = function.range_argument {
+        return Bounds {
+            minimum: 0.0,
+            maximum: argument.named,
+            default: argument.named,
+        };
+    }
     Bounds {
         minimum: scales().next().unwrap_or_default(),
         maximum: scales().next_back().unwrap_or_default(),
@@ -162,6 +170,10 @@ pub(super) fn choose(function: &FunctionModel, value: f64, high_current: bool) -
     ranges
         .find(|(_, range)| (high_current || !range.high_current) && value <= range.full_scale * (1.0 + SAME))
         .map(|(number, _)| number)
+        .or_else(|| {
+            let argument = function.range_argument?;
+            (value <= argument.largest).then(|| function.ranges.len().saturating_sub(1))
+        })
         .ok_or(DATA_OUT_OF_RANGE)
 }
 
@@ -183,18 +195,46 @@ pub(super) fn range_value(function: &FunctionModel, argument: &Argument<'_>) -> 
 }
 
 /// Puts what `CONFigure` demands into force.
-pub(super) fn configure(dmm: &mut Dmm, number: usize, state: FunctionState) {
+pub(super) fn configure(dmm: &mut Dmm, model: &DmmModel, number: usize, state: FunctionState) {
     if let Some(slot) = dmm.functions.get_mut(number) {
         *slot = state;
         dmm.function = number;
     }
+    share(dmm, model, &state);
+    dmm.feeds = true;
+    dmm.math.leave();
     dmm.trigger = Trigger::default();
     dmm.readings.clear();
     dmm.acquisition = None;
+    dmm.continuous = false;
+    dmm.last = None;
+    dmm.fresh = false;
+}
+
+/// Gives what all functions have in common to all of them.
+pub(super) fn share(dmm: &mut Dmm, model: &DmmModel, from: &FunctionState) {
+    for group in &model.shared_settings {
+        for state in &mut dmm.functions {
+            match group {
+                Group::Autozero => state.autozero = from.autozero,
+                Group::Impedance => state.high_impedance = from.high_impedance,
+                Group::Bandwidth => state.bandwidth = from.bandwidth,
+                Group::Null => state.null = from.null,
+                // these mean nothing for another function
+                Group::Range
+                | Group::Nplc
+                | Group::Resolution
+                | Group::Aperture
+                | Group::Digits
+                | Group::Filter
+                | Group::Terminals => {}
+            }
+        }
+    }
 }
 
 /// The answer to `CONFigure?`.
-pub(super) fn configuration(dmm: &Dmm, model: &DmmModel, decimals: usize) -> String {
+pub(super) fn configuration(dmm: &Dmm, model: &DmmModel, numbers: Numbers) -> String {
     let Some((state, function)) = dmm.selected(model) else {
         return quoted("");
     };
@@ -208,8 +248,8 @@ pub(super) fn configuration(dmm: &Dmm, model: &DmmModel, decimals: usize) -> Str
         Takes::RangeOnly | Takes::Expected | Takes::Transducer(_) => 1e-6,
     };
     let (scale, step) = (
-        nr3(range.full_scale, decimals),
-        nr3(range.full_scale * resolution, decimals),
+        numbers.setting(range.full_scale),
+        numbers.setting(range.full_scale * resolution),
     );
     quoted(&format!("{} {scale},{step}", function.answer))
 }

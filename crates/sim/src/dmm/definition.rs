@@ -1,7 +1,10 @@
 //! The figures of a multimeter: functions with their ranges, integration times, filters.
 
 use super::behaviour::{Behaviour, Group};
+use super::format::Data;
+use super::math::Operation;
 use super::scanner::Channels;
+use super::state::TriggerSource;
 use crate::parser::{Dimension, Tree};
 use std::time::Duration;
 
@@ -24,6 +27,106 @@ pub(crate) struct DmmModel {
     pub(crate) longest_delay: f64,
     /// Of its scanner, where it has one.
     pub(crate) channels: Vec<Channels>,
+    /// Settings that all functions have in common.
+    pub(crate) shared_settings: Vec<Group>,
+    pub(crate) while_measuring: WhileMeasuring,
+    pub(crate) habits: Vec<Habit>,
+    /// The longest integration where the mains have 50 Hz, if that is not the last row.
+    pub(crate) nplc_at_50_hertz: Option<f64>,
+    pub(crate) trigger_sources: Vec<(String, TriggerSource)>,
+    pub(crate) largest_samples: f64,
+    /// What `TRIGger:COUNt?` answers for no end. Other counts are whole numbers then.
+    pub(crate) endless_count: Option<String>,
+    pub(crate) digits: Option<Digits>,
+    pub(crate) formats: Vec<(String, Data)>,
+    /// The size of the buffer when it is switched on.
+    pub(crate) trace_points: usize,
+    /// Bits of the operation register while it is idle.
+    pub(crate) idle: u16,
+    /// In ohms, as it leaves the factory.
+    pub(crate) dbm_reference: f64,
+}
+
+/// What some models do and others do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Habit {
+    /// `READ?` hands its readings over and does not store them.
+    ReadPasses,
+    /// `INITiate` refuses more readings than the memory holds; else the oldest are forgotten.
+    RefusesOverflow,
+    /// An overload is an error of the device in the standard event register.
+    OverloadIsDeviceError,
+    /// Any integration time between the rows, with the resolution and noise of the row above it.
+    AnyNplc,
+    /// Null takes away the value that was set; it does not become the first reading.
+    NullKeepsValue,
+    /// `FUNCtion?` answers without quotes.
+    FunctionWithoutQuotes,
+    /// It measures all the time after it was switched on and after `SYSTem:PRESet`, until it is told not to.
+    Continuous,
+}
+
+/// The words of `habits` in a `sim.toml`.
+pub(super) const HABITS: &[(&str, Habit)] = &[
+    ("read_passes", Habit::ReadPasses),
+    ("refuses_overflow", Habit::RefusesOverflow),
+    ("overload_is_device_error", Habit::OverloadIsDeviceError),
+    ("any_nplc", Habit::AnyNplc),
+    ("null_keeps_value", Habit::NullKeepsValue),
+    ("function_without_quotes", Habit::FunctionWithoutQuotes),
+    ("continuous", Habit::Continuous),
+];
+
+impl DmmModel {
+    pub(crate) fn has(&self, habit: Habit) -> bool {
+        self.habits.contains(&habit)
+    }
+}
+
+/// What becomes of commands while a measurement runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhileMeasuring {
+    /// Those that change the measurement are refused.
+    Refused,
+    /// All but a trigger wait for its end.
+    Held,
+    /// Those that change the measurement begin it anew.
+    Restarted,
+}
+
+/// The digits that the display shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Digits {
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+/// What `RANGe` takes, where that is not the full scales.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RangeArgument {
+    /// The largest value that it takes.
+    pub(crate) largest: f64,
+    /// What `MAXimum` and `DEFault` stand for; `MINimum` is zero.
+    pub(crate) named: f64,
+}
+
+/// What is known about many readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Statistic {
+    Minimum,
+    Maximum,
+    Average,
+    Count,
+}
+
+/// How long a counter counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    pub(crate) least: f64,
+    pub(crate) largest: f64,
+    pub(crate) default: f64,
+    /// The only times that there are, from short to long; empty where all between are.
+    pub(crate) steps: Vec<f64>,
 }
 
 /// One measuring function.
@@ -38,10 +141,14 @@ pub(crate) struct FunctionModel {
     pub(crate) answer: String,
     /// What `DATA:LAST?` puts behind the reading.
     pub(crate) unit: String,
-    pub(super) settings: Vec<Group>,
+    pub(crate) settings: Vec<Group>,
+    pub(crate) math: Vec<Operation>,
+    /// Where it counts.
+    pub(crate) gate: Option<Gate>,
     /// From small to large; empty where there is nothing to choose.
     pub(crate) ranges: Vec<RangeModel>,
     pub(crate) default_range: usize,
+    pub(crate) range_argument: Option<RangeArgument>,
     pub(crate) takes: Takes,
     /// The resistance of the input in ohms; nothing where it lets nothing through.
     pub(crate) input: Option<f64>,
@@ -112,6 +219,8 @@ pub(crate) enum Senses {
     Seconds,
     Farads,
     Celsius,
+    /// A voltage over that at the sense terminals, which are open.
+    Ratio,
     /// The voltage across a diode that the meter feeds.
     Diode,
 }
@@ -134,7 +243,7 @@ pub(crate) enum Takes {
 impl Senses {
     pub(crate) const fn dimension(self) -> Dimension {
         match self {
-            Self::DcVolts | Self::AcVolts | Self::Diode => Dimension::Volts,
+            Self::DcVolts | Self::AcVolts | Self::Diode | Self::Ratio => Dimension::Volts,
             Self::DcAmperes | Self::AcAmperes => Dimension::Amperes,
             Self::Ohms => Dimension::Ohms,
             Self::Hertz => Dimension::Hertz,
@@ -146,8 +255,11 @@ impl Senses {
 }
 
 /// A header for each function that has the setting, with the function's number.
+///
+/// A header that names no function is that of the first one that has the setting: what they have in common.
 pub(crate) fn expand(model: &DmmModel, behaviour: Behaviour, pattern: &str) -> Vec<(String, usize)> {
     let functions = model.functions.iter().enumerate();
+    let names_a_function = pattern.contains("<function>") || pattern.contains("<configure>");
     functions
         .filter(|(_, function)| {
             let Behaviour::Setting(setting) = behaviour else {
@@ -155,6 +267,7 @@ pub(crate) fn expand(model: &DmmModel, behaviour: Behaviour, pattern: &str) -> V
             };
             function.settings.contains(&setting.group())
         })
+        .take(if names_a_function { usize::MAX } else { 1 })
         .map(|(number, function)| {
             let header = pattern.replace("<function>", &function.name);
             (header.replace("<configure>", &function.configure), number)

@@ -151,8 +151,8 @@ impl Dmm {
             .selected(model)
             .filter(|(_, function)| function.settings.contains(&Group::Nplc));
         selected
-            .and_then(|(state, _)| model.nplc.get(state.nplc))
-            .map_or(Duration::ZERO, |row| aperture(row, mains_hertz))
+            .and_then(|(state, _)| Some((model.nplc.get(state.nplc)?, state.cycles)))
+            .map_or(Duration::ZERO, |(row, cycles)| aperture(row, cycles, mains_hertz))
     }
 }
 
@@ -186,7 +186,7 @@ pub(super) fn sensed(senses: Senses, range: Option<&RangeModel>, inputs: Inputs)
         Senses::Ohms if closed && test_current > 0.0 => Some(inputs.ohms + inputs.volts / test_current),
         Senses::Ohms => closed.then_some(inputs.ohms),
         Senses::Diode => closed.then_some(inputs.volts + inputs.ohms * test_current),
-        Senses::Celsius => None,
+        Senses::Celsius | Senses::Ratio => None,
     }
 }
 

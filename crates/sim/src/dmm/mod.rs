@@ -10,16 +10,21 @@ mod behaviour;
 mod commands;
 mod configure;
 mod definition;
+mod format;
 mod inputs;
+mod math;
 mod read;
 mod scanner;
 mod settings;
 mod spoilt;
 mod state;
+mod trace;
 mod triggering;
 
+#[cfg(test)]
+pub(crate) use behaviour::Group;
 pub(crate) use behaviour::{BEHAVIOURS, Behaviour};
-pub(crate) use commands::{abort, execute, reset};
+pub(crate) use commands::{abort, execute, power_on, preset, reset};
 pub(crate) use definition::{DmmModel, expand};
 pub(crate) use inputs::{Inputs, Trace};
 pub(crate) use read::read;

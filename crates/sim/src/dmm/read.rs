@@ -1,8 +1,14 @@
 //! Reads the `[dmm]` part of a `sim.toml`.
 
 use super::behaviour::GROUPS;
-use super::definition::{Accuracy, Bandwidth, DmmModel, FunctionModel, Integration, RangeModel, Senses, Takes};
+use super::definition::{
+    Accuracy, Bandwidth, Digits, DmmModel, FunctionModel, Gate, HABITS, Integration, RangeArgument, RangeModel, Senses,
+    Takes, WhileMeasuring,
+};
+use super::format::FORMATS;
+use super::math::OPERATIONS;
 use super::scanner::Channels;
+use super::triggering::SOURCES;
 use crate::{
     parser::{Dimension, Forms, Tree},
     quantity,
@@ -21,6 +27,18 @@ const KEYS: &[&str] = &[
     "largest_count",
     "longest_delay",
     "channels",
+    "shared_settings",
+    "while_measuring",
+    "habits",
+    "dbm_reference",
+    "nplc_at_50_hertz",
+    "trigger_sources",
+    "largest_samples",
+    "endless_count",
+    "digits",
+    "formats",
+    "trace_points",
+    "idle_bit",
 ];
 
 /// Reads `[dmm]`.
@@ -55,6 +73,53 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
     };
     let rows = table.tables(sink, "channels", &["first", "last"]).unwrap_or_default();
     let channels = rows.iter().filter_map(|row| channels(row, sink)).collect();
+    let words = table.strings(sink, "shared_settings").unwrap_or_default();
+    let shared_settings = words
+        .iter()
+        .filter_map(|word| one_of(sink, "setting", word, GROUPS))
+        .collect();
+    let ways = [
+        ("refused", WhileMeasuring::Refused),
+        ("held", WhileMeasuring::Held),
+        ("restarted", WhileMeasuring::Restarted),
+    ];
+    let while_measuring = match table.string(sink, "while_measuring") {
+        Some(word) => one_of(sink, "way", &word, &ways)?,
+        None => WhileMeasuring::Refused,
+    };
+    let named = |sink: &mut Diagnostics, key| table.strings(sink, key).unwrap_or_default();
+    let words = named(sink, "habits");
+    let habits = words
+        .iter()
+        .filter_map(|word| one_of(sink, "habit", word, HABITS))
+        .collect();
+    let mut trigger_sources = Vec::new();
+    for word in named(sink, "trigger_sources") {
+        let source = one_of(sink, "trigger source", &word, SOURCES);
+        trigger_sources.extend(source.map(|source| (word.value, source)));
+    }
+    if trigger_sources.is_empty() {
+        let first = SOURCES.iter().take(3);
+        trigger_sources = first.map(|(name, source)| ((*name).to_owned(), *source)).collect();
+    }
+    let mut formats = Vec::new();
+    for word in named(sink, "formats") {
+        let data = one_of(sink, "format", &word, FORMATS);
+        formats.extend(data.map(|data| (word.value, data)));
+    }
+    let digits = table.table(sink, "digits", &["least", "most"]).and_then(|table| {
+        let [least, most] = ["least", "most"].map(|key| quantity::number(sink, &table, key));
+        Some(Digits {
+            least: least?,
+            most: most?,
+        })
+    });
+    let idle = table
+        .integer(sink, "idle_bit")
+        .and_then(|bit| u32::try_from(bit.value).ok());
+    let trace_points = table
+        .integer(sink, "trace_points")
+        .and_then(|points| usize::try_from(points.value).ok());
     let memory = table.require_integer(sink, "reading_memory");
     let [overrange, largest_count, longest_delay] =
         ["overrange", "largest_count", "longest_delay"].map(|key| plain(sink, key));
@@ -71,6 +136,18 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
         largest_count: largest_count?,
         longest_delay: longest_delay?,
         channels,
+        nplc_at_50_hertz: quantity::number(sink, &table, "nplc_at_50_hertz"),
+        trigger_sources,
+        largest_samples: quantity::number(sink, &table, "largest_samples").or(largest_count)?,
+        endless_count: table.string(sink, "endless_count").map(|text| text.value),
+        digits,
+        formats,
+        trace_points: trace_points.unwrap_or(2),
+        idle: idle.and_then(|bit| 1_u16.checked_shl(bit)).unwrap_or_default(),
+        shared_settings,
+        while_measuring,
+        habits,
+        dbm_reference: quantity::not_negative(sink, &table, "dbm_reference", Dimension::Ohms).unwrap_or(600.0),
     })
 }
 
@@ -131,8 +208,11 @@ const FUNCTION_KEYS: &[&str] = &[
     "answer",
     "unit",
     "settings",
+    "math",
+    "gate",
     "ranges",
     "default_range",
+    "range_argument",
     "takes",
     "transducers",
     "reading_time",
@@ -162,6 +242,7 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         ("seconds", Senses::Seconds),
         ("farads", Senses::Farads),
         ("celsius", Senses::Celsius),
+        ("ratio", Senses::Ratio),
         ("diode", Senses::Diode),
     ];
     let word = row.require_string(sink, "senses")?;
@@ -172,12 +253,19 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         .iter()
         .filter_map(|word| one_of(sink, "setting", word, GROUPS))
         .collect();
+    let words = row.strings(sink, "math").unwrap_or_default();
+    let math = words
+        .iter()
+        .filter_map(|word| one_of(sink, "operation", word, OPERATIONS))
+        .collect();
+    let gate = gate(row, sink);
     let rows = row.tables(sink, "ranges", RANGE_KEYS);
     let ranges: Vec<RangeModel> = rows
         .unwrap_or_default()
         .iter()
         .filter_map(|range| range_row(range, senses, sink))
         .collect();
+    let range_argument = range_argument(row, senses, sink);
     let default_range = default_range(row, senses, &ranges, sink)?;
     let bit = row
         .integer(sink, "questionable_bit")
@@ -190,14 +278,38 @@ fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
         answer: answer?.value,
         unit: row.string(sink, "unit").map(|unit| unit.value).unwrap_or_default(),
         settings,
+        math,
+        gate,
         ranges,
         default_range,
+        range_argument,
         takes,
         input: quantity::not_negative(sink, row, "input", Dimension::Ohms).filter(|ohms| *ohms > 0.0),
         reading_time: quantity::duration(sink, row, "reading_time"),
         noise: quantity::not_negative(sink, row, "noise", Dimension::None).unwrap_or_default(),
         questionable: bit.and_then(|bit| 1_u16.checked_shl(bit)).unwrap_or_default(),
         name,
+    })
+}
+
+/// `gate = { least = "10 ms", largest = "1 s", default = "100 ms" }`, with `steps` where only some times are there.
+fn gate(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Gate> {
+    let table = row.table(sink, "gate", &["least", "largest", "default", "steps"])?;
+    let [least, largest, default] =
+        ["least", "largest", "default"].map(|key| quantity::require(sink, &table, key, Dimension::Seconds));
+    let steps = table.items(sink, "steps").unwrap_or_default();
+    let steps = steps
+        .iter()
+        .filter_map(|step| {
+            let magnitude = step.magnitude(sink)?;
+            quantity::in_unit(sink, &magnitude, Dimension::Seconds)
+        })
+        .collect();
+    Some(Gate {
+        least: least?,
+        largest: largest?,
+        default: default?,
+        steps,
     })
 }
 
@@ -215,6 +327,16 @@ fn takes(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Takes> {
     ];
     let word = row.require_string(sink, "takes")?;
     one_of(sink, "kind of argument", &word, &choices)
+}
+
+/// `range_argument = { largest = "1010 V", named = "1000 V" }`
+fn range_argument(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<RangeArgument> {
+    let table = row.table(sink, "range_argument", &["largest", "named"])?;
+    let [largest, named] = ["largest", "named"].map(|key| quantity::require(sink, &table, key, senses.dimension()));
+    Some(RangeArgument {
+        largest: largest?,
+        named: named?,
+    })
 }
 
 fn range_row(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<RangeModel> {

@@ -1,15 +1,25 @@
 //! The settings of one function: range, integration, zero, impedance, filter, null.
 
 use super::behaviour::Setting;
-use super::configure::{nplc_for, range_bounds, range_value, resolution_bounds};
-use super::definition::{DmmModel, FunctionModel};
+use super::configure::{nplc_for, range_bounds, range_value, resolution_bounds, share};
+use super::definition::{DmmModel, FunctionModel, Habit};
 use super::inputs::sensed;
 use super::state::{Dmm, FunctionState, Terminals};
 use crate::{
-    answer::{boolean, nr1, nr3, whole},
+    answer::{boolean, whole},
     device::{Call, Outcome},
     parser::{Argument, Bounds, Dimension, is_form_of},
-    status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, ScpiError, UNDEFINED_HEADER},
+    status::{DATA_CORRUPT_OR_STALE, DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, ScpiError, UNDEFINED_HEADER},
+};
+
+/// As `AVERage:TCONtrol` names them; the second is moving.
+const FILTERS: &[(&str, bool)] = &[("REPeat", false), ("MOVing", true)];
+
+/// The readings that a filter takes.
+const FILTER_COUNTS: Bounds = Bounds {
+    minimum: 1.0,
+    maximum: 100.0,
+    default: 10.0,
 };
 
 /// Changes or answers a setting.
@@ -19,11 +29,34 @@ pub(super) fn execute(
     setting: Setting,
     call: &mut Call<'_>,
 ) -> Result<Outcome, ScpiError> {
-    let inputs = call.around.inputs;
     let function = model.functions.get(call.function).ok_or(UNDEFINED_HEADER)?;
+    let selected = dmm.function;
     let state = dmm.functions.get_mut(call.function).ok_or(UNDEFINED_HEADER)?;
     if call.query {
         return answer(*state, model, function, setting, call);
+    }
+    let latest = dmm
+        .last
+        .filter(|last| selected == call.function && last.abs() < model.overrange);
+    change(state, model, function, setting, latest, call)?;
+    let changed = *state;
+    share(dmm, model, &changed);
+    Ok(Outcome::Done)
+}
+
+fn change(
+    state: &mut FunctionState,
+    model: &DmmModel,
+    function: &FunctionModel,
+    setting: Setting,
+    latest: Option<f64>,
+    call: &mut Call<'_>,
+) -> Result<(), ScpiError> {
+    let (inputs, mains_hertz) = (call.around.inputs, call.around.mains_hertz);
+    if setting == Setting::NullAcquire {
+        call.arguments.end()?;
+        state.null.value = latest.ok_or(DATA_CORRUPT_OR_STALE)? + if state.null.on { state.null.value } else { 0.0 };
+        return Ok(());
     }
     let argument = call.arguments.required()?;
     call.arguments.end()?;
@@ -42,11 +75,17 @@ pub(super) fn execute(
             }
         },
         Setting::Nplc => {
-            let cycles = argument.bounded(Dimension::None, &nplc_bounds(model))?;
+            let cycles = argument.bounded(Dimension::None, &nplc_bounds(model, mains_hertz))?;
             let slow_enough = model.nplc.iter().position(|row| row.cycles >= cycles);
-            state.nplc = slow_enough.ok_or(DATA_OUT_OF_RANGE)?;
+            state.integrate(model, slow_enough.ok_or(DATA_OUT_OF_RANGE)?);
+            if model.has(Habit::AnyNplc) {
+                state.cycles = cycles;
+            }
         }
-        Setting::Resolution => state.nplc = nplc_for(model, function, state, &argument)?,
+        Setting::Resolution => {
+            let row = nplc_for(model, function, state, &argument)?;
+            state.integrate(model, row);
+        }
         Setting::Autozero => state.autozero = switch(&argument)?.unwrap_or(false),
         Setting::Impedance => state.high_impedance = argument.boolean()?,
         Setting::Bandwidth => {
@@ -54,15 +93,25 @@ pub(super) fn execute(
             let narrow_enough = model.bandwidths.iter().rposition(|row| row.hertz <= hertz);
             state.bandwidth = narrow_enough.ok_or(DATA_OUT_OF_RANGE)?;
         }
+        Setting::Aperture => state.gate = gate_value(function, &argument)?,
         Setting::NullState => {
             state.null.on = argument.boolean()?;
-            state.null.auto = state.null.on;
+            state.null.auto = state.null.on && !model.has(Habit::NullKeepsValue);
         }
         Setting::NullValue => {
             state.null.value = argument.bounded(function.senses.dimension(), &null_bounds(function))?;
             state.null.auto = false;
         }
         Setting::NullAuto => state.null.auto = argument.boolean()?,
+        Setting::NullAcquire => {}
+        Setting::Digits => state.digits = argument.bounded(Dimension::None, &digit_bounds(model))?.round(),
+        Setting::FilterState => state.filter.on = argument.boolean()?,
+        Setting::FilterControl => state.filter.moving = argument.choice(FILTERS)?,
+        Setting::FilterCount => {
+            let count = whole(argument.bounded(Dimension::None, &FILTER_COUNTS)?);
+            let count = count.and_then(|count| u32::try_from(count).ok());
+            state.filter.count = count.ok_or(DATA_OUT_OF_RANGE)?;
+        }
         Setting::Terminals => {
             state.terminals = match whole(argument.number(Dimension::None)?) {
                 Some(3) => Terminals::Usual,
@@ -71,7 +120,7 @@ pub(super) fn execute(
             }
         }
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 fn answer(
@@ -86,11 +135,20 @@ fn answer(
             let present = function.ranges.get(state.range).map_or(0.0, |range| range.full_scale);
             number(call, &range_bounds(function, false), present)
         }
-        Setting::Nplc => number(
-            call,
-            &nplc_bounds(model),
-            model.nplc.get(state.nplc).map_or(0.0, |row| row.cycles),
-        ),
+        Setting::Nplc => {
+            let bounds = nplc_bounds(model, call.around.mains_hertz);
+            number(call, &bounds, state.cycles)
+        }
+        Setting::Digits => count(call, &digit_bounds(model), state.digits),
+        Setting::FilterCount => count(call, &FILTER_COUNTS, state.filter.count.into()),
+        Setting::FilterState => flag(call, state.filter.on),
+        Setting::FilterControl => {
+            call.arguments.end()?;
+            Ok(Outcome::Answer(
+                if state.filter.moving { "MOV" } else { "REP" }.to_owned(),
+            ))
+        }
+        Setting::NullAcquire => Err(UNDEFINED_HEADER),
         Setting::Resolution => {
             let full_scale = state.range_in(function).map_or(1.0, |range| range.full_scale);
             let present = model
@@ -103,6 +161,7 @@ fn answer(
             let present = model.bandwidths.get(state.bandwidth).map_or(0.0, |row| row.hertz);
             number(call, &bandwidth_bounds(model), present)
         }
+        Setting::Aperture => number(call, &gate_bounds(function), state.gate),
         Setting::NullValue => number(call, &null_bounds(function), state.null.value),
         Setting::RangeAuto => flag(call, state.autorange),
         Setting::Autozero => flag(call, state.autozero),
@@ -111,7 +170,7 @@ fn answer(
         Setting::NullAuto => flag(call, state.null.auto),
         Setting::Terminals => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(nr1(match state.terminals {
+            Ok(Outcome::Answer(call.numbers.integer(match state.terminals {
                 Terminals::Usual => 3,
                 Terminals::HighCurrent => 10,
             })))
@@ -131,7 +190,7 @@ pub(super) fn number(call: &mut Call<'_>, bounds: &Bounds, present: f64) -> Resu
         None => present,
     };
     call.arguments.end()?;
-    Ok(Outcome::Answer(nr3(value, call.decimals)))
+    Ok(Outcome::Answer(call.numbers.setting(value)))
 }
 
 /// `ON`, `OFF` or `ONCE`; the last is nothing.
@@ -145,11 +204,34 @@ fn switch(argument: &Argument<'_>) -> Result<Option<bool>, ScpiError> {
     }
 }
 
-fn nplc_bounds(model: &DmmModel) -> Bounds {
+/// A whole number that a query answers.
+fn count(call: &mut Call<'_>, bounds: &Bounds, present: f64) -> Result<Outcome, ScpiError> {
+    let value = match call.arguments.optional() {
+        Some(argument) => bounds.named(argument.word()?).ok_or(ILLEGAL_PARAMETER_VALUE)?,
+        None => present,
+    };
+    call.arguments.end()?;
+    let value = whole(value).and_then(|value| i64::try_from(value).ok());
+    Ok(Outcome::Answer(call.numbers.integer(value.unwrap_or_default())))
+}
+
+fn digit_bounds(model: &DmmModel) -> Bounds {
+    let digits = model.digits;
+    Bounds {
+        minimum: digits.map_or(0.0, |digits| digits.least),
+        maximum: digits.map_or(0.0, |digits| digits.most),
+        default: digits.map_or(0.0, |digits| digits.most),
+    }
+}
+
+fn nplc_bounds(model: &DmmModel, mains_hertz: f64) -> Bounds {
     let cycles = |row: Option<&super::definition::Integration>| row.map_or(0.0, |row| row.cycles);
     Bounds {
         minimum: cycles(model.nplc.first()),
-        maximum: cycles(model.nplc.last()),
+        maximum: model
+            .nplc_at_50_hertz
+            .filter(|_| mains_hertz < 55.0)
+            .unwrap_or_else(|| cycles(model.nplc.last())),
         default: cycles(model.nplc.get(model.default_nplc)),
     }
 }
@@ -161,6 +243,22 @@ fn bandwidth_bounds(model: &DmmModel) -> Bounds {
         maximum: hertz(model.bandwidths.last()),
         default: hertz(model.bandwidths.get(model.default_bandwidth)),
     }
+}
+
+fn gate_bounds(function: &FunctionModel) -> Bounds {
+    let gate = function.gate.as_ref();
+    Bounds {
+        minimum: gate.map_or(0.0, |gate| gate.least),
+        maximum: gate.map_or(0.0, |gate| gate.largest),
+        default: gate.map_or(0.0, |gate| gate.default),
+    }
+}
+
+/// The gate time that is asked for, or the next longer one that there is.
+fn gate_value(function: &FunctionModel, argument: &Argument<'_>) -> Result<f64, ScpiError> {
+    let wanted = argument.bounded(Dimension::Seconds, &gate_bounds(function))?;
+    let steps = function.gate.as_ref().map_or(&[][..], |gate| &gate.steps);
+    Ok(steps.iter().copied().find(|step| *step >= wanted).unwrap_or(wanted))
 }
 
 /// As far as the largest reading.

@@ -1,11 +1,14 @@
 //! What one multimeter is set to, and how a value at its terminals becomes a reading.
 
 use super::acquire::Acquisition;
-use super::behaviour::Group;
-use super::definition::{Accuracy, DmmModel, FunctionModel, Integration, RangeModel, Senses};
+use super::behaviour::{Behaviour, Group};
+use super::definition::{Accuracy, DmmModel, FunctionModel, Habit, Integration, RangeModel, Senses, WhileMeasuring};
+use super::format::Format;
 use super::inputs::{Inputs, sensed};
+use super::math::Math;
 use super::spoilt::Spoilt;
-use crate::fault::Drift;
+use super::trace::Buffer;
+use crate::{device::Wait, fault::Drift, status::ScpiError};
 use benchtop_instrument::Moment;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -13,6 +16,12 @@ use std::{collections::VecDeque, time::Duration};
 
 /// Below this part of full scale autorange goes down (Truevolt guide, `RANGe:AUTO`).
 const DOWN: f64 = 0.1;
+
+/// As after `*RST`: a tenth of a second (assumed).
+const TIMER: Duration = Duration::from_millis(100);
+
+/// More readings than one answer has room for.
+const MOST_PASSED: usize = 65_536;
 
 /// One multimeter.
 #[derive(Debug)]
@@ -25,6 +34,19 @@ pub(crate) struct Dmm {
     /// Oldest first.
     pub(crate) readings: VecDeque<f64>,
     pub(crate) last: Option<f64>,
+    /// What `READ?` read, where that does not go to the memory.
+    pub(crate) passed: VecDeque<f64>,
+    /// What `INITiate` reads goes to the memory.
+    pub(crate) feeds: bool,
+    pub(crate) math: Math,
+    pub(crate) format: Format,
+    pub(crate) buffer: Buffer,
+    /// It measures all the time.
+    pub(crate) continuous: bool,
+    /// The latest reading was not asked for yet.
+    pub(crate) fresh: bool,
+    /// Errors that no command is to blame for.
+    pub(crate) raised: Vec<ScpiError>,
     spoilt: Spoilt,
     /// The channel of its scanner that is closed; with none it looks at its own terminals.
     pub(crate) channel: Option<u32>,
@@ -39,11 +61,18 @@ pub(crate) struct FunctionState {
     /// The number of the range; with autorange, of the one last used.
     pub(crate) range: usize,
     pub(crate) autorange: bool,
+    /// The row of the integration time.
     pub(crate) nplc: usize,
+    /// The integration time in cycles of the mains.
+    pub(crate) cycles: f64,
+    pub(crate) digits: f64,
+    pub(crate) filter: Filter,
     pub(crate) autozero: bool,
     /// Input impedance follows the range (`IMPedance:AUTO`).
     pub(crate) high_impedance: bool,
     pub(crate) bandwidth: usize,
+    /// Of a counter, in seconds.
+    pub(crate) gate: f64,
     pub(crate) null: Null,
     pub(crate) terminals: Terminals,
 }
@@ -66,6 +95,32 @@ pub(crate) struct Null {
     pub(crate) auto: bool,
 }
 
+/// How several readings become one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Filter {
+    pub(crate) on: bool,
+    /// Every reading is filtered with those before it; else so many are taken for each.
+    pub(crate) moving: bool,
+    pub(crate) count: u32,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            on: false,
+            moving: false,
+            count: 10,
+        }
+    }
+}
+
+impl Filter {
+    /// Readings that make one.
+    const fn readings(self) -> u32 {
+        if self.on { self.count } else { 1 }
+    }
+}
+
 /// What starts a measurement and how many readings it takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trigger {
@@ -75,6 +130,8 @@ pub(crate) struct Trigger {
     pub(crate) samples: u64,
     /// Nothing is automatic.
     pub(crate) delay: Option<Duration>,
+    /// Between the triggers of the timer.
+    pub(crate) timer: Duration,
 }
 
 /// Where triggers come from.
@@ -83,6 +140,10 @@ pub(crate) enum TriggerSource {
     Immediate,
     Bus,
     External,
+    /// A key.
+    Manual,
+    /// As `Immediate`, no faster than the timer.
+    Timer,
 }
 
 impl Default for Trigger {
@@ -92,6 +153,7 @@ impl Default for Trigger {
             count: Some(1),
             samples: 1,
             delay: None,
+            timer: TIMER,
         }
     }
 }
@@ -102,12 +164,22 @@ impl FunctionState {
             range: function.default_range,
             autorange: true,
             nplc: model.default_nplc,
+            cycles: model.nplc.get(model.default_nplc).map_or(0.0, |row| row.cycles),
+            digits: model.digits.map_or(0.0, |digits| digits.most),
+            filter: Filter::default(),
             autozero: true,
             high_impedance: false,
             bandwidth: model.default_bandwidth,
+            gate: function.gate.as_ref().map_or(0.0, |gate| gate.default),
             null: Null::default(),
             terminals: Terminals::Usual,
         }
+    }
+
+    /// Takes the integration time of a row.
+    pub(super) fn integrate(&mut self, model: &DmmModel, row: usize) {
+        self.nplc = row;
+        self.cycles = model.nplc.get(row).map_or(0.0, |row| row.cycles);
     }
 
     /// The range in use.
@@ -149,6 +221,14 @@ impl Dmm {
             acquisition: None,
             readings: VecDeque::new(),
             last: None,
+            passed: VecDeque::new(),
+            feeds: true,
+            math: Math::new(model),
+            format: Format::default(),
+            buffer: Buffer::new(model),
+            continuous: model.has(Habit::Continuous),
+            fresh: false,
+            raised: Vec::new(),
             spoilt: Spoilt::default(),
             channel: None,
             noise,
@@ -165,6 +245,20 @@ impl Dmm {
         self.readings.clear();
         self.last = None;
         self.channel = None;
+        self.feeds = true;
+        self.math.reset(model);
+        self.format = Format::default();
+        self.continuous = false;
+        self.fresh = false;
+    }
+
+    /// As after power-on; how this one meter is off stays, and so do its faults.
+    pub(crate) fn power_on(&mut self, model: &DmmModel) {
+        self.reset(model);
+        self.passed.clear();
+        self.raised.clear();
+        self.buffer = Buffer::new(model);
+        self.continuous = model.has(Habit::Continuous);
     }
 
     /// The settings of the selected function, with the function itself.
@@ -188,10 +282,17 @@ impl Dmm {
         let integration = model.nplc.get(state.nplc);
         let automatic = integration.map_or(Duration::ZERO, |row| row.delay);
         let delay = self.trigger.delay.unwrap_or(automatic);
-        let measuring = match (function.reading_time, integration) {
+        let gate = function.gate.as_ref().map(|_| Duration::try_from_secs_f64(state.gate));
+        let counting = gate.map(Result::unwrap_or_default);
+        let measuring = match (function.reading_time.or(counting), integration) {
             (Some(time), _) => time,
             (None, Some(row)) if function.settings.contains(&Group::Nplc) => {
-                aperture(row, mains_hertz) * if state.autozero { 2 } else { 1 }
+                let repeated = if state.filter.moving {
+                    1
+                } else {
+                    state.filter.readings()
+                };
+                aperture(row, state.cycles, mains_hertz) * if state.autozero { 2 } else { 1 } * repeated
             }
             (None, _) => model
                 .bandwidths
@@ -215,8 +316,8 @@ impl Dmm {
         self.spoilt.follow(stuck, self.last, lead_off, drift);
     }
 
-    /// Takes one reading at `now`; says which questionable bits it sets.
-    pub(super) fn take_reading(&mut self, model: &DmmModel, inputs: Inputs, now: Moment) -> u16 {
+    /// Takes one reading at `now`; says too which questionable bits it sets.
+    pub(super) fn take_reading(&mut self, model: &DmmModel, inputs: Inputs, now: Moment) -> (f64, u16) {
         let Self {
             function,
             functions,
@@ -227,7 +328,7 @@ impl Dmm {
         } = self;
         let errors = errors.get(*function);
         let (Some(state), Some(function)) = (functions.get_mut(*function), model.functions.get(*function)) else {
-            return 0;
+            return (model.overrange, 0);
         };
         let value = sensed(function.senses, state.range_in(function), inputs)
             .map(|value| value + spoilt.error(function.senses, now, noise));
@@ -242,6 +343,7 @@ impl Dmm {
             Some(row) if function.settings.contains(&Group::Nplc) => row.noise,
             Some(_) | None => function.noise,
         };
+        let filtered = f64::from(state.filter.readings()).sqrt();
         let off = errors
             .and_then(|errors| errors.get(state.range))
             .copied()
@@ -252,8 +354,9 @@ impl Dmm {
             let phase: f64 = StandardNormal.sample(noise);
             hum = inputs.hum * phase;
         }
-        let measured =
-            value.map(|value| value * (1.0 + off.of_reading) + (off.of_range + error * of_scale) * full_scale + hum);
+        // a filter averages what differs from reading to reading, and not how the meter is off
+        let varying = (error * of_scale * full_scale + hum) / filtered;
+        let measured = value.map(|value| value * (1.0 + off.of_reading) + off.of_range * full_scale + varying);
         // the root of a mean square is not negative
         let alternates = matches!(function.senses, Senses::AcVolts | Senses::AcAmperes);
         let measured = measured.map(|measured| if alternates { measured.abs() } else { measured });
@@ -262,13 +365,37 @@ impl Dmm {
             Some(measured) => (model.overrange.copysign(measured), function.questionable),
             None => (model.overrange, function.questionable),
         };
+        let (reading, limits) = self.math.apply(reading, model.overrange).unwrap_or_else(|error| {
+            self.raised.push(error);
+            (reading, 0)
+        });
         let reading = spoilt.stick(reading);
         self.last = Some(reading);
-        self.readings.push_back(reading);
-        while self.readings.len() > model.reading_memory {
-            self.readings.pop_front();
+        self.fresh = true;
+        (reading, questionable | limits)
+    }
+
+    /// Keeps a reading; the oldest make room.
+    pub(super) fn keep(&mut self, model: &DmmModel, stores: bool, reading: f64) {
+        let (readings, most) = if stores {
+            (&mut self.readings, model.reading_memory)
+        } else {
+            (&mut self.passed, MOST_PASSED)
+        };
+        readings.push_back(reading);
+        while readings.len() > most {
+            readings.pop_front();
         }
-        questionable
+    }
+
+    /// What a command has to wait for that is not taken in hand now.
+    pub(crate) fn holds(&self, model: &DmmModel, behaviour: Option<Behaviour>) -> Option<Wait> {
+        if model.while_measuring != WhileMeasuring::Held || behaviour == Some(Behaviour::Trigger) {
+            return None;
+        }
+        let own = self.acquisition.is_some_and(|acquisition| !acquisition.stores());
+        let reads = matches!(behaviour, Some(Behaviour::Read | Behaviour::Measure));
+        self.busy().filter(|_| !(own && reads))
     }
 }
 
@@ -291,7 +418,7 @@ fn defaults(model: &DmmModel) -> Vec<FunctionState> {
         .collect()
 }
 
-pub(super) fn aperture(row: &Integration, mains_hertz: f64) -> Duration {
-    let cycles = Duration::try_from_secs_f64(row.cycles / mains_hertz);
+pub(super) fn aperture(row: &Integration, cycles: f64, mains_hertz: f64) -> Duration {
+    let cycles = Duration::try_from_secs_f64(cycles / mains_hertz);
     row.aperture.unwrap_or(cycles.unwrap_or_default())
 }

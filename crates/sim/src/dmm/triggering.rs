@@ -5,17 +5,20 @@ use super::definition::DmmModel;
 use super::settings::number;
 use super::state::{Dmm, TriggerSource};
 use crate::{
-    answer::{boolean, nr1, nr3, whole},
+    answer::{boolean, whole},
     device::{Call, Outcome},
     parser::{Argument, Bounds, Dimension, is_form_of, short_form},
     status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, ScpiError},
 };
 use std::time::Duration;
 
-const SOURCES: &[(&str, TriggerSource)] = &[
+/// The words of `trigger_sources` in a `sim.toml`; a model that says nothing has the first three.
+pub(super) const SOURCES: &[(&str, TriggerSource)] = &[
     ("IMMediate", TriggerSource::Immediate),
     ("BUS", TriggerSource::Bus),
     ("EXTernal", TriggerSource::External),
+    ("MANual", TriggerSource::Manual),
+    ("TIMer", TriggerSource::Timer),
 ];
 
 /// Changes or answers a setting.
@@ -31,8 +34,12 @@ pub(super) fn execute(
     let argument = call.arguments.required()?;
     call.arguments.end()?;
     match setting {
-        Triggering::Samples => dmm.trigger.samples = count_of(&argument, model)?,
-        Triggering::Source => dmm.trigger.source = argument.choice(SOURCES)?,
+        Triggering::Samples => dmm.trigger.samples = count_within(&argument, &samples(model))?,
+        Triggering::Source => {
+            let word = argument.word()?;
+            let found = model.trigger_sources.iter().find(|(name, _)| is_form_of(name, word));
+            dmm.trigger.source = found.map(|(_, source)| *source).ok_or(ILLEGAL_PARAMETER_VALUE)?;
+        }
         Triggering::Count => {
             dmm.trigger.count = match argument {
                 Argument::Word(word) if is_form_of("INFinity", word) => None,
@@ -48,6 +55,10 @@ pub(super) fn execute(
             let seconds = argument.bounded(Dimension::Seconds, &delays(model))?;
             dmm.trigger.delay = Some(Duration::try_from_secs_f64(seconds).or(Err(DATA_OUT_OF_RANGE))?);
         }
+        Triggering::Timer => {
+            let seconds = argument.bounded(Dimension::Seconds, &timers(model))?;
+            dmm.trigger.timer = Duration::try_from_secs_f64(seconds).or(Err(DATA_OUT_OF_RANGE))?;
+        }
         Triggering::DelayAuto => {
             let automatic = argument.boolean()?;
             dmm.trigger.delay = if automatic { None } else { Some(delay(dmm, model)) };
@@ -60,31 +71,43 @@ fn answer(dmm: &Dmm, model: &DmmModel, setting: Triggering, call: &mut Call<'_>)
     match setting {
         Triggering::Samples => {
             let samples = match call.arguments.optional() {
-                Some(argument) => count_named(&argument, model)?,
+                Some(argument) => count_named(&argument, &samples(model))?,
                 None => dmm.trigger.samples,
             };
             call.arguments.end()?;
-            Ok(Outcome::Answer(nr1(i64::try_from(samples).unwrap_or(i64::MAX))))
+            Ok(Outcome::Answer(
+                call.numbers.integer(i64::try_from(samples).unwrap_or(i64::MAX)),
+            ))
         }
         Triggering::Source => {
             call.arguments.end()?;
-            let name = SOURCES.iter().find(|(_, source)| *source == dmm.trigger.source);
+            let name = model
+                .trigger_sources
+                .iter()
+                .find(|(_, source)| *source == dmm.trigger.source);
             Ok(Outcome::Answer(
                 name.map_or_else(String::new, |(name, _)| short_form(name)),
             ))
         }
         Triggering::Count => {
             let count = match (call.arguments.optional(), dmm.trigger.count) {
-                (Some(argument), _) => Some(count_named(&argument, model)?),
+                (Some(argument), _) => Some(count_named(&argument, &counts(model))?),
                 (None, count) => count,
             };
             call.arguments.end()?;
+            if let Some(endless) = &model.endless_count {
+                let count = count.map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+                return Ok(Outcome::Answer(
+                    count.map_or_else(|| endless.clone(), |count| call.numbers.integer(count)),
+                ));
+            }
             let value = count
                 .and_then(|count| u32::try_from(count).ok())
                 .map_or(model.overrange, f64::from);
-            Ok(Outcome::Answer(nr3(value, call.decimals)))
+            Ok(Outcome::Answer(call.numbers.setting(value)))
         }
         Triggering::Delay => number(call, &delays(model), delay(dmm, model).as_secs_f64()),
+        Triggering::Timer => number(call, &timers(model), dmm.trigger.timer.as_secs_f64()),
         Triggering::DelayAuto => {
             call.arguments.end()?;
             Ok(Outcome::Answer(boolean(dmm.trigger.delay.is_none())))
@@ -115,14 +138,33 @@ const fn counts(model: &DmmModel) -> Bounds {
     }
 }
 
+const fn samples(model: &DmmModel) -> Bounds {
+    Bounds {
+        minimum: 1.0,
+        maximum: model.largest_samples,
+        default: 1.0,
+    }
+}
+
+const fn timers(model: &DmmModel) -> Bounds {
+    Bounds {
+        minimum: 0.001,
+        maximum: model.longest_delay,
+        default: 0.1,
+    }
+}
+
 /// A count of samples, triggers or readings.
 pub(super) fn count_of(argument: &Argument<'_>, model: &DmmModel) -> Result<u64, ScpiError> {
-    let value = argument.bounded(Dimension::None, &counts(model))?;
-    whole(value).ok_or(DATA_OUT_OF_RANGE)
+    count_within(argument, &counts(model))
+}
+
+fn count_within(argument: &Argument<'_>, bounds: &Bounds) -> Result<u64, ScpiError> {
+    whole(argument.bounded(Dimension::None, bounds)?).ok_or(DATA_OUT_OF_RANGE)
 }
 
 /// The count that `MIN`, `MAX` or `DEF` in a query asks for.
-fn count_named(argument: &Argument<'_>, model: &DmmModel) -> Result<u64, ScpiError> {
-    let value = counts(model).named(argument.word()?).ok_or(ILLEGAL_PARAMETER_VALUE)?;
+fn count_named(argument: &Argument<'_>, bounds: &Bounds) -> Result<u64, ScpiError> {
+    let value = bounds.named(argument.word()?).ok_or(ILLEGAL_PARAMETER_VALUE)?;
     whole(value).ok_or(DATA_OUT_OF_RANGE)
 }

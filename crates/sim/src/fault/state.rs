@@ -202,7 +202,7 @@ impl Faults {
         })
     }
 
-    /// What goes out of an answer, its end included.
+    /// What goes out of an answer, its end included: `terminator`, where nothing is wrong with it.
     pub(crate) fn say(&self, mut answer: Vec<u8>, terminator: &[u8]) -> Option<Vec<u8>> {
         if self.has(Fault::NoAnswer) {
             return None;
@@ -216,7 +216,8 @@ impl Faults {
             answer.extend_from_slice(b"\x15?~");
         }
         if self.has(Fault::WrongTerminator) {
-            answer.push(b'\r');
+            // where answers end in CR anyway, LF is what is wrong
+            answer.push(if terminator == b"\r" { b'\n' } else { b'\r' });
         } else if !self.has(Fault::NoTerminator) {
             answer.extend_from_slice(terminator);
         }

@@ -3,7 +3,10 @@
 //! A header that ends in `?` has its query form only; else it has the forms that its behaviour has. `<sense>` and
 //! `<configure>` stand for the headers of each measuring function that has the setting.
 
-use super::{ClassModel, SettingModel, Standard, standard::STANDARD};
+use super::{
+    ClassModel, SettingModel, Standard,
+    standard::{NAMED, STANDARD},
+};
 use crate::{
     dc_power, dmm,
     parser::{Forms, Tree},
@@ -30,6 +33,10 @@ pub(crate) enum Behaviour {
     Constant(String),
     /// Is accepted with whatever arguments, and does nothing that is simulated.
     Ignored,
+    /// Takes one of these words, and does nothing that is simulated.
+    Accepts(Vec<String>),
+    /// To remote, or back to local.
+    Remote(bool),
     /// As `*RST`.
     Preset,
     /// Answers the frequency of the mains.
@@ -86,9 +93,17 @@ impl Headers {
             ("setting", (Behaviour::Setting(self.settings.len()), Forms::Both)),
             ("constant", (Behaviour::Constant(String::new()), Forms::Query)),
             ("ignored", (Behaviour::Ignored, Forms::Set)),
+            ("accepts", (Behaviour::Accepts(Vec::new()), Forms::Set)),
+            ("remote", (Behaviour::Remote(true), Forms::Set)),
+            ("local", (Behaviour::Remote(false), Forms::Set)),
             ("preset", (Behaviour::Preset, Forms::Set)),
             ("line_frequency", (Behaviour::LineFrequency, Forms::Query)),
         ];
+        choices.extend(
+            NAMED
+                .iter()
+                .map(|(name, forms, standard)| (*name, (Behaviour::Standard(*standard), *forms))),
+        );
         match class {
             ClassModel::Dmm(_) => choices.extend(
                 dmm::BEHAVIOURS
@@ -122,10 +137,20 @@ impl Headers {
                 table.refuse_unknown(sink, &["does", "answer"]);
                 Behaviour::Constant(table.require_string(sink, "answer")?.value)
             }
+            Behaviour::Accepts(_) => {
+                let Some(table) = table else {
+                    sink.push(missing_table(&does.span, "{ does = \"accepts\", words = [\"SCPI\"] }"));
+                    return None;
+                };
+                table.refuse_unknown(sink, &["does", "words"]);
+                let words = table.require_strings(sink, "words")?;
+                Behaviour::Accepts(words.into_iter().map(|word| word.value).collect())
+            }
             Behaviour::Standard(_)
             | Behaviour::Dmm(_)
             | Behaviour::DcPower(_)
             | Behaviour::Ignored
+            | Behaviour::Remote(_)
             | Behaviour::Preset
             | Behaviour::LineFrequency => {
                 if let Some(table) = table {
@@ -155,9 +180,7 @@ impl Headers {
             None => (header.value.as_str(), forms),
         };
         let expanded = match (class, behaviour) {
-            (ClassModel::Dmm(model), Behaviour::Dmm(behaviour)) if pattern.contains('<') => {
-                dmm::expand(model, *behaviour, pattern)
-            }
+            (ClassModel::Dmm(model), Behaviour::Dmm(behaviour)) => dmm::expand(model, *behaviour, pattern),
             _ => vec![(pattern.to_owned(), 0)],
         };
         if expanded.is_empty() {

@@ -5,11 +5,12 @@
 //! Commands that IEEE 488.2 and SCPI-99 demand of every instrument need not be listed.
 
 mod command;
-mod serial;
+mod reporting;
 mod setting;
 mod standard;
 
 pub(crate) use command::{Behaviour, Command};
+pub(crate) use reporting::{Reporting, Serial};
 pub(crate) use setting::{Remembered, SettingModel, Stored};
 pub(crate) use standard::Standard;
 
@@ -24,13 +25,8 @@ pub struct Model(pub(crate) Arc<Definition>);
 #[derive(Debug)]
 pub(crate) struct Definition {
     pub(crate) identity: Identity,
-    pub(crate) errors: ErrorReporting,
-    pub(crate) scpi_version: String,
-    /// Digits behind the point in the numbers it answers.
-    pub(crate) decimals: usize,
-    pub(crate) lone_cr_ends_message: bool,
-    /// What its answers end in on a serial line.
-    pub(crate) serial_terminator: &'static [u8],
+    pub(crate) reporting: Reporting,
+    pub(crate) serial: Option<Serial>,
     pub(crate) tree: Tree,
     pub(crate) commands: Vec<Command>,
     pub(crate) settings: Vec<SettingModel>,
@@ -46,18 +42,11 @@ pub(crate) struct Identity {
     pub(crate) firmware_revision: String,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ErrorReporting {
-    pub(crate) depth: usize,
-    /// Each client reads its own errors only.
-    pub(crate) per_client: bool,
-}
-
 /// The figures of a class of instrument.
 #[derive(Debug)]
 pub(crate) enum ClassModel {
-    Dmm(DmmModel),
-    DcPower(DcPowerModel),
+    Dmm(Box<DmmModel>),
+    DcPower(Box<DcPowerModel>),
 }
 
 #[derive(Clone, Copy)]
@@ -66,7 +55,9 @@ enum Class {
     DcPower,
 }
 
-const KEYS: &[&str] = &["model", "identity", "status", "serial", "commands", "dmm", "dc_power"];
+const KEYS: &[&str] = &[
+    "model", "identity", "status", "errors", "serial", "commands", "dmm", "dc_power",
+];
 
 impl Model {
     /// Reads a `sim.toml`; `name` is what findings call the file.
@@ -120,20 +111,18 @@ fn read(document: &Document, sink: &mut Diagnostics) -> Option<Definition> {
         )
     });
     let identity = identity(&root, sink);
-    let (errors, scpi_version, decimals, lone_cr_ends_message) = status(&root, sink)?;
+    let reporting = Reporting::read(&root, sink)?;
+    let serial = Serial::read(&root, sink);
     let class = match class? {
-        Class::Dmm => crate::dmm::read(&root, sink).map(ClassModel::Dmm),
-        Class::DcPower => crate::dc_power::read(&root, sink).map(ClassModel::DcPower),
+        Class::Dmm => crate::dmm::read(&root, sink).map(|model| ClassModel::Dmm(Box::new(model))),
+        Class::DcPower => crate::dc_power::read(&root, sink).map(|model| ClassModel::DcPower(Box::new(model))),
     }?;
     let mut headers = command::Headers::new();
     headers.read(&root, &class, sink);
     Some(Definition {
         identity: identity?,
-        errors,
-        scpi_version,
-        decimals,
-        lone_cr_ends_message,
-        serial_terminator: serial::terminator(&root, sink),
+        reporting,
+        serial,
         tree: headers.tree,
         commands: headers.commands,
         settings: headers.settings,
@@ -158,32 +147,4 @@ fn identity(root: &Table<'_>, sink: &mut Diagnostics) -> Option<Identity> {
         serial_number: serial_number.value,
         firmware_revision: firmware_revision?.value,
     })
-}
-
-fn status(root: &Table<'_>, sink: &mut Diagnostics) -> Option<(ErrorReporting, String, usize, bool)> {
-    let keys = [
-        "error_queue",
-        "errors_per_client",
-        "scpi_version",
-        "decimals",
-        "lone_cr_ends_message",
-    ];
-    let table = root.require_table(sink, "status", &keys)?;
-    let depth = table.require_integer(sink, "error_queue");
-    let decimals = table.require_integer(sink, "decimals");
-    let scpi_version = table.require_string(sink, "scpi_version");
-    let per_client = table.bool(sink, "errors_per_client").is_some_and(|flag| flag.value);
-    let lone_cr = table.bool(sink, "lone_cr_ends_message").is_some_and(|flag| flag.value);
-    let small = |value: i64| usize::try_from(value).ok().filter(|value| (1..=1000).contains(value));
-    let (depth, decimals) = (depth?, decimals?);
-    let (Some(entries), Some(digits)) = (small(depth.value), small(decimals.value).filter(|digits| *digits <= 16))
-    else {
-        sink.error(table.span(), "`error_queue` is from 1 to 1000, `decimals` from 1 to 16");
-        return None;
-    };
-    let errors = ErrorReporting {
-        depth: entries,
-        per_client,
-    };
-    Some((errors, scpi_version?.value, digits, lone_cr))
 }

@@ -3,7 +3,7 @@
 //! `"TRIGger:SLOPe" = { does = "setting", kind = "word", words = ["POSitive", "NEGative"], default = "NEGative" }`
 
 use crate::{
-    answer::{boolean, nr1, nr3, quoted, whole},
+    answer::{Numbers, boolean, quoted, whole},
     parser::{Argument, Bounds, Dimension, is_form_of, short_form},
     quantity,
     status::{ILLEGAL_PARAMETER_VALUE, ScpiError},
@@ -24,7 +24,8 @@ pub(crate) struct SettingModel {
 #[derive(Clone, Debug)]
 enum Kind {
     Boolean,
-    Number(Bounds, Dimension),
+    /// With the only values that there are, from small to large; none where all between are.
+    Number(Bounds, Dimension, Vec<f64>),
     Integer(Bounds),
     Word(Vec<String>),
     Text,
@@ -60,6 +61,7 @@ const KEYS: &[&str] = &[
     "maximum",
     "unit",
     "words",
+    "steps",
     "per_channel",
     "survives_reset",
 ];
@@ -83,7 +85,10 @@ impl SettingModel {
             KindName::Number => {
                 let bounds = bounds(table, sink)?;
                 let unit = dimension(table, sink)?;
-                (Kind::Number(bounds, unit), Remembered::Number(bounds.default))
+                let steps = table.items(sink, "steps").unwrap_or_default();
+                let steps = steps.iter().filter_map(|step| step.number(sink)?.value.parse().ok());
+                let steps = steps.collect();
+                (Kind::Number(bounds, unit, steps), Remembered::Number(bounds.default))
             }
             KindName::Integer => {
                 let bounds = bounds(table, sink)?;
@@ -119,7 +124,11 @@ impl SettingModel {
     pub(crate) fn accept(&self, argument: &Argument<'_>) -> Result<Remembered, ScpiError> {
         match &self.kind {
             Kind::Boolean => argument.boolean().map(Remembered::Boolean),
-            Kind::Number(bounds, unit) => argument.bounded(*unit, bounds).map(Remembered::Number),
+            Kind::Number(bounds, unit, steps) => {
+                let value = argument.bounded(*unit, bounds)?;
+                let step = steps.iter().copied().find(|step| *step >= value);
+                Ok(Remembered::Number(step.unwrap_or(value)))
+            }
             Kind::Integer(bounds) => {
                 let value = argument.bounded(Dimension::None, bounds)?;
                 Ok(Remembered::Integer(value.round()))
@@ -136,7 +145,7 @@ impl SettingModel {
     /// The value that `MIN`, `MAX` or `DEF` in a query asks for.
     pub(crate) fn named(&self, word: &str) -> Option<Remembered> {
         match &self.kind {
-            Kind::Number(bounds, _) => bounds.named(word).map(Remembered::Number),
+            Kind::Number(bounds, _, _) => bounds.named(word).map(Remembered::Number),
             Kind::Integer(bounds) => bounds.named(word).map(Remembered::Integer),
             Kind::Boolean | Kind::Word(_) | Kind::Text => None,
         }
@@ -145,15 +154,15 @@ impl SettingModel {
 
 impl Remembered {
     /// As the instrument answers it.
-    pub(crate) fn answer(&self, decimals: usize) -> String {
+    pub(crate) fn answer(&self, numbers: Numbers) -> String {
         match self {
             Self::Boolean(value) => boolean(*value),
-            Self::Number(value) => nr3(*value, decimals),
+            Self::Number(value) => numbers.setting(*value),
             Self::Integer(value) => {
                 let magnitude = whole(value.abs())
                     .and_then(|whole| i64::try_from(whole).ok())
                     .unwrap_or_default();
-                nr1(if *value < 0.0 { -magnitude } else { magnitude })
+                numbers.integer(if *value < 0.0 { -magnitude } else { magnitude })
             }
             Self::Word(word) => short_form(word),
             Self::Text(text) => quoted(text),

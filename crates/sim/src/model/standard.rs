@@ -26,7 +26,24 @@ pub(crate) enum Standard {
     OperationEvents,
     OperationCondition,
     OperationEnable,
+    MeasurementEvents,
+    MeasurementCondition,
+    MeasurementEnable,
+    ClearErrors,
+    ErrorCount,
+    ErrorCode,
 }
+
+/// What only some have, by the names that a `sim.toml` gives them.
+pub(super) const NAMED: &[(&str, Forms, Standard)] = &[
+    ("next_error", Forms::Query, Standard::NextError),
+    ("error_code", Forms::Query, Standard::ErrorCode),
+    ("error_count", Forms::Query, Standard::ErrorCount),
+    ("clear_errors", Forms::Set, Standard::ClearErrors),
+    ("measurement_events", Forms::Query, Standard::MeasurementEvents),
+    ("measurement_condition", Forms::Query, Standard::MeasurementCondition),
+    ("measurement_enable", Forms::Both, Standard::MeasurementEnable),
+];
 
 pub(super) const STANDARD: &[(&str, Forms, Standard)] = &[
     ("*CLS", Forms::Set, Standard::ClearStatus),

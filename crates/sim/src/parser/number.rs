@@ -2,7 +2,8 @@
 
 use super::unit::is_blank;
 use crate::status::{
-    EXPONENT_TOO_LARGE, INVALID_CHARACTER_IN_NUMBER, INVALID_SUFFIX, SUFFIX_NOT_ALLOWED, ScpiError, TOO_MANY_DIGITS,
+    EXPONENT_TOO_LARGE, INVALID_CHARACTER_IN_NUMBER, INVALID_SEPARATOR, INVALID_SUFFIX, SUFFIX_NOT_ALLOWED, ScpiError,
+    TOO_MANY_DIGITS,
 };
 
 /// What a number counts; decides which units it may carry.
@@ -93,11 +94,14 @@ impl<'m> Number<'m> {
             return Err(TOO_MANY_DIGITS);
         }
         let mantissa = text.get(..text.len() - rest.len()).unwrap_or_default();
+        let separated = rest.starts_with(is_blank);
         let (exponent, rest) = split_exponent(rest.trim_start_matches(is_blank))?;
         let suffix = rest.trim_matches(is_blank);
         if !suffix.chars().all(|character| character.is_ascii_alphabetic()) {
             let stray_digit = suffix.starts_with(|character: char| !character.is_ascii_alphabetic());
-            return Err(if stray_digit {
+            return Err(if stray_digit && separated {
+                INVALID_SEPARATOR
+            } else if stray_digit {
                 INVALID_CHARACTER_IN_NUMBER
             } else {
                 INVALID_SUFFIX

@@ -158,10 +158,14 @@ pub(crate) fn is_form_of(name: &str, word: &str) -> bool {
     word.eq_ignore_ascii_case(name) || word.eq_ignore_ascii_case(&short_form(name))
 }
 
-/// The capitals and digits at the beginning: `VOLT` of `VOLTage`.
+/// The capitals at the beginning and the digits at the end: `VOLT` of `VOLTage`, `CALC2` of `CALCulate2`.
 pub(crate) fn short_form(name: &str) -> String {
-    let end = name.find(|character: char| character.is_ascii_lowercase());
-    name.get(..end.unwrap_or(name.len())).unwrap_or_default().to_owned()
+    let Some(end) = name.find(|character: char| character.is_ascii_lowercase()) else {
+        return name.to_owned();
+    };
+    let stem = name.trim_end_matches(|character: char| character.is_ascii_digit());
+    let digits = name.strip_prefix(stem).unwrap_or_default();
+    format!("{}{digits}", name.get(..end).unwrap_or_default())
 }
 
 /// The header with every choice of its optional parts.

@@ -5,6 +5,9 @@ use crate::status::{HEADER_SEPARATOR_ERROR, INVALID_CHARACTER, PROGRAM_MNEMONIC_
 /// The longest mnemonic (IEEE 488.2, 7.6.1.4.1).
 const MAX_MNEMONIC: usize = 12;
 
+/// What may stand behind no header, nor separate it from anything (SCPI-99 volume 2, 21.8.9: -101).
+const NEVER_IN_A_MESSAGE: [char; 5] = ['#', '$', '%', '&', '@'];
+
 /// One command or query of a program message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unit<'m> {
@@ -61,11 +64,13 @@ impl<'m> Unit<'m> {
         let end = text.find(|character| !is_header(character)).unwrap_or(text.len());
         let (header, tail) = text.split_at_checked(end).unwrap_or((text, ""));
         if tail.starts_with(|character| !is_blank(character)) {
-            return Err(if header.is_empty() || !tail.is_ascii() {
-                INVALID_CHARACTER
-            } else {
-                HEADER_SEPARATOR_ERROR
-            });
+            return Err(
+                if header.is_empty() || !tail.is_ascii() || tail.starts_with(NEVER_IN_A_MESSAGE) {
+                    INVALID_CHARACTER
+                } else {
+                    HEADER_SEPARATOR_ERROR
+                },
+            );
         }
         let (header, query) = match header.strip_suffix('?') {
             Some(header) => (header, true),

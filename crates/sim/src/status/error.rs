@@ -1,6 +1,7 @@
 //! The errors that a SCPI instrument reports about what it was sent.
 //!
-//! Numbers and texts are those of SCPI-99 volume 2, chapter 21.8; the texts are quoted by the Truevolt guide too.
+//! Numbers and texts are those of SCPI-99 volume 2, chapter 21.8; the texts are quoted by the Truevolt guide too. The
+//! positive ones are those of HP's multimeters. A model whose manual has other ones says so in its `[errors]`.
 
 /// One entry of an error queue: `-113,"Undefined header"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +24,6 @@ impl ScpiError {
     /// Whether the instrument could not make out what was meant; the rest of the message is then discarded.
     pub(crate) const fn is_command_error(self) -> bool {
         matches!(self.code, -199..=-100)
-    }
-
-    /// As `SYSTem:ERRor?` answers it.
-    pub(crate) fn answer(self) -> String {
-        let Self { code, text } = self;
-        format!("{code:+},\"{text}\"")
     }
 }
 
@@ -81,4 +76,9 @@ errors! {
     QUERY_DEADLOCKED = -430, "Query DEADLOCKED";
     QUERY_UNTERMINATED_AFTER_INDEFINITE = -440, "Query UNTERMINATED after indefinite response";
     MEASURING = 263, "Not able to execute while instrument is measuring";
+    SERIAL_ONLY = 514, "Command allowed only with RS-232";
+    INSUFFICIENT_MEMORY = 531, "Insufficient memory";
+    RESOLUTION_TOO_FINE = 532, "Cannot achieve requested resolution";
+    OVERLOAD_AS_REFERENCE = 540, "Cannot use overload as math reference";
+    IN_LOCAL = 550, "Command not allowed in local";
 }

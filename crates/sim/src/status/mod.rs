@@ -24,6 +24,7 @@ pub(crate) const COMMAND_ERROR: u8 = 32;
 /// Standard event status: switched on since it was last read.
 pub(crate) const POWER_ON: u8 = 128;
 
+const MEASUREMENT_SUMMARY: u8 = 1;
 const ERRORS_WAITING: u8 = 4;
 const QUESTIONABLE_SUMMARY: u8 = 8;
 const MESSAGE_AVAILABLE: u8 = 16;
@@ -39,6 +40,8 @@ pub(crate) struct Status {
     pub(crate) service_enable: u8,
     pub(crate) questionable: Register,
     pub(crate) operation: Register,
+    /// What Keithley keeps beside the two of SCPI-99.
+    pub(crate) measurement: Register,
 }
 
 impl Default for Status {
@@ -50,6 +53,7 @@ impl Default for Status {
             service_enable: 0,
             questionable: Register::default(),
             operation: Register::default(),
+            measurement: Register::default(),
         }
     }
 }
@@ -60,18 +64,21 @@ impl Status {
         self.events = 0;
         self.questionable.take_events();
         self.operation.take_events();
+        self.measurement.take_events();
     }
 
     /// What `STATus:PRESet` does to them.
     pub(crate) fn preset(&mut self) {
         self.questionable.enable = 0;
         self.operation.enable = 0;
+        self.measurement.enable = 0;
     }
 
     /// The status byte as one client sees it: errors and unread answers are its own.
     pub(crate) fn byte(&self, errors_waiting: bool, message_available: bool) -> u8 {
         let bit = |set: bool, bit: u8| if set { bit } else { 0 };
         let summary = bit(errors_waiting, ERRORS_WAITING)
+            | bit(self.measurement.summary(), MEASUREMENT_SUMMARY)
             | bit(self.questionable.summary(), QUESTIONABLE_SUMMARY)
             | bit(message_available, MESSAGE_AVAILABLE)
             | bit(self.events & self.event_enable != 0, EVENT_SUMMARY)

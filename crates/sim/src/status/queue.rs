@@ -44,6 +44,10 @@ impl ErrorQueue {
         self.entries.clear();
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -69,7 +73,7 @@ mod tests {
         let codes: Vec<i16> = (0..4).map(|_| queue.take().code).collect();
         assert_eq!(codes, [-113, -222, -350, 0]);
         queue.push(DATA_OUT_OF_RANGE);
-        assert_eq!(queue.take().answer(), "-222,\"Data out of range\"");
-        assert_eq!(queue.take().answer(), "+0,\"No error\"");
+        assert_eq!(queue.take(), DATA_OUT_OF_RANGE);
+        assert_eq!(queue.take(), NO_ERROR);
     }
 }

@@ -3,8 +3,11 @@
 mod bench_files;
 mod board;
 mod conformance;
+mod dialogues_2000;
+mod dialogues_34401a;
 mod dialogues_34461a;
 mod dialogues_e36312a;
+mod every_range;
 mod fault_effects;
 mod faults;
 mod hislip;
@@ -26,6 +29,8 @@ use benchtop_instrument::{Clock, ClockExt, ErrorKind, Session, VirtualClock, spa
 use std::{future::Future, sync::Arc, time::Duration};
 
 pub(super) const BOARD: &str = include_str!("../../../../fixtures/benches/board-v3.toml");
+const SIM_2000: &str = include_str!("../../../../instruments/keithley/2000/sim.toml");
+const SIM_34401A: &str = include_str!("../../../../instruments/hp/34401a/sim.toml");
 const SIM_34461A: &str = include_str!("../../../../instruments/keysight/34461a/sim.toml");
 const SIM_E36312A: &str = include_str!("../../../../instruments/keysight/e36312a/sim.toml");
 
@@ -34,6 +39,8 @@ pub(super) const SOON: Duration = Duration::from_secs(5);
 
 pub(super) fn definitions(model: &str) -> Option<(String, String)> {
     let text = match model {
+        "keithley/2000" => SIM_2000,
+        "hp/34401a" => SIM_34401A,
         "keysight/34461a" => SIM_34461A,
         "keysight/e36312a" => SIM_E36312A,
         _ => return None,
@@ -87,14 +94,26 @@ pub(super) async fn number(session: &mut Box<dyn Session>, clock: &dyn Clock, me
         .unwrap_or_else(|| panic!("{message}: {answer:?}"))
 }
 
+/// How a dialogue reaches its instrument.
+type Open = fn(&SimulatedBench, &str) -> Option<Box<dyn Session>>;
+
 /// Plays a dialogue with a fresh instrument that stands alone. A line `> message` is sent; a line `< answer` is what
 /// must come back, with `*` for any run of characters; `~ 2` lets two seconds pass. A message without an answer must get
 /// none.
 pub(super) async fn dialogue(model_name: &'static str, text: &'static str) {
+    dialogue_over(SimulatedBench::session, model_name, text).await;
+}
+
+/// As [`dialogue`], over the serial line of the model.
+pub(super) async fn serial_dialogue(model_name: &'static str, text: &'static str) {
+    dialogue_over(SimulatedBench::serial_session, model_name, text).await;
+}
+
+async fn dialogue_over(open: Open, model_name: &'static str, text: &'static str) {
     let model = model(model_name);
     on_virtual_clock(move |clock| async move {
         let bench = SimulatedBench::lone(model_name, &model, Arc::clone(&clock));
-        let mut session = bench.session("instrument").unwrap();
+        let mut session = open(&bench, "instrument").unwrap();
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         for (place, line) in lines.iter().enumerate().filter(|(_, line)| !line.starts_with('<')) {
             if let Some(seconds) = line.strip_prefix("~ ") {
@@ -112,6 +131,29 @@ pub(super) async fn dialogue(model_name: &'static str, text: &'static str) {
                 (Some(_), None) | (None, Some(_)) => false,
             };
             assert!(same, "{message}\n got      {answer:?}\n expected {expected:?}");
+        }
+    })
+    .await;
+}
+
+/// Sends each message to a fresh instrument, after a reset; none may leave an error.
+pub(super) async fn legal(model_name: &'static str, messages: &'static [&'static str]) {
+    let model = model(model_name);
+    on_virtual_clock(move |clock| async move {
+        for message in messages {
+            let bench = SimulatedBench::lone(model_name, &model, Arc::clone(&clock));
+            let mut session = bench.session("instrument").unwrap();
+            // what hands over a reading needs one
+            let first = if message.contains("FETC") || message.contains("DATA") {
+                "*RST;:READ?"
+            } else {
+                "*RST"
+            };
+            ask(&mut session, &*clock, first).await;
+            let answer = ask(&mut session, &*clock, message).await;
+            assert_eq!(answer.is_some(), message.contains('?'), "{message}");
+            let error = ask(&mut session, &*clock, "SYST:ERR?").await.unwrap();
+            assert!(error.starts_with(['0', '+']), "{message}: {error}");
         }
     })
     .await;

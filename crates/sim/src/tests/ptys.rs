@@ -213,15 +213,15 @@ async fn an_instrument_that_drops_the_connection_answers_again_once_it_is_well()
 #[tokio::test]
 async fn answers_end_as_the_models_serial_settings_say() {
     let (name, text) = super::definitions("keysight/34461a").unwrap();
-    let text = format!("{text}\n[serial]\nanswers_end_in = \"CRLF\"\n");
+    let text = format!("{text}\n[serial]\nterminator = \"CRLF\"\n");
     let model = Model::parse(&name, &text).unwrap();
     let lone = SimulatedBench::lone("keysight/34461a", &model, RealClock::shared());
     let server = serve_pty(None, lone.instrument("instrument").unwrap()).unwrap();
     assert_eq!(Port::open(server.path()).ask("*OPC?\r").await, "1\r\n");
     server.stop().await;
-    let wrong = text.replace("CRLF", "LFCR");
+    let wrong = text.replace("CRLF", "NONE");
     let findings = Model::parse(&name, &wrong).unwrap_err().render_short();
-    assert!(findings.contains("unknown terminator `LFCR`"), "{findings}");
+    assert!(findings.contains("unknown terminator `NONE`"), "{findings}");
 }
 
 #[tokio::test]

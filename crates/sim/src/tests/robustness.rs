@@ -10,7 +10,7 @@ use benchtop_instrument::{Clock, ClockExt, ErrorKind, VirtualClock};
 use proptest::prelude::*;
 use std::sync::Arc;
 
-const MODELS: [&str; 2] = ["keysight/34461a", "keysight/e36312a"];
+const MODELS: [&str; 4] = ["hp/34401a", "keithley/2000", "keysight/34461a", "keysight/e36312a"];
 
 fn attached(model_name: &str, link: Link) -> Attachment {
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
@@ -58,7 +58,27 @@ proptest! {
     }
 }
 
-const HEADERS: [&str; 32] = [
+const HEADERS: [&str; 52] = [
+    "INIT:CONT",
+    "SENS:DATA:FRES",
+    "FORM:DATA",
+    "FORM:ELEM",
+    "FORM:BORD",
+    "TRAC:CLE",
+    "TRAC:POIN",
+    "TRAC:FEED:CONT",
+    "TRAC:DATA",
+    "VOLT:AVER:COUN",
+    "VOLT:REF:ACQ",
+    "VOLT:DIG",
+    "TRIG:SIGN",
+    "SYST:PRES",
+    "CALC:FUNC",
+    "CALC:STAT",
+    "CALC:NULL:OFFS",
+    "CALC:AVER:AVER",
+    "FREQ:APER",
+    "DATA:FEED",
     "CONF:VOLT:DC",
     "MEAS:RES",
     "READ",

@@ -132,7 +132,7 @@ impl Session {
         let progress = match state.attachment.work() {
             Progress::Gone => return Turn::End(replies),
             Progress::Deaf => return Turn::Deaf,
-            progress => progress,
+            progress @ (Progress::Idle | Progress::Waiting(_)) => progress,
         };
         if !state.sent && !state.clearing {
             state.answer(&mut replies);
@@ -143,7 +143,9 @@ impl Session {
         Turn::Wait(match progress {
             // an answer that lies there waits for the client only
             Progress::Waiting(Wait::Until(moment)) if !state.sent => moment,
-            Progress::Waiting(_) | Progress::Idle | Progress::Gone | Progress::Deaf => Moment::from_start(Duration::MAX),
+            Progress::Waiting(_) | Progress::Idle | Progress::Gone | Progress::Deaf => {
+                Moment::from_start(Duration::MAX)
+            }
         })
     }
 
