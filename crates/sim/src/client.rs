@@ -21,7 +21,7 @@ use benchtop_instrument::Moment;
 use std::collections::VecDeque;
 
 /// The longest line of answers that is sent.
-const MAX_ANSWER: usize = 1024 * 1024;
+const MAX_ANSWER: usize = 2 * 1024 * 1024;
 
 /// How a client's answers travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -377,7 +377,7 @@ impl Client {
         self.errors
             .as_mut()
             .unwrap_or(&mut instrument.device.errors)
-            .push(error);
+            .push(error, instrument.device.now);
     }
 
     fn has(&self, world: &World, fault: Fault) -> bool {

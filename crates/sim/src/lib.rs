@@ -16,6 +16,7 @@
 mod answer;
 mod attachment;
 mod bench;
+mod calendar;
 mod circuit;
 mod client;
 mod dc_power;

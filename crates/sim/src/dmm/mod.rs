@@ -7,12 +7,16 @@
 
 mod acquire;
 mod behaviour;
+mod buffered;
+mod buffers;
 mod commands;
 mod configure;
 mod definition;
 mod format;
+mod function;
 mod math;
 mod read;
+mod read_function;
 mod settings;
 mod state;
 mod trace;
