@@ -25,7 +25,7 @@ use benchtop_instrument::Moment;
 use std::collections::VecDeque;
 
 /// The longest line of answers that is sent.
-const MAX_ANSWER: usize = 1024 * 1024;
+const MAX_ANSWER: usize = 2 * 1024 * 1024;
 
 /// How a client's answers travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,7 +231,7 @@ impl Client {
             && let Some(instrument) = world.instruments.get_mut(self.instrument)
         {
             let errors = self.errors.as_mut().unwrap_or(&mut instrument.device.errors);
-            errors.overflow(instrument.device.model.0.reporting.reported(SYSTEM_ERROR));
+            errors.overflow(instrument.device.model.0.reporting.reported(SYSTEM_ERROR), now);
         }
         if self.link == Link::Bus && !self.output.is_empty() {
             self.output.clear();
@@ -410,7 +410,7 @@ impl Client {
         self.errors
             .as_mut()
             .unwrap_or(&mut instrument.device.errors)
-            .push(error);
+            .push(error, instrument.device.now);
     }
 
     fn has(&self, world: &World, fault: Fault) -> bool {

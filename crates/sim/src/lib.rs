@@ -17,6 +17,7 @@
 mod answer;
 mod attachment;
 mod bench;
+mod calendar;
 mod circuit;
 mod client;
 mod dc_power;

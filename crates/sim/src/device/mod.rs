@@ -9,6 +9,7 @@ pub(crate) use standard::mask;
 
 use crate::{
     answer::{Numbers, whole},
+    calendar::Date,
     client::Link,
     dc_power::{self, DcPower, Output},
     dmm::{self, Dmm, Inputs, Trace},
@@ -22,6 +23,7 @@ use crate::{
 };
 use benchtop_instrument::Moment;
 use rand_chacha::ChaCha8Rng;
+use std::time::Duration;
 
 /// One instrument.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Device {
     /// The error queue, where all clients share one.
     pub(crate) errors: ErrorQueue,
     pub(crate) faults: Faults,
+    /// Up to when it was brought.
+    pub(crate) now: Moment,
     /// It was told to go to remote.
     remote: bool,
     /// Clients of an earlier one have been forgotten.
@@ -121,6 +125,7 @@ impl Device {
             status: Status::default(),
             errors: ErrorQueue::new(definition.reporting.depth),
             faults: Faults::new(chance),
+            now: Moment::from_start(Duration::ZERO),
             remote: false,
             generation: 0,
             down_until: None,
@@ -131,11 +136,12 @@ impl Device {
 
     /// Lets time pass up to `now`.
     pub(crate) fn advance(&mut self, around: &Around, now: Moment) {
+        self.now = now;
         if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
             dmm.advance(model, &around.trace, around.mains_hertz, now, &mut self.status);
             for error in dmm.raised.drain(..) {
                 self.status.events |= error.event_bit();
-                self.errors.push(error);
+                self.errors.push(error, now);
             }
         }
         if self.completion_wanted && self.busy().is_none() {
@@ -184,7 +190,7 @@ impl Device {
         let Command { behaviour, function } = definition.commands.get(number).ok_or(UNDEFINED_HEADER)?;
         call.function = *function;
         call.numbers = definition.reporting.numbers;
-        if let Some(wait) = self.holds(behaviour) {
+        if let Some(wait) = self.holds(behaviour, call.resumed) {
             return Ok(Outcome::Held(wait));
         }
         self.check_link(behaviour, call.link)?;
@@ -228,6 +234,17 @@ impl Device {
                 }
                 Ok(Outcome::Done)
             }
+            Behaviour::Time => {
+                let date = Date::of(call.now);
+                let text = call.arguments.optional().is_some();
+                call.arguments.end()?;
+                let unix = i64::try_from(date.unix()).unwrap_or(i64::MAX);
+                Ok(Outcome::Answer(if text {
+                    date.text()
+                } else {
+                    call.numbers.integer(unix)
+                }))
+            }
             Behaviour::LineFrequency => {
                 call.arguments.end()?;
                 let hertz = whole(call.around.mains_hertz).and_then(|hertz| i64::try_from(hertz).ok());
@@ -238,12 +255,12 @@ impl Device {
     }
 
     /// What a command has to wait for that is not taken in hand while the instrument measures.
-    fn holds(&self, behaviour: &Behaviour) -> Option<Wait> {
+    fn holds(&self, behaviour: &Behaviour, begun: bool) -> Option<Wait> {
         match (&self.class, &self.model.0.class, behaviour) {
             (ClassState::Dmm(dmm), ClassModel::Dmm(model), Behaviour::Dmm(behaviour)) => {
-                dmm.holds(model, Some(*behaviour))
+                dmm.holds(model, Some(*behaviour), begun)
             }
-            (ClassState::Dmm(dmm), ClassModel::Dmm(model), _) => dmm.holds(model, None),
+            (ClassState::Dmm(dmm), ClassModel::Dmm(model), _) => dmm.holds(model, None, begun),
             (ClassState::Dmm(_) | ClassState::DcPower(_), ClassModel::Dmm(_) | ClassModel::DcPower(_), _) => None,
         }
     }

@@ -85,7 +85,8 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
         }
         Standard::ErrorCode => {
             let error = errors(device, call).take();
-            Outcome::Answer(numbers.integer(device.model.0.reporting.reported(error).code.into()))
+            let code = error.map_or(0, |(error, _)| device.model.0.reporting.reported(error).code);
+            Outcome::Answer(numbers.integer(code.into()))
         }
         Standard::ErrorCount => {
             let count = i64::try_from(errors(device, call).len()).unwrap_or(i64::MAX);

@@ -38,13 +38,6 @@ pub(crate) struct Acquisition {
     triggers: Option<u64>,
 }
 
-impl Acquisition {
-    /// Whether what it reads goes to the memory.
-    pub(super) const fn stores(self) -> bool {
-        self.stores
-    }
-}
-
 impl Dmm {
     /// Leaves idle: forgets the readings and waits for the trigger source.
     pub(super) fn start(&mut self, model: &DmmModel, stores: bool, inputs: Inputs, mains_hertz: f64, now: Moment) {
@@ -58,6 +51,7 @@ impl Dmm {
             .count
             .filter(|_| !self.continuous)
             .map(|count| count.saturating_mul(self.trigger.samples));
+        let total = self.planned.take().or(total);
         self.acquisition = Some(Acquisition {
             stores,
             ends: immediate.then(|| now.after(self.step(model, inputs, mains_hertz))),
@@ -133,6 +127,13 @@ impl Dmm {
             }
             let seen = trace.seen(ends, self.aperture(model, mains_hertz));
             let (reading, questionable) = self.take_reading(model, seen, ends);
+            if model.has(Habit::Buffers)
+                && let Err(error) = self.buffers.hear(reading, self.function, ends)
+            {
+                self.raised.push(error);
+                self.acquisition = None;
+                break;
+            }
             self.buffer.hear(reading, &mut status.measurement);
             status.measurement.happened(if reading.abs() < model.overrange {
                 READING_AVAILABLE

@@ -38,6 +38,30 @@ pub(crate) enum Behaviour {
     Fresh,
     Format(Format),
     Trace(Trace),
+    /// `MEASure?` with what is set, not with the defaults.
+    MeasureAsSet,
+    AutozeroOnce,
+    Buffer(Buffer),
+    /// What `INITiate` is to run.
+    Program,
+    /// The block of a program that measures.
+    ProgramBlock,
+    ProgramState,
+}
+
+/// What is done with a named buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Buffer {
+    Data,
+    Clear,
+    Make,
+    Delete,
+    Points,
+    Fill,
+    Count,
+    Start,
+    End,
+    Statistic(Statistic),
 }
 
 /// How readings are written.
@@ -46,6 +70,7 @@ pub(crate) enum Format {
     Data,
     Elements,
     Border,
+    Precision,
 }
 
 /// What is done with the buffer.
@@ -80,6 +105,8 @@ pub(crate) enum Setting {
     Resolution,
     Autozero,
     Impedance,
+    /// As `Impedance`, in words.
+    ImpedanceWord,
     Bandwidth,
     Aperture,
     NullState,
@@ -87,6 +114,8 @@ pub(crate) enum Setting {
     NullAuto,
     /// The latest reading becomes the value.
     NullAcquire,
+    /// What lies at the terminals becomes the value.
+    NullMeasure,
     Digits,
     FilterState,
     FilterControl,
@@ -146,6 +175,12 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("null_value", Behaviour::Setting(Setting::NullValue), Forms::Both),
     ("null_auto", Behaviour::Setting(Setting::NullAuto), Forms::Both),
     ("null_acquire", Behaviour::Setting(Setting::NullAcquire), Forms::Set),
+    ("null_measure", Behaviour::Setting(Setting::NullMeasure), Forms::Set),
+    (
+        "impedance_word",
+        Behaviour::Setting(Setting::ImpedanceWord),
+        Forms::Both,
+    ),
     ("digits", Behaviour::Setting(Setting::Digits), Forms::Both),
     ("filter_state", Behaviour::Setting(Setting::FilterState), Forms::Both),
     (
@@ -179,6 +214,46 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("format_data", Behaviour::Format(Format::Data), Forms::Both),
     ("format_elements", Behaviour::Format(Format::Elements), Forms::Both),
     ("format_border", Behaviour::Format(Format::Border), Forms::Both),
+    ("format_precision", Behaviour::Format(Format::Precision), Forms::Both),
+    ("measure_as_set", Behaviour::MeasureAsSet, Forms::Query),
+    ("autozero_once", Behaviour::AutozeroOnce, Forms::Set),
+    ("program", Behaviour::Program, Forms::Set),
+    ("program_block", Behaviour::ProgramBlock, Forms::Set),
+    ("program_state", Behaviour::ProgramState, Forms::Query),
+    ("buffer_data", Behaviour::Buffer(Buffer::Data), Forms::Query),
+    ("buffer_clear", Behaviour::Buffer(Buffer::Clear), Forms::Set),
+    ("buffer_make", Behaviour::Buffer(Buffer::Make), Forms::Set),
+    ("buffer_delete", Behaviour::Buffer(Buffer::Delete), Forms::Set),
+    ("buffer_points", Behaviour::Buffer(Buffer::Points), Forms::Both),
+    ("buffer_fill", Behaviour::Buffer(Buffer::Fill), Forms::Both),
+    ("buffer_count", Behaviour::Buffer(Buffer::Count), Forms::Query),
+    ("buffer_start", Behaviour::Buffer(Buffer::Start), Forms::Query),
+    ("buffer_end", Behaviour::Buffer(Buffer::End), Forms::Query),
+    (
+        "buffer_average",
+        Behaviour::Buffer(Buffer::Statistic(Statistic::Average)),
+        Forms::Query,
+    ),
+    (
+        "buffer_minimum",
+        Behaviour::Buffer(Buffer::Statistic(Statistic::Minimum)),
+        Forms::Query,
+    ),
+    (
+        "buffer_maximum",
+        Behaviour::Buffer(Buffer::Statistic(Statistic::Maximum)),
+        Forms::Query,
+    ),
+    (
+        "buffer_span",
+        Behaviour::Buffer(Buffer::Statistic(Statistic::Span)),
+        Forms::Query,
+    ),
+    (
+        "buffer_deviation",
+        Behaviour::Buffer(Buffer::Statistic(Statistic::Deviation)),
+        Forms::Query,
+    ),
     ("trace_clear", Behaviour::Trace(Trace::Clear), Forms::Set),
     ("trace_free", Behaviour::Trace(Trace::Free), Forms::Query),
     ("trace_points", Behaviour::Trace(Trace::Points), Forms::Both),
@@ -242,10 +317,10 @@ impl Setting {
             Self::Nplc => Group::Nplc,
             Self::Resolution => Group::Resolution,
             Self::Autozero => Group::Autozero,
-            Self::Impedance => Group::Impedance,
+            Self::Impedance | Self::ImpedanceWord => Group::Impedance,
             Self::Bandwidth => Group::Bandwidth,
             Self::Aperture => Group::Aperture,
-            Self::NullState | Self::NullValue | Self::NullAuto | Self::NullAcquire => Group::Null,
+            Self::NullState | Self::NullValue | Self::NullAuto | Self::NullAcquire | Self::NullMeasure => Group::Null,
             Self::Digits => Group::Digits,
             Self::FilterState | Self::FilterControl | Self::FilterCount => Group::Filter,
             Self::Terminals => Group::Terminals,

@@ -6,7 +6,7 @@ use super::behaviour::Behaviour;
 use super::configure::{configuration, configure, requested};
 use super::definition::{DmmModel, Habit, WhileMeasuring};
 use super::state::{Dmm, TriggerSource};
-use super::{format, math, scanner, settings, trace, triggering};
+use super::{buffered, buffers, format, math, scanner, settings, trace, triggering};
 use crate::{
     answer::{Numbers, block, boolean, quoted},
     device::{Call, Outcome},
@@ -65,7 +65,9 @@ fn carry_out(
     call: &mut Call<'_>,
     status: &mut Status,
 ) -> Result<Outcome, ScpiError> {
-    let changes_the_measurement = !call.query || behaviour == Behaviour::Measure;
+    let on_buffers = matches!(behaviour, Behaviour::Buffer(_));
+    let measures = matches!(behaviour, Behaviour::Measure | Behaviour::MeasureAsSet);
+    let changes_the_measurement = !call.query && !on_buffers || measures;
     let commands_the_trigger = matches!(
         behaviour,
         Behaviour::Initiate | Behaviour::Abort | Behaviour::Trigger | Behaviour::Signal
@@ -91,6 +93,15 @@ fn carry_out(
             call.arguments.end()?;
             Ok(Outcome::Answer(configuration(dmm, model, call.numbers)))
         }
+        Behaviour::Read | Behaviour::Fetch if model.has(Habit::Buffers) => {
+            buffered::execute(dmm, model, behaviour, call)
+        }
+        Behaviour::MeasureAsSet
+        | Behaviour::AutozeroOnce
+        | Behaviour::Program
+        | Behaviour::ProgramBlock
+        | Behaviour::ProgramState => buffered::execute(dmm, model, behaviour, call),
+        Behaviour::Buffer(command) => buffers::execute(dmm, model, command, call),
         Behaviour::Read => {
             call.arguments.end()?;
             read(dmm, model, call)
@@ -101,7 +112,10 @@ fn carry_out(
         }
         Behaviour::Initiate => {
             call.arguments.end()?;
-            initiate(dmm, model, true, call)?;
+            dmm.planned = dmm.program;
+            let begun = initiate(dmm, model, true, call);
+            dmm.planned = None;
+            begun?;
             Ok(Outcome::Done)
         }
         Behaviour::Abort => {
@@ -224,7 +238,8 @@ fn written(dmm: &Dmm, model: &DmmModel, readings: &[f64], numbers: Numbers) -> O
         .write(readings.iter().copied(), function, model.overrange, numbers)
 }
 
-fn initiate(dmm: &mut Dmm, model: &DmmModel, stores: bool, call: &Call<'_>) -> Result<(), ScpiError> {
+/// Begins a measurement.
+pub(super) fn initiate(dmm: &mut Dmm, model: &DmmModel, stores: bool, call: &Call<'_>) -> Result<(), ScpiError> {
     if dmm.acquisition.is_some() {
         return Err(INIT_IGNORED);
     }

@@ -2,7 +2,8 @@
 
 use super::behaviour::Group;
 use super::definition::{DmmModel, FunctionModel, Takes};
-use super::state::{Dmm, FunctionState, Terminals, Trigger};
+use super::function::{FunctionState, Terminals};
+use super::state::{Dmm, Trigger};
 use crate::{
     answer::{Numbers, quoted},
     parser::{Argument, Arguments, Bounds, Dimension, is_form_of},

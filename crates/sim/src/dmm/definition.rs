@@ -64,6 +64,8 @@ pub(crate) enum Habit {
     FunctionWithoutQuotes,
     /// It measures all the time after it was switched on and after `SYSTem:PRESet`, until it is told not to.
     Continuous,
+    /// Readings go to named buffers, and `READ?` answers the last one only.
+    Buffers,
 }
 
 /// The words of `habits` in a `sim.toml`.
@@ -75,6 +77,7 @@ pub(super) const HABITS: &[(&str, Habit)] = &[
     ("null_keeps_value", Habit::NullKeepsValue),
     ("function_without_quotes", Habit::FunctionWithoutQuotes),
     ("continuous", Habit::Continuous),
+    ("buffers", Habit::Buffers),
 ];
 
 impl DmmModel {
@@ -117,6 +120,9 @@ pub(crate) enum Statistic {
     Maximum,
     Average,
     Count,
+    /// Between the smallest and the largest.
+    Span,
+    Deviation,
 }
 
 /// How long a counter counts.

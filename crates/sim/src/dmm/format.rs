@@ -4,9 +4,9 @@ use super::behaviour::Format as Command;
 use super::definition::{DmmModel, FunctionModel};
 use super::state::Dmm;
 use crate::{
-    answer::Numbers,
+    answer::{Numbers, whole},
     device::{Call, Outcome},
-    parser::{is_form_of, short_form},
+    parser::{Bounds, Dimension, is_form_of, short_form},
     status::{ILLEGAL_PARAMETER_VALUE, ScpiError},
 };
 
@@ -50,6 +50,8 @@ pub(crate) struct Format {
     elements: Vec<Element>,
     /// The least significant byte first.
     swapped: bool,
+    /// Digits of a number in text; zero is as many as there are.
+    precision: usize,
 }
 
 impl Default for Format {
@@ -58,6 +60,7 @@ impl Default for Format {
             data: Data::Text,
             elements: vec![Element::Reading],
             swapped: true,
+            precision: 0,
         }
     }
 }
@@ -71,6 +74,10 @@ impl Format {
         overrange: f64,
         numbers: Numbers,
     ) -> Outcome {
+        let numbers = Numbers {
+            decimals: self.precision.checked_sub(1).unwrap_or(numbers.decimals),
+            ..numbers
+        };
         if self.data == Data::Text {
             let texts: Vec<String> = readings
                 .map(|reading| self.text(reading, function, overrange, numbers))
@@ -110,6 +117,13 @@ impl Format {
     }
 }
 
+/// Digits of a number (DMM6500 Reference Manual, 13-44).
+const PRECISIONS: Bounds = Bounds {
+    minimum: 0.0,
+    maximum: 16.0,
+    default: 0.0,
+};
+
 /// Changes or answers the format.
 pub(super) fn execute(
     dmm: &mut Dmm,
@@ -129,6 +143,9 @@ pub(super) fn execute(
                 let names = ELEMENTS.iter().filter(|(_, element)| format.elements.contains(element));
                 names.map(|(name, _)| short_form(name)).collect::<Vec<_>>().join(",")
             }
+            Command::Precision => call
+                .numbers
+                .integer(i64::try_from(format.precision).unwrap_or_default()),
             Command::Border => if format.swapped { "SWAP" } else { "NORM" }.to_owned(),
         }));
     }
@@ -148,6 +165,12 @@ pub(super) fn execute(
                 elements.push(argument.choice(ELEMENTS)?);
             }
             format.elements = elements;
+        }
+        Command::Precision => {
+            call.arguments.end()?;
+            let digits = whole(argument.bounded(Dimension::None, &PRECISIONS)?);
+            let digits = digits.and_then(|digits| usize::try_from(digits).ok());
+            format.precision = digits.ok_or(ILLEGAL_PARAMETER_VALUE)?;
         }
         Command::Border => {
             call.arguments.end()?;

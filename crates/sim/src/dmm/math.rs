@@ -151,6 +151,9 @@ impl Statistics {
             Statistic::Maximum => self.maximum,
             Statistic::Average => self.sum / f64::from(self.count.max(1)),
             Statistic::Count => f64::from(self.count),
+            Statistic::Span => self.maximum - self.minimum,
+            // no command of these registers asks for it
+            Statistic::Deviation => 0.0,
         }
     }
 }

@@ -7,13 +7,17 @@
 
 mod acquire;
 mod behaviour;
+mod buffered;
+mod buffers;
 mod commands;
 mod configure;
 mod definition;
 mod format;
+mod function;
 mod inputs;
 mod math;
 mod read;
+mod read_function;
 mod scanner;
 mod settings;
 mod spoilt;

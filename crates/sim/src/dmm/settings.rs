@@ -3,8 +3,9 @@
 use super::behaviour::Setting;
 use super::configure::{nplc_for, range_bounds, range_value, resolution_bounds, share};
 use super::definition::{DmmModel, FunctionModel, Habit};
+use super::function::{FunctionState, Terminals};
 use super::inputs::sensed;
-use super::state::{Dmm, FunctionState, Terminals};
+use super::state::Dmm;
 use crate::{
     answer::{boolean, whole},
     device::{Call, Outcome},
@@ -14,6 +15,9 @@ use crate::{
 
 /// As `AVERage:TCONtrol` names them; the second is moving.
 const FILTERS: &[(&str, bool)] = &[("REPeat", false), ("MOVing", true)];
+
+/// As `INPutimpedance` names them; the second follows the range.
+const IMPEDANCES: &[(&str, bool)] = &[("MOHM10", false), ("AUTO", true)];
 
 /// The readings that a filter takes.
 const FILTER_COUNTS: Bounds = Bounds {
@@ -53,6 +57,11 @@ fn change(
     call: &mut Call<'_>,
 ) -> Result<(), ScpiError> {
     let (inputs, mains_hertz) = (call.around.inputs, call.around.mains_hertz);
+    if setting == Setting::NullMeasure {
+        call.arguments.end()?;
+        state.null.value = sensed(function.senses, state.range_in(function), inputs).ok_or(DATA_CORRUPT_OR_STALE)?;
+        return Ok(());
+    }
     if setting == Setting::NullAcquire {
         call.arguments.end()?;
         state.null.value = latest.ok_or(DATA_CORRUPT_OR_STALE)? + if state.null.on { state.null.value } else { 0.0 };
@@ -88,10 +97,18 @@ fn change(
         }
         Setting::Autozero => state.autozero = switch(&argument)?.unwrap_or(false),
         Setting::Impedance => state.high_impedance = argument.boolean()?,
+        Setting::ImpedanceWord => state.high_impedance = argument.choice(IMPEDANCES)?,
         Setting::Bandwidth => {
             let hertz = argument.bounded(Dimension::Hertz, &bandwidth_bounds(model))?;
             let narrow_enough = model.bandwidths.iter().rposition(|row| row.hertz <= hertz);
             state.bandwidth = narrow_enough.ok_or(DATA_OUT_OF_RANGE)?;
+        }
+        Setting::Aperture if function.gate.is_none() => {
+            let bounds = aperture_bounds(model, mains_hertz);
+            let cycles = argument.bounded(Dimension::Seconds, &bounds)? * mains_hertz;
+            let slow_enough = model.nplc.iter().position(|row| row.cycles >= cycles * (1.0 - 1e-9));
+            state.integrate(model, slow_enough.ok_or(DATA_OUT_OF_RANGE)?);
+            state.cycles = cycles;
         }
         Setting::Aperture => state.gate = gate_value(function, &argument)?,
         Setting::NullState => {
@@ -103,7 +120,7 @@ fn change(
             state.null.auto = false;
         }
         Setting::NullAuto => state.null.auto = argument.boolean()?,
-        Setting::NullAcquire => {}
+        Setting::NullAcquire | Setting::NullMeasure => {}
         Setting::Digits => state.digits = argument.bounded(Dimension::None, &digit_bounds(model))?.round(),
         Setting::FilterState => state.filter.on = argument.boolean()?,
         Setting::FilterControl => state.filter.moving = argument.choice(FILTERS)?,
@@ -148,7 +165,7 @@ fn answer(
                 if state.filter.moving { "MOV" } else { "REP" }.to_owned(),
             ))
         }
-        Setting::NullAcquire => Err(UNDEFINED_HEADER),
+        Setting::NullAcquire | Setting::NullMeasure => Err(UNDEFINED_HEADER),
         Setting::Resolution => {
             let full_scale = state.range_in(function).map_or(1.0, |range| range.full_scale);
             let present = model
@@ -161,11 +178,23 @@ fn answer(
             let present = model.bandwidths.get(state.bandwidth).map_or(0.0, |row| row.hertz);
             number(call, &bandwidth_bounds(model), present)
         }
+        Setting::Aperture if function.gate.is_none() => {
+            let mains_hertz = call.around.mains_hertz;
+            let bounds = aperture_bounds(model, mains_hertz);
+            number(call, &bounds, state.cycles / mains_hertz)
+        }
         Setting::Aperture => number(call, &gate_bounds(function), state.gate),
         Setting::NullValue => number(call, &null_bounds(function), state.null.value),
         Setting::RangeAuto => flag(call, state.autorange),
         Setting::Autozero => flag(call, state.autozero),
         Setting::Impedance => flag(call, state.high_impedance),
+        Setting::ImpedanceWord => {
+            call.arguments.end()?;
+            let name = IMPEDANCES.iter().find(|(_, high)| *high == state.high_impedance);
+            Ok(Outcome::Answer(
+                name.map_or_else(String::new, |(name, _)| (*name).to_owned()),
+            ))
+        }
         Setting::NullState => flag(call, state.null.on),
         Setting::NullAuto => flag(call, state.null.auto),
         Setting::Terminals => {
@@ -242,6 +271,16 @@ fn bandwidth_bounds(model: &DmmModel) -> Bounds {
         minimum: hertz(model.bandwidths.first()),
         maximum: hertz(model.bandwidths.last()),
         default: hertz(model.bandwidths.get(model.default_bandwidth)),
+    }
+}
+
+/// Integration times in seconds.
+fn aperture_bounds(model: &DmmModel, mains_hertz: f64) -> Bounds {
+    let cycles = nplc_bounds(model, mains_hertz);
+    Bounds {
+        minimum: cycles.minimum / mains_hertz,
+        maximum: cycles.maximum / mains_hertz,
+        default: cycles.default / mains_hertz,
     }
 }
 

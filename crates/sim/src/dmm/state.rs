@@ -2,8 +2,10 @@
 
 use super::acquire::Acquisition;
 use super::behaviour::{Behaviour, Group};
-use super::definition::{Accuracy, DmmModel, FunctionModel, Habit, Integration, RangeModel, Senses, WhileMeasuring};
+use super::buffers::Buffers;
+use super::definition::{Accuracy, DmmModel, FunctionModel, Habit, Integration, Senses, WhileMeasuring};
 use super::format::Format;
+use super::function::{FunctionState, Terminals};
 use super::inputs::{Inputs, sensed};
 use super::math::Math;
 use super::spoilt::Spoilt;
@@ -13,9 +15,6 @@ use benchtop_instrument::Moment;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::{collections::VecDeque, time::Duration};
-
-/// Below this part of full scale autorange goes down (Truevolt guide, `RANGe:AUTO`).
-const DOWN: f64 = 0.1;
 
 /// As after `*RST`: a tenth of a second (assumed).
 const TIMER: Duration = Duration::from_millis(100);
@@ -41,6 +40,11 @@ pub(crate) struct Dmm {
     pub(crate) math: Math,
     pub(crate) format: Format,
     pub(crate) buffer: Buffer,
+    pub(crate) buffers: Buffers,
+    /// How many readings `INITiate` takes, where it runs a program.
+    pub(crate) program: Option<u64>,
+    /// How many readings the next measurement takes, in place of what is set.
+    pub(crate) planned: Option<u64>,
     /// It measures all the time.
     pub(crate) continuous: bool,
     /// The latest reading was not asked for yet.
@@ -53,72 +57,6 @@ pub(crate) struct Dmm {
     noise: ChaCha8Rng,
     /// By function and range: how this one meter is off, within its accuracy.
     pub(super) errors: Vec<Vec<Accuracy>>,
-}
-
-/// The settings of one function.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FunctionState {
-    /// The number of the range; with autorange, of the one last used.
-    pub(crate) range: usize,
-    pub(crate) autorange: bool,
-    /// The row of the integration time.
-    pub(crate) nplc: usize,
-    /// The integration time in cycles of the mains.
-    pub(crate) cycles: f64,
-    pub(crate) digits: f64,
-    pub(crate) filter: Filter,
-    pub(crate) autozero: bool,
-    /// Input impedance follows the range (`IMPedance:AUTO`).
-    pub(crate) high_impedance: bool,
-    pub(crate) bandwidth: usize,
-    /// Of a counter, in seconds.
-    pub(crate) gate: f64,
-    pub(crate) null: Null,
-    pub(crate) terminals: Terminals,
-}
-
-/// Where currents are measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Terminals {
-    #[default]
-    Usual,
-    /// Those of their own for high current, which have one range only.
-    HighCurrent,
-}
-
-/// What is subtracted from a reading.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Null {
-    pub(crate) on: bool,
-    pub(crate) value: f64,
-    /// The next reading becomes the value.
-    pub(crate) auto: bool,
-}
-
-/// How several readings become one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Filter {
-    pub(crate) on: bool,
-    /// Every reading is filtered with those before it; else so many are taken for each.
-    pub(crate) moving: bool,
-    pub(crate) count: u32,
-}
-
-impl Default for Filter {
-    fn default() -> Self {
-        Self {
-            on: false,
-            moving: false,
-            count: 10,
-        }
-    }
-}
-
-impl Filter {
-    /// Readings that make one.
-    const fn readings(self) -> u32 {
-        if self.on { self.count } else { 1 }
-    }
 }
 
 /// What starts a measurement and how many readings it takes.
@@ -158,60 +96,6 @@ impl Default for Trigger {
     }
 }
 
-impl FunctionState {
-    pub(super) fn default_of(model: &DmmModel, function: &FunctionModel) -> Self {
-        Self {
-            range: function.default_range,
-            autorange: true,
-            nplc: model.default_nplc,
-            cycles: model.nplc.get(model.default_nplc).map_or(0.0, |row| row.cycles),
-            digits: model.digits.map_or(0.0, |digits| digits.most),
-            filter: Filter::default(),
-            autozero: true,
-            high_impedance: false,
-            bandwidth: model.default_bandwidth,
-            gate: function.gate.as_ref().map_or(0.0, |gate| gate.default),
-            null: Null::default(),
-            terminals: Terminals::Usual,
-        }
-    }
-
-    /// Takes the integration time of a row.
-    pub(super) fn integrate(&mut self, model: &DmmModel, row: usize) {
-        self.nplc = row;
-        self.cycles = model.nplc.get(row).map_or(0.0, |row| row.cycles);
-    }
-
-    /// The range in use.
-    pub(crate) fn range_in<'f>(&self, function: &'f FunctionModel) -> Option<&'f RangeModel> {
-        match self.terminals {
-            Terminals::Usual => function.ranges.get(self.range),
-            Terminals::HighCurrent => function.ranges.iter().find(|range| range.high_current),
-        }
-    }
-
-    /// The range that autorange settles on for `value`.
-    pub(super) fn suited(&self, function: &FunctionModel, value: f64) -> usize {
-        let ranges = || {
-            function
-                .ranges
-                .iter()
-                .enumerate()
-                .filter(|(_, range)| !range.high_current)
-        };
-        let stays = function.ranges.get(self.range).is_some_and(|range| {
-            value.abs() <= range.maximum && (value.abs() >= DOWN * range.full_scale || self.range == 0)
-        });
-        if stays {
-            return self.range;
-        }
-        let wide_enough = ranges().find(|(_, range)| value.abs() <= range.maximum);
-        wide_enough
-            .or_else(|| ranges().next_back())
-            .map_or(self.range, |(number, _)| number)
-    }
-}
-
 impl Dmm {
     pub(crate) fn new(model: &DmmModel, noise: ChaCha8Rng) -> Self {
         Self {
@@ -226,6 +110,9 @@ impl Dmm {
             math: Math::new(model),
             format: Format::default(),
             buffer: Buffer::new(model),
+            buffers: Buffers::new(model),
+            program: None,
+            planned: None,
             continuous: model.has(Habit::Continuous),
             fresh: false,
             raised: Vec::new(),
@@ -248,6 +135,8 @@ impl Dmm {
         self.feeds = true;
         self.math.reset(model);
         self.format = Format::default();
+        self.buffers = Buffers::new(model);
+        self.program = None;
         self.continuous = false;
         self.fresh = false;
     }
@@ -388,26 +277,11 @@ impl Dmm {
         }
     }
 
-    /// What a command has to wait for that is not taken in hand now.
-    pub(crate) fn holds(&self, model: &DmmModel, behaviour: Option<Behaviour>) -> Option<Wait> {
-        if model.while_measuring != WhileMeasuring::Held || behaviour == Some(Behaviour::Trigger) {
-            return None;
-        }
-        let own = self.acquisition.is_some_and(|acquisition| !acquisition.stores());
-        let reads = matches!(behaviour, Some(Behaviour::Read | Behaviour::Measure));
-        self.busy().filter(|_| !(own && reads))
-    }
-}
-
-impl Null {
-    fn apply(&mut self, measured: f64) -> f64 {
-        if !self.on {
-            return measured;
-        }
-        if std::mem::take(&mut self.auto) {
-            self.value = measured;
-        }
-        measured - self.value
+    /// What a command has to wait for that is not taken in hand now; one that has begun goes on.
+    pub(crate) fn holds(&self, model: &DmmModel, behaviour: Option<Behaviour>, begun: bool) -> Option<Wait> {
+        let hears = begun || behaviour == Some(Behaviour::Trigger);
+        self.busy()
+            .filter(|_| model.while_measuring == WhileMeasuring::Held && !hears)
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) enum Behaviour {
     Remote(bool),
     /// As `*RST`.
     Preset,
+    /// Answers the time: in seconds since 1970, or with any argument as text.
+    Time,
     /// Answers the frequency of the mains.
     LineFrequency,
 }
@@ -97,6 +99,7 @@ impl Headers {
             ("remote", (Behaviour::Remote(true), Forms::Set)),
             ("local", (Behaviour::Remote(false), Forms::Set)),
             ("preset", (Behaviour::Preset, Forms::Set)),
+            ("time", (Behaviour::Time, Forms::Query)),
             ("line_frequency", (Behaviour::LineFrequency, Forms::Query)),
         ];
         choices.extend(
@@ -152,6 +155,7 @@ impl Headers {
             | Behaviour::Ignored
             | Behaviour::Remote(_)
             | Behaviour::Preset
+            | Behaviour::Time
             | Behaviour::LineFrequency => {
                 if let Some(table) = table {
                     table.refuse_unknown(sink, &["does"]);

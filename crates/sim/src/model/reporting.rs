@@ -3,7 +3,12 @@
 //! `[errors]` says what this model reports in place of an error of SCPI-99: another text, or another number too.
 //! `"-128" = { reports = -104, text = "Data type error" }`
 
-use crate::{answer::Numbers, status::ScpiError};
+use crate::{
+    answer::Numbers,
+    calendar::Date,
+    status::{NO_ERROR, ScpiError},
+};
+use benchtop_instrument::Moment;
 use benchtop_notation::{Diagnostics, Table, one_of};
 use std::collections::BTreeMap;
 
@@ -14,6 +19,7 @@ pub(crate) struct Reporting {
     pub(crate) depth: usize,
     /// Each client reads its own errors only.
     pub(crate) per_client: bool,
+    form: ErrorForm,
     /// Bit 2 of the status byte says that errors wait.
     pub(crate) in_status_byte: bool,
     pub(crate) scpi_version: String,
@@ -21,6 +27,15 @@ pub(crate) struct Reporting {
     pub(crate) lone_cr_ends_message: bool,
     codes: BTreeMap<i16, i16>,
     texts: BTreeMap<i16, String>,
+}
+
+/// What stands behind the text of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ErrorForm {
+    /// Nothing.
+    Plain,
+    /// Its type and when it happened.
+    Event,
 }
 
 /// A serial line, where the model has one that differs from its bus.
@@ -46,10 +61,16 @@ impl Reporting {
     }
 
     /// As `SYSTem:ERRor?` answers it.
-    pub(crate) fn answer(&self, error: ScpiError) -> String {
-        let ScpiError { code, text } = self.reported(error);
+    pub(crate) fn answer(&self, error: Option<(ScpiError, Moment)>) -> String {
+        let ScpiError { code, text } = self.reported(error.map_or(NO_ERROR, |(error, _)| error));
         let text = self.texts.get(&code).map_or(text, String::as_str);
-        format!("{},\"{text}\"", self.numbers.integer(code.into()))
+        let event = match (self.form, error) {
+            (ErrorForm::Plain, _) => String::new(),
+            (ErrorForm::Event, None) => ";0;0 0".to_owned(),
+            // 1 is an error, as opposed to a warning
+            (ErrorForm::Event, Some((_, when))) => format!(";1;{}", Date::of(when).stamp()),
+        };
+        format!("{},\"{text}{event}\"", self.numbers.integer(code.into()))
     }
 
     pub(super) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<Self> {
@@ -57,6 +78,7 @@ impl Reporting {
             "error_queue",
             "errors_per_client",
             "errors_in_status_byte",
+            "error_form",
             "scpi_version",
             "decimals",
             "unsigned_readings",
@@ -86,9 +108,15 @@ impl Reporting {
             sink.error(table.span(), "`error_queue` is from 1 to 1000, `decimals` from 1 to 16");
             return None;
         };
+        let forms = [("plain", ErrorForm::Plain), ("event", ErrorForm::Event)];
+        let form = match table.string(sink, "error_form") {
+            Some(word) => one_of(sink, "form", &word, &forms)?,
+            None => ErrorForm::Plain,
+        };
         Some(Self {
             depth,
             per_client,
+            form,
             in_status_byte,
             scpi_version: scpi_version?.value,
             numbers: Numbers {

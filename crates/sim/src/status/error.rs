@@ -80,5 +80,6 @@ errors! {
     INSUFFICIENT_MEMORY = 531, "Insufficient memory";
     RESOLUTION_TOO_FINE = 532, "Cannot achieve requested resolution";
     OVERLOAD_AS_REFERENCE = 540, "Cannot use overload as math reference";
+    BUFFER_FULL = 4915, "Attempting to store past capacity of reading buffer";
     IN_LOCAL = 550, "Command not allowed in local";
 }

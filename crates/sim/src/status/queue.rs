@@ -1,12 +1,14 @@
 //! The error queue.
 
-use super::{NO_ERROR, QUEUE_OVERFLOW, ScpiError};
+use super::{QUEUE_OVERFLOW, ScpiError};
+use benchtop_instrument::Moment;
 use std::collections::VecDeque;
 
 /// Errors, oldest first, at most as many as the model keeps.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorQueue {
-    entries: VecDeque<ScpiError>,
+    /// With when they happened.
+    entries: VecDeque<(ScpiError, Moment)>,
     depth: usize,
 }
 
@@ -19,25 +21,25 @@ impl ErrorQueue {
     }
 
     /// Adds an error. When there is no room the last entry becomes -350 and the error is lost.
-    pub(crate) fn push(&mut self, error: ScpiError) {
+    pub(crate) fn push(&mut self, error: ScpiError, now: Moment) {
         if self.entries.len() < self.depth {
-            self.entries.push_back(error);
+            self.entries.push_back((error, now));
         } else if let Some(last) = self.entries.back_mut() {
-            *last = QUEUE_OVERFLOW;
+            *last = (QUEUE_OVERFLOW, now);
         }
     }
 
     /// Fills it to the last place, and beyond.
-    pub(crate) fn overflow(&mut self, error: ScpiError) {
+    pub(crate) fn overflow(&mut self, error: ScpiError, now: Moment) {
         while self.entries.len() < self.depth {
-            self.push(error);
+            self.push(error, now);
         }
-        self.push(error);
+        self.push(error, now);
     }
 
-    /// The oldest error, taken out; no error if there is none.
-    pub(crate) fn take(&mut self) -> ScpiError {
-        self.entries.pop_front().unwrap_or(NO_ERROR)
+    /// The oldest error, taken out.
+    pub(crate) fn take(&mut self) -> Option<(ScpiError, Moment)> {
+        self.entries.pop_front()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -60,6 +62,7 @@ mod tests {
 
     #[test]
     fn overflow_replaces_the_last_error_and_keeps_the_first_ones() {
+        let now = Moment::from_start(std::time::Duration::ZERO);
         let mut queue = ErrorQueue::new(3);
         for error in [
             UNDEFINED_HEADER,
@@ -68,12 +71,12 @@ mod tests {
             UNDEFINED_HEADER,
             UNDEFINED_HEADER,
         ] {
-            queue.push(error);
+            queue.push(error, now);
         }
-        let codes: Vec<i16> = (0..4).map(|_| queue.take().code).collect();
-        assert_eq!(codes, [-113, -222, -350, 0]);
-        queue.push(DATA_OUT_OF_RANGE);
-        assert_eq!(queue.take(), DATA_OUT_OF_RANGE);
-        assert_eq!(queue.take(), NO_ERROR);
+        let codes: Vec<i16> = (0..4).filter_map(|_| Some(queue.take()?.0.code)).collect();
+        assert_eq!(codes, [-113, -222, -350]);
+        queue.push(DATA_OUT_OF_RANGE, now);
+        assert_eq!(queue.take(), Some((DATA_OUT_OF_RANGE, now)));
+        assert_eq!(queue.take(), None);
     }
 }

@@ -10,7 +10,13 @@ use benchtop_instrument::{Clock, ClockExt, ErrorKind, VirtualClock};
 use proptest::prelude::*;
 use std::sync::Arc;
 
-const MODELS: [&str; 4] = ["hp/34401a", "keithley/2000", "keysight/34461a", "keysight/e36312a"];
+const MODELS: [&str; 5] = [
+    "hp/34401a",
+    "keithley/2000",
+    "keithley/dmm6500",
+    "keysight/34461a",
+    "keysight/e36312a",
+];
 
 fn attached(model_name: &str, link: Link) -> Attachment {
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
@@ -58,7 +64,15 @@ proptest! {
     }
 }
 
-const HEADERS: [&str; 52] = [
+const HEADERS: [&str; 60] = [
+    "COUN",
+    "TRAC:ACT",
+    "TRAC:MAKE",
+    "TRAC:DEL",
+    "TRAC:STAT:STDD",
+    "TRIG:LOAD",
+    "VOLT:APER",
+    "SYST:TIME",
     "INIT:CONT",
     "SENS:DATA:FRES",
     "FORM:DATA",

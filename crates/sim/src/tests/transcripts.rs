@@ -88,7 +88,7 @@ async fn replay(model_name: &'static str, transcript: &'static str) {
                 } else {
                     "+0,\"No error\""
                 };
-                let none = error.as_deref() == Some("0,\"No error\"");
+                let none = error.as_deref().is_some_and(|error| error.starts_with("0,"));
                 assert!(none || error.as_deref() == Some(expected), "{message}: {error:?}");
             }
         }
@@ -151,6 +151,15 @@ async fn the_2000_answers_as_real_ones_and_the_manual_do() {
     replay(
         "keithley/2000",
         include_str!("../../../../instruments/keithley/2000/transcript.txt"),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_dmm6500_answers_as_real_ones_and_the_manual_do() {
+    replay(
+        "keithley/dmm6500",
+        include_str!("../../../../instruments/keithley/dmm6500/transcript.txt"),
     )
     .await;
 }
