@@ -30,7 +30,19 @@ fn models() -> Vec<(PathBuf, String)> {
 
 fn definition(folder: &Path, name: &str) -> Definition {
     let text = fs::read_to_string(folder.join("driver.toml")).unwrap();
-    benchtop_scpi::parse(name, &format!("{name}/driver.toml"), &text).unwrap_or_else(|findings| panic!("{findings}"))
+    benchtop_scpi::parse_inheriting(name, &format!("{name}/driver.toml"), &text, &|base| {
+        other(base, "driver.toml")
+    })
+    .unwrap_or_else(|findings| panic!("{findings}"))
+}
+
+/// The file of a model that another inherits from.
+fn other(name: &str, file: &str) -> Option<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("instruments")
+        .join(name)
+        .join(file);
+    Some((format!("{name}/{file}"), fs::read_to_string(path).ok()?))
 }
 
 struct Rig {
@@ -59,7 +71,8 @@ async fn every_definition_keeps_the_instrument_contract_on_its_own_simulator() {
     for (folder, name) in models() {
         let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
         let text = fs::read_to_string(folder.join("sim.toml")).unwrap();
-        let model = Model::parse(&format!("{name}/sim.toml"), &text).unwrap_or_else(|findings| panic!("{findings}"));
+        let model = Model::parse_inheriting(&format!("{name}/sim.toml"), &text, &|base| other(base, "sim.toml"))
+            .unwrap_or_else(|findings| panic!("{findings}"));
         let bench = SimulatedBench::lone(&name, &model, Arc::clone(&clock));
         let rig = Rig {
             definition: Arc::new(definition(&folder, &name)),

@@ -3,8 +3,8 @@
 //! `scpi` receives only driver.toml, `sim` only sim.toml and benches; neither opens a file, and nothing is parsed before it is
 //! asked for.
 
-use crate::{bench::sha256, exit::Failure};
-use benchtop_station::{Catalogue, Entry, Origin};
+use crate::exit::Failure;
+use benchtop_station::{Catalogue, Entry, Origin, sha256};
 use rust_embed::RustEmbed;
 use std::{
     fs,

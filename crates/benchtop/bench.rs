@@ -12,8 +12,7 @@ use benchtop_notation::Diagnostics;
 use benchtop_procedure::LogicalName;
 use benchtop_run::Bench;
 use benchtop_sim::SimulatedBench;
-use benchtop_station::{Catalogue, Entry, Origin, Station, StationFile};
-use sha2::{Digest, Sha256};
+use benchtop_station::{Catalogue, Entry, Origin, Station, StationFile, sha256};
 use std::{path::Path, sync::Arc};
 
 /// A bench that was read and resolved; nothing has been opened.
@@ -114,13 +113,7 @@ pub(crate) fn build(
     clock: &Arc<dyn Clock>,
     serial: &str,
 ) -> Result<SimulatedBench, Diagnostics> {
-    let models = |name: &str| {
-        catalogue
-            .models
-            .get(name)
-            .map(|entry| (entry.file.clone(), entry.text.clone()))
-    };
-    let bench = benchtop_sim::Bench::parse(&entry.file, &entry.text, &models)?;
+    let bench = catalogue.bench(entry)?;
     Ok(bench.build(Arc::clone(clock), serial))
 }
 
@@ -147,14 +140,8 @@ pub(crate) fn bench_entry(wanted: &str, catalogue: &Catalogue, procedure_id: Opt
             known()
         )));
     };
-    let models = |name: &str| {
-        catalogue
-            .models
-            .get(name)
-            .map(|entry| (entry.file.clone(), entry.text.clone()))
-    };
     let serves = |entry: &&Entry| {
-        let bench = benchtop_sim::Bench::parse(&entry.file, &entry.text, &models);
+        let bench = catalogue.bench(entry);
         bench.is_ok_and(|bench| bench.procedures().any(|known| known == id))
     };
     catalogue.benches.values().find(serves).cloned().ok_or_else(|| {
@@ -164,11 +151,6 @@ pub(crate) fn bench_entry(wanted: &str, catalogue: &Catalogue, procedure_id: Opt
         );
         Failure::refused(message)
     })
-}
-
-/// SHA-256 in hex.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The station as the runner knows it.

@@ -2,8 +2,9 @@
 //!
 //! The lock goes with the process that holds it, however that ends. Two machines on one instrument are not seen.
 
-use crate::{bench::sha256, exit::Failure, terminal};
+use crate::{exit::Failure, terminal};
 use benchtop_instrument::Resource;
+use benchtop_station::sha256;
 use std::{
     env,
     fs::{self, File, TryLockError},

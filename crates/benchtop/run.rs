@@ -4,7 +4,7 @@
 
 use crate::{
     args::{BenchArguments, Format, Pace, RunArguments},
-    bench::{self, Equipped, Refused, RunnersBench, sha256},
+    bench::{self, Equipped, Refused, RunnersBench},
     exit::{Exit, Failure},
     interrupt,
     locks::{self, Lock},
@@ -18,7 +18,7 @@ use benchtop_run::{
     Deadlines, Event, EventKind, Events, InstrumentUse, Job, PlannedStep, ProcedureUse, Purpose, RunStarted, Section,
     StepAddress, UnitUnderTest, execute, listen,
 };
-use benchtop_station::{CalibrationRule, Catalogue};
+use benchtop_station::{CalibrationRule, Catalogue, sha256};
 use benchtop_store::{Journal, Saved, Store, event::to_json_line};
 use std::{sync::Arc, time::Duration};
 

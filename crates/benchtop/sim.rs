@@ -9,8 +9,8 @@ use crate::{
 };
 use benchtop_instrument::RealClock;
 use benchtop_sim::{
-    HislipServer, Model, PtyServer, SimulatedBench, SimulatedInstrument, Vxi11Server, VxiAddresses, serve_hislip,
-    serve_pty, serve_tcp, serve_vxi11,
+    HislipServer, PtyServer, SimulatedBench, SimulatedInstrument, Vxi11Server, VxiAddresses, serve_hislip, serve_pty,
+    serve_tcp, serve_vxi11,
 };
 use benchtop_station::Catalogue;
 use std::{net::SocketAddr, path::Path, sync::Arc};
@@ -186,8 +186,8 @@ fn open(
         terminal::diagnose(&findings);
         Failure::refused("nothing is served")
     };
-    if let Some(model) = catalogue.models.get(&arguments.what) {
-        let parsed = Model::parse(&model.file, &model.text).map_err(refused)?;
+    if let Some(parsed) = catalogue.model(&arguments.what) {
+        let parsed = parsed.map_err(refused)?;
         return Ok(SimulatedBench::lone(&arguments.what, &parsed, Arc::clone(clock)));
     }
     let looks_like_a_model = arguments.what.split('/').count() == 2 && !Path::new(&arguments.what).exists();

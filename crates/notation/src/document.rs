@@ -23,7 +23,7 @@ const MAX_DEPTH: usize = 64;
 #[derive(Debug)]
 pub struct Document {
     source: Arc<Source>,
-    root: TableNode,
+    pub(crate) root: TableNode,
     span: Span,
 }
 

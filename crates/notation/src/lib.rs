@@ -51,6 +51,7 @@
 mod diagnostic;
 mod document;
 mod escape;
+mod inherit;
 mod magnitude;
 mod nesting;
 mod render;
@@ -62,6 +63,7 @@ mod value;
 pub use diagnostic::{Diagnostic, Diagnostics, MAX_FINDINGS, Severity};
 pub use document::{Document, MAX_BYTES, MAX_SYNTAX_ERRORS};
 pub use escape::escape;
+pub use inherit::Documents;
 pub use magnitude::Magnitude;
 pub use span::{Span, Spanned};
 pub use suggest::{one_of, suggest};

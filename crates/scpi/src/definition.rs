@@ -5,7 +5,10 @@ use benchtop_instrument::{
     Capabilities, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity, UnitError,
 };
 use regex::Regex;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// How sure the definition is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,6 +85,8 @@ pub struct Definition {
     pub self_test: Option<Template>,
     /// The overrange value, where it is not SCPI's 9.9E37.
     pub overrange: Option<Decimal>,
+    /// How its inputs are connected, where it has a scanner.
+    pub inputs: Option<InputsDefinition>,
     /// What it measures.
     pub functions: BTreeMap<Function, FunctionDefinition>,
     /// Its outputs, for a supply.
@@ -113,6 +118,21 @@ pub struct FunctionDefinition {
     pub slowest: Duration,
     /// Integration times that one reading takes: 2 with autozero.
     pub integrations: u32,
+}
+
+/// A scanner in front of a meter: one of its channels at a time is connected.
+#[derive(Clone, Debug)]
+pub struct InputsDefinition {
+    /// Its channels.
+    pub channels: Vec<u32>,
+    /// Disconnects all of them; sent before the function changes, so that no channel ever meets a wrong one.
+    pub open: Template,
+    /// Connects one.
+    pub close: Template,
+    /// Asks which one is connected.
+    pub closed: Template,
+    /// What that answers for a channel, blanks left out.
+    pub answer: Template,
 }
 
 /// How a setting is sent and read back.
@@ -162,16 +182,16 @@ impl Definition {
             .as_ref()
             .map(|outputs| outputs.channels.clone())
             .unwrap_or_default();
-        let channels = if outputs.is_empty() {
-            vec![1]
-        } else {
-            outputs.keys().copied().collect()
-        };
+        let measured = self
+            .functions
+            .values()
+            .flat_map(|function| &function.capability.channels);
+        let channels: BTreeSet<u32> = measured.chain(outputs.keys()).copied().collect();
         Capabilities {
             class: self.class,
             driver: self.name.clone(),
             model: format!("{} {}", self.manufacturer, self.model),
-            channels,
+            channels: channels.into_iter().collect(),
             functions: self
                 .functions
                 .iter()

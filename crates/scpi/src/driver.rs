@@ -1,7 +1,7 @@
 //! An instrument driven by its definition.
 
 use crate::{
-    definition::{Definition, FunctionDefinition, plain},
+    definition::{Definition, FunctionDefinition, InputsDefinition, plain},
     response::{self, Number},
     template::Template,
 };
@@ -232,6 +232,10 @@ impl ScpiInstrument {
     ) -> Result<(), Error> {
         let channel = request.channel.to_string();
         let operation = Operation::Measure;
+        let definition = Arc::clone(&self.definition);
+        if let Some(inputs) = &definition.inputs {
+            self.send(operation, &inputs.open.fill(&[])).await?;
+        }
         for template in function.configure.iter().chain(&function.defaults) {
             self.send(operation, &template.fill(&[("channel", &channel)])).await?;
         }
@@ -254,7 +258,28 @@ impl ScpiInstrument {
             self.send(operation, &template.fill(&[("range", &range), ("channel", &channel)]))
                 .await?;
         }
-        self.check_errors(operation).await
+        self.check_errors(operation).await?;
+        match &definition.inputs {
+            Some(inputs) => self.connect(inputs, &channel).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Connects an input, and lets the instrument say that it is the one.
+    async fn connect(&mut self, inputs: &InputsDefinition, channel: &str) -> Result<(), Error> {
+        let operation = Operation::Measure;
+        let place = [("channel", channel)];
+        self.send(operation, &inputs.close.fill(&place)).await?;
+        self.check_errors(operation).await?;
+        let (question, deadline) = (inputs.closed.fill(&place), self.deadline());
+        let answer = self.ask(operation, &question, deadline).await?;
+        let said: String = answer.split_whitespace().collect();
+        if said == inputs.answer.fill(&place) {
+            return Ok(());
+        }
+        let shown = benchtop_notation::escape(&answer);
+        let message = format!("channel {channel} was connected, and {question} answers {shown}");
+        Err(self.fail(ErrorKind::Readback, operation, message))
     }
 }
 

@@ -14,11 +14,12 @@ mod response;
 mod template;
 
 pub use definition::{
-    Definition, Evidence, FunctionDefinition, OutputsDefinition, SettingDefinition, Source, SwitchDefinition,
+    Definition, Evidence, FunctionDefinition, InputsDefinition, OutputsDefinition, SettingDefinition, Source,
+    SwitchDefinition,
 };
 pub use driver::{Options, ScpiInstrument};
 pub use error_check::ErrorCheck;
-pub use parse::parse;
+pub use parse::{parse, parse_inheriting};
 pub use response::{Number, ResponseError, number, string, values};
 pub use template::{Template, TemplateError};
 

@@ -2,7 +2,8 @@
 
 use crate::{
     definition::{
-        Definition, Evidence, FunctionDefinition, OutputsDefinition, SettingDefinition, Source, SwitchDefinition,
+        Definition, Evidence, FunctionDefinition, InputsDefinition, OutputsDefinition, SettingDefinition, Source,
+        SwitchDefinition,
     },
     error_check::ErrorCheck,
     template::Template,
@@ -10,7 +11,7 @@ use crate::{
 use benchtop_instrument::{
     Bounds, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity, Range, Unit,
 };
-use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Spanned, Table, Value, one_of};
+use benchtop_notation::{Diagnostic, Diagnostics, Document, Documents, Magnitude, Spanned, Table, Value, one_of};
 use regex::Regex;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,7 +20,20 @@ use std::{collections::BTreeMap, time::Duration};
 /// # Errors
 /// Every mistake, with its place. A row without a `source` that names an entry of `[[sources]]` is one.
 pub fn parse(name: &str, file: &str, text: &str) -> Result<Definition, Diagnostics> {
-    let document = Document::parse(file, text)?;
+    parse_inheriting(name, file, text, &|_| None)
+}
+
+/// Reads one definition as [`parse`] does, over the one that it inherits from: `inherits = "<vendor>/<model>"`.
+///
+/// # Errors
+/// As [`parse`]; a definition to inherit from that is unknown or wrong.
+pub fn parse_inheriting(
+    name: &str,
+    file: &str,
+    text: &str,
+    documents: &Documents<'_>,
+) -> Result<Definition, Diagnostics> {
+    let document = Document::parse_inheriting(file, text, documents)?;
     let mut sink = Diagnostics::new();
     let definition = read(&document, name, &mut sink);
     match (definition, sink.has_errors()) {
@@ -34,6 +48,7 @@ const ROOT: &[&str] = &[
     "link",
     "commands",
     "numbers",
+    "inputs",
     "functions",
     "outputs",
 ];
@@ -84,7 +99,14 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
     let overrange = numbers
         .and_then(|numbers| numbers.require_number(sink, "overrange"))
         .and_then(|text| read_decimal(sink, &text));
-    let functions = read_functions(&root, sink, class, &sources);
+    let inputs = root
+        .table(sink, "inputs", INPUTS)
+        .map(|table| read_inputs(&table, sink, &sources));
+    let channels = match &inputs {
+        Some(Some(inputs)) => inputs.channels.clone(),
+        Some(None) | None => vec![1],
+    };
+    let functions = read_functions(&root, sink, class, &sources, &channels);
     let outputs = root
         .table(sink, "outputs", OUTPUTS)
         .map(|table| read_outputs(&table, sink, &sources));
@@ -108,6 +130,10 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
         operation_complete: template(&commands, sink, "operation_complete"),
         self_test: template(&commands, sink, "self_test"),
         overrange,
+        inputs: match inputs {
+            Some(inputs) => Some(inputs?),
+            None => None,
+        },
         functions,
         outputs: match outputs {
             Some(outputs) => Some(outputs?),
@@ -245,6 +271,29 @@ fn read_error_check(commands: &Table<'_>, sink: &mut Diagnostics) -> Option<Erro
     None
 }
 
+const INPUTS: &[&str] = &["source", "channels", "open", "close", "closed", "answer"];
+
+fn read_inputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<InputsDefinition> {
+    check_source(table, sink, sources);
+    let channels: Vec<u32> = table
+        .require_items(sink, "channels")?
+        .iter()
+        .filter_map(|item| read_channel(sink, item))
+        .collect();
+    if channels.is_empty() {
+        sink.error(table.span(), "inputs without a channel");
+    }
+    let [open, close, closed, answer] =
+        ["open", "close", "closed", "answer"].map(|key| require_template(table, sink, key));
+    Some(InputsDefinition {
+        channels,
+        open: open?,
+        close: close?,
+        closed: closed?,
+        answer: answer?,
+    })
+}
+
 const FUNCTION: &[&str] = &[
     "source",
     "channels",
@@ -268,6 +317,7 @@ fn read_functions(
     sink: &mut Diagnostics,
     class: Option<Class>,
     sources: &[Source],
+    channels: &[u32],
 ) -> BTreeMap<Function, FunctionDefinition> {
     let mut functions = BTreeMap::new();
     for (word, table) in root.tables_by_name(sink, "functions", FUNCTION) {
@@ -278,7 +328,7 @@ fn read_functions(
         if let Some(class) = class.filter(|class| !class.may_measure(function)) {
             sink.error(&word.span, &format!("a {class} does not measure {function}"));
         }
-        if let Some(definition) = read_function(&table, sink, function, sources) {
+        if let Some(definition) = read_function(&table, sink, function, sources, channels) {
             functions.insert(function, definition);
         }
     }
@@ -290,10 +340,11 @@ fn read_function(
     sink: &mut Diagnostics,
     function: Function,
     sources: &[Source],
+    inputs: &[u32],
 ) -> Option<FunctionDefinition> {
     let channels = match table.items(sink, "channels") {
         Some(items) => items.iter().filter_map(|item| read_channel(sink, item)).collect(),
-        None => vec![1],
+        None => inputs.to_vec(),
     };
     let ranges = read_ranges(table, sink, function, sources);
     let (range, autorange) = (template(table, sink, "range"), template(table, sink, "autorange"));

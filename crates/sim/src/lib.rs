@@ -6,7 +6,7 @@
 //!
 //! From the outside in:
 //! - [`Bench`] reads a bench file; [`SimulatedBench`] is one unit on that bench, with [`Fault`]s to set.
-//! - `session` (in this process) and `serve` ([`serve_tcp`], [`serve_pty`], [`serve_vxi11`],
+//! - `session` and `dialogue` (in this process) and `serve` ([`serve_tcp`], [`serve_pty`], [`serve_vxi11`],
 //!   [`serve_hislip`]) carry bytes between clients and instruments.
 //! - `client` is one client's message exchange, `device` one instrument, `world` everything on the bench at once.
 //! - `dmm` and `dc_power` are the classes; `parser` and `status` are the standards; `circuit` is the unit's physics.
@@ -22,6 +22,7 @@ mod circuit;
 mod client;
 mod dc_power;
 mod device;
+mod dialogue;
 mod dmm;
 mod fault;
 mod framing;
@@ -35,6 +36,7 @@ mod status;
 mod world;
 
 pub use bench::{Bench, Models, SimulatedBench, SimulatedInstrument};
+pub use dialogue::{Dialogue, Line};
 pub use fault::{Drift, Fault, FaultOrder};
 pub use model::Model;
 pub use serve::{

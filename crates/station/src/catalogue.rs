@@ -3,8 +3,10 @@
 //! The shipped definitions come embedded in the binary; a directory of the user's adds to them or overrides them by name.
 //! Nothing here opens a file: callers hand over (name, text) pairs.
 
-use benchtop_notation::{Diagnostic, Diagnostics, Spanned, suggest};
+use benchtop_notation::{Diagnostic, Diagnostics, Document, Spanned, suggest};
 use benchtop_scpi::Definition;
+use benchtop_sim::{Bench, Model};
+use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Where a text came from.
@@ -57,6 +59,54 @@ impl Catalogue {
             sink.push(finding.help(&help));
             return Err(sink);
         };
-        benchtop_scpi::parse(&name.value, &entry.file, &entry.text).map(Arc::new)
+        benchtop_scpi::parse_inheriting(&name.value, &entry.file, &entry.text, &|base| text(&self.drivers, base))
+            .map(Arc::new)
     }
+
+    /// Parses a simulated model; nothing if there is none of that name.
+    ///
+    /// # Errors
+    /// Every mistake of the model.
+    pub fn model(&self, name: &str) -> Option<Result<Model, Diagnostics>> {
+        let entry = self.models.get(name)?;
+        Some(Model::parse_inheriting(&entry.file, &entry.text, &|base| {
+            text(&self.models, base)
+        }))
+    }
+
+    /// Parses a simulated bench.
+    ///
+    /// # Errors
+    /// Every mistake of the bench, and of the models on it.
+    pub fn bench(&self, entry: &Entry) -> Result<Bench, Diagnostics> {
+        Bench::parse(&entry.file, &entry.text, &|name| text(&self.models, name))
+    }
+
+    /// The SHA-256 of a driver's text in hex; of all of them, where it inherits from others. Empty for an unknown name.
+    #[must_use]
+    pub fn driver_sha256(&self, name: &str) -> String {
+        let Some(entry) = self.drivers.get(name) else {
+            return String::new();
+        };
+        let ancestors = Document::ancestors(&entry.text, &|base| text(&self.drivers, base));
+        if ancestors.is_empty() {
+            return entry.sha256.clone();
+        }
+        let own = std::iter::once(entry.sha256.as_str());
+        let others = ancestors.iter().filter_map(|name| self.drivers.get(name));
+        let digests: Vec<&str> = own.chain(others.map(|entry| entry.sha256.as_str())).collect();
+        sha256(digests.join("\n").as_bytes())
+    }
+}
+
+/// File and text of an entry, for those that build on it.
+fn text(entries: &BTreeMap<String, Entry>, name: &str) -> Option<(String, String)> {
+    let entry = entries.get(name)?;
+    Some((entry.file.clone(), entry.text.clone()))
+}
+
+/// SHA-256 in hex.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

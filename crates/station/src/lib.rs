@@ -8,7 +8,7 @@ mod file;
 mod station;
 
 pub use benchtop_scpi::Options;
-pub use catalogue::{Catalogue, Entry, Origin};
+pub use catalogue::{Catalogue, Entry, Origin, sha256};
 pub use file::{CalibrationRule, StationFile, StationInstrument, TargetEntry, parse};
 pub use station::{Equipment, Station, open_instrument, open_session};
 

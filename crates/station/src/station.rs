@@ -58,7 +58,7 @@ impl Station {
                     sink.push(Diagnostic::error(&instrument.span, &message).help(help));
                 }
                 Ok(definition) => {
-                    let sha256 = digest(catalogue, &instrument.driver.value);
+                    let sha256 = catalogue.driver_sha256(&instrument.driver.value);
                     instruments.insert(name.clone(), equipment(definition, sha256, instrument));
                 }
                 Err(findings) => sink.append(findings),
@@ -93,7 +93,7 @@ impl Station {
                         name: name.to_owned(),
                     };
                     let options = Options::default();
-                    let sha256 = digest(catalogue, model);
+                    let sha256 = catalogue.driver_sha256(model);
                     let equipment = Equipment {
                         definition,
                         sha256,
@@ -175,14 +175,6 @@ impl Station {
             equipment.options.clone(),
         )))
     }
-}
-
-fn digest(catalogue: &Catalogue, driver: &str) -> String {
-    catalogue
-        .drivers
-        .get(driver)
-        .map(|entry| entry.sha256.clone())
-        .unwrap_or_default()
 }
 
 fn equipment(definition: Arc<Definition>, sha256: String, instrument: &StationInstrument) -> Equipment {

@@ -19,12 +19,12 @@ use crate::{
     world::{Instrument, Wiring, World},
 };
 use benchtop_instrument::Clock;
-use benchtop_notation::{Diagnostics, Document};
+use benchtop_notation::{Diagnostics, Document, Documents};
 use circuitry::Circuitry;
 use std::sync::Arc;
 
 /// Finds the simulator definition of a model (`keysight/34461a`): the name of its file and the text in it.
-pub type Models<'m> = dyn Fn(&str) -> Option<(String, String)> + 'm;
+pub type Models<'m> = Documents<'m>;
 
 /// A bench file, checked.
 #[derive(Clone, Debug)]

@@ -141,7 +141,7 @@ fn model(table: &Table<'_>, models: &Models<'_>, known: &mut Known, sink: &mut D
                 sink.push(refusal.help("a model is <vendor>/<model>, as in instruments/<vendor>/<model>/sim.toml"));
                 None
             }
-            Some((file, text)) => match Model::parse(&file, &text) {
+            Some((file, text)) => match Model::parse_inheriting(&file, &text, models) {
                 Ok(model) => Some(model),
                 Err(findings) => {
                     sink.append(findings);

@@ -176,6 +176,8 @@ pub(crate) struct RangeModel {
     pub(crate) shunt: f64,
     /// What is driven through a resistance to measure it, in amperes.
     pub(crate) test_current: f64,
+    /// The input resistance, where it is another one than the function's.
+    pub(crate) input: Option<f64>,
     /// The input resistance with `IMPedance:AUTO`, where that is another one.
     pub(crate) high_impedance: Option<f64>,
     pub(crate) accuracy: Accuracy,

@@ -134,8 +134,10 @@ impl Dmm {
         let Some((state, function)) = self.selected(model) else {
             return 0.0;
         };
-        let high = state.range_in(function).and_then(|range| range.high_impedance);
-        let ohms = high.filter(|_| state.high_impedance).or(function.input);
+        let range = state.range_in(function);
+        let high = range.and_then(|range| range.high_impedance);
+        let usual = range.and_then(|range| range.input).or(function.input);
+        let ohms = high.filter(|_| state.high_impedance).or(usual);
         ohms.map_or(0.0, f64::recip)
     }
 

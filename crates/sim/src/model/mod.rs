@@ -15,7 +15,7 @@ pub(crate) use setting::{Remembered, SettingModel, Stored};
 pub(crate) use standard::Standard;
 
 use crate::{dc_power::DcPowerModel, dmm::DmmModel, parser::Tree};
-use benchtop_notation::{Diagnostic, Diagnostics, Document, Table, one_of};
+use benchtop_notation::{Diagnostic, Diagnostics, Document, Documents, Table, one_of};
 use std::sync::Arc;
 
 /// A simulated instrument model, read from its `sim.toml`. Cheap to clone.
@@ -65,7 +65,15 @@ impl Model {
     /// # Errors
     /// Everything that is wrong with it, with line and column.
     pub fn parse(name: &str, text: &str) -> Result<Self, Diagnostics> {
-        let document = Document::parse(name, text)?;
+        Self::parse_inheriting(name, text, &|_| None)
+    }
+
+    /// Reads a `sim.toml` over the one that it inherits from: `inherits = "<vendor>/<model>"`.
+    ///
+    /// # Errors
+    /// As [`Model::parse`]; a model to inherit from that is unknown or wrong.
+    pub fn parse_inheriting(name: &str, text: &str, models: &Documents<'_>) -> Result<Self, Diagnostics> {
+        let document = Document::parse_inheriting(name, text, models)?;
         let mut sink = Diagnostics::new();
         let definition = read(&document, &mut sink);
         sink.into_result()?;

@@ -31,6 +31,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 pub(super) const BOARD: &str = include_str!("../../../../fixtures/benches/board-v3.toml");
 const SIM_2000: &str = include_str!("../../../../instruments/keithley/2000/sim.toml");
+const SIM_2000_SCAN: &str = include_str!("../../../../instruments/keithley/2000-scan/sim.toml");
 const SIM_DMM6500: &str = include_str!("../../../../instruments/keithley/dmm6500/sim.toml");
 const SIM_34401A: &str = include_str!("../../../../instruments/hp/34401a/sim.toml");
 const SIM_34461A: &str = include_str!("../../../../instruments/keysight/34461a/sim.toml");
@@ -42,6 +43,7 @@ pub(super) const SOON: Duration = Duration::from_secs(5);
 pub(super) fn definitions(model: &str) -> Option<(String, String)> {
     let text = match model {
         "keithley/2000" => SIM_2000,
+        "keithley/2000-scan" => SIM_2000_SCAN,
         "keithley/dmm6500" => SIM_DMM6500,
         "hp/34401a" => SIM_34401A,
         "keysight/34461a" => SIM_34461A,
@@ -53,7 +55,8 @@ pub(super) fn definitions(model: &str) -> Option<(String, String)> {
 
 pub(super) fn model(name: &str) -> Model {
     let (file, text) = definitions(name).unwrap();
-    Model::parse(&file, &text).unwrap_or_else(|findings| panic!("{}", findings.render_human(false)))
+    Model::parse_inheriting(&file, &text, &definitions)
+        .unwrap_or_else(|findings| panic!("{}", findings.render_human(false)))
 }
 
 pub(super) fn board() -> Bench {
