@@ -15,6 +15,8 @@ mod outputs_off;
 #[cfg(test)]
 mod over_tcp;
 #[cfg(test)]
+mod prove;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod strangers;

@@ -139,6 +139,12 @@ pub(crate) struct CheckArguments {
     #[command(flatten)]
     pub(crate) bench: BenchArguments,
 
+    /// Run each procedure on its simulated bench again and again: with each measured quantity moved across each limit, with
+    /// each fault that the unit may have, and with instruments that lie. Says which limit nothing trips, and what no limit
+    /// catches.
+    #[arg(long, conflicts_with = "station")]
+    pub(crate) prove: bool,
+
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: CheckFormat,

@@ -4,13 +4,13 @@ use crate::{
     args::{CheckArguments, CheckFormat},
     bench::{self, Refused},
     exit::{Exit, Failure},
-    procedures,
+    procedures, prove,
     terminal::{self, GOOD, Line, PLAIN, QUIET},
 };
 use benchtop_notation::{Diagnostic, Diagnostics, Severity};
 use benchtop_station::Catalogue;
 
-pub(crate) fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
+pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
     let mut sources = Vec::new();
     if arguments.files.is_empty() {
         for path in procedures::all()? {
@@ -36,10 +36,42 @@ pub(crate) fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> Result
                 continue;
             }
         };
+        let sound = findings.count(Severity::Error) == 0;
         errors += findings.count(Severity::Error);
-        show(arguments.format, &source.file, &findings);
+        // a sound file that is proved is told about once, with what that found
+        if !(arguments.prove && sound && findings.is_empty()) {
+            show(arguments.format, &source.file, &findings);
+        }
+        if arguments.prove && sound {
+            errors += proved(arguments, catalogue, source).await;
+        }
     }
     Ok(if errors == 0 { Exit::Success } else { Exit::Refused })
+}
+
+/// How many errors proving it has found.
+async fn proved(arguments: &CheckArguments, catalogue: &Catalogue, source: &procedures::Source) -> usize {
+    match prove::prove(
+        arguments.bench.simulate.as_deref().unwrap_or_default(),
+        catalogue,
+        source,
+    )
+    .await
+    {
+        Ok(proof) => {
+            prove::show(&proof, &source.file, arguments.format);
+            show(arguments.format, &source.file, &proof.findings);
+            proof.findings.count(Severity::Error)
+        }
+        Err(Refused::Findings(mistakes)) => {
+            show(arguments.format, &source.file, &mistakes);
+            mistakes.count(Severity::Error)
+        }
+        Err(Refused::Failure(failure)) => {
+            terminal::complain(&format!("{}: {}", source.file, failure.message));
+            1
+        }
+    }
 }
 
 fn findings(
@@ -113,7 +145,7 @@ fn as_json(finding: &Diagnostic) -> String {
 }
 
 /// A workflow command of GitHub Actions; `%`, CR and LF are its only escapes, `:` and `,` beside them in properties.
-fn as_annotation(finding: &Diagnostic) -> String {
+pub(crate) fn as_annotation(finding: &Diagnostic) -> String {
     let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let word = match finding.severity() {

@@ -13,6 +13,7 @@ mod interrupt;
 mod locks;
 mod procedures;
 mod progress;
+mod prove;
 mod recovery;
 mod run;
 mod safe;
@@ -58,7 +59,7 @@ async fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
     let catalogue = assets::catalogue(arguments.instruments.as_deref())?;
     match arguments.command {
         Command::Run(arguments) => run::run(arguments, &catalogue).await,
-        Command::Check(arguments) => check::check(&arguments, &catalogue),
+        Command::Check(arguments) => check::check(&arguments, &catalogue).await,
         Command::Sync(arguments) => sync::sync(arguments).await,
         Command::Safe(arguments) => safe::safe(arguments, &catalogue).await,
         Command::Sim(arguments) => sim::sim(arguments, &catalogue).await,

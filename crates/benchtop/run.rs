@@ -18,7 +18,7 @@ use benchtop_run::{
     Deadlines, Event, EventKind, Events, InstrumentUse, Job, PlannedStep, ProcedureUse, Purpose, RunStarted, Section,
     StepAddress, UnitUnderTest, execute, listen,
 };
-use benchtop_station::{CalibrationRule, Catalogue, sha256};
+use benchtop_station::{CalibrationRule, Catalogue, Station, sha256};
 use benchtop_store::{Journal, Saved, Store, event::to_json_line};
 use std::{sync::Arc, time::Duration};
 
@@ -285,26 +285,6 @@ fn started(
 ) -> RunStarted {
     let procedure = prepared.procedure.procedure();
     let equipped = &prepared.equipped;
-    let mut instruments = Vec::new();
-    for name in equipped.station.safe_order() {
-        let Some(equipment) = equipped.station.instruments.get(&name) else {
-            continue;
-        };
-        if !procedure.instruments.contains_key(&name) {
-            continue;
-        }
-        let capabilities = equipment.definition.capabilities();
-        instruments.push(InstrumentUse {
-            name,
-            class: capabilities.class.word().to_owned(),
-            model: capabilities.model,
-            resource: equipment.resource.to_string(),
-            driver: capabilities.driver,
-            definition_sha256: equipment.sha256.clone(),
-            calibration_due: equipment.calibration_due.as_ref().map(|due| due.value.clone()),
-            outputs: capabilities.outputs.keys().copied().collect(),
-        });
-    }
     RunStarted {
         run_id: run_id.to_owned(),
         sequence,
@@ -329,12 +309,38 @@ fn started(
         virtual_clock: equipped.clock.is_virtual(),
         benchtop_version: env!("CARGO_PKG_VERSION").to_owned(),
         station_sha256: equipped.sha256.clone(),
-        instruments,
+        instruments: used(&equipped.station, procedure),
         steps: planned(procedure),
     }
 }
 
-fn planned(procedure: &Procedure) -> Vec<PlannedStep> {
+/// The instruments that a procedure uses, in the order of making safe.
+pub(crate) fn used(station: &Station, procedure: &Procedure) -> Vec<InstrumentUse> {
+    let mut instruments = Vec::new();
+    for name in station.safe_order() {
+        let Some(equipment) = station.instruments.get(&name) else {
+            continue;
+        };
+        if !procedure.instruments.contains_key(&name) {
+            continue;
+        }
+        let capabilities = equipment.definition.capabilities();
+        instruments.push(InstrumentUse {
+            name,
+            class: capabilities.class.word().to_owned(),
+            model: capabilities.model,
+            resource: equipment.resource.to_string(),
+            driver: capabilities.driver,
+            definition_sha256: equipment.sha256.clone(),
+            calibration_due: equipment.calibration_due.as_ref().map(|due| due.value.clone()),
+            outputs: capabilities.outputs.keys().copied().collect(),
+        });
+    }
+    instruments
+}
+
+/// Every step of a procedure, before it runs.
+pub(crate) fn planned(procedure: &Procedure) -> Vec<PlannedStep> {
     let sections = [
         (Section::Setup, &procedure.setup),
         (Section::Main, &procedure.steps),

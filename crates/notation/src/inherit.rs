@@ -95,10 +95,10 @@ fn leave_out(root: &mut TableNode, without: &Entry) -> Result<(), Diagnostics> {
         let last = keys.pop().unwrap_or_default();
         let table = keys.iter().try_fold(&mut *root, |table, key| {
             let entry = table.entries.iter_mut().find(|entry| entry.key == *key)?;
-            match &mut entry.node.content {
-                Content::Table(table) => Some(table),
-                _ => None,
+            if let Content::Table(table) = &mut entry.node.content {
+                return Some(table);
             }
+            None
         });
         if table.and_then(|table| table.take(last)).is_none() {
             return refuse(&node.span, &format!("`{path}` is not in what is inherited"));

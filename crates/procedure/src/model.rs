@@ -195,6 +195,20 @@ pub struct Measurement {
     pub(crate) places: MeasurementPlaces,
 }
 
+impl Measurement {
+    /// Where its low limit is written.
+    #[must_use]
+    pub const fn low_place(&self) -> &Span {
+        &self.places.low
+    }
+
+    /// Where its high limit is written.
+    #[must_use]
+    pub const fn high_place(&self) -> &Span {
+        &self.places.high
+    }
+}
+
 /// Where the parts of a measurement are written; what is not written has the place of the whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MeasurementPlaces {

@@ -35,7 +35,7 @@ mod session;
 mod status;
 mod world;
 
-pub use bench::{Bench, Models, SimulatedBench, SimulatedInstrument};
+pub use bench::{Bench, Deviation, Models, SimulatedBench, SimulatedInstrument};
 pub use dialogue::{Dialogue, Line};
 pub use fault::{Drift, Fault, FaultOrder};
 pub use model::Model;

@@ -1,5 +1,6 @@
 //! The `[unit]` and `[[units]]` parts of a bench file: a circuit whose values differ from unit to unit.
 
+use super::deviation::Deviation;
 use super::elements::Element;
 use super::wiring::Nodes;
 use crate::{
@@ -16,7 +17,7 @@ const SECTIONS: &[&str] = &[Branch::SECTION, Rail::SECTION, Load::SECTION, Capac
 /// A circuit with the values of every unit.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Circuitry {
-    pub(super) nodes: usize,
+    pub(super) node_names: Vec<String>,
     pub(super) branches: Vec<Part<Branch>>,
     pub(super) rails: Vec<Part<Rail>>,
     pub(super) loads: Vec<Part<Load>>,
@@ -49,18 +50,26 @@ impl Circuitry {
             .map(|unit| (unit.serial_number.as_str(), unit.why.as_str()))
     }
 
-    /// The circuit of one unit.
-    pub(super) fn unit(&self, seed: i64, serial_number: &str) -> Circuit {
+    /// The circuit of one unit, and what is wrong with it beside.
+    pub(super) fn unit(&self, seed: i64, serial_number: &str, deviation: Option<&Deviation>) -> Circuit {
         let special = self.special.iter().find(|unit| unit.serial_number == serial_number);
-        let none = BTreeMap::new();
-        let exact = special.map_or(&none, |unit| &unit.values);
-        Circuit {
-            nodes: self.nodes,
-            branches: units(&self.branches, seed, serial_number, exact),
-            rails: units(&self.rails, seed, serial_number, exact),
-            loads: units(&self.loads, seed, serial_number, exact),
-            capacitors: units(&self.capacitors, seed, serial_number, exact),
+        let mut exact = special.map_or_else(BTreeMap::new, |unit| unit.values.clone());
+        exact.extend(
+            deviation
+                .and_then(Deviation::value)
+                .map(|(path, value)| (path.to_owned(), value)),
+        );
+        let mut circuit = Circuit {
+            nodes: self.node_names.len(),
+            branches: units(&self.branches, seed, serial_number, &exact),
+            rails: units(&self.rails, seed, serial_number, &exact),
+            loads: units(&self.loads, seed, serial_number, &exact),
+            capacitors: units(&self.capacitors, seed, serial_number, &exact),
+        };
+        if let Some(deviation) = deviation {
+            deviation.bridge(&mut circuit);
         }
+        circuit
     }
 
     /// Reads `[unit]`. The nodes that it feeds are entered first, so that the order of the file does not matter.

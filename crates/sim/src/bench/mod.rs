@@ -3,11 +3,13 @@
 //! `fixtures/benches/README.md` teaches the file. A [`Bench`] is the file, checked; [`Bench::build`] puts one unit on it.
 
 mod circuitry;
+mod deviation;
 mod elements;
 mod read;
 mod simulated;
 mod wiring;
 
+pub use deviation::Deviation;
 pub use simulated::{SimulatedBench, SimulatedInstrument};
 
 use crate::{
@@ -105,7 +107,25 @@ impl Bench {
     /// unit, and the same commands the same readings.
     #[must_use]
     pub fn build(&self, clock: Arc<dyn Clock>, serial_number: &str) -> SimulatedBench {
-        let circuit: Circuit = self.circuitry.unit(self.seed, serial_number);
+        self.build_deviating(clock, serial_number, None)
+    }
+
+    /// Everything that may be wrong with a unit, one thing at a time.
+    #[must_use]
+    pub fn deviations(&self) -> Vec<Deviation> {
+        self.circuitry.deviations()
+    }
+
+    /// As [`Bench::build`], with one thing wrong. A deviation that is a unit of the file's takes that serial number.
+    #[must_use]
+    pub fn build_deviating(
+        &self,
+        clock: Arc<dyn Clock>,
+        serial_number: &str,
+        deviation: Option<&Deviation>,
+    ) -> SimulatedBench {
+        let serial_number = deviation.and_then(Deviation::serial_number).unwrap_or(serial_number);
+        let circuit: Circuit = self.circuitry.unit(self.seed, serial_number, deviation);
         let instruments = self.instruments.iter().enumerate().map(|(number, placed)| {
             let noise = random::stream(self.seed, serial_number, &format!("instruments.{}", placed.name));
             let chance = random::stream(self.seed, serial_number, &format!("faults.{}", placed.name));

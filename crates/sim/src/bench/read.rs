@@ -43,7 +43,7 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
         feeds(table, &mut nodes, sink);
     }
     let mut circuitry = Circuitry::read(&root, &mut nodes, sink);
-    circuitry.nodes = nodes.len();
+    circuitry.node_names = nodes.names();
     circuitry.read_units(&root, sink);
     let mut known = Known::new();
     let mut instruments = Vec::new();

@@ -140,6 +140,12 @@ impl SimulatedBench {
             .is_some()
     }
 
+    /// From now on what the instrument measures is off by so much, in the base unit of whatever it is; of a supply, what
+    /// it measures of its outputs. Zero ends it. False if there is no such instrument.
+    pub fn shift(&self, logical_name: &str, amount: f64) -> bool {
+        self.change(logical_name, |device| device.shift(amount)).is_some()
+    }
+
     /// Sets a fault that somebody asked for.
     ///
     /// # Errors

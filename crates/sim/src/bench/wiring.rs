@@ -36,8 +36,9 @@ impl Nodes {
         Self { nodes: vec![ground] }
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.nodes.len()
+    /// By number.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.nodes.iter().map(|node| node.name.clone()).collect()
     }
 
     /// Enters a node that a branch leads to.
@@ -191,7 +192,7 @@ fn across(table: &Table<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Option<(N
 pub(super) fn check_connected(nodes: &Nodes, circuitry: &Circuitry, wirings: &[&Wiring], sink: &mut Diagnostics) {
     let fed = wirings.iter().flat_map(|wiring| wiring.feeds.values());
     let loaded = circuitry.loads.iter().map(|load| &load.nominal.node);
-    let mut connected = vec![false; nodes.len()];
+    let mut connected = vec![false; nodes.nodes.len()];
     let mut waiting: Vec<Node> = fed.chain(loaded).copied().chain([GROUND]).collect();
     while let Some(node) = waiting.pop() {
         match connected.get_mut(node) {

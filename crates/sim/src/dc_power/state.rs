@@ -25,6 +25,8 @@ pub(crate) struct DcPower {
     pub(crate) selected: usize,
     /// Its outputs do not go off any more.
     pub(crate) stuck: bool,
+    /// What it measures of its outputs is off by so much.
+    pub(crate) shift: f64,
     /// Its overvoltage protection trips whatever the voltage is.
     pub(crate) trips: bool,
     noise: ChaCha8Rng,
@@ -87,6 +89,7 @@ impl DcPower {
             channels: model.channels.iter().map(Channel::default_of).collect(),
             selected: 0,
             stuck: false,
+            shift: 0.0,
             trips: false,
             noise,
         }
@@ -144,6 +147,6 @@ impl DcPower {
     /// What the supply measures of a value, in its own steps.
     pub(super) fn measured(&mut self, value: f64, step: f64) -> f64 {
         let error: f64 = StandardNormal.sample(&mut self.noise);
-        ((value / step + error / 3.0).round() * step).max(0.0)
+        (((value + self.shift) / step + error / 3.0).round() * step).max(0.0)
     }
 }

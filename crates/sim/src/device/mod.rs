@@ -335,6 +335,14 @@ impl Device {
         Ok(Outcome::Answer(texts.join(",")))
     }
 
+    /// Everything that it measures is off by so much.
+    pub(crate) fn shift(&mut self, amount: f64) {
+        match &mut self.class {
+            ClassState::Dmm(dmm) => dmm.shift = amount,
+            ClassState::DcPower(supply) => supply.shift = amount,
+        }
+    }
+
     /// Does what has begun and ended of its faults by `now`. True if the unit may notice.
     pub(crate) fn follow_faults(&mut self, now: Moment) -> bool {
         if self.down_until.is_some_and(|until| until <= now) {

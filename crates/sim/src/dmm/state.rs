@@ -52,6 +52,8 @@ pub(crate) struct Dmm {
     /// Errors that no command is to blame for.
     pub(crate) raised: Vec<ScpiError>,
     spoilt: Spoilt,
+    /// What lies at its terminals is off by so much.
+    pub(crate) shift: f64,
     /// The channel of its scanner that is closed; with none it looks at its own terminals.
     pub(crate) channel: Option<u32>,
     noise: ChaCha8Rng,
@@ -117,6 +119,7 @@ impl Dmm {
             fresh: false,
             raised: Vec::new(),
             spoilt: Spoilt::default(),
+            shift: 0.0,
             channel: None,
             noise,
             errors: Vec::new(),
@@ -211,6 +214,7 @@ impl Dmm {
             function,
             functions,
             spoilt,
+            shift,
             noise,
             errors,
             ..
@@ -220,7 +224,7 @@ impl Dmm {
             return (model.overrange, 0);
         };
         let value = sensed(function.senses, state.range_in(function), inputs)
-            .map(|value| value + spoilt.error(function.senses, now, noise));
+            .map(|value| value + *shift + spoilt.error(function.senses, now, noise));
         if state.autorange && state.terminals == Terminals::Usual {
             // what is open is beyond every range
             state.range = state.suited(function, value.unwrap_or(f64::INFINITY));

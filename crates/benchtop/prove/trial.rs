@@ -1,0 +1,327 @@
+//! One run of a procedure on a simulated bench on which one thing is wrong.
+
+use crate::{bench::Refused, procedures::Source, run};
+use async_trait::async_trait;
+use benchtop_instrument::{
+    Capabilities, Clock, Error, Function, Instrument, Measure, OutputState, Quantity, Reading, Resource, Setting,
+    StartState, Unit, VirtualClock,
+};
+use benchtop_procedure::{BoundProcedure, LogicalName, Measurement, MeasurementOutcome, Procedure, StepKind};
+use benchtop_run::{
+    Bench as RunBench, Deadlines, Event, EventKind, Interrupt, Job, MeasurementTaken, ProcedureUse, Purpose, Recorder,
+    RecorderError, RunOutcome, RunStarted, UnitUnderTest, execute,
+};
+use benchtop_sim::{Bench, Deviation, Fault, SimulatedBench};
+use benchtop_station::{Catalogue, Station};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+use tokio::sync::watch;
+
+/// The unit of every trial: an ordinary one.
+const SERIAL_NUMBER: &str = "PROVE";
+
+/// What is wrong in a trial.
+#[derive(Default)]
+pub(super) struct Trial<'b> {
+    /// With the unit.
+    pub(super) deviation: Option<&'b Deviation>,
+    /// With an instrument.
+    pub(super) fault: Option<(String, Fault)>,
+    /// With one measured quantity, at the instrument's terminals.
+    pub(super) shift: Option<Shift>,
+}
+
+/// A measured quantity that is moved: from one measurement on, wherever the same is measured again.
+#[derive(Clone)]
+pub(super) struct Shift {
+    /// The measurement: the how manieth of the run, from 0.
+    pub(super) from: usize,
+    /// On which instrument.
+    pub(super) instrument: LogicalName,
+    /// What was asked of it.
+    pub(super) request: Measure,
+    /// By how much, in its base unit.
+    pub(super) amount: f64,
+}
+
+const LIES: [Fault; 5] = [
+    Fault::StuckReading,
+    Fault::LeadOff,
+    Fault::BlownCurrentFuse,
+    Fault::OvpTrip,
+    Fault::StuckOutput,
+];
+
+/// Every measurement, in the order in which they are taken.
+pub(super) fn measurements(procedure: &Procedure) -> impl Iterator<Item = &Measurement> {
+    let steps = procedure.all_steps().filter_map(|step| match &step.kind {
+        StepKind::Measurements(measurements) => Some(measurements),
+        StepKind::Set { .. } | StepKind::Wait(_) => None,
+    });
+    steps.flatten()
+}
+
+/// How it went.
+pub(super) struct Trialled {
+    pub(super) outcome: RunOutcome,
+    pub(super) taken: Vec<MeasurementTaken>,
+    why: Option<String>,
+}
+
+impl Trialled {
+    /// The deciding one, where a step was tried again.
+    pub(super) fn last_of(&self, name: &str) -> Option<&MeasurementTaken> {
+        self.taken.iter().rev().find(|taken| taken.name == name)
+    }
+
+    /// The value in its base unit.
+    pub(super) fn value_of(&self, name: &str) -> Option<f64> {
+        let taken = self.last_of(name)?;
+        let quantity = Quantity::new(taken.value?, taken.unit);
+        let value = quantity.in_unit(Unit::of(taken.unit.base())).ok()?;
+        Some(value.to_f64())
+    }
+
+    /// Why it ended as it did, behind a colon.
+    pub(super) fn reason(&self) -> String {
+        let failed = self
+            .taken
+            .iter()
+            .find(|taken| taken.outcome == MeasurementOutcome::Fail);
+        let failed = failed.and_then(|taken| Some(format!("{}: {}", taken.name, taken.reason.as_ref()?)));
+        let why = self.why.clone().or(failed);
+        why.map_or_else(String::new, |why| format!(": {why}"))
+    }
+}
+
+/// A procedure, and the bench that it is tried on.
+pub(super) struct Laboratory<'b> {
+    bench: &'b Bench,
+    catalogue: &'b Catalogue,
+    pub(super) procedure: BoundProcedure,
+}
+
+impl<'b> Laboratory<'b> {
+    pub(super) fn new(bench: &'b Bench, catalogue: &'b Catalogue, source: &Source) -> Result<Self, Refused> {
+        let Stand { station, .. } = stand(bench, catalogue, None)?;
+        let procedure = benchtop_procedure::check_text(&source.file, &source.text, &station.capabilities())?;
+        Ok(Self {
+            bench,
+            catalogue,
+            procedure,
+        })
+    }
+
+    /// The faults of instruments that can look right: what a meter says is plausible and wrong, a supply obeys and does not.
+    pub(super) fn lies(&self) -> Vec<(String, Fault)> {
+        let bench = self.bench.build(Arc::new(VirtualClock::new()), SERIAL_NUMBER);
+        let procedure = self.procedure.procedure();
+        let mut lies = Vec::new();
+        for name in procedure.instruments.keys() {
+            let in_series = measurements(procedure).any(|measurement| {
+                let current = matches!(measurement.request.function, Function::DcCurrent | Function::AcCurrent);
+                measurement.instrument == *name && current
+            });
+            for fault in LIES {
+                let fits = fault != Fault::BlownCurrentFuse || in_series;
+                if fits && bench.order_fault(&name.0, fault.into()).is_ok() {
+                    lies.push((name.to_string(), fault));
+                }
+            }
+        }
+        lies
+    }
+
+    /// Runs the procedure.
+    pub(super) async fn run(&self, trial: &Trial<'_>) -> Result<Trialled, Refused> {
+        let Stand { bench, station, clock } = stand(self.bench, self.catalogue, trial.deviation)?;
+        if let Some((name, fault)) = &trial.fault {
+            bench.set_fault(name, *fault);
+        }
+        let notes = Notes::default();
+        let started = self.started(&station);
+        let rigged = Rigged {
+            station: Arc::new(station),
+            bench,
+            shift: trial.shift.clone(),
+            measured: Arc::default(),
+        };
+        // nobody interrupts it; the sender must outlive it
+        let (_operator, interrupt) = watch::channel(Interrupt::None);
+        let finished = execute(Job {
+            procedure: self.procedure.clone(),
+            started,
+            bench: Arc::new(rigged),
+            clock,
+            recorder: notes.clone(),
+            listeners: Vec::new(),
+            interrupt,
+            deadlines: Deadlines::default(),
+        })
+        .await;
+        let taken = std::mem::take(&mut *notes.look());
+        Ok(Trialled {
+            outcome: finished.ended.outcome,
+            taken,
+            why: finished.ended.reason,
+        })
+    }
+
+    fn started(&self, station: &Station) -> RunStarted {
+        let procedure = self.procedure.procedure();
+        RunStarted {
+            run_id: String::new(),
+            sequence: 0,
+            procedure: ProcedureUse {
+                id: procedure.id.clone(),
+                version: procedure.version.clone(),
+                name: procedure.name.clone(),
+                sha256: String::new(),
+            },
+            unit: UnitUnderTest {
+                serial_number: SERIAL_NUMBER.to_owned(),
+                ..UnitUnderTest::default()
+            },
+            station_id: self.bench.name().to_owned(),
+            fixture_id: None,
+            operator: None,
+            purpose: Purpose::Engineering,
+            simulated: true,
+            virtual_clock: true,
+            benchtop_version: env!("CARGO_PKG_VERSION").to_owned(),
+            station_sha256: String::new(),
+            instruments: run::used(station, procedure),
+            steps: run::planned(procedure),
+        }
+    }
+}
+
+/// A bench with a unit on it, and its instruments.
+struct Stand {
+    bench: SimulatedBench,
+    station: Station,
+    clock: Arc<dyn Clock>,
+}
+
+fn stand(bench: &Bench, catalogue: &Catalogue, deviation: Option<&Deviation>) -> Result<Stand, Refused> {
+    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
+    let bench = bench.build_deviating(Arc::clone(&clock), SERIAL_NUMBER, deviation);
+    let station = Station::simulated(bench.clone(), catalogue, Arc::clone(&clock))?;
+    Ok(Stand { bench, station, clock })
+}
+
+/// What the runner has measured.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<MeasurementTaken>>>);
+
+impl Notes {
+    fn look(&self) -> MutexGuard<'_, Vec<MeasurementTaken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Recorder for Notes {
+    fn record(&mut self, event: &Event) -> Result<(), RecorderError> {
+        if let EventKind::MeasurementTaken(taken) = &event.kind {
+            self.look().push((**taken).clone());
+        }
+        Ok(())
+    }
+
+    async fn barrier(&mut self) -> Result<(), RecorderError> {
+        Ok(())
+    }
+}
+
+/// The bench, whose instruments see a quantity moved while it is measured.
+struct Rigged {
+    station: Arc<Station>,
+    bench: SimulatedBench,
+    shift: Option<Shift>,
+    /// How many measurements there have been.
+    measured: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl RunBench for Rigged {
+    async fn open(&self, name: &LogicalName) -> Result<Box<dyn Instrument>, Error> {
+        let instrument = self.station.open(name).await?;
+        let Some(shift) = self.shift.clone() else {
+            return Ok(instrument);
+        };
+        Ok(Box::new(Moved {
+            instrument,
+            name: name.clone(),
+            bench: self.bench.clone(),
+            shift,
+            measured: Arc::clone(&self.measured),
+        }))
+    }
+}
+
+struct Moved {
+    instrument: Box<dyn Instrument>,
+    name: LogicalName,
+    bench: SimulatedBench,
+    shift: Shift,
+    measured: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Instrument for Moved {
+    fn resource(&self) -> &Resource {
+        self.instrument.resource()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        self.instrument.capabilities()
+    }
+
+    async fn prepare(&mut self) -> Result<StartState, Error> {
+        self.instrument.prepare().await
+    }
+
+    async fn measure(&mut self, request: &Measure) -> Result<Reading, Error> {
+        let number = self.measured.fetch_add(1, Ordering::Relaxed);
+        let Shift {
+            from,
+            instrument,
+            request: moved,
+            amount,
+        } = &self.shift;
+        if number < *from || self.name != *instrument || request != moved {
+            return self.instrument.measure(request).await;
+        }
+        self.bench.shift(&self.name.0, *amount);
+        let reading = self.instrument.measure(request).await;
+        self.bench.shift(&self.name.0, 0.0);
+        reading
+    }
+
+    async fn set(&mut self, setting: &Setting) -> Result<(), Error> {
+        self.instrument.set(setting).await
+    }
+
+    async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {
+        self.instrument.query(message).await
+    }
+
+    async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error> {
+        self.instrument.make_safe().await
+    }
+
+    async fn self_test(&mut self) -> Result<(), Error> {
+        self.instrument.self_test().await
+    }
+
+    async fn recover(&mut self) -> Result<(), Error> {
+        self.instrument.recover().await
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        self.instrument.close().await
+    }
+}
