@@ -22,6 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "station",
         &["instrument", "notation", "transport", "scpi", "sim", "procedure"],
     ),
+    // anything at all, sent to either side of a dialogue
+    ("fuzz", &["instrument", "transport", "scpi", "sim"]),
 ];
 
 /// What tests may use beside that.

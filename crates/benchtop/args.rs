@@ -246,8 +246,8 @@ pub(crate) struct ServeArguments {
     pub(crate) control: SocketAddr,
 
     /// Serve each instrument on a pseudoterminal too; PATH makes a link to it, for a lone instrument.
-    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "")]
-    pub(crate) pty: Option<PathBuf>,
+    #[arg(long, value_name = "PATH")]
+    pub(crate) pty: Option<Option<PathBuf>>,
 
     /// Serve VXI-11 too; ADDR is the portmapper's, 127.0.0.1:111 for clients that look nowhere else.
     #[arg(long, value_name = "ADDR")]

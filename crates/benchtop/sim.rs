@@ -96,7 +96,7 @@ fn on_ptys(
     let Some(link) = &arguments.pty else {
         return Ok(Vec::new());
     };
-    let link = (!link.as_os_str().is_empty()).then_some(link.as_path());
+    let link = link.as_deref();
     if link.is_some() && bench.instrument_names().count() > 1 {
         return Err(Failure::refused(
             "--pty PATH is for one instrument; without PATH each has its own",

@@ -139,9 +139,9 @@ impl Attachment {
         self.client.interrupt(&mut self.shared.lock());
     }
 
-    /// The bus's trigger.
-    pub(crate) fn trigger(&mut self) {
-        self.client.trigger(&mut self.shared.lock());
+    /// The bus's trigger. False if the model has none.
+    pub(crate) fn trigger(&mut self) -> bool {
+        self.client.trigger(&mut self.shared.lock())
     }
 
     /// Connects anew. False if it refuses.

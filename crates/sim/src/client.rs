@@ -16,7 +16,7 @@ use crate::{
     model::{Behaviour, Definition, Standard},
     parser::{Arguments, Input, Path, Received, Unit, split_unit},
     status::{
-        ErrorQueue, INPUT_BUFFER_OVERRUN, QUERY_DEADLOCKED, QUERY_INTERRUPTED, QUERY_UNTERMINATED,
+        ErrorQueue, INPUT_BUFFER_OVERRUN, MASTER_SUMMARY, QUERY_DEADLOCKED, QUERY_INTERRUPTED, QUERY_UNTERMINATED,
         QUERY_UNTERMINATED_AFTER_INDEFINITE, SYSTEM_ERROR, ScpiError,
     },
     world::World,
@@ -57,6 +57,8 @@ pub(crate) struct Client {
     clears: Vec<u8>,
     /// One of them came.
     cleared: bool,
+    /// The reasons for service that a serial poll has seen.
+    polled: u8,
     /// The instrument has ended the connection.
     gone: bool,
     /// Which of the instrument's lives it is connected to.
@@ -116,6 +118,7 @@ impl Client {
             terminator: serial.map_or(b"\n", |serial| serial.terminator),
             clears: serial.map_or_else(Vec::new, |serial| serial.clears.clone()),
             cleared: false,
+            polled: 0,
             gone: false,
             generation: device.generation,
         }
@@ -283,7 +286,11 @@ impl Client {
                 }
                 match answer {
                     Outcome::Answer(text) => running.answers.extend(text.into_bytes()),
-                    Outcome::Bytes(bytes) => running.answers.extend(bytes),
+                    Outcome::Bytes(bytes) => {
+                        // only the end of the message marks its end (IEEE 488.2, 8.7.10)
+                        running.indefinite |= bytes.starts_with(b"#0");
+                        running.answers.extend(bytes);
+                    }
                     Outcome::Done | Outcome::Pending(_) | Outcome::Held(_) => {}
                 }
                 if running.answers.len() > MAX_ANSWER {
@@ -390,15 +397,20 @@ impl Client {
         true
     }
 
-    /// The status byte. Nothing if the instrument does not react.
-    pub(crate) fn status_byte(&self, world: &World) -> Option<u8> {
+    /// The status byte, as a serial poll reads it: bit 6 is the request for service, which the poll clears (IEEE 488.2, 11.2.2.1).
+    /// Nothing if the instrument does not react.
+    pub(crate) fn status_byte(&mut self, world: &World) -> Option<u8> {
         if self.unreachable(world) {
             return None;
         }
         let device = &world.instruments.get(self.instrument)?.device;
         let errors = self.errors.as_ref().unwrap_or(&device.errors);
         let errors_waiting = !errors.is_empty() && device.model.0.reporting.in_status_byte;
-        Some(device.status.byte(errors_waiting, !self.output.is_empty()))
+        let byte = device.status.byte(errors_waiting, !self.output.is_empty());
+        let reasons = byte & device.status.service_enable;
+        let requests = reasons & !self.polled != 0;
+        self.polled = reasons;
+        Some(if requests { byte } else { byte & !MASTER_SUMMARY })
     }
 
     fn error(&mut self, world: &mut World, error: ScpiError) {
@@ -406,11 +418,13 @@ impl Client {
             return;
         };
         let error = instrument.device.model.0.reporting.reported(error);
-        instrument.device.status.events |= error.event_bit();
-        self.errors
+        let device = &mut instrument.device;
+        let overflow = self
+            .errors
             .as_mut()
-            .unwrap_or(&mut instrument.device.errors)
-            .push(error, instrument.device.now);
+            .unwrap_or(&mut device.errors)
+            .push(error, device.now);
+        device.status.events |= error.event_bit() | overflow;
     }
 
     fn has(&self, world: &World, fault: Fault) -> bool {

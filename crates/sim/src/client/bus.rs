@@ -3,6 +3,7 @@
 
 use super::Client;
 use crate::{
+    parser::Path,
     status::{GET_NOT_ALLOWED, QUERY_INTERRUPTED},
     world::World,
 };
@@ -51,13 +52,23 @@ impl Client {
         self.error(world, QUERY_INTERRUPTED);
     }
 
-    /// The group execute trigger: `*TRG` between messages, an error inside of one (IEEE 488.2, 6.1.4.2.5).
-    pub(crate) fn trigger(&mut self, world: &mut World) {
+    /// The group execute trigger: `*TRG` between messages, an error inside of one (IEEE 488.2, 6.1.4.2.5). False if the model has
+    /// none.
+    pub(crate) fn trigger(&mut self, world: &mut World) -> bool {
+        let model = world
+            .instruments
+            .get(self.instrument)
+            .map(|instrument| &instrument.device.model.0);
+        let known = model.is_some_and(|model| model.tree.find(Path::default(), &["*TRG"], false).is_ok());
+        if !known {
+            return false;
+        }
         if self.input.is_amid() {
             self.input.abandon();
             self.error(world, GET_NOT_ALLOWED);
         } else {
             self.input.push(b"*TRG\n");
         }
+        true
     }
 }

@@ -109,6 +109,20 @@ impl DcPower {
         }
     }
 
+    /// What `*CLS` does to its own registers.
+    pub(crate) fn clear_events(&mut self) {
+        for channel in &mut self.channels {
+            channel.summary.take_events();
+        }
+    }
+
+    /// What `STATus:PRESet` does to them: everything is summarised (SCPI-99 volume 1, 20.1.4).
+    pub(crate) fn preset(&mut self) {
+        for channel in &mut self.channels {
+            channel.summary.enable = 0x7FFF;
+        }
+    }
+
     /// Switches an output. A tripped one stays off until the trip is cleared.
     pub(super) fn switch(&mut self, place: usize, on: bool) {
         let stuck = self.stuck;

@@ -44,6 +44,8 @@ pub(crate) struct Device {
     /// It has no power until then.
     pub(crate) down_until: Option<Moment>,
     stored: Stored,
+    /// By the number that they were saved under.
+    saved: std::collections::BTreeMap<u8, dmm::Saved>,
     /// `*OPC` waits for the end of what runs.
     completion_wanted: bool,
 }
@@ -130,6 +132,7 @@ impl Device {
             generation: 0,
             down_until: None,
             stored: Stored::new(),
+            saved: std::collections::BTreeMap::new(),
             completion_wanted: false,
         }
     }
@@ -140,14 +143,10 @@ impl Device {
         if let (ClassState::Dmm(dmm), ClassModel::Dmm(model)) = (&mut self.class, &self.model.0.class) {
             dmm.advance(model, &around.trace, around.mains_hertz, now, &mut self.status);
             for error in dmm.raised.drain(..) {
-                self.status.events |= error.event_bit();
-                self.errors.push(error, now);
+                self.status.events |= error.event_bit() | self.errors.push(error, now);
             }
         }
-        if self.completion_wanted && self.busy().is_none() {
-            self.completion_wanted = false;
-            self.status.events |= OPERATION_COMPLETE;
-        }
+        self.complete();
     }
 
     /// The earliest moment of its terminals that still matters at `now`.
@@ -185,6 +184,20 @@ impl Device {
 
     /// Carries out the command of this number.
     pub(crate) fn execute(&mut self, number: usize, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+        let outcome = self.carry_out(number, call);
+        self.complete();
+        outcome
+    }
+
+    /// Tells who has asked for it that everything is done.
+    fn complete(&mut self) {
+        if self.completion_wanted && self.busy().is_none() {
+            self.completion_wanted = false;
+            self.status.events |= OPERATION_COMPLETE;
+        }
+    }
+
+    fn carry_out(&mut self, number: usize, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
         let model = self.model.clone();
         let definition: &Definition = &model.0;
         let Command { behaviour, function } = definition.commands.get(number).ok_or(UNDEFINED_HEADER)?;
@@ -213,7 +226,24 @@ impl Device {
                 call.arguments.end()?;
                 Ok(Outcome::Answer(answer.clone()))
             }
-            Behaviour::Ignored => Ok(Outcome::Done),
+            Behaviour::Ignored(most) => {
+                for _ in 0..*most {
+                    call.arguments.optional();
+                }
+                call.arguments.end()?;
+                Ok(Outcome::Done)
+            }
+            Behaviour::Clear(name) => {
+                call.arguments.end()?;
+                let settings = &definition.settings;
+                let named = |number: usize| {
+                    settings
+                        .get(number)
+                        .is_some_and(|setting| setting.name.as_ref() == Some(name))
+                };
+                self.stored.retain(|(number, _), _| !named(*number));
+                Ok(Outcome::Done)
+            }
             Behaviour::Accepts(words) => {
                 let argument = call.arguments.required()?;
                 call.arguments.end()?;

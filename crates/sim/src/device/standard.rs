@@ -1,11 +1,11 @@
 //! The commands that IEEE 488.2 and SCPI-99 demand of every instrument.
 
-use super::{Call, Device, Outcome, Wait};
+use super::{Call, ClassState, Device, Outcome, Wait};
 use crate::{
     answer::{boolean, whole},
     fault::Fault,
     model::Standard,
-    parser::{Argument, Bounds, Dimension},
+    parser::{Argument, Dimension},
     status::{DATA_OUT_OF_RANGE, OPERATION_COMPLETE, ScpiError},
 };
 
@@ -31,6 +31,28 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
         }
         Standard::MeasurementEnable if !call.query => {
             device.status.measurement.enable = register_mask(call)?;
+            return Ok(Outcome::Done);
+        }
+        Standard::NextEvent => {
+            let kinds = [("ERRor", ()), ("WARNing", ()), ("INFormation", ()), ("ALL", ())];
+            call.arguments.optional().map_or(Ok(()), |kind| kind.choice(&kinds))?;
+            call.arguments.end()?;
+        }
+        Standard::Save => {
+            let slot = slot(call)?;
+            if let ClassState::Dmm(dmm) = &device.class {
+                device.saved.insert(slot, dmm.save());
+            }
+            return Ok(Outcome::Done);
+        }
+        Standard::Recall => {
+            let slot = slot(call)?;
+            // what was never saved is as it left the factory, which is as after *RST
+            let saved = device.saved.get(&slot).cloned();
+            match (saved, &mut device.class) {
+                (Some(saved), ClassState::Dmm(dmm)) => dmm.recall(saved),
+                (None, _) | (_, ClassState::DcPower(_)) => device.reset(),
+            }
             return Ok(Outcome::Done);
         }
         Standard::ClearStatus
@@ -65,6 +87,9 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
         Standard::ClearStatus => {
             device.completion_wanted = false;
             device.status.clear_events();
+            if let ClassState::DcPower(supply) = &mut device.class {
+                supply.clear_events();
+            }
             errors(device, call).clear();
             Outcome::Done
         }
@@ -74,15 +99,19 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
         }
         Standard::Preset => {
             device.status.preset();
+            if let ClassState::DcPower(supply) = &mut device.class {
+                supply.preset();
+            }
             Outcome::Done
         }
         Standard::OperationComplete => completed(device, call.query),
         Standard::Wait => device.busy().map_or(Outcome::Done, Outcome::Pending),
         Standard::Identify => Outcome::Answer(identity(device)),
-        Standard::NextError => {
+        Standard::NextError | Standard::NextEvent => {
             let error = errors(device, call).take();
             Outcome::Answer(device.model.0.reporting.answer(error))
         }
+        Standard::Save | Standard::Recall => Outcome::Done,
         Standard::ErrorCode => {
             let error = errors(device, call).take();
             let code = error.map_or(0, |(error, _)| device.model.0.reporting.reported(error).code);
@@ -152,6 +181,13 @@ fn identity(device: &Device) -> String {
     )
 }
 
+/// Where settings are saved: 0 to 4 (DMM6500 Reference Manual, appendix B).
+fn slot(call: &mut Call<'_>) -> Result<u8, ScpiError> {
+    let argument = call.arguments.required()?;
+    call.arguments.end()?;
+    u8::try_from(below(&argument, 4.0)?).or(Err(DATA_OUT_OF_RANGE))
+}
+
 fn byte(call: &mut Call<'_>) -> Result<u8, ScpiError> {
     let argument = call.arguments.required()?;
     call.arguments.end()?;
@@ -171,11 +207,12 @@ pub(crate) fn mask(argument: &Argument<'_>) -> Result<u16, ScpiError> {
         .or(Err(DATA_OUT_OF_RANGE))
 }
 
+/// A number, which is rounded before anything else (IEEE 488.2, 10.10.2). No words stand for one here.
 fn below(argument: &Argument<'_>, maximum: f64) -> Result<u64, ScpiError> {
-    let bounds = Bounds {
-        minimum: 0.0,
-        maximum,
-        default: 0.0,
-    };
-    whole(argument.bounded(Dimension::None, &bounds)?).ok_or(DATA_OUT_OF_RANGE)
+    let rounded = argument.number(Dimension::None)?.round();
+    if rounded > maximum {
+        return Err(DATA_OUT_OF_RANGE);
+    }
+    // -0.4 rounds to a zero with a sign
+    whole(if rounded.abs() < 0.5 { 0.0 } else { rounded }).ok_or(DATA_OUT_OF_RANGE)
 }

@@ -18,6 +18,9 @@ const WAITING_FOR_TRIGGER: u16 = 1 << 5;
 /// Questionable status: voltage, current, resistance (SCPI-99 volume 1, 20.3).
 const OVERLOADS: u16 = 1 << 0 | 1 << 1 | 1 << 9;
 
+/// Questionable status: readings were forgotten (Truevolt guide, AG p.225).
+const MEMORY_OVERFLOW: u16 = 1 << 14;
+
 /// Measurement events: a reading is there; it was beyond the range (Keithley 2000 User's Manual, p.5-53).
 const READING_AVAILABLE: u16 = 1 << 5;
 const READING_OVERFLOW: u16 = 1;
@@ -51,10 +54,12 @@ impl Dmm {
             .count
             .filter(|_| !self.continuous)
             .map(|count| count.saturating_mul(self.trigger.samples));
-        let total = self.planned.take().or(total);
+        let planned = self.planned.take();
+        let total = planned.map_or(total, |planned| planned.count);
+        let after = planned.map_or(Duration::ZERO, |planned| planned.after);
         self.acquisition = Some(Acquisition {
             stores,
-            ends: immediate.then(|| now.after(self.step(model, inputs, mains_hertz))),
+            ends: immediate.then(|| now.after(after).after(self.step(model, inputs, mains_hertz))),
             left: if immediate { total } else { Some(self.trigger.samples) },
             triggers: if immediate {
                 Some(0)
@@ -145,6 +150,12 @@ impl Dmm {
             if full || acquisition.stores && !self.feeds {
                 self.readings.clear();
             }
+            if acquisition.stores
+                && self.readings.len() >= model.reading_memory
+                && model.has(Habit::OverflowIsQuestionable)
+            {
+                status.questionable.happened(MEMORY_OVERFLOW);
+            }
             if self.feeds || !acquisition.stores {
                 self.keep(model, acquisition.stores, reading);
             }
@@ -168,6 +179,15 @@ impl Dmm {
                     triggers: triggers.map(|triggers| triggers.saturating_sub(1)),
                 }),
             };
+            if self.acquisition.is_none() && self.program.is_running() {
+                match self.next_measurement() {
+                    Ok(planned) => self.planned = planned,
+                    Err(error) => self.raised.push(error),
+                }
+                if self.planned.is_some() {
+                    self.start(model, true, inputs, mains_hertz, ends);
+                }
+            }
         }
         self.tell(model, status);
     }

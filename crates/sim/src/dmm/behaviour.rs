@@ -1,6 +1,7 @@
 //! What a multimeter's commands do, by name.
 
 use super::definition::Statistic;
+use super::program::Kind as Block;
 use super::scanner::Route;
 use crate::parser::Forms;
 
@@ -45,7 +46,7 @@ pub(crate) enum Behaviour {
     /// What `INITiate` is to run.
     Program,
     /// The block of a program that measures.
-    ProgramBlock,
+    ProgramBlock(Block),
     ProgramState,
 }
 
@@ -218,7 +219,13 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("measure_as_set", Behaviour::MeasureAsSet, Forms::Query),
     ("autozero_once", Behaviour::AutozeroOnce, Forms::Set),
     ("program", Behaviour::Program, Forms::Set),
-    ("program_block", Behaviour::ProgramBlock, Forms::Set),
+    ("program_clear", Behaviour::ProgramBlock(Block::Clear), Forms::Set),
+    ("program_nothing", Behaviour::ProgramBlock(Block::Nothing), Forms::Set),
+    ("program_delay", Behaviour::ProgramBlock(Block::Delay), Forms::Set),
+    ("program_measure", Behaviour::ProgramBlock(Block::Measure), Forms::Set),
+    ("program_count", Behaviour::ProgramBlock(Block::Count), Forms::Set),
+    ("program_always", Behaviour::ProgramBlock(Block::Always), Forms::Set),
+    ("program_event", Behaviour::ProgramBlock(Block::Event), Forms::Set),
     ("program_state", Behaviour::ProgramState, Forms::Query),
     ("buffer_data", Behaviour::Buffer(Buffer::Data), Forms::Query),
     ("buffer_clear", Behaviour::Buffer(Buffer::Clear), Forms::Set),

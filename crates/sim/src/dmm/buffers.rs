@@ -11,7 +11,9 @@ use crate::{
     calendar::Date,
     device::{Call, Outcome},
     parser::{Argument, Arguments, Bounds, Dimension},
-    status::{BUFFER_FULL, DATA_CORRUPT_OR_STALE, DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, ScpiError},
+    status::{
+        BUFFER_FULL, DATA_CORRUPT_OR_STALE, DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, SETTINGS_CONFLICT, ScpiError,
+    },
 };
 use benchtop_instrument::Moment;
 use std::collections::{BTreeMap, VecDeque};
@@ -54,6 +56,8 @@ enum Element {
     Unit,
     Date,
     Status,
+    Seconds,
+    Fraction,
 }
 
 const ELEMENTS: &[(&str, Element)] = &[
@@ -62,6 +66,8 @@ const ELEMENTS: &[(&str, Element)] = &[
     ("UNIT", Element::Unit),
     ("DATE", Element::Date),
     ("STATus", Element::Status),
+    ("SEConds", Element::Seconds),
+    ("FRACtional", Element::Fraction),
 ];
 
 impl Buffers {
@@ -96,7 +102,7 @@ impl Buffers {
     }
 
     /// The buffer that the next argument names, or the first one.
-    fn name(&self, arguments: &mut Arguments<'_>) -> Result<String, ScpiError> {
+    pub(super) fn name(&self, arguments: &mut Arguments<'_>) -> Result<String, ScpiError> {
         let Some(argument) = arguments.optional() else {
             return Ok(ALWAYS.first().copied().unwrap_or_default().to_owned());
         };
@@ -106,6 +112,15 @@ impl Buffers {
     fn known(&self, name: &str) -> Result<String, ScpiError> {
         let found = self.named.keys().find(|known| known.eq_ignore_ascii_case(name));
         found.cloned().ok_or(ILLEGAL_PARAMETER_VALUE)
+    }
+
+    /// Forgets what is in the buffer of this name.
+    pub(super) fn clear(&mut self, name: &str) -> Result<(), ScpiError> {
+        let name = self.known(name)?;
+        if let Some(buffer) = self.named.get_mut(&name) {
+            buffer.entries.clear();
+        }
+        Ok(())
     }
 
     /// Readings go to the buffer of this name.
@@ -148,38 +163,60 @@ pub(super) fn last(dmm: &Dmm, model: &DmmModel, selection: &Selection, call: &Ca
     if count == 0 {
         return Err(DATA_CORRUPT_OR_STALE);
     }
-    Ok(written(dmm, model, selection, count - 1, 1, call))
+    written(dmm, model, selection, count - 1, 1, call)
 }
 
-fn written(dmm: &Dmm, model: &DmmModel, selection: &Selection, skip: usize, take: usize, call: &Call<'_>) -> Outcome {
+fn written(
+    dmm: &Dmm,
+    model: &DmmModel,
+    selection: &Selection,
+    skip: usize,
+    take: usize,
+    call: &Call<'_>,
+) -> Result<Outcome, ScpiError> {
     let Some(buffer) = dmm.buffers.named.get(&selection.name) else {
-        return Outcome::Answer(String::new());
+        return Ok(Outcome::Answer(String::new()));
     };
     let chosen = buffer.entries.iter().skip(skip).take(take);
-    if selection.elements == [Element::Reading] {
-        let readings = chosen.map(|entry| entry.reading);
-        return dmm.format.write(readings, None, model.overrange, call.numbers);
-    }
     let begun = buffer.entries.front().map(|entry| entry.at);
+    let relative = |entry: &Entry| begun.map_or(0.0, |begun| entry.at.since(begun).as_secs_f64());
+    let number = |entry: &Entry, element| match element {
+        Element::Reading => Some(entry.reading),
+        Element::Relative => Some(relative(entry)),
+        Element::Unit | Element::Date | Element::Status | Element::Seconds | Element::Fraction => None,
+    };
+    if selection.elements == [Element::Reading] || dmm.format.is_binary() {
+        // only numbers are written as such (Reference Manual, 13-183); which error it is otherwise is assumed
+        let numbers = chosen.flat_map(|entry| selection.elements.iter().map(move |element| number(entry, *element)));
+        let numbers: Vec<f64> = numbers.collect::<Option<_>>().ok_or(SETTINGS_CONFLICT)?;
+        return Ok(dmm
+            .format
+            .write(numbers.into_iter(), None, model.overrange, call.numbers));
+    }
     let mut texts = Vec::new();
     for entry in chosen {
         for element in &selection.elements {
             texts.push(match element {
                 Element::Reading => call.numbers.reading(entry.reading),
-                Element::Relative => {
-                    let since = begun.map_or(0.0, |begun| entry.at.since(begun).as_secs_f64());
-                    call.numbers.reading(since)
-                }
+                Element::Relative => call.numbers.reading(relative(entry)),
                 Element::Unit => {
                     let function = model.functions.get(entry.function);
                     function.map_or_else(String::new, |function| function.unit.clone())
                 }
                 Element::Date => Date::of(entry.at).american(),
                 Element::Status => call.numbers.integer(0),
+                Element::Seconds => {
+                    let seconds = Date::of(entry.at).unix();
+                    call.numbers.integer(i64::try_from(seconds).unwrap_or(i64::MAX))
+                }
+                Element::Fraction => {
+                    let since = entry.at.since_start();
+                    call.numbers.reading(f64::from(since.subsec_nanos()) * 1e-9)
+                }
             });
         }
     }
-    Outcome::Answer(texts.join(","))
+    Ok(Outcome::Answer(texts.join(",")))
 }
 
 /// Carries out a command on a buffer.
@@ -201,7 +238,7 @@ pub(super) fn execute(
                 return Err(DATA_OUT_OF_RANGE);
             }
             let selection = Selection { name, elements };
-            return Ok(written(dmm, model, &selection, first - 1, last + 1 - first, call));
+            return written(dmm, model, &selection, first - 1, last + 1 - first, call);
         }
         Command::Make => {
             let name = call.arguments.required()?.text()?.to_owned();

@@ -6,7 +6,7 @@ use super::behaviour::Behaviour;
 use super::configure::{configuration, configure, requested};
 use super::definition::{DmmModel, Habit, WhileMeasuring};
 use super::state::{Dmm, TriggerSource};
-use super::{buffered, buffers, format, math, scanner, settings, trace, triggering};
+use super::{buffered, buffers, format, math, program, scanner, settings, trace, triggering};
 use crate::{
     answer::{Numbers, block, boolean, quoted},
     device::{Call, Outcome},
@@ -38,6 +38,7 @@ pub(crate) fn power_on(dmm: &mut Dmm, model: &DmmModel, status: &mut Status) {
 /// `ABORt` and device clear.
 pub(crate) fn abort(dmm: &mut Dmm, model: &DmmModel, status: &mut Status) {
     dmm.acquisition = None;
+    dmm.program.stop();
     dmm.tell(model, status);
 }
 
@@ -96,11 +97,13 @@ fn carry_out(
         Behaviour::Read | Behaviour::Fetch if model.has(Habit::Buffers) => {
             buffered::execute(dmm, model, behaviour, call)
         }
-        Behaviour::MeasureAsSet
-        | Behaviour::AutozeroOnce
-        | Behaviour::Program
-        | Behaviour::ProgramBlock
-        | Behaviour::ProgramState => buffered::execute(dmm, model, behaviour, call),
+        Behaviour::MeasureAsSet | Behaviour::AutozeroOnce => buffered::execute(dmm, model, behaviour, call),
+        Behaviour::Program => program::load(dmm, model, call),
+        Behaviour::ProgramBlock(kind) => program::block(dmm, model, kind, call),
+        Behaviour::ProgramState => {
+            call.arguments.end()?;
+            Ok(Outcome::Answer(dmm.program.state()))
+        }
         Behaviour::Buffer(command) => buffers::execute(dmm, model, command, call),
         Behaviour::Read => {
             call.arguments.end()?;
@@ -112,10 +115,18 @@ fn carry_out(
         }
         Behaviour::Initiate => {
             call.arguments.end()?;
-            dmm.planned = dmm.program;
-            let begun = initiate(dmm, model, true, call);
-            dmm.planned = None;
-            begun?;
+            if dmm.program.is_empty() {
+                initiate(dmm, model, true, call)?;
+                return Ok(Outcome::Done);
+            }
+            if dmm.program.is_running() || dmm.acquisition.is_some() {
+                return Err(INIT_IGNORED);
+            }
+            dmm.program.begin();
+            dmm.planned = dmm.next_measurement()?;
+            if dmm.planned.is_some() {
+                dmm.start(model, true, call.around.inputs, call.around.mains_hertz, call.now);
+            }
             Ok(Outcome::Done)
         }
         Behaviour::Abort => {

@@ -6,9 +6,14 @@ use super::function::{FunctionState, Terminals};
 use super::state::{Dmm, Trigger};
 use crate::{
     answer::{Numbers, quoted},
-    parser::{Argument, Arguments, Bounds, Dimension, is_form_of},
+    parser::{Argument, Arguments, Bounds, is_form_of},
     status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, RESOLUTION_TOO_FINE, SETTINGS_CONFLICT, ScpiError},
 };
+
+/// What a counter resolves of its range in one second.
+const COUNTED: f64 = 1e-6;
+/// How long one counts whose gate cannot be set, in seconds.
+const USUAL_GATE: f64 = 0.1;
 
 /// Two numbers are the same setting if they differ by no more than this part.
 const SAME: f64 = 1e-9;
@@ -34,8 +39,11 @@ pub(super) fn requested(
             }
         }
         Takes::Expected => {
-            for argument in arguments.optional().into_iter().chain(arguments.optional()) {
-                expected(&argument, function.senses.dimension())?;
+            if let Some(argument) = arguments.optional() {
+                expected(&argument, function)?;
+            }
+            if let Some(resolution) = arguments.optional() {
+                resolution.bounded(function.senses.dimension(), &ANY)?;
             }
         }
         Takes::Transducer(words) => {
@@ -54,14 +62,20 @@ pub(super) fn requested(
     Ok(state)
 }
 
-/// A number, or a word for one.
-fn expected(argument: &Argument<'_>, dimension: Dimension) -> Result<(), ScpiError> {
-    let any = Bounds {
-        minimum: f64::MIN,
-        maximum: f64::MAX,
-        default: 0.0,
-    };
-    argument.bounded(dimension, &any).map(drop)
+const ANY: Bounds = Bounds {
+    minimum: f64::MIN,
+    maximum: f64::MAX,
+    default: 0.0,
+};
+
+/// What a counter is to expect: a number within what it counts, or a word for one.
+fn expected(argument: &Argument<'_>, function: &FunctionModel) -> Result<(), ScpiError> {
+    let bounds = function.counts.map_or(ANY, |counts| Bounds {
+        minimum: counts.least,
+        maximum: counts.largest,
+        default: counts.range,
+    });
+    argument.bounded(function.senses.dimension(), &bounds).map(drop)
 }
 
 /// Takes the range of `CONFigure`; says whether it is a fixed one.
@@ -75,8 +89,7 @@ fn range_argument(
     {
         return Ok(false);
     }
-    let value = range.bounded(function.senses.dimension(), &range_bounds(function, true))?;
-    let chosen = choose(function, value, true)?;
+    let chosen = range_value(function, range, true)?;
     if function.ranges.get(chosen).is_some_and(|range| range.high_current) {
         state.terminals = Terminals::HighCurrent;
     } else {
@@ -179,8 +192,12 @@ pub(super) fn choose(function: &FunctionModel, value: f64, high_current: bool) -
 }
 
 /// The smallest range is also what smaller values ask for.
-pub(super) fn range_value(function: &FunctionModel, argument: &Argument<'_>) -> Result<usize, ScpiError> {
-    let bounds = range_bounds(function, false);
+pub(super) fn range_value(
+    function: &FunctionModel,
+    argument: &Argument<'_>,
+    high_current: bool,
+) -> Result<usize, ScpiError> {
+    let bounds = range_bounds(function, high_current);
     let value = match argument {
         Argument::Word(_) => argument.bounded(function.senses.dimension(), &bounds)?,
         Argument::Number(_)
@@ -192,7 +209,7 @@ pub(super) fn range_value(function: &FunctionModel, argument: &Argument<'_>) -> 
     if value < 0.0 {
         return Err(DATA_OUT_OF_RANGE);
     }
-    choose(function, value, false)
+    choose(function, value, high_current)
 }
 
 /// Puts what `CONFigure` demands into force.
@@ -239,6 +256,12 @@ pub(super) fn configuration(dmm: &Dmm, model: &DmmModel, numbers: Numbers) -> St
     let Some((state, function)) = dmm.selected(model) else {
         return quoted("");
     };
+    if let Some(counts) = function.counts {
+        // the digits that the gate gives: 100 ms are five and a half (34401A User's Guide, p.122); their form is assumed
+        let resolution = counts.range * COUNTED / if state.gate > 0.0 { state.gate } else { USUAL_GATE };
+        let (range, resolution) = (numbers.setting(counts.range), numbers.setting(resolution));
+        return quoted(&format!("{} {range},{resolution}", function.answer));
+    }
     let Some(range) = state.range_in(function) else {
         return quoted(&function.answer);
     };

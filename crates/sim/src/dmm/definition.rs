@@ -52,6 +52,8 @@ pub(crate) struct DmmModel {
 pub(crate) enum Habit {
     /// `READ?` hands its readings over and does not store them.
     ReadPasses,
+    /// Readings that are forgotten because the memory is full are questionable (bit 14).
+    OverflowIsQuestionable,
     /// `INITiate` refuses more readings than the memory holds; else the oldest are forgotten.
     RefusesOverflow,
     /// An overload is an error of the device in the standard event register.
@@ -71,6 +73,7 @@ pub(crate) enum Habit {
 /// The words of `habits` in a `sim.toml`.
 pub(super) const HABITS: &[(&str, Habit)] = &[
     ("read_passes", Habit::ReadPasses),
+    ("overflow_is_questionable", Habit::OverflowIsQuestionable),
     ("refuses_overflow", Habit::RefusesOverflow),
     ("overload_is_device_error", Habit::OverloadIsDeviceError),
     ("any_nplc", Habit::AnyNplc),
@@ -111,6 +114,14 @@ pub(crate) struct RangeArgument {
     pub(crate) largest: f64,
     /// What `MAXimum` and `DEFault` stand for; `MINimum` is zero.
     pub(crate) named: f64,
+}
+
+/// What a counter counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts {
+    pub(crate) least: f64,
+    pub(crate) largest: f64,
+    pub(crate) range: f64,
 }
 
 /// What is known about many readings.
@@ -155,6 +166,8 @@ pub(crate) struct FunctionModel {
     pub(crate) ranges: Vec<RangeModel>,
     pub(crate) default_range: usize,
     pub(crate) range_argument: Option<RangeArgument>,
+    /// Of a counter: what it counts, and what `CONFigure?` calls its range.
+    pub(crate) counts: Option<Counts>,
     pub(crate) takes: Takes,
     /// The resistance of the input in ohms; nothing where it lets nothing through.
     pub(crate) input: Option<f64>,

@@ -66,6 +66,11 @@ impl Default for Format {
 }
 
 impl Format {
+    /// Whether readings are written as blocks.
+    pub(super) fn is_binary(&self) -> bool {
+        self.data != Data::Text
+    }
+
     /// Readings of a function, as one response data element.
     pub(super) fn write(
         &self,

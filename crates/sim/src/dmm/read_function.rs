@@ -1,7 +1,7 @@
 //! Reads the `[dmm.functions]` of a `sim.toml`.
 
 use super::behaviour::GROUPS;
-use super::definition::{Accuracy, FunctionModel, Gate, RangeArgument, RangeModel, Senses, Takes};
+use super::definition::{Accuracy, Counts, FunctionModel, Gate, RangeArgument, RangeModel, Senses, Takes};
 use super::math::OPERATIONS;
 use crate::{parser::Dimension, quantity};
 use benchtop_notation::{Diagnostics, Table, one_of};
@@ -18,6 +18,7 @@ pub(super) const FUNCTION_KEYS: &[&str] = &[
     "ranges",
     "default_range",
     "range_argument",
+    "counts",
     "takes",
     "transducers",
     "reading_time",
@@ -90,6 +91,7 @@ pub(super) fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Functi
         ranges,
         default_range,
         range_argument,
+        counts: counts(row, senses, sink),
         takes,
         input: quantity::not_negative(sink, row, "input", Dimension::Ohms).filter(|ohms| *ohms > 0.0),
         reading_time: quantity::duration(sink, row, "reading_time"),
@@ -134,6 +136,18 @@ fn takes(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Takes> {
     ];
     let word = row.require_string(sink, "takes")?;
     one_of(sink, "kind of argument", &word, &choices)
+}
+
+/// `counts = { least = "3 Hz", largest = "300 kHz", range = "3 Hz" }`
+fn counts(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<Counts> {
+    let keys = ["least", "largest", "range"];
+    let table = row.table(sink, "counts", &keys)?;
+    let [least, largest, range] = keys.map(|key| quantity::require(sink, &table, key, senses.dimension()));
+    Some(Counts {
+        least: least?,
+        largest: largest?,
+        range: range?,
+    })
 }
 
 /// `range_argument = { largest = "1010 V", named = "1000 V" }`

@@ -71,7 +71,7 @@ fn change(
     call.arguments.end()?;
     match setting {
         Setting::Range => {
-            state.range = range_value(function, &argument)?;
+            state.range = range_value(function, &argument, false)?;
             state.autorange = false;
             state.terminals = Terminals::Usual;
         }

@@ -8,6 +8,7 @@ use super::format::Format;
 use super::function::{FunctionState, Terminals};
 use super::inputs::{Inputs, sensed};
 use super::math::Math;
+use super::program::{Measurement, Program};
 use super::spoilt::Spoilt;
 use super::trace::Buffer;
 use crate::{device::Wait, fault::Drift, status::ScpiError};
@@ -41,10 +42,10 @@ pub(crate) struct Dmm {
     pub(crate) format: Format,
     pub(crate) buffer: Buffer,
     pub(crate) buffers: Buffers,
-    /// How many readings `INITiate` takes, where it runs a program.
-    pub(crate) program: Option<u64>,
-    /// How many readings the next measurement takes, in place of what is set.
-    pub(crate) planned: Option<u64>,
+    /// What `INITiate` runs, where there is one.
+    pub(crate) program: Program,
+    /// The next measurement, in place of what is set.
+    pub(crate) planned: Option<Measurement>,
     /// It measures all the time.
     pub(crate) continuous: bool,
     /// The latest reading was not asked for yet.
@@ -98,6 +99,14 @@ impl Default for Trigger {
     }
 }
 
+/// Settings that were saved.
+#[derive(Clone, Debug)]
+pub(crate) struct Saved {
+    function: usize,
+    functions: Vec<FunctionState>,
+    trigger: Trigger,
+}
+
 impl Dmm {
     pub(crate) fn new(model: &DmmModel, noise: ChaCha8Rng) -> Self {
         Self {
@@ -113,7 +122,7 @@ impl Dmm {
             format: Format::default(),
             buffer: Buffer::new(model),
             buffers: Buffers::new(model),
-            program: None,
+            program: Program::default(),
             planned: None,
             continuous: model.has(Habit::Continuous),
             fresh: false,
@@ -139,9 +148,27 @@ impl Dmm {
         self.math.reset(model);
         self.format = Format::default();
         self.buffers = Buffers::new(model);
-        self.program = None;
+        self.program = Program::default();
         self.continuous = false;
         self.fresh = false;
+    }
+
+    /// What `*SAV` keeps: the settings of every function, and what triggers.
+    pub(crate) fn save(&self) -> Saved {
+        Saved {
+            function: self.function,
+            functions: self.functions.clone(),
+            trigger: self.trigger,
+        }
+    }
+
+    /// What `*RCL` brings back. A measurement that runs ends.
+    pub(crate) fn recall(&mut self, saved: Saved) {
+        self.acquisition = None;
+        self.program.stop();
+        self.function = saved.function;
+        self.functions = saved.functions;
+        self.trigger = saved.trigger;
     }
 
     /// As after power-on; how this one meter is off stays, and so do its faults.

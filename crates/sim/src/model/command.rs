@@ -31,8 +31,10 @@ pub(crate) enum Behaviour {
     Setting(usize),
     /// Answers always the same.
     Constant(String),
-    /// Is accepted with whatever arguments, and does nothing that is simulated.
-    Ignored,
+    /// Is accepted with at most so many arguments, and does nothing that is simulated.
+    Ignored(usize),
+    /// Brings the setting of this name to its default.
+    Clear(String),
     /// Takes one of these words, and does nothing that is simulated.
     Accepts(Vec<String>),
     /// To remote, or back to local.
@@ -94,7 +96,8 @@ impl Headers {
         let mut choices = vec![
             ("setting", (Behaviour::Setting(self.settings.len()), Forms::Both)),
             ("constant", (Behaviour::Constant(String::new()), Forms::Query)),
-            ("ignored", (Behaviour::Ignored, Forms::Set)),
+            ("ignored", (Behaviour::Ignored(0), Forms::Set)),
+            ("clear", (Behaviour::Clear(String::new()), Forms::Set)),
             ("accepts", (Behaviour::Accepts(Vec::new()), Forms::Set)),
             ("remote", (Behaviour::Remote(true), Forms::Set)),
             ("local", (Behaviour::Remote(false), Forms::Set)),
@@ -149,10 +152,25 @@ impl Headers {
                 let words = table.require_strings(sink, "words")?;
                 Behaviour::Accepts(words.into_iter().map(|word| word.value).collect())
             }
+            Behaviour::Clear(_) => {
+                let Some(table) = table else {
+                    sink.push(missing_table(&does.span, "{ does = \"clear\", setting = \"display\" }"));
+                    return None;
+                };
+                table.refuse_unknown(sink, &["does", "setting"]);
+                Behaviour::Clear(table.require_string(sink, "setting")?.value)
+            }
+            Behaviour::Ignored(_) => {
+                let arguments = table.and_then(|table| {
+                    table.refuse_unknown(sink, &["does", "arguments"]);
+                    table.integer(sink, "arguments")
+                });
+                let arguments = arguments.and_then(|arguments| usize::try_from(arguments.value).ok());
+                Behaviour::Ignored(arguments.unwrap_or(0))
+            }
             Behaviour::Standard(_)
             | Behaviour::Dmm(_)
             | Behaviour::DcPower(_)
-            | Behaviour::Ignored
             | Behaviour::Remote(_)
             | Behaviour::Preset
             | Behaviour::Time

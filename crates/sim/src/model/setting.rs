@@ -14,6 +14,8 @@ use benchtop_notation::{Diagnostics, Table, one_of};
 #[derive(Clone, Debug)]
 pub(crate) struct SettingModel {
     kind: Kind,
+    /// What other commands call it.
+    pub(crate) name: Option<String>,
     pub(crate) default: Remembered,
     /// Kept per channel, and a channel list may follow.
     pub(crate) per_channel: bool,
@@ -64,6 +66,7 @@ const KEYS: &[&str] = &[
     "steps",
     "per_channel",
     "survives_reset",
+    "name",
 ];
 
 impl SettingModel {
@@ -114,6 +117,7 @@ impl SettingModel {
         let flag = |sink: &mut Diagnostics, key| table.bool(sink, key).is_some_and(|flag| flag.value);
         Some(Self {
             kind,
+            name: table.string(sink, "name").map(|name| name.value),
             default,
             per_channel: flag(sink, "per_channel"),
             survives_reset: flag(sink, "survives_reset"),

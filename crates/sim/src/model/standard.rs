@@ -18,6 +18,9 @@ pub(crate) enum Standard {
     SelfTest,
     Wait,
     NextError,
+    NextEvent,
+    Save,
+    Recall,
     Version,
     Preset,
     QuestionableEvents,
@@ -37,6 +40,9 @@ pub(crate) enum Standard {
 /// What only some have, by the names that a `sim.toml` gives them.
 pub(super) const NAMED: &[(&str, Forms, Standard)] = &[
     ("next_error", Forms::Query, Standard::NextError),
+    ("next_event", Forms::Query, Standard::NextEvent),
+    ("save", Forms::Set, Standard::Save),
+    ("recall", Forms::Set, Standard::Recall),
     ("error_code", Forms::Query, Standard::ErrorCode),
     ("error_count", Forms::Query, Standard::ErrorCount),
     ("clear_errors", Forms::Set, Standard::ClearErrors),

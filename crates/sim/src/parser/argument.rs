@@ -5,9 +5,10 @@ use super::tree::is_form_of;
 use super::unit::{find_outside_quotes, is_blank};
 use crate::status::{
     BLOCK_DATA_NOT_ALLOWED, CHARACTER_DATA_NOT_ALLOWED, CHARACTER_DATA_TOO_LONG, DATA_OUT_OF_RANGE, DATA_TYPE_ERROR,
-    EXPRESSION_DATA_NOT_ALLOWED, ILLEGAL_PARAMETER_VALUE, INVALID_CHARACTER, INVALID_CHARACTER_DATA,
-    INVALID_CHARACTER_IN_NUMBER, INVALID_EXPRESSION, INVALID_SEPARATOR, INVALID_STRING_DATA, MISSING_PARAMETER,
-    NUMERIC_DATA_NOT_ALLOWED, PARAMETER_NOT_ALLOWED, STRING_DATA_NOT_ALLOWED, SYNTAX_ERROR, ScpiError,
+    EXPRESSION_DATA_NOT_ALLOWED, ILLEGAL_PARAMETER_VALUE, INVALID_BLOCK_DATA, INVALID_CHARACTER,
+    INVALID_CHARACTER_DATA, INVALID_CHARACTER_IN_NUMBER, INVALID_EXPRESSION, INVALID_SEPARATOR, INVALID_STRING_DATA,
+    MISSING_PARAMETER, NUMERIC_DATA_NOT_ALLOWED, PARAMETER_NOT_ALLOWED, STRING_DATA_NOT_ALLOWED, SYNTAX_ERROR,
+    ScpiError,
 };
 use std::collections::VecDeque;
 
@@ -172,8 +173,9 @@ fn based(text: &str) -> Result<Argument<'_>, ScpiError> {
         Some("H" | "h") => 16,
         Some("Q" | "q") => 8,
         Some("B" | "b") => 2,
+        Some("0") => return Ok(Argument::Block(text)),
         Some(digit) if digit.starts_with(|character: char| character.is_ascii_digit()) => {
-            return Ok(Argument::Block(text));
+            return block(text).map(Argument::Block).ok_or(INVALID_BLOCK_DATA);
         }
         Some(_) | None => return Err(SYNTAX_ERROR),
     };
@@ -181,9 +183,18 @@ fn based(text: &str) -> Result<Argument<'_>, ScpiError> {
     if digits.starts_with('+') {
         return Err(INVALID_CHARACTER_IN_NUMBER);
     }
-    u64::from_str_radix(digits, base)
-        .map(Argument::Integer)
-        .or(Err(INVALID_CHARACTER_IN_NUMBER))
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
+        return Err(INVALID_CHARACTER_IN_NUMBER);
+    }
+    // what is beyond this is beyond every limit
+    Ok(Argument::Integer(u64::from_str_radix(digits, base).unwrap_or(u64::MAX)))
+}
+
+/// `#15hello`, if it is as long as it says. Bytes that are no text have become longer.
+fn block(text: &str) -> Option<&str> {
+    let digits: usize = text.get(1..2)?.parse().ok()?;
+    let length: usize = text.get(2..2 + digits)?.parse().ok()?;
+    (text.len() >= 2 + digits + length).then_some(text)
 }
 
 fn word(text: &str) -> Result<Argument<'_>, ScpiError> {

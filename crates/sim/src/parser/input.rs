@@ -1,6 +1,7 @@
 //! One client's byte stream, cut into program messages.
 //!
 //! A message ends in LF; CR before it is stripped, and a lone CR ends one too where the model's manual says so.
+//! A block of a definite length (`#15ab\ncd`) is taken whole, whatever bytes are in it (IEEE 488.2, 7.7.6.2).
 //! A message longer than [`MAX_MESSAGE`] is dropped up to its end and reported once.
 
 use std::collections::VecDeque;
@@ -25,6 +26,52 @@ pub(crate) struct Input {
     waiting: VecDeque<Received>,
     waiting_bytes: usize,
     lone_cr_ends: bool,
+    place: Place,
+}
+
+/// Where in a message the last byte was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Header,
+    /// Something begins behind this blank or comma.
+    Between,
+    Argument,
+    Quoted(u8),
+    /// The `#` of a block.
+    Hash,
+    /// In the length of a block: its digits to come, and what they make so far.
+    Length(u8, usize),
+    /// Bytes of the block to come.
+    Block(usize),
+}
+
+impl Place {
+    const fn behind(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Block(left @ 2..), _) => Self::Block(left - 1),
+            (Self::Block(_), _) => Self::Argument,
+            (Self::Quoted(quote), _) if byte == quote => Self::Argument,
+            (Self::Quoted(_), _) => self,
+            (Self::Hash, b'1'..=b'9') => Self::Length(byte - b'0', 0),
+            (Self::Length(digits, value), b'0'..=b'9') => {
+                let value = value.saturating_mul(10).saturating_add((byte - b'0') as usize);
+                match (digits, value) {
+                    (2.., _) => Self::Length(digits - 1, value),
+                    // what cannot be taken is no block
+                    (_, 0) => Self::Argument,
+                    (_, value) if value > MAX_MESSAGE => Self::Argument,
+                    (_, value) => Self::Block(value),
+                }
+            }
+            (Self::Between, b'#') => Self::Hash,
+            (_, b'"' | b'\'') => Self::Quoted(byte),
+            (Self::Header, b' ' | b'\t') | (_, b',') | (Self::Between, b' ' | b'\t') => Self::Between,
+            (_, b';') => Self::Header,
+            (Self::Header, _) => Self::Header,
+            (_, _) => Self::Argument,
+        }
+    }
 }
 
 impl Input {
@@ -37,22 +84,32 @@ impl Input {
 
     /// Takes bytes as they come, in whatever pieces.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        let lone_cr_ends = self.lone_cr_ends;
-        let ends = |byte: &u8| *byte == b'\n' || (lone_cr_ends && *byte == b'\r');
-        for piece in bytes.split_inclusive(ends) {
-            match piece.split_last() {
-                Some((last, body)) if ends(last) => {
-                    self.extend(body);
-                    self.end();
-                }
-                Some(_) | None => self.extend(piece),
-            }
+        let mut rest = bytes;
+        while let Some(at) = self.next_end(rest) {
+            let (body, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+            self.extend(body);
+            self.end();
+            rest = tail.get(1..).unwrap_or_default();
         }
+        self.extend(rest);
+    }
+
+    /// Where the message ends, if it does in these bytes.
+    fn next_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (at, byte) in bytes.iter().enumerate() {
+            let ends = *byte == b'\n' || (self.lone_cr_ends && *byte == b'\r');
+            if ends && !matches!(self.place, Place::Block(_)) {
+                return Some(at);
+            }
+            self.place = self.place.behind(*byte);
+        }
+        None
     }
 
     /// Ends the message, as LF or a bus's end-or-identify does. An empty one is nothing.
     pub(crate) fn end(&mut self) {
         let mut line = std::mem::take(&mut self.line);
+        self.place = Place::default();
         if std::mem::take(&mut self.discarding) {
             return;
         }

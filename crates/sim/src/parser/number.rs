@@ -2,8 +2,8 @@
 
 use super::unit::is_blank;
 use crate::status::{
-    EXPONENT_TOO_LARGE, INVALID_CHARACTER_IN_NUMBER, INVALID_SEPARATOR, INVALID_SUFFIX, SUFFIX_NOT_ALLOWED, ScpiError,
-    TOO_MANY_DIGITS,
+    EXPONENT_TOO_LARGE, INVALID_CHARACTER_IN_NUMBER, INVALID_SEPARATOR, INVALID_SUFFIX, SUFFIX_NOT_ALLOWED,
+    SUFFIX_TOO_LONG, ScpiError, TOO_MANY_DIGITS,
 };
 
 /// What a number counts; decides which units it may carry.
@@ -66,6 +66,8 @@ const MULTIPLIERS: &[(&str, i32)] = &[
 
 /// More digits than any instrument looks at.
 const MAX_DIGITS: usize = 255;
+/// The longest suffix (SCPI-99 volume 2, 21.8.9: -134).
+const MAX_SUFFIX: usize = 12;
 /// The largest exponent that is a number at all (IEEE 488.2, 7.7.2.4.1).
 const MAX_EXPONENT: i32 = 32_000;
 
@@ -97,6 +99,9 @@ impl<'m> Number<'m> {
         let separated = rest.starts_with(is_blank);
         let (exponent, rest) = split_exponent(rest.trim_start_matches(is_blank))?;
         let suffix = rest.trim_matches(is_blank);
+        if suffix.len() > MAX_SUFFIX && suffix.chars().all(|character| character.is_ascii_alphabetic()) {
+            return Err(SUFFIX_TOO_LONG);
+        }
         if !suffix.chars().all(|character| character.is_ascii_alphabetic()) {
             let stray_digit = suffix.starts_with(|character: char| !character.is_ascii_alphabetic());
             return Err(if stray_digit && separated {

@@ -67,7 +67,7 @@ fn short_and_long_forms_are_headers_in_any_case_and_nothing_between() {
         "VOL:RANG 1",
         "VOLT:RANGE:UPPE 1",
         "SENS:RANG 1",
-        "VOLT1:RANG 1",
+        "VOLT2:RANG 1",
         "DC:RANG 1",
     ] {
         assert!(matches!(walk(message)[..], [Err(-113 | -114)]), "{message}");
@@ -95,6 +95,7 @@ fn a_number_in_a_header_is_taken_where_the_header_has_one() {
     assert_eq!(walk("STAT:QUES:INST:ISUMMARY3:COND?;COND?"), [Ok((6, 3)), Ok((6, 3))]);
     assert_eq!(walk("STAT:QUES:INST:ISUM:COND?"), [Ok((6, 1))]);
     assert_eq!(walk("TRIG2:SOUR IMM"), [Err(-114)]);
+    assert_eq!(walk("TRIG1:SOUR1 IMM"), [Ok((3, 1))]);
     assert_eq!(walk("STAT:QUES:INST:ISUM99999999:COND?"), [Ok((6, 99_999_999))]);
 }
 
@@ -103,6 +104,7 @@ fn what_is_no_header_is_named() {
     for (message, code) in [
         ("VOLT:RANG,1", -111),
         ("VOLT:RANG(1)", -111),
+        ("VOLT:RANG?MAX", -111),
         ("VOLT::RANG 1", -102),
         ("VOLT:RANG: 1", -102),
         ("1VOLT 1", -102),

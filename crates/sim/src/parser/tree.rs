@@ -4,8 +4,11 @@
 //! short form, brackets are optional, `<n>` takes a number, 1 if it is not sent. Every way to send a header is a path
 //! of its own, so that what follows a `;` is found beside the header before it exactly as that was sent.
 
-use crate::status::{HEADER_SUFFIX_OUT_OF_RANGE, ScpiError, UNDEFINED_HEADER};
+use crate::status::{HEADER_SUFFIX_OUT_OF_RANGE, PROGRAM_MNEMONIC_TOO_LONG, ScpiError, UNDEFINED_HEADER};
 use std::collections::BTreeMap;
+
+/// The longest mnemonic (IEEE 488.2, 7.6.1.4.1).
+const MAX_MNEMONIC: usize = 12;
 
 /// More ways to send one header than any manual has.
 const MAX_VARIANTS: usize = 64;
@@ -119,6 +122,19 @@ impl Tree {
 
     /// Looks a header up, from `path` or from the root.
     pub(crate) fn find(&self, path: Path, mnemonics: &[&str], query: bool) -> Result<Found, ScpiError> {
+        let found = self.look_up(path, mnemonics, query);
+        // some models have mnemonics that are longer than the standard allows
+        let too_long = |error| error == UNDEFINED_HEADER && mnemonics.iter().any(|word| word.len() > MAX_MNEMONIC);
+        found.map_err(|error| {
+            if too_long(error) {
+                PROGRAM_MNEMONIC_TOO_LONG
+            } else {
+                error
+            }
+        })
+    }
+
+    fn look_up(&self, path: Path, mnemonics: &[&str], query: bool) -> Result<Found, ScpiError> {
         let common = mnemonics.first().is_some_and(|mnemonic| mnemonic.starts_with('*'));
         let mut at = if common { Path::default() } else { path };
         let mut parent = at;
@@ -145,11 +161,14 @@ impl Tree {
         let stem = word.trim_end_matches(|character: char| character.is_ascii_digit());
         let digits = word.strip_prefix(stem).unwrap_or_default();
         let edge = node.edges.get(stem).ok_or(UNDEFINED_HEADER)?;
-        let suffix = digits.parse().ok().filter(|_| edge.numbered);
-        Ok(Path {
-            node: edge.to,
-            suffix: Some(suffix.ok_or(HEADER_SUFFIX_OUT_OF_RANGE)?),
-        })
+        let suffix: Option<u32> = digits.parse().ok();
+        let suffix = match (suffix, edge.numbered) {
+            (Some(suffix), true) => Some(suffix),
+            // where there is one only, it is the first (SCPI-99 volume 1, 6.2.5.2)
+            (Some(1), false) => at.suffix,
+            (Some(_) | None, _) => return Err(HEADER_SUFFIX_OUT_OF_RANGE),
+        };
+        Ok(Path { node: edge.to, suffix })
     }
 }
 

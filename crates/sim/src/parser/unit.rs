@@ -1,9 +1,6 @@
 //! A program message cut into units, a unit cut into header and arguments.
 
-use crate::status::{HEADER_SEPARATOR_ERROR, INVALID_CHARACTER, PROGRAM_MNEMONIC_TOO_LONG, SYNTAX_ERROR, ScpiError};
-
-/// The longest mnemonic (IEEE 488.2, 7.6.1.4.1).
-const MAX_MNEMONIC: usize = 12;
+use crate::status::{HEADER_SEPARATOR_ERROR, INVALID_CHARACTER, SYNTAX_ERROR, ScpiError};
 
 /// What may stand behind no header, nor separate it from anything (SCPI-99 volume 2, 21.8.9: -101).
 const NEVER_IN_A_MESSAGE: [char; 5] = ['#', '$', '%', '&', '@'];
@@ -49,9 +46,9 @@ pub(super) fn find_outside_quotes(text: &str, separator: char) -> Option<(&str, 
     None
 }
 
-/// White space of IEEE 488.2, 7.4.1.2: every control character and the blank, without LF.
+/// White space of IEEE 488.2, 7.4.1.2: the codes 0 to 9 and 11 to 32.
 pub(super) fn is_blank(character: char) -> bool {
-    character.is_ascii_control() || character == ' '
+    matches!(character, '\0'..='\t' | '\x0B'..=' ')
 }
 
 impl<'m> Unit<'m> {
@@ -71,6 +68,12 @@ impl<'m> Unit<'m> {
                     HEADER_SEPARATOR_ERROR
                 },
             );
+        }
+        if header
+            .split_once('?')
+            .is_some_and(|(_, behind)| behind.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        {
+            return Err(HEADER_SEPARATOR_ERROR);
         }
         let (header, query) = match header.strip_suffix('?') {
             Some(header) => (header, true),
@@ -102,9 +105,6 @@ fn check_mnemonic(mnemonic: &str) -> Result<(), ScpiError> {
     let word = mnemonic.strip_prefix('*').unwrap_or(mnemonic);
     if !word.starts_with(|character: char| character.is_ascii_alphabetic()) || word.contains(['*', '?']) {
         return Err(SYNTAX_ERROR);
-    }
-    if word.len() > MAX_MNEMONIC {
-        return Err(PROGRAM_MNEMONIC_TOO_LONG);
     }
     Ok(())
 }

@@ -52,11 +52,13 @@ errors! {
     TOO_MANY_DIGITS = -124, "Too many digits";
     NUMERIC_DATA_NOT_ALLOWED = -128, "Numeric data not allowed";
     INVALID_SUFFIX = -131, "Invalid suffix";
+    SUFFIX_TOO_LONG = -134, "Suffix too long";
     SUFFIX_NOT_ALLOWED = -138, "Suffix not allowed";
     INVALID_CHARACTER_DATA = -141, "Invalid character data";
     CHARACTER_DATA_TOO_LONG = -144, "Character data too long";
     CHARACTER_DATA_NOT_ALLOWED = -148, "Character data not allowed";
     INVALID_STRING_DATA = -151, "Invalid string data";
+    INVALID_BLOCK_DATA = -161, "Invalid block data";
     STRING_DATA_NOT_ALLOWED = -158, "String data not allowed";
     BLOCK_DATA_NOT_ALLOWED = -168, "Block data not allowed";
     INVALID_EXPRESSION = -171, "Invalid expression";

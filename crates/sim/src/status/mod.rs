@@ -29,7 +29,7 @@ const ERRORS_WAITING: u8 = 4;
 const QUESTIONABLE_SUMMARY: u8 = 8;
 const MESSAGE_AVAILABLE: u8 = 16;
 const EVENT_SUMMARY: u8 = 32;
-const MASTER_SUMMARY: u8 = 64;
+pub(crate) const MASTER_SUMMARY: u8 = 64;
 const OPERATION_SUMMARY: u8 = 128;
 
 /// The registers that all clients of an instrument share.

@@ -20,13 +20,17 @@ impl ErrorQueue {
         }
     }
 
-    /// Adds an error. When there is no room the last entry becomes -350 and the error is lost.
-    pub(crate) fn push(&mut self, error: ScpiError, now: Moment) {
+    /// Adds an error. When there is no room the last entry becomes -350 and the error is lost: that is an event too, whose bit
+    /// comes back.
+    pub(crate) fn push(&mut self, error: ScpiError, now: Moment) -> u8 {
         if self.entries.len() < self.depth {
             self.entries.push_back((error, now));
-        } else if let Some(last) = self.entries.back_mut() {
+            return 0;
+        }
+        if let Some(last) = self.entries.back_mut() {
             *last = (QUEUE_OVERFLOW, now);
         }
+        QUEUE_OVERFLOW.event_bit()
     }
 
     /// Fills it to the last place, and beyond.

@@ -213,18 +213,33 @@ async fn the_trigger_model_runs_in_the_background() {
         r#"
         > *RST;*CLS;:FUNC "VOLT:DC";:VOLT:RANG 10;:TRIG:LOAD "SimpleLoop",20;:INIT
         > TRIG:STAT?;:SYST:VERS?
-        < RUNNING;RUNNING;1;1999.0
+        < RUNNING;RUNNING;3;1999.0
         > VOLT:NPLC 2
         > SYST:ERR:CODE?
         < -221
         > *WAI;:TRAC:ACT?;:TRIG:STAT?
-        < 20;IDLE;IDLE;1
+        < 20;IDLE;IDLE;4
         > TRAC:STAT:MIN?;MAX?;AVER?;STDD?;SPAN?
         < *E-0*;*E-0*;*E-0*;*E-0*;*E-0*
         > TRIG:LOAD "Empty";:INIT;*WAI;:TRAC:ACT?
         < 21
         > INIT;:ABOR;:TRIG:STAT?
-        < IDLE;IDLE;1
+        < EMPTY;EMPTY;0
+        > COUN 1;:READ?
+        < *
+        > TRIG:BLOC:BUFF:CLE 1;:TRIG:BLOC:DEL:CONS 2,0.5;:TRIG:BLOC:MDIG 3,"defbuffer1",2;:TRIG:BLOC:BRAN:COUN 4,5,2;:INIT
+        > *WAI;:TRAC:ACT?;:TRAC:DATA? 3,3,"defbuffer1",REL
+        < 10;5.*E-01
+        > TRIG:BLOC:BRAN:ALW 4,2;:TRIG:BLOC:BRAN:EVEN 5,DISP,1;:INIT
+        ~ 3
+        > TRIG:STAT?;:ABOR;:TRIG:STAT?
+        < RUNNING;RUNNING;3;IDLE;IDLE;5
+        > TRIG:LOAD "SimpleLoop"
+        > SYST:ERR:CODE?
+        < -109
+        > TRIG:LOAD "Foo";:TRIG:BLOC:NOP 64
+        > SYST:ERR:CODE?;CODE?
+        < -224;-222
         > SYST:ERR:CODE?
         < 0
         "#,

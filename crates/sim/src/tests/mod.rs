@@ -8,6 +8,7 @@ mod dialogues_34401a;
 mod dialogues_34461a;
 mod dialogues_dmm6500;
 mod dialogues_e36312a;
+mod dialogues_standard;
 mod every_range;
 mod fault_effects;
 mod faults;

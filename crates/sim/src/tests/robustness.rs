@@ -158,6 +158,20 @@ fn messages_may_share_a_packet_and_a_message_many_packets() {
 }
 
 #[test]
+fn a_block_is_taken_whole_whatever_is_in_it() {
+    let mut client = attached("keysight/34461a", Link::Stream);
+    let mut said = Vec::new();
+    client.receive(b"*CLS;*ESE #15a\n*RS;*OPC?\n*ESE #15ab");
+    client.advance(&mut said);
+    client.receive(b"\ncd\nSYST:ERR?;ERR?;ERR?\n*ESE #x;:SYST:ERR?\nDISP:TEXT \"#15\";TEXT?\n");
+    client.advance(&mut said);
+    assert_eq!(
+        String::from_utf8(said).unwrap(),
+        "-168,\"Block data not allowed\";-168,\"Block data not allowed\";+0,\"No error\"\n\"#15\"\n"
+    );
+}
+
+#[test]
 fn a_large_answer_arrives_whole() {
     let mut client = attached("keysight/e36312a", Link::Stream);
     let mut said = Vec::new();

@@ -42,6 +42,23 @@ async fn instruments_answer_by_number_and_by_name() {
 }
 
 #[tokio::test]
+async fn a_serial_poll_reports_a_request_once_and_a_supply_has_no_trigger() {
+    let bench = bench();
+    let server = serve(&bench).await;
+    let mut rpc = Rpc::new(server.core_addr()).await;
+    let link = rpc.link("dmm").await.unwrap();
+    assert_eq!(rpc.write(link, END, b"*CLS;*ESE 32;*SRE 32").await, 0);
+    assert_eq!(rpc.write(link, END, b"FOO").await, 0);
+    assert_eq!(rpc.status_byte(link).await, 100);
+    assert_eq!(rpc.status_byte(link).await, 36);
+    assert_eq!(rpc.ask(link, "*STB?").await, "+100\n");
+    let supply = rpc.link("psu").await.unwrap();
+    assert_eq!(rpc.generic(14, supply).await, words(&[8]));
+    assert_eq!(rpc.ask(supply, "SYST:ERR?").await, "+0,\"No error\"\n");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn links_have_their_own_parser_and_one_instrument() {
     let bench = bench();
     let server = serve(&bench).await;

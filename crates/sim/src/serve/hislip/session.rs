@@ -156,7 +156,8 @@ impl Session {
                 state.last = message.parameter;
                 let interrupted = state.delivered(message.control);
                 match message.kind {
-                    kind::TRIGGER => state.attachment.trigger(),
+                    // nothing answers it, not even where there is no trigger
+                    kind::TRIGGER => drop(state.attachment.trigger()),
                     kind::DATA => state.attachment.receive(&message.payload),
                     _ => {
                         state.attachment.receive(&message.payload);

@@ -217,7 +217,9 @@ impl Link {
 
     pub(super) async fn trigger(&mut self, patience: Patience) -> Result<(), Failure> {
         self.pass(patience.lock).await?;
-        self.attachment.trigger();
+        if !self.attachment.trigger() {
+            return Err(Code::NotSupported.into());
+        }
         self.work()
     }
 
