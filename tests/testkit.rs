@@ -192,19 +192,19 @@ impl Served {
         let mut process = Running::start(&mut command);
         let mut lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
         let mut resources = Vec::new();
-        // a line per resource, once all of them listen; the station file is written before the first
-        loop {
-            let line = lines.next().expect("a line per resource").unwrap();
+        // a line per resource, once all of them listen, and then one for the control socket
+        let control = loop {
+            let line = lines
+                .next()
+                .expect("a line per resource, and the control line")
+                .unwrap();
             let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if let Some(control) = line["control"].as_str() {
+                break control.to_owned();
+            }
             let text = |key: &str| line[key].as_str().unwrap().to_owned();
             resources.push((text("name"), text("resource")));
-            if resources.len() == fs::read_to_string(&station).unwrap().matches("[instruments.").count() {
-                break;
-            }
-        }
-        let line = lines.next().expect("the control line").unwrap();
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let control = line["control"].as_str().unwrap().to_owned();
+        };
         Self {
             station,
             resources,
@@ -216,6 +216,12 @@ impl Served {
 
     pub(crate) fn store(&self) -> PathBuf {
         self.folder.path().join("store")
+    }
+
+    /// The resource of an instrument that begins so: `TCPIP`, `ASRL`.
+    pub(crate) fn resource(&self, name: &str, beginning: &str) -> String {
+        let fits = |(known, resource): &&(String, String)| known == name && resource.starts_with(beginning);
+        self.resources.iter().find(fits).unwrap().1.clone()
     }
 
     /// Host and port of an instrument.

@@ -137,6 +137,11 @@ fn carry_out(
         Behaviour::Trigger | Behaviour::Signal => {
             call.arguments.end()?;
             let (inputs, mains_hertz) = (call.around.inputs, call.around.mains_hertz);
+            if !dmm.program.is_empty() {
+                // the command event: whatever loops until it comes ends
+                abort(dmm, model, status);
+                return Ok(Outcome::Done);
+            }
             let heard = dmm.triggered(behaviour == Behaviour::Signal, model, inputs, mains_hertz, call.now);
             heard.then_some(Outcome::Done).ok_or(TRIGGER_IGNORED)
         }

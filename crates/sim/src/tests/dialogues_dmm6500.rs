@@ -234,6 +234,8 @@ async fn the_trigger_model_runs_in_the_background() {
         ~ 3
         > TRIG:STAT?;:ABOR;:TRIG:STAT?
         < RUNNING;RUNNING;3;IDLE;IDLE;5
+        > INIT;*TRG;:TRIG:STAT?
+        < IDLE;IDLE;5
         > TRIG:LOAD "SimpleLoop"
         > SYST:ERR:CODE?
         < -109
