@@ -1,8 +1,8 @@
 //! Dialogues with the Keithley 2000, from its user's manual ("UM"). Readings of open inputs are noise around zero.
 
-use super::{ask, dialogue, legal, model, on_virtual_clock};
+use super::{dialogue, legal, model, reading_times};
 use crate::{SimulatedBench, attachment::Attachment, client::Link};
-use benchtop_instrument::{Clock, ClockExt, Moment, VirtualClock};
+use benchtop_instrument::{Clock, Moment, VirtualClock};
 use std::{sync::Arc, time::Duration};
 
 const MODEL: &str = "keithley/2000";
@@ -284,12 +284,10 @@ fn binary_readings_are_an_indefinite_block() {
 
 #[tokio::test]
 async fn the_filter_averages_and_repeats() {
-    let model = model(MODEL);
-    on_virtual_clock(move |clock| async move {
-        let bench = SimulatedBench::lone(MODEL, &model, Arc::clone(&clock));
-        let mut meter = bench.session("instrument").unwrap();
-        // at 50 Hz, twice the aperture with autozero
-        for (setup, seconds) in [
+    // at 50 Hz, twice the aperture with autozero
+    reading_times(
+        MODEL,
+        &[
             ("*RST;:VOLT:RANG 10", 0.04),
             ("*RST;:VOLT:RANG 10;:SYST:AZER:STAT 0;:VOLT:NPLC 10", 0.2),
             ("*RST;:VOLT:RANG 10;:VOLT:NPLC 0.5", 0.02),
@@ -297,15 +295,8 @@ async fn the_filter_averages_and_repeats() {
             ("*RST;:VOLT:RANG 10;:VOLT:AVER:COUN 20;STAT 1;TCON MOV", 0.04),
             ("*RST;:VOLT:RANG 10;:TRIG:DEL 1.5", 1.54),
             ("*RST;:VOLT:RANG 10;:TRIG:SOUR TIM;TIM 2", 2.0),
-        ] {
-            ask(&mut meter, &*clock, setup).await;
-            let begun = clock.now();
-            ask(&mut meter, &*clock, "READ?").await.unwrap();
-            let took = clock.now().since(begun).as_secs_f64();
-            assert!((took - seconds).abs() < 1e-6, "{setup}: {took}");
-            clock.sleep(Duration::from_millis(1)).await;
-        }
-    })
+        ],
+    )
     .await;
 }
 

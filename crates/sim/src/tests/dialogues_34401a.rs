@@ -1,6 +1,6 @@
 //! Dialogues with the 34401A, from its user's guide ("UG"). Readings of open inputs are noise around zero.
 
-use super::{dialogue, legal, model, on_virtual_clock, serial_dialogue};
+use super::{dialogue, legal, model, reading_times, serial_dialogue};
 use crate::{SimulatedBench, attachment::Attachment, client::Link};
 use benchtop_instrument::{Clock, VirtualClock};
 use std::sync::Arc;
@@ -405,12 +405,10 @@ async fn the_queue_is_twenty_deep_and_the_status_byte_does_not_show_it() {
 
 #[tokio::test]
 async fn a_reading_takes_its_time_on_the_clock() {
-    let model = model(MODEL);
-    on_virtual_clock(move |clock| async move {
-        let bench = SimulatedBench::lone(MODEL, &model, Arc::clone(&clock));
-        let mut meter = bench.session("instrument").unwrap();
-        // at 50 Hz; UG p.57, p.81, p.122, p.213
-        for (setup, seconds) in [
+    // at 50 Hz; UG p.57, p.81, p.122, p.213
+    reading_times(
+        MODEL,
+        &[
             ("CONF:VOLT:DC 10", 0.401_5),
             ("CONF:VOLT:DC 10;:ZERO:AUTO OFF", 0.201_5),
             ("CONF:VOLT:DC 10;:VOLT:NPLC 100", 4.001_5),
@@ -418,14 +416,7 @@ async fn a_reading_takes_its_time_on_the_clock() {
             ("CONF:FRES 100", 0.401_5),
             ("CONF:FREQ;:FREQ:APER 1", 1.001_5),
             ("CONF:VOLT:AC 10;:DET:BAND 3", 7.001_5),
-        ] {
-            super::ask(&mut meter, &*clock, setup).await;
-            let begun = clock.now();
-            meter.write(b"READ?", begun).await.unwrap();
-            meter.read(begun.after(super::SOON * 2)).await.unwrap();
-            let took = clock.now().since(begun).as_secs_f64();
-            assert!((took - seconds).abs() < 1e-6, "{setup}: {took}");
-        }
-    })
+        ],
+    )
     .await;
 }

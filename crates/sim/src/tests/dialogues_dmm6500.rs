@@ -1,8 +1,6 @@
 //! Dialogues with the DMM6500, from its reference manual ("RM"). Readings of open inputs are noise around zero.
 
-use super::{ask, dialogue, legal, model, on_virtual_clock};
-use crate::SimulatedBench;
-use std::sync::Arc;
+use super::{dialogue, legal, reading_times};
 
 const MODEL: &str = "keithley/dmm6500";
 
@@ -291,24 +289,16 @@ async fn an_error_says_when_it_happened() {
 
 #[tokio::test]
 async fn a_reading_takes_its_time_on_the_clock() {
-    let model = model(MODEL);
-    on_virtual_clock(move |clock| async move {
-        let bench = SimulatedBench::lone(MODEL, &model, Arc::clone(&clock));
-        let mut meter = bench.session("instrument").unwrap();
-        // at 50 Hz, twice the aperture with autozero
-        for (setup, seconds) in [
+    // at 50 Hz, twice the aperture with autozero
+    reading_times(
+        MODEL,
+        &[
             ("*RST;:VOLT:RANG 10", 0.04),
             ("*RST;:VOLT:RANG 10;:VOLT:AZER 0", 0.02),
             ("*RST;:VOLT:RANG 10;:VOLT:APER 0.1;AZER 0;:COUN 3", 0.3),
             ("*RST;:VOLT:RANG 10;:VOLT:NPLC 12", 0.48),
             ("*RST;:FUNC 'FREQ';:FREQ:APER 0.002", 0.002),
-        ] {
-            ask(&mut meter, &*clock, setup).await;
-            let begun = clock.now();
-            ask(&mut meter, &*clock, "READ?").await.unwrap();
-            let took = clock.now().since(begun).as_secs_f64();
-            assert!((took - seconds).abs() < 1e-6, "{setup}: {took}");
-        }
-    })
+        ],
+    )
     .await;
 }

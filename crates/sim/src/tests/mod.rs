@@ -178,3 +178,22 @@ fn matches(pattern: &str, text: &str) -> bool {
             .is_some_and(|tail| (0..=tail.len()).any(|at| tail.get(at..).is_some_and(|text| matches(rest, text)))),
     }
 }
+
+/// How long `READ?` takes of a meter that stands alone, after each of these messages.
+pub(super) async fn reading_times(model_name: &'static str, times: &'static [(&'static str, f64)]) {
+    let model = model(model_name);
+    on_virtual_clock(move |clock| async move {
+        let bench = SimulatedBench::lone(model_name, &model, Arc::clone(&clock));
+        let mut meter = bench.session("instrument").unwrap();
+        for (setup, seconds) in times {
+            ask(&mut meter, &*clock, setup).await;
+            let begun = clock.now();
+            meter.write(b"READ?", begun).await.unwrap();
+            meter.read(begun.after(SOON * 2)).await.unwrap();
+            let took = clock.now().since(begun).as_secs_f64();
+            assert!((took - seconds).abs() < 1e-6, "{setup}: {took}");
+            clock.sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+}
