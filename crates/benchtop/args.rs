@@ -264,7 +264,7 @@ pub(crate) struct ServeArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct MeasureArguments {
-    /// Where the instrument is: `TCPIP0::10.0.0.7::5025::SOCKET`.
+    /// Where the instrument is: `TCPIP0::10.0.0.7::5025::SOCKET`, `/dev/ttyUSB0`.
     pub(crate) resource: String,
 
     /// What to measure: `dc_voltage`, `dc_current`, `resistance` and so on.
@@ -286,6 +286,10 @@ pub(crate) struct MeasureArguments {
     #[arg(long, default_value_t = 1)]
     pub(crate) channel: u32,
 
+    /// Speed of a serial port; otherwise the definition's, or 9600.
+    #[arg(long)]
+    pub(crate) baud: Option<u32>,
+
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
@@ -293,11 +297,15 @@ pub(crate) struct MeasureArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct QueryArguments {
-    /// Where the instrument is: `TCPIP0::10.0.0.7::5025::SOCKET`.
+    /// Where the instrument is: `TCPIP0::10.0.0.7::5025::SOCKET`, `/dev/ttyUSB0`.
     pub(crate) resource: String,
 
     /// The program message, *IDN? for example.
     pub(crate) message: String,
+
+    /// Speed of a serial port, 9600 if not said.
+    #[arg(long)]
+    pub(crate) baud: Option<u32>,
 
     /// How long to wait for the answer, in seconds.
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]

@@ -7,11 +7,11 @@ use crate::{
     terminal::{self, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{
-    Clock, Error, ErrorKind, Function, Measure, Moment, Operation, Polarity, Quantity, RangeRequest, Reading,
-    ReadingKind, RealClock, Resource, Session, SessionExt,
+    Clock, Error, ErrorKind, Function, LineSettings, Measure, Moment, Operation, Polarity, Quantity, RangeRequest,
+    Reading, ReadingKind, RealClock, Resource, Session, SessionExt,
 };
 use benchtop_notation::{Diagnostics, Span, Spanned, suggest};
-use benchtop_scpi::Definition;
+use benchtop_scpi::{Definition, LineChanges};
 use benchtop_station::{Catalogue, Options, open_instrument, open_session};
 use benchtop_transport::{TraceEvent, TraceSink, Traced};
 use std::{sync::Arc, time::Duration};
@@ -41,7 +41,7 @@ pub(crate) async fn measure(arguments: MeasureArguments, catalogue: &Catalogue) 
     let _lock = locks::take("the instrument", &resource)?;
     let definition = match &arguments.driver {
         Some(name) => named(name, catalogue)?,
-        None => by_identity(&resource, &clock, catalogue).await?,
+        None => by_identity(&resource, arguments.baud, &clock, catalogue).await?,
     };
     let has_ranges = definition
         .functions
@@ -50,7 +50,11 @@ pub(crate) async fn measure(arguments: MeasureArguments, catalogue: &Catalogue) 
     if request.range == RangeRequest::Auto && !has_ranges {
         request.range = RangeRequest::Default;
     }
-    let opened = open_instrument(&resource, definition, Options::default(), &clock).await;
+    let options = Options {
+        line: line(arguments.baud),
+        ..Options::default()
+    };
+    let opened = open_instrument(&resource, definition, options, &clock).await;
     let mut instrument = opened.map_err(failed)?;
     // by hand nothing is reset: a supply would switch off; only what an earlier user left in the queue is dropped
     instrument.recover().await.map_err(failed)?;
@@ -96,6 +100,13 @@ fn request(arguments: &MeasureArguments) -> Result<Measure, Failure> {
     })
 }
 
+fn line(baud: Option<u32>) -> LineChanges {
+    LineChanges {
+        baud,
+        ..LineChanges::default()
+    }
+}
+
 fn named(name: &str, catalogue: &Catalogue) -> Result<Arc<Definition>, Failure> {
     let written = Spanned::new(name.to_owned(), Span::of_file("--driver"));
     catalogue.driver(&written).map_err(refused)
@@ -108,10 +119,12 @@ fn refused(findings: Diagnostics) -> Failure {
 /// The definition whose identity pattern fits what answers.
 async fn by_identity(
     resource: &Resource,
+    baud: Option<u32>,
     clock: &Arc<dyn Clock>,
     catalogue: &Catalogue,
 ) -> Result<Arc<Definition>, Failure> {
-    let mut session = open_session(resource, clock).await.map_err(failed)?;
+    let line = line(baud).over(LineSettings::default());
+    let mut session = open_session(resource, &line, clock).await.map_err(failed)?;
     let answer = session.query("*IDN?", clock.now().after(Duration::from_secs(5))).await;
     drop(session.close().await);
     let answer = answer.map_err(failed)?;
@@ -169,7 +182,8 @@ pub(crate) async fn query(arguments: QueryArguments) -> Result<Exit, Failure> {
     }
     let clock = RealClock::shared();
     let _lock = locks::take("the instrument", &resource)?;
-    let opened = open_session(&resource, &clock).await.map_err(failed)?;
+    let line = line(arguments.baud).over(LineSettings::default());
+    let opened = open_session(&resource, &line, &clock).await.map_err(failed)?;
     let mut session: Box<dyn Session> = if arguments.trace {
         Box::new(Traced::new(opened, Arc::clone(&clock), Arc::new(AsideTrace)))
     } else {

@@ -18,6 +18,7 @@ mod decimal;
 mod error;
 mod function;
 mod instrument;
+mod line;
 mod quantity;
 mod reading;
 mod request;
@@ -36,6 +37,7 @@ pub use function::{Class, Function};
 pub use instrument::Instrument;
 #[cfg(any(test, feature = "mock"))]
 pub use instrument::MockInstrument;
+pub use line::{FlowControl, LineSettings, Parity, Terminator};
 pub use quantity::{BaseUnit, Quantity, QuantityError, Unit, UnitError};
 pub use reading::{Identity, IdentityError, OutputState, Polarity, Reading, ReadingKind, SafetyProof, StartState};
 pub use request::{Measure, OutputSetting, RangeRequest, Setting};

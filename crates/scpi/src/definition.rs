@@ -1,8 +1,8 @@
 //! One model, as its `driver.toml` says: the types.
 
-use crate::{ErrorCheck, Template};
+use crate::{ErrorCheck, LineChanges, Template};
 use benchtop_instrument::{
-    Capabilities, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity, UnitError,
+    Capabilities, Class, Decimal, Function, FunctionCapability, LineSettings, OutputCapability, Quantity, UnitError,
 };
 use regex::Regex;
 use std::{
@@ -69,6 +69,8 @@ pub struct Definition {
     pub sources: Vec<Source>,
     /// The TCP port of its raw socket, where it has one.
     pub socket_port: Option<u16>,
+    /// Its serial line, where it has one.
+    pub serial: Option<SerialDefinition>,
     /// How long a plain query or setting may take.
     pub timeout: Duration,
     /// How it reports its own errors.
@@ -118,6 +120,19 @@ pub struct FunctionDefinition {
     pub slowest: Duration,
     /// Integration times that one reading takes: 2 with autozero.
     pub integrations: u32,
+}
+
+/// A serial line, and what is special about an instrument that is reached by it.
+#[derive(Clone, Debug)]
+pub struct SerialDefinition {
+    /// The line, as the instrument leaves the factory.
+    pub line: LineChanges,
+    /// Bytes that do what device clear does on a bus.
+    pub clear: Vec<u8>,
+    /// Brings it to remote.
+    pub remote: Vec<Template>,
+    /// Returns it to its front panel.
+    pub local: Vec<Template>,
 }
 
 /// A scanner in front of a meter: one of its channels at a time is connected.
@@ -199,6 +214,32 @@ impl Definition {
                 .collect(),
             outputs,
         }
+    }
+}
+
+impl Definition {
+    /// Its serial line, with what a station says instead.
+    #[must_use]
+    pub fn line(&self, station: &LineChanges) -> LineSettings {
+        let base = LineSettings {
+            quiet: self.slowest_answer(),
+            ..LineSettings::default()
+        };
+        let Some(serial) = &self.serial else {
+            return station.over(base);
+        };
+        LineSettings {
+            clear: serial.clear.clone(),
+            ..station.over(serial.line.over(base))
+        }
+    }
+
+    /// How long any answer may take, whatever is measured.
+    #[must_use]
+    pub fn slowest_answer(&self) -> Duration {
+        let functions = self.functions.values();
+        let times = functions.map(|function| function.reading_time(function.capability.nplc.last().copied()));
+        times.max().unwrap_or_default().max(self.timeout)
     }
 }
 

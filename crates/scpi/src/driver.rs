@@ -1,6 +1,7 @@
 //! An instrument driven by its definition.
 
 use crate::{
+    LineChanges,
     definition::{Definition, FunctionDefinition, InputsDefinition, plain},
     response::{self, Number},
     template::Template,
@@ -24,6 +25,8 @@ pub struct Options {
     pub shared: bool,
     /// Instead of the definition's, for plain queries and settings.
     pub timeout: Option<Duration>,
+    /// Instead of the definition's, on a serial line.
+    pub line: LineChanges,
 }
 
 /// One instrument, its definition and the session to it.
@@ -182,6 +185,19 @@ impl ScpiInstrument {
         Ok(identity)
     }
 
+    fn is_serial(&self) -> bool {
+        matches!(self.session.resource(), Resource::Serial { .. })
+    }
+
+    /// On a bus an instrument goes to remote by itself; on a serial line some have to be told.
+    async fn go_remote(&mut self, operation: Operation) -> Result<(), Error> {
+        let definition = Arc::clone(&self.definition);
+        match &definition.serial {
+            Some(serial) if self.is_serial() => self.send_all(operation, &serial.remote).await,
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// The function's definition, if the request lies within it; what to send for range and integration time.
     fn plan(&self, request: &Measure) -> Result<(FunctionDefinition, Option<Quantity>), Error> {
         let Measure {
@@ -309,6 +325,7 @@ impl Instrument for ScpiInstrument {
             }
             Err(error) => return Err(error.during(operation)),
         }
+        self.go_remote(operation).await?;
         let identity = self.identify().await?;
         let definition = Arc::clone(&self.definition);
         let deadline = self.deadline();
@@ -409,11 +426,16 @@ impl Instrument for ScpiInstrument {
 
     async fn recover(&mut self) -> Result<(), Error> {
         let operation = Operation::Recover;
-        let deadline = self.deadline();
+        let mut deadline = self.deadline();
+        if self.is_serial() {
+            // nothing but silence says that an abandoned answer will not come
+            deadline = deadline.after(self.definition.slowest_answer());
+        }
         match self.session.clear(deadline).await {
             Ok(()) if self.session.state() == SessionState::Ready => {}
             Ok(()) | Err(_) => self.session.recover(deadline).await?,
         }
+        self.go_remote(operation).await?;
         let definition = Arc::clone(&self.definition);
         self.send_all(operation, &definition.abort).await?;
         let deadline = self.deadline();
@@ -424,8 +446,10 @@ impl Instrument for ScpiInstrument {
 
     async fn close(&mut self) -> Result<(), Error> {
         let definition = Arc::clone(&self.definition);
+        let serial = definition.serial.as_ref().filter(|_| self.is_serial());
+        let local = serial.map_or(&definition.local, |serial| &serial.local);
         let local = match self.session.state() {
-            SessionState::Ready => self.send_all(Operation::Close, &definition.local).await,
+            SessionState::Ready => self.send_all(Operation::Close, local).await,
             SessionState::Desynchronised | SessionState::Disconnected | SessionState::Closed => Ok(()),
         };
         self.session.close().await.and(local)

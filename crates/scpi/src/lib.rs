@@ -8,17 +8,19 @@
 mod definition;
 mod driver;
 mod error_check;
+mod line;
 mod outputs;
 mod parse;
 mod response;
 mod template;
 
 pub use definition::{
-    Definition, Evidence, FunctionDefinition, InputsDefinition, OutputsDefinition, SettingDefinition, Source,
-    SwitchDefinition,
+    Definition, Evidence, FunctionDefinition, InputsDefinition, OutputsDefinition, SerialDefinition, SettingDefinition,
+    Source, SwitchDefinition,
 };
 pub use driver::{Options, ScpiInstrument};
 pub use error_check::ErrorCheck;
+pub use line::LineChanges;
 pub use parse::{parse, parse_inheriting};
 pub use response::{Number, ResponseError, number, string, values};
 pub use template::{Template, TemplateError};

@@ -2,10 +2,11 @@
 
 use crate::{
     definition::{
-        Definition, Evidence, FunctionDefinition, InputsDefinition, OutputsDefinition, SettingDefinition, Source,
-        SwitchDefinition,
+        Definition, Evidence, FunctionDefinition, InputsDefinition, OutputsDefinition, SerialDefinition,
+        SettingDefinition, Source, SwitchDefinition,
     },
     error_check::ErrorCheck,
+    line::LineChanges,
     template::Template,
 };
 use benchtop_instrument::{
@@ -54,7 +55,7 @@ const ROOT: &[&str] = &[
 ];
 const DRIVER: &[&str] = &["class", "manufacturer", "model", "identity", "evidence"];
 const SOURCE: &[&str] = &["id", "title", "edition"];
-const LINK: &[&str] = &["socket_port", "timeout", "source"];
+const LINK: &[&str] = &["socket_port", "timeout", "source", "serial"];
 const COMMANDS: &[&str] = &[
     "error_check",
     "reset",
@@ -89,6 +90,7 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
     let socket_port = link
         .integer(sink, "socket_port")
         .and_then(|port| read_port(sink, &port));
+    let serial = read_serial(&link, sink, &sources);
     let commands = root.require_table(sink, "commands", COMMANDS)?;
     check_source(&commands, sink, &sources);
     let error_check = read_error_check(&commands, sink);
@@ -122,6 +124,7 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
         evidence: evidence?,
         sources,
         socket_port,
+        serial,
         timeout: timeout?,
         error_check: error_check?,
         reset: templates(&commands, sink, "reset"),
@@ -139,6 +142,26 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
             Some(outputs) => Some(outputs?),
             None => None,
         },
+    })
+}
+
+/// `[link.serial]`: `clear = ["^C"]` is one byte each.
+fn read_serial(link: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<SerialDefinition> {
+    let keys = [LineChanges::KEYS, &["clear", "remote", "local", "source"]].concat();
+    let table = link.table(sink, "serial", &keys)?;
+    check_source(&table, sink, sources);
+    let mut clear = Vec::new();
+    for word in table.strings(sink, "clear").unwrap_or_default() {
+        match word.value.as_bytes() {
+            [b'^', letter @ b'A'..=b'Z'] => clear.push(letter - b'@'),
+            _ => sink.error(&word.span, "a control character is written `^C`"),
+        }
+    }
+    Some(SerialDefinition {
+        line: LineChanges::read(&table, sink),
+        clear,
+        remote: templates(&table, sink, "remote"),
+        local: templates(&table, sink, "local"),
     })
 }
 

@@ -3,6 +3,7 @@
 use benchtop_instrument::{Quantity, Resource, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Span, Spanned, Table, one_of};
 use benchtop_procedure::LogicalName;
+use benchtop_scpi::LineChanges;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// A station file that was read.
@@ -57,6 +58,8 @@ pub struct StationInstrument {
     pub shared: bool,
     /// Instead of the definition's timeout.
     pub timeout: Option<Duration>,
+    /// Instead of the definition's serial line.
+    pub line: LineChanges,
     /// Where it stands in the file.
     pub span: Span,
 }
@@ -92,6 +95,7 @@ const INSTRUMENT: &[&str] = &[
     "certificate",
     "shared",
     "timeout",
+    "serial",
 ];
 const STORE: &[&str] = &["root"];
 const SYNC: &[&str] = &["targets"];
@@ -227,6 +231,8 @@ fn read_instrument(table: &Table<'_>, sink: &mut Diagnostics) -> Option<StationI
     let timeout = table
         .magnitude(sink, "timeout")
         .and_then(|magnitude| read_timeout(sink, &magnitude));
+    let line = table.table(sink, "serial", LineChanges::KEYS);
+    let line = line.map(|line| LineChanges::read(&line, sink)).unwrap_or_default();
     Some(StationInstrument {
         driver: driver?,
         resource: resource?,
@@ -236,6 +242,7 @@ fn read_instrument(table: &Table<'_>, sink: &mut Diagnostics) -> Option<StationI
         certificate: table.string(sink, "certificate").map(|text| text.value),
         shared: table.bool(sink, "shared").is_some_and(|shared| shared.value),
         timeout,
+        line,
         span: table.span().clone(),
     })
 }

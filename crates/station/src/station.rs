@@ -4,7 +4,9 @@ use crate::{
     catalogue::Catalogue,
     file::{StationFile, StationInstrument},
 };
-use benchtop_instrument::{Capabilities, Class, Clock, Error, ErrorKind, Instrument, Operation, Resource, Session};
+use benchtop_instrument::{
+    Capabilities, Class, Clock, Error, ErrorKind, Instrument, LineSettings, Operation, Resource, Session,
+};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned};
 use benchtop_procedure::LogicalName;
 use benchtop_scpi::{Definition, Options, ScpiInstrument};
@@ -164,7 +166,10 @@ impl Station {
         let equipment = self.instruments.get(name).ok_or_else(missing)?;
         let session = match &self.simulated {
             Some(bench) => bench.session(&name.0).ok_or_else(missing)?,
-            None => open_session(&equipment.resource, &self.clock).await?,
+            None => {
+                let line = equipment.definition.line(&equipment.options.line);
+                open_session(&equipment.resource, &line, &self.clock).await?
+            }
         };
         let definition = Arc::clone(&equipment.definition);
         let clock = Arc::clone(&self.clock);
@@ -182,6 +187,7 @@ fn equipment(definition: Arc<Definition>, sha256: String, instrument: &StationIn
         serial_number: instrument.serial_number.clone(),
         shared: instrument.shared,
         timeout: instrument.timeout,
+        line: instrument.line.clone(),
     };
     Equipment {
         definition,
@@ -192,12 +198,16 @@ fn equipment(definition: Arc<Definition>, sha256: String, instrument: &StationIn
     }
 }
 
-/// Opens a session to a resource, by hand or after a crash.
+/// Opens a session to a resource, by hand or after a crash; `line` is for a serial port.
 ///
 /// # Errors
 /// What the transport said.
-pub async fn open_session(resource: &Resource, clock: &Arc<dyn Clock>) -> Result<Box<dyn Session>, Error> {
-    transport::open(resource, Arc::clone(clock), clock.now().after(OPEN)).await
+pub async fn open_session(
+    resource: &Resource,
+    line: &LineSettings,
+    clock: &Arc<dyn Clock>,
+) -> Result<Box<dyn Session>, Error> {
+    transport::open(resource, line, Arc::clone(clock), clock.now().after(OPEN)).await
 }
 
 /// Opens an instrument by resource and definition, by hand or after a crash.
@@ -210,7 +220,7 @@ pub async fn open_instrument(
     options: Options,
     clock: &Arc<dyn Clock>,
 ) -> Result<Box<dyn Instrument>, Error> {
-    let session = open_session(resource, clock).await?;
+    let session = open_session(resource, &definition.line(&options.line), clock).await?;
     Ok(Box::new(ScpiInstrument::new(
         session,
         definition,

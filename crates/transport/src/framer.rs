@@ -37,6 +37,8 @@ pub struct Framer {
     block_end: usize,
     /// Where the scan is within the message.
     place: Place,
+    /// A lone CR ends a message, and LF does not.
+    ends_at_cr: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +53,15 @@ enum Place {
 }
 
 impl Framer {
+    /// One for instruments whose answers end in CR alone.
+    #[must_use]
+    pub fn ending_at_cr() -> Self {
+        Self {
+            ends_at_cr: true,
+            ..Self::default()
+        }
+    }
+
     /// Adds bytes as they came.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
@@ -64,7 +75,10 @@ impl Framer {
 
     /// Forgets everything.
     pub fn reset(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            ends_at_cr: self.ends_at_cr,
+            ..Self::default()
+        };
     }
 
     /// The next whole message without its terminator, `None` while it is incomplete.
@@ -72,9 +86,10 @@ impl Framer {
     /// # Errors
     /// [`FramingError`]; the stream is then of no further use.
     pub fn next_message(&mut self) -> Result<Option<Vec<u8>>, FramingError> {
+        let end = if self.ends_at_cr { b'\r' } else { b'\n' };
         while let Some(byte) = self.buffer.get(self.scanned).copied() {
             match (self.place, byte) {
-                (_, b'\n') => return Ok(Some(self.take_message())),
+                (_, byte) if byte == end => return Ok(Some(self.take_message())),
                 (Place::Quoted(quote), byte) if byte == quote => self.step(Place::Element),
                 (Place::Quoted(quote), _) => self.step(Place::Quoted(quote)),
                 (_, b',' | b';') => self.step(Place::ElementStart),
@@ -114,7 +129,7 @@ impl Framer {
         self.scanned = 0;
         self.place = Place::ElementStart;
         message.pop();
-        if message.len() > block_end && message.last() == Some(&b'\r') {
+        if !self.ends_at_cr && message.len() > block_end && message.last() == Some(&b'\r') {
             message.pop();
         }
         message
@@ -182,6 +197,14 @@ mod tests {
         check(b"-113,\"it's a 'quote\"\n+0\n", &[b"-113,\"it's a 'quote\"", b"+0"]);
         check(b"#0ab#15\nrest\n", &[b"#0ab#15", b"rest"]);
         check(b"#H1F,#B01\n", &[b"#H1F,#B01"]);
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_message_where_the_instrument_says_so() {
+        let mut framer = Framer::ending_at_cr();
+        framer.push(b"+1\r#13a\rb\r+2\r");
+        let messages: Vec<_> = std::iter::from_fn(|| framer.next_message().unwrap()).collect();
+        assert_eq!(messages, [b"+1".as_slice(), b"#13a\rb", b"+2"]);
     }
 
     #[test]

@@ -59,6 +59,17 @@ impl Guarded {
         error
     }
 
+    /// The operation ended so.
+    pub(crate) fn end<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        match result {
+            Ok(value) => {
+                self.end_well();
+                Ok(value)
+            }
+            Err(error) => Err(self.end_badly(error)),
+        }
+    }
+
     pub(crate) const fn close(&mut self) {
         self.state = SessionState::Closed;
     }

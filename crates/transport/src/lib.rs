@@ -1,38 +1,45 @@
 //! How bytes reach an instrument.
 //!
-//! Every session keeps the contract of [`Session`] and is enrolled in its conformance suite. So far there is one
-//! transport, the raw TCP socket; [`open`] names what is not there yet. Simulated instruments are no transport:
+//! Every session keeps the contract of [`Session`] and is enrolled in its conformance suite. So far there are two
+//! transports, the raw TCP socket and the serial line; [`open`] names what is not there yet. Simulated instruments are no transport:
 //! `benchtop-sim` brings sessions of its own.
 
 mod framer;
 mod guarded;
+mod port;
+mod serial;
 mod socket;
 mod trace;
 
 pub use framer::{Framer, FramingError, MAX_MESSAGE};
+pub use serial::SerialSession;
 pub use socket::SocketSession;
 pub use trace::{MemoryTrace, TraceEvent, TraceSink, Traced};
 
-use benchtop_instrument::{Clock, Error, ErrorKind, Moment, Operation, Resource, Session};
+use benchtop_instrument::{Clock, Error, ErrorKind, LineSettings, Moment, Operation, Resource, Session};
 use std::sync::Arc;
 
-/// Opens a session on `resource` by `deadline`. A virtual clock is refused: nothing outside this process keeps to it.
+/// Opens a session on `resource` by `deadline`; `line` is for serial ports. A virtual clock is refused: nothing outside this process keeps to it.
 ///
 /// # Errors
 /// `Unsupported`, naming the transport, where this version cannot open it; else what the transport said.
-pub async fn open(resource: &Resource, clock: Arc<dyn Clock>, deadline: Moment) -> Result<Box<dyn Session>, Error> {
+pub async fn open(
+    resource: &Resource,
+    line: &LineSettings,
+    clock: Arc<dyn Clock>,
+    deadline: Moment,
+) -> Result<Box<dyn Session>, Error> {
     let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, Operation::Open, resource, message));
     if clock.is_virtual() {
         return refuse("a run on a virtual clock uses simulated instruments only".to_owned());
     }
     match resource {
         Resource::Socket { .. } => Ok(Box::new(SocketSession::open(resource, clock, deadline).await?)),
-        Resource::Lan { .. } | Resource::Serial { .. } | Resource::Usb { .. } | Resource::Gpib { .. } => {
-            refuse(format!(
-                "{} is not supported by this version yet; use the instrument's raw socket (TCPIP0::<host>::<port>::SOCKET)",
-                resource.transport()
-            ))
-        }
+        Resource::Serial { .. } => Ok(Box::new(SerialSession::open(resource, line, clock, deadline).await?)),
+        Resource::Lan { .. } | Resource::Usb { .. } | Resource::Gpib { .. } => refuse(format!(
+            "{} is not supported by this version yet; use the instrument's raw socket (TCPIP0::<host>::<port>::SOCKET)",
+            resource.transport()
+        )),
         Resource::Simulated { .. } => {
             refuse("a simulated instrument lives on its bench, not on a transport".to_owned())
         }

@@ -82,13 +82,7 @@ impl SocketSession {
     ) -> Result<T, Error> {
         let result =
             result.unwrap_or_else(|Elapsed| Err(Error::timeout(operation, &self.resource, deadline.since(begun))));
-        match result {
-            Ok(value) => {
-                self.guarded.end_well();
-                Ok(value)
-            }
-            Err(error) => Err(self.guarded.end_badly(error)),
-        }
+        self.guarded.end(result)
     }
 
     fn stream(&mut self, operation: Operation) -> Result<&mut TcpStream, Error> {

@@ -1,0 +1,109 @@
+//! A serial line's settings: plain data.
+
+use std::time::Duration;
+
+/// Whether a parity bit is sent, and what makes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Parity {
+    /// No parity bit.
+    #[default]
+    None,
+    /// The number of ones is even.
+    Even,
+    /// The number of ones is odd.
+    Odd,
+}
+
+/// Who keeps whom from sending too much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum FlowControl {
+    /// Nobody.
+    #[default]
+    None,
+    /// The lines RTS and CTS.
+    RtsCts,
+    /// The characters XON and XOFF.
+    XonXoff,
+}
+
+/// What ends a message on a serial line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Terminator {
+    /// A line feed. Of a message that is received, a carriage return before it is dropped.
+    #[default]
+    Lf,
+    /// A carriage return and a line feed. Received as LF is.
+    CrLf,
+    /// A carriage return alone.
+    Cr,
+}
+
+impl Parity {
+    /// Every kind with its word in files.
+    pub const ALL: &'static [(&'static str, Self)] = &[("none", Self::None), ("even", Self::Even), ("odd", Self::Odd)];
+}
+
+impl FlowControl {
+    /// Every kind with its word in files.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("none", Self::None),
+        ("rts_cts", Self::RtsCts),
+        ("xon_xoff", Self::XonXoff),
+    ];
+}
+
+impl Terminator {
+    /// Every kind with its word in files.
+    pub const ALL: &'static [(&'static str, Self)] = &[("LF", Self::Lf), ("CRLF", Self::CrLf), ("CR", Self::Cr)];
+
+    /// The bytes that are sent.
+    #[must_use]
+    pub const fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Lf => b"\n",
+            Self::CrLf => b"\r\n",
+            Self::Cr => b"\r",
+        }
+    }
+}
+
+/// How a serial line is set, and what a session on it has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineSettings {
+    /// Symbols per second.
+    pub baud: u32,
+    /// Bits of a character, 7 or 8.
+    pub data_bits: u8,
+    /// The parity bit.
+    pub parity: Parity,
+    /// Stop bits, 1 or 2.
+    pub stop_bits: u8,
+    /// Who keeps whom from sending too much.
+    pub flow_control: FlowControl,
+    /// What ends the messages that are sent.
+    pub terminator: Terminator,
+    /// What ends the answers.
+    pub answer_terminator: Terminator,
+    /// Bytes that do what device clear does on a bus; none where there are none.
+    pub clear: Vec<u8>,
+    /// How long nothing must have come before an abandoned answer counts as gone: the slowest answer.
+    pub quiet: Duration,
+}
+
+impl Default for LineSettings {
+    /// 9600 baud, 8 data bits, no parity, 1 stop bit, no flow control, LF both ways: what most instruments leave the factory
+    /// with.
+    fn default() -> Self {
+        Self {
+            baud: 9600,
+            data_bits: 8,
+            parity: Parity::None,
+            stop_bits: 1,
+            flow_control: FlowControl::None,
+            terminator: Terminator::Lf,
+            answer_terminator: Terminator::Lf,
+            clear: Vec::new(),
+            quiet: Duration::from_secs(3),
+        }
+    }
+}
