@@ -13,6 +13,8 @@ mod main_job;
 #[cfg(test)]
 mod outputs_off;
 #[cfg(test)]
+mod over_lan;
+#[cfg(test)]
 mod over_serial;
 #[cfg(test)]
 mod over_tcp;

@@ -1,25 +1,11 @@
 //! The same over serial lines: pseudoterminals of a simulated bench in one process, the run in another.
 
-use crate::testkit::{Served, benchtop, done, only_record, scratch, write};
-
-/// A station whose instruments are on serial lines.
-fn station(served: &Served, instruments: &[(&str, &str)]) -> String {
-    let instruments = instruments.iter().map(|(name, driver)| {
-        let resource = served.resource(name, "ASRL");
-        format!("\n[instruments.{name}]\ndriver = \"{driver}\"\nresource = \"{resource}\"\n")
-    });
-    format!("[station]\nid = \"serial\"\n{}", instruments.collect::<String>())
-}
+use crate::testkit::{Served, benchtop, done, only_record, scratch, station_of, write};
 
 #[test]
 fn the_procedure_runs_over_serial_lines_as_it_does_in_process() {
     let served = Served::what(&["board-v3", "--serial", "UNIT-5501", "--pty"]);
-    let instruments = [
-        ("psu", "keysight/e36312a"),
-        ("dmm", "keysight/34461a"),
-        ("ammeter", "keysight/34461a"),
-    ];
-    let text = station(&served, &instruments);
+    let text = station_of(&served, |resource| resource.starts_with("ASRL"));
     write(
         &served.station,
         &text.replace(

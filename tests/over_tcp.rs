@@ -148,8 +148,7 @@ fn a_lone_model_is_served_too() {
 #[test]
 fn a_transport_that_is_not_there_yet_is_named() {
     for (resource, transport) in [
-        ("TCPIP::10.0.0.7::INSTR", "VXI-11"),
-        ("/dev/ttyUSB0", "serial"),
+        ("USB0::0x2A8D::0x1301::MY53::INSTR", "USBTMC"),
         ("GPIB0::22::INSTR", "GPIB"),
     ] {
         let refused = done(benchtop().args(["query", resource, "*IDN?"]));

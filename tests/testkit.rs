@@ -179,6 +179,23 @@ pub(crate) struct Served {
     pub(crate) folder: TempDir,
 }
 
+/// The station file of the served bench of `board-v3`, with those of its resources that fit.
+pub(crate) fn station_of(served: &Served, fits: impl Fn(&str) -> bool) -> String {
+    let instruments = served
+        .resources
+        .iter()
+        .filter(|(_, resource)| fits(resource))
+        .map(|(name, resource)| {
+            let driver = if name == "psu" {
+                "keysight/e36312a"
+            } else {
+                "keysight/34461a"
+            };
+            format!("\n[instruments.{name}]\ndriver = \"{driver}\"\nresource = \"{resource}\"\n")
+        });
+    format!("[station]\nid = \"served\"\n{}", instruments.collect::<String>())
+}
+
 impl Served {
     pub(crate) fn bench(serial: &str) -> Self {
         Self::what(&["board-v3", "--serial", serial])

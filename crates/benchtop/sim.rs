@@ -15,6 +15,8 @@ use benchtop_sim::{
 use benchtop_station::Catalogue;
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
+/// Where VXI-11 clients look (RFC 1833).
+const PORTMAPPER_PORT: u16 = 111;
 /// Where HiSLIP clients look (IVI-6.1, 2.1).
 const HISLIP_PORT: u16 = 4880;
 
@@ -132,11 +134,13 @@ async fn on_vxi11(
     let server = serve_vxi11(addresses, all(bench)).await;
     let server = server.map_err(|error| Failure::refused(format!("cannot serve VXI-11 on {portmapper}: {error}")))?;
     for (number, name) in bench.instrument_names().enumerate() {
-        lines.push(line(
-            name,
-            bench,
-            &format!("TCPIP0::{}::inst{number}::INSTR", portmapper.ip()),
-        ));
+        // the core channel's port is only left out where every client looks for the portmapper
+        let port = match server.portmapper_addr().port() {
+            PORTMAPPER_PORT => String::new(),
+            _ => format!(",{}", server.core_addr().port()),
+        };
+        let resource = format!("TCPIP0::{}::inst{number}{port}::INSTR", portmapper.ip());
+        lines.push(line(name, bench, &resource));
     }
     Ok(Some(server))
 }

@@ -1,7 +1,7 @@
 //! How bytes reach an instrument.
 //!
-//! Every session keeps the contract of [`Session`] and is enrolled in its conformance suite. So far there are two
-//! transports, the raw TCP socket and the serial line; [`open`] names what is not there yet. Simulated instruments are no transport:
+//! Every session keeps the contract of [`Session`] and is enrolled in its conformance suite. So far there are three
+//! transports, the raw TCP socket, the serial line and VXI-11; [`open`] names what is not there yet. Simulated instruments are no transport:
 //! `benchtop-sim` brings sessions of its own.
 
 mod framer;
@@ -10,11 +10,13 @@ mod port;
 mod serial;
 mod socket;
 mod trace;
+mod vxi11;
 
 pub use framer::{Framer, FramingError, MAX_MESSAGE};
 pub use serial::SerialSession;
 pub use socket::SocketSession;
 pub use trace::{MemoryTrace, TraceEvent, TraceSink, Traced};
+pub use vxi11::Vxi11Session;
 
 use benchtop_instrument::{Clock, Error, ErrorKind, LineSettings, Moment, Operation, Resource, Session};
 use std::sync::Arc;
@@ -36,6 +38,9 @@ pub async fn open(
     match resource {
         Resource::Socket { .. } => Ok(Box::new(SocketSession::open(resource, clock, deadline).await?)),
         Resource::Serial { .. } => Ok(Box::new(SerialSession::open(resource, line, clock, deadline).await?)),
+        Resource::Lan { device, .. } if !device.to_ascii_lowercase().starts_with("hislip") => {
+            Ok(Box::new(Vxi11Session::open(resource, clock, deadline).await?))
+        }
         Resource::Lan { .. } | Resource::Usb { .. } | Resource::Gpib { .. } => refuse(format!(
             "{} is not supported by this version yet; use the instrument's raw socket (TCPIP0::<host>::<port>::SOCKET)",
             resource.transport()

@@ -1,0 +1,391 @@
+//! SCPI over VXI-11 (TCP/IP Instrument Protocol, revision 1.0): `TCPIP0::10.0.0.7::inst0::INSTR`.
+//!
+//! The core channel is found through the instrument's portmapper, or named: `inst0,1024`. Messages end in END; an answer is one
+//! message whatever bytes are in it. Before a message goes out the status byte is read: an answer that lies there belongs to
+//! nobody.
+
+mod rpc;
+
+use crate::{framer::Framer, guarded::Guarded};
+use async_trait::async_trait;
+use benchtop_instrument::{
+    Clock, ClockExt, Elapsed, Error, ErrorKind, Moment, Operation, Resource, Session, SessionState,
+};
+use rpc::{Reader, Rpc, Writer};
+use std::{io, sync::Arc, time::Duration};
+
+/// The portmapper: its port, program, version, and the procedure that says where a program is (RFC 1833).
+const PORTMAPPER_PORT: u16 = 111;
+const PORTMAPPER: u32 = 100_000;
+const PORTMAPPER_VERSION: u32 = 2;
+const GETPORT: u32 = 3;
+const TCP: u32 = 6;
+
+/// The core channel (VXI-11, table B.1), and its procedures.
+const CORE: u32 = 395_183;
+const CORE_VERSION: u32 = 1;
+const CREATE_LINK: u32 = 10;
+const DEVICE_WRITE: u32 = 11;
+const DEVICE_READ: u32 = 12;
+const DEVICE_READSTB: u32 = 13;
+const DEVICE_CLEAR: u32 = 15;
+const DESTROY_LINK: u32 = 23;
+
+/// Flags of an operation: the message ends with these bytes (VXI-11, B.5.3).
+const END_FLAG: u32 = 8;
+/// Reasons why a read ended: the terminating character was met, the message ended (VXI-11, B.6.4).
+const CHARACTER: u32 = 2;
+const END: u32 = 4;
+/// Status byte: a message is available (IEEE 488.2, 11.2.1.2).
+const MESSAGE_AVAILABLE: u8 = 1 << 4;
+
+/// What is asked for in one read, in bytes.
+pub(crate) const MOST_READ: u32 = 256 * 1024;
+/// The longest answer that is taken.
+const MOST_ANSWER: usize = crate::MAX_MESSAGE;
+/// What an instrument takes in one write that does not say how much.
+const USUAL_WRITE: usize = 1024;
+
+/// A link to an instrument.
+pub struct Vxi11Session {
+    resource: Resource,
+    host: String,
+    device: String,
+    core_port: Option<u16>,
+    clock: Arc<dyn Clock>,
+    link: Option<Link>,
+    guarded: Guarded,
+}
+
+#[derive(Debug)]
+struct Link {
+    rpc: Rpc,
+    number: u32,
+    /// The most that the instrument takes in one write.
+    most: usize,
+    /// A call was given up: what comes next on the connection is its answer.
+    abandoned: bool,
+}
+
+impl std::fmt::Debug for Vxi11Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Vxi11Session({}, {:?})", self.resource, self.guarded.state())
+    }
+}
+
+/// Why a call came to nothing.
+enum Failure {
+    /// The network.
+    Io(io::Error),
+    /// The instrument says so (VXI-11, table B.2).
+    Code(u32),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Vxi11Session {
+    /// Creates a link by `deadline`.
+    ///
+    /// # Errors
+    /// `Unsupported` for a resource of another kind, `Disconnected` where nothing listens or there is no such device, `Timeout`,
+    /// `Io`.
+    pub async fn open(resource: &Resource, clock: Arc<dyn Clock>, deadline: Moment) -> Result<Self, Error> {
+        let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, Operation::Open, resource, message));
+        let Resource::Lan { host, device, .. } = resource else {
+            return refuse(format!("{} is not VXI-11", resource.transport()));
+        };
+        let (device, core_port) = match device.split_once(',') {
+            None => (device.clone(), None),
+            Some((device, port)) => match port.parse() {
+                Ok(port) => (device.to_owned(), Some(port)),
+                Err(error) => return refuse(format!("`{port}` is not the port of a core channel: {error}")),
+            },
+        };
+        let mut session = Self {
+            resource: resource.clone(),
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            device,
+            core_port,
+            clock,
+            link: None,
+            guarded: Guarded::ready(),
+        };
+        session.link = Some(session.connect(Operation::Open, deadline).await?);
+        Ok(session)
+    }
+
+    async fn connect(&self, operation: Operation, deadline: Moment) -> Result<Link, Error> {
+        let begun = self.clock.now();
+        match self.clock.within(deadline, self.create_link()).await {
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(failure)) => Err(self.error(operation, failure)),
+            Err(Elapsed) => Err(Error::timeout(operation, &self.resource, deadline.since(begun))),
+        }
+    }
+
+    async fn create_link(&self) -> Result<Link, Failure> {
+        let host = self.host.as_str();
+        let port = match self.core_port {
+            Some(port) => port,
+            None => core_port(host).await?,
+        };
+        let mut rpc = Rpc::connect((host, port), CORE, CORE_VERSION).await?;
+        // client number, lock, lock timeout, device
+        let arguments = Writer::default().word(0).word(0).word(0).opaque(self.device.as_bytes());
+        let mut results = rpc.call(CREATE_LINK, arguments).await?;
+        checked(&mut results)?;
+        let [number, _abort_port, most] = [results.word()?, results.word()?, results.word()?];
+        Ok(Link {
+            rpc,
+            number,
+            most: usize::try_from(most)
+                .ok()
+                .filter(|most| *most > 0)
+                .unwrap_or(USUAL_WRITE),
+            abandoned: false,
+        })
+    }
+
+    fn error(&self, operation: Operation, failure: Failure) -> Error {
+        let fail = |kind, message: &str| Error::new(kind, operation, &self.resource, message);
+        match failure {
+            Failure::Io(error) => io_error(operation, &self.resource, error),
+            Failure::Code(3) => fail(ErrorKind::Disconnected, "there is no such device behind this address"),
+            Failure::Code(4) => fail(ErrorKind::Disconnected, "the instrument has forgotten the link"),
+            Failure::Code(8) => fail(ErrorKind::Unsupported, "the instrument does not support this"),
+            Failure::Code(9) => fail(ErrorKind::Io, "the instrument takes no more links"),
+            Failure::Code(11) => fail(ErrorKind::Io, "somebody else has locked the instrument"),
+            Failure::Code(15) => fail(ErrorKind::Timeout, "no answer in time, says the instrument"),
+            Failure::Code(code) => fail(ErrorKind::Io, &format!("the instrument reports VXI-11 error {code}")),
+        }
+    }
+
+    /// One call about the link, by `deadline`. The instrument is told to give up a little earlier, so that it answers in time.
+    async fn call(
+        &mut self,
+        operation: Operation,
+        procedure: u32,
+        arguments: impl FnOnce(u32, u32) -> Writer,
+        deadline: Moment,
+    ) -> Result<Reader, Error> {
+        let begun = self.clock.now();
+        let patience = deadline.since(begun);
+        let Some(link) = self.link.as_mut().filter(|link| !link.abandoned) else {
+            return Err(self.error(operation, Failure::Io(io::ErrorKind::NotConnected.into())));
+        };
+        let timeout = patience.saturating_sub(patience / 20).max(Duration::from_millis(1));
+        let timeout = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        link.abandoned = true;
+        let called = link.rpc.call(procedure, arguments(link.number, timeout));
+        let result = match self.clock.within(deadline, called).await {
+            Ok(Ok(mut results)) => {
+                link.abandoned = false;
+                checked(&mut results).map(|()| results)
+            }
+            Ok(Err(error)) => Err(Failure::Io(error)),
+            Err(Elapsed) => return Err(Error::timeout(operation, &self.resource, patience)),
+        };
+        result.map_err(|failure| {
+            if matches!(failure, Failure::Code(15)) {
+                return Error::timeout(operation, &self.resource, patience);
+            }
+            self.error(operation, failure)
+        })
+    }
+
+    /// A call of the form that most have: link, flags, lock timeout, timeout.
+    async fn generic(&mut self, operation: Operation, procedure: u32, deadline: Moment) -> Result<Reader, Error> {
+        let arguments = |link, timeout| Writer::default().word(link).word(0).word(0).word(timeout);
+        self.call(operation, procedure, arguments, deadline).await
+    }
+
+    async fn serial_poll(&mut self, operation: Operation, deadline: Moment) -> Result<u8, Error> {
+        let mut results = self.generic(operation, DEVICE_READSTB, deadline).await?;
+        let byte = results.word().map_err(|error| self.error(operation, error.into()))?;
+        u8::try_from(byte & 0xFF).map_err(|error| self.error(operation, Failure::Io(io::Error::other(error))))
+    }
+
+    async fn send(&mut self, message: &[u8], deadline: Moment) -> Result<(), Error> {
+        let operation = Operation::Write;
+        if self.serial_poll(operation, deadline).await? & MESSAGE_AVAILABLE != 0 {
+            let message = "the instrument has an answer that nobody asked for";
+            return Err(Error::new(
+                ErrorKind::Desynchronised,
+                operation,
+                &self.resource,
+                message,
+            ));
+        }
+        let bytes = [message, b"\n"].concat();
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let most = self.link.as_ref().map_or(USUAL_WRITE, |link| link.most);
+            let (part, behind) = rest.split_at_checked(most).unwrap_or((rest, &[]));
+            let flags = if behind.is_empty() { END_FLAG } else { 0 };
+            let arguments = |link, timeout| {
+                let head = Writer::default().word(link).word(timeout).word(0).word(flags);
+                head.opaque(part)
+            };
+            let mut results = self.call(operation, DEVICE_WRITE, arguments, deadline).await?;
+            let taken = results.word().map_err(|error| self.error(operation, error.into()))?;
+            let taken = usize::try_from(taken).unwrap_or_default();
+            if taken == 0 || taken > part.len() {
+                return Err(self.error(operation, Failure::Io(io::ErrorKind::WriteZero.into())));
+            }
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self, deadline: Moment) -> Result<Vec<u8>, Error> {
+        let operation = Operation::Read;
+        let mut message = Vec::new();
+        loop {
+            let arguments = |link, timeout| {
+                let head = Writer::default().word(link).word(MOST_READ).word(timeout);
+                head.word(0).word(0).word(0)
+            };
+            let mut results = self.call(operation, DEVICE_READ, arguments, deadline).await?;
+            let part = results.word().and_then(|reason| Ok((reason, results.opaque()?)));
+            let (reason, bytes) = part.map_err(|error| self.error(operation, error.into()))?;
+            message.extend(bytes);
+            if message.len() > MOST_ANSWER {
+                let text = format!("an answer of more than {MOST_ANSWER} bytes");
+                return Err(Error::new(ErrorKind::Garbled, operation, &self.resource, text));
+            }
+            if reason & (END | CHARACTER) != 0 {
+                return Ok(without_terminator(message));
+            }
+        }
+    }
+}
+
+/// Where the core channel is, says the portmapper.
+async fn core_port(host: &str) -> Result<u16, Failure> {
+    let mut rpc = Rpc::connect((host, PORTMAPPER_PORT), PORTMAPPER, PORTMAPPER_VERSION).await?;
+    let arguments = Writer::default().word(CORE).word(CORE_VERSION).word(TCP).word(0);
+    let port = rpc.call(GETPORT, arguments).await?.word()?;
+    match u16::try_from(port) {
+        Ok(0) | Err(_) => Err(Failure::Io(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "its portmapper knows no VXI-11",
+        ))),
+        Ok(port) => Ok(port),
+    }
+}
+
+/// The first word of every result is an error code.
+fn checked(results: &mut Reader) -> Result<(), Failure> {
+    match results.word()? {
+        0 => Ok(()),
+        code => Err(Failure::Code(code)),
+    }
+}
+
+/// An answer ends in NL and END, or CR NL. What else is in it stays, newlines too.
+fn without_terminator(mut message: Vec<u8>) -> Vec<u8> {
+    let mut framer = Framer::default();
+    framer.push(&message);
+    // where the only NL that ends a message is the last one, the framer knows whether a CR before it is data
+    match framer.next_message() {
+        Ok(Some(whole)) if !framer.has_unread() => return whole,
+        Ok(_) | Err(_) => {}
+    }
+    if message.last() == Some(&b'\n') {
+        message.pop();
+    }
+    message
+}
+
+#[async_trait]
+impl Session for Vxi11Session {
+    fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    fn state(&self) -> SessionState {
+        self.guarded.state()
+    }
+
+    async fn write(&mut self, message: &[u8], deadline: Moment) -> Result<(), Error> {
+        self.guarded.begin(Operation::Write, &self.resource)?;
+        let sent = self.send(message, deadline).await;
+        self.guarded.end(sent)
+    }
+
+    async fn read(&mut self, deadline: Moment) -> Result<Vec<u8>, Error> {
+        self.guarded.begin(Operation::Read, &self.resource)?;
+        let received = self.receive(deadline).await;
+        self.guarded.end(received)
+    }
+
+    async fn clear(&mut self, deadline: Moment) -> Result<(), Error> {
+        self.recover(deadline)
+            .await
+            .map_err(|error| error.during(Operation::Clear))
+    }
+
+    async fn status_byte(&mut self, deadline: Moment) -> Result<u8, Error> {
+        self.guarded.begin(Operation::StatusByte, &self.resource)?;
+        let byte = self.serial_poll(Operation::StatusByte, deadline).await;
+        self.guarded.end(byte)
+    }
+
+    async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {
+        let operation = Operation::Recover;
+        let state = self.guarded.state();
+        if state == SessionState::Closed {
+            return self.guarded.begin(operation, &self.resource);
+        }
+        let usable = self.link.as_ref().is_some_and(|link| !link.abandoned);
+        if !usable || state == SessionState::Disconnected {
+            // an abandoned call is answered some day on its own connection: that is given up with it
+            self.link = None;
+            self.link = Some(self.connect(operation, deadline).await?);
+        }
+        let cleared = self.generic(operation, DEVICE_CLEAR, deadline).await;
+        self.guarded.end(cleared.map(drop))
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        let link = self.link.take().filter(|link| !link.abandoned);
+        self.guarded.close();
+        if let Some(mut link) = link {
+            // the instrument frees a link whose connection ends all the same
+            let destroyed = link.rpc.call(DESTROY_LINK, Writer::default().word(link.number));
+            let soon = self.clock.now().after(Duration::from_millis(500));
+            drop(self.clock.within(soon, destroyed).await);
+        }
+        Ok(())
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "std's list of error kinds is open; this is the one place that reads it for VXI-11"
+)]
+fn io_error(operation: Operation, resource: &Resource, error: io::Error) -> Error {
+    use io::ErrorKind as Os;
+    let (kind, message) = match error.kind() {
+        Os::ConnectionRefused => (ErrorKind::Disconnected, "nothing listens there".to_owned()),
+        Os::ConnectionReset | Os::ConnectionAborted | Os::BrokenPipe | Os::UnexpectedEof | Os::NotConnected => (
+            ErrorKind::Disconnected,
+            "the instrument closed the connection".to_owned(),
+        ),
+        Os::HostUnreachable | Os::NetworkUnreachable => {
+            (ErrorKind::Disconnected, "there is no way to that host".to_owned())
+        }
+        Os::TimedOut => (ErrorKind::Timeout, "the network gave up".to_owned()),
+        Os::Unsupported => (ErrorKind::Unsupported, error.to_string()),
+        Os::InvalidData => (ErrorKind::Garbled, error.to_string()),
+        _ => (ErrorKind::Io, "the operating system refused".to_owned()),
+    };
+    Error::new(kind, operation, resource, message).with_source(error)
+}
+
+#[cfg(test)]
+mod tests;
