@@ -1,13 +1,13 @@
-//! The same over VXI-11: a simulated bench in one process, the run in another.
+//! The same over VXI-11 and HiSLIP: a simulated bench in one process, the run in another.
 
 use crate::testkit::{Served, benchtop, done, only_record, station_of, write};
 
-#[test]
-fn the_procedure_runs_over_vxi11_as_it_does_in_process() {
-    let served = Served::what(&["board-v3", "--serial", "UNIT-5501", "--vxi11", "127.0.0.1:0"]);
+fn runs_over(protocol: &[&str], device: &str) {
+    let arguments = [&["board-v3", "--serial", "UNIT-5501"], protocol].concat();
+    let served = Served::what(&arguments);
     write(
         &served.station,
-        &station_of(&served, |resource| resource.contains("::inst")),
+        &station_of(&served, |resource| resource.contains(device)),
     );
     let run = done(&mut served.run("UNIT-5501"));
     assert_eq!(run.code, Some(0), "{run}");
@@ -18,26 +18,38 @@ fn the_procedure_runs_over_vxi11_as_it_does_in_process() {
     );
     for instrument in record["instruments"].as_array().unwrap() {
         assert!(
-            instrument["resource"].as_str().unwrap().ends_with("::INSTR"),
+            instrument["resource"].as_str().unwrap().contains(device),
             "{instrument}"
         );
     }
     assert!(!served.output_is_on());
-    // a unit with a fault is found out, a supply that trips is no PASS
     let resource = |name: &str| {
-        let fits = |(known, resource): &&(String, String)| known == name && resource.contains("::inst");
+        let fits = |(known, resource): &&(String, String)| known == name && resource.contains(device);
         served.resources.iter().find(fits).unwrap().1.clone()
     };
     let identity = done(benchtop().args(["query", &resource("dmm"), "*IDN?"]));
     assert!(identity.out.contains(",34461A,SIM-"), "{identity}");
+    let measured = done(benchtop().args(["measure", &resource("dmm"), "dc_voltage", "--range", "10 V"]));
+    assert_eq!(measured.code, Some(0), "{measured}");
     served.fault("dmm", "drop_connection");
     let dropped = done(benchtop().args(["query", &resource("dmm"), "*IDN?"]));
     assert_eq!(dropped.code, Some(3), "{dropped}");
     served.fault("dmm", "clear");
-    let nobody = resource("dmm").replace("inst1", "inst9");
-    let refused = done(benchtop().args(["query", &nobody, "*IDN?"]));
-    assert!(
-        refused.err.contains("there is no such device behind this address"),
-        "{refused}"
-    );
+    // a meter that does not answer in time is an error of the station, and the outputs are off afterwards
+    served.fault("dmm", "no_answer");
+    let silent = done(&mut served.run("UNIT-5501"));
+    assert_eq!(silent.code, Some(3), "{silent}");
+    assert!(!served.output_is_on());
+    let nobody = resource("dmm").replace(&format!("{device}1"), &format!("{device}9"));
+    assert_eq!(done(benchtop().args(["query", &nobody, "*IDN?"])).code, Some(3));
+}
+
+#[test]
+fn the_procedure_runs_over_vxi11_as_it_does_in_process() {
+    runs_over(&["--vxi11", "127.0.0.1:0"], "inst");
+}
+
+#[test]
+fn the_procedure_runs_over_hislip_as_it_does_in_process() {
+    runs_over(&["--hislip", "127.0.0.1:0"], "hislip");
 }

@@ -1,11 +1,13 @@
 //! How bytes reach an instrument.
 //!
-//! Every session keeps the contract of [`Session`] and is enrolled in its conformance suite. So far there are three
-//! transports, the raw TCP socket, the serial line and VXI-11; [`open`] names what is not there yet. Simulated instruments are no transport:
+//! Every session keeps the contract of [`Session`] and is enrolled in its conformance suite. So far there are four
+//! transports, the raw TCP socket, the serial line, VXI-11 and HiSLIP; [`open`] names what is not there yet. Simulated instruments are no transport:
 //! `benchtop-sim` brings sessions of its own.
 
 mod framer;
 mod guarded;
+mod hislip;
+mod message;
 mod port;
 mod serial;
 mod socket;
@@ -13,6 +15,7 @@ mod trace;
 mod vxi11;
 
 pub use framer::{Framer, FramingError, MAX_MESSAGE};
+pub use hislip::HislipSession;
 pub use serial::SerialSession;
 pub use socket::SocketSession;
 pub use trace::{MemoryTrace, TraceEvent, TraceSink, Traced};
@@ -38,10 +41,11 @@ pub async fn open(
     match resource {
         Resource::Socket { .. } => Ok(Box::new(SocketSession::open(resource, clock, deadline).await?)),
         Resource::Serial { .. } => Ok(Box::new(SerialSession::open(resource, line, clock, deadline).await?)),
-        Resource::Lan { device, .. } if !device.to_ascii_lowercase().starts_with("hislip") => {
-            Ok(Box::new(Vxi11Session::open(resource, clock, deadline).await?))
+        Resource::Lan { device, .. } if device.to_ascii_lowercase().starts_with("hislip") => {
+            Ok(Box::new(HislipSession::open(resource, clock, deadline).await?))
         }
-        Resource::Lan { .. } | Resource::Usb { .. } | Resource::Gpib { .. } => refuse(format!(
+        Resource::Lan { .. } => Ok(Box::new(Vxi11Session::open(resource, clock, deadline).await?)),
+        Resource::Usb { .. } | Resource::Gpib { .. } => refuse(format!(
             "{} is not supported by this version yet; use the instrument's raw socket (TCPIP0::<host>::<port>::SOCKET)",
             resource.transport()
         )),

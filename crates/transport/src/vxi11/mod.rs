@@ -6,7 +6,7 @@
 
 mod rpc;
 
-use crate::{framer::Framer, guarded::Guarded};
+use crate::{guarded::Guarded, message::without_terminator};
 use async_trait::async_trait;
 use benchtop_instrument::{
     Clock, ClockExt, Elapsed, Error, ErrorKind, Moment, Operation, Resource, Session, SessionState,
@@ -284,21 +284,6 @@ fn checked(results: &mut Reader) -> Result<(), Failure> {
         0 => Ok(()),
         code => Err(Failure::Code(code)),
     }
-}
-
-/// An answer ends in NL and END, or CR NL. What else is in it stays, newlines too.
-fn without_terminator(mut message: Vec<u8>) -> Vec<u8> {
-    let mut framer = Framer::default();
-    framer.push(&message);
-    // where the only NL that ends a message is the last one, the framer knows whether a CR before it is data
-    match framer.next_message() {
-        Ok(Some(whole)) if !framer.has_unread() => return whole,
-        Ok(_) | Err(_) => {}
-    }
-    if message.last() == Some(&b'\n') {
-        message.pop();
-    }
-    message
 }
 
 #[async_trait]

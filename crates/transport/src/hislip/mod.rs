@@ -1,0 +1,382 @@
+//! SCPI over HiSLIP 1.0 (IVI-6.1): `TCPIP0::10.0.0.7::hislip0::INSTR`, with another port `hislip0,4881`.
+//!
+//! Two connections make a session: messages go over the synchronous channel, status and device clear over the asynchronous one.
+//! Every message has a number, and an answer has the number of its question: an answer to anything else is dropped, in
+//! synchronized and in overlapped mode.
+
+mod channel;
+
+use crate::{guarded::Guarded, message::without_terminator};
+use async_trait::async_trait;
+use benchtop_instrument::{
+    Clock, ClockExt, Elapsed, Error, ErrorKind, Moment, Operation, Resource, Session, SessionState,
+};
+use channel::{Channel, Message, kind};
+use std::{io, sync::Arc};
+
+/// Where instruments listen (IVI-6.1, 2.1).
+const PORT: u16 = 4880;
+/// What we speak, and who we are.
+const VERSION: u32 = 0x0100;
+const VENDOR: u32 = 0x4254;
+/// The number of the first message, and how they go on (IVI-6.1, 3.1.2).
+const FIRST: u32 = 0xFFFF_FF00;
+const STEP: u32 = 2;
+/// Control bit: the answer before was taken.
+const DELIVERED: u8 = 1;
+/// Status and answers without a number of their own, from servers that do not care.
+const ANY: u32 = 0xFFFF_FFFF;
+/// The largest message that we take, header included.
+const OURS: u64 = 1 << 28;
+/// What an instrument takes that says nothing useful.
+const USUAL: usize = 1024;
+
+/// A session.
+pub struct HislipSession {
+    resource: Resource,
+    host: String,
+    port: u16,
+    sub_address: String,
+    clock: Arc<dyn Clock>,
+    channels: Option<Channels>,
+    guarded: Guarded,
+}
+
+#[derive(Debug)]
+struct Channels {
+    synchronous: Channel,
+    asynchronous: Channel,
+    /// The number of the last message that was sent.
+    last: u32,
+    delivered: u8,
+    /// The most that the instrument takes in one payload.
+    most: usize,
+    /// Something was given up in the middle: what comes next cannot be told from what should have come.
+    torn: bool,
+}
+
+impl std::fmt::Debug for HislipSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HislipSession({}, {:?})", self.resource, self.guarded.state())
+    }
+}
+
+impl HislipSession {
+    /// Opens both channels by `deadline`.
+    ///
+    /// # Errors
+    /// `Unsupported` for a resource of another kind, `Disconnected` where nothing listens or the instrument refuses, `Timeout`,
+    /// `Garbled` where something else listens, `Io`.
+    pub async fn open(resource: &Resource, clock: Arc<dyn Clock>, deadline: Moment) -> Result<Self, Error> {
+        let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, Operation::Open, resource, message));
+        let Resource::Lan { host, device, .. } = resource else {
+            return refuse(format!("{} is not HiSLIP", resource.transport()));
+        };
+        let (sub_address, port) = match device.split_once(',') {
+            None => (device.clone(), PORT),
+            Some((sub_address, port)) => match port.parse() {
+                Ok(port) => (sub_address.to_owned(), port),
+                Err(error) => return refuse(format!("`{port}` is not a TCP port: {error}")),
+            },
+        };
+        let mut session = Self {
+            resource: resource.clone(),
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port,
+            sub_address,
+            clock,
+            channels: None,
+            guarded: Guarded::ready(),
+        };
+        let begun = session.clock.now();
+        session.channels = Some(session.connected(Operation::Open, begun, deadline).await?);
+        Ok(session)
+    }
+
+    async fn connected(&self, operation: Operation, begun: Moment, deadline: Moment) -> Result<Channels, Error> {
+        let connecting = connect(&self.host, self.port, &self.sub_address);
+        match self.clock.within(deadline, connecting).await {
+            Ok(Ok(channels)) => Ok(channels),
+            Ok(Err(error)) => Err(io_error(operation, &self.resource, error)),
+            Err(Elapsed) => Err(Error::timeout(operation, &self.resource, deadline.since(begun))),
+        }
+    }
+
+    /// The channels, and how to do something with them by a deadline.
+    fn parts(&mut self, operation: Operation, deadline: Moment) -> Result<(&mut Channels, Limit<'_>), Error> {
+        let limit = Limit {
+            clock: self.clock.as_ref(),
+            resource: &self.resource,
+            operation,
+            deadline,
+        };
+        match &mut self.channels {
+            Some(channels) => Ok((channels, limit)),
+            None => Err(limit.error(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    async fn send(&mut self, message: &[u8], deadline: Moment) -> Result<(), Error> {
+        let (channels, limit) = self.parts(Operation::Write, deadline)?;
+        let unread = channels.synchronous.has_unread().map_err(|error| limit.error(error))?;
+        if unread {
+            let what = "the instrument said something that nobody asked for";
+            return Err(Error::new(
+                ErrorKind::Desynchronised,
+                limit.operation,
+                limit.resource,
+                what,
+            ));
+        }
+        limit.keep(channels.send(message)).await
+    }
+}
+
+/// A deadline, and what to call an error.
+struct Limit<'s> {
+    clock: &'s dyn Clock,
+    resource: &'s Resource,
+    operation: Operation,
+    deadline: Moment,
+}
+
+impl Limit<'_> {
+    async fn keep<T: Send>(&self, work: impl Future<Output = io::Result<T>> + Send) -> Result<T, Error> {
+        let begun = self.clock.now();
+        match self.clock.within(self.deadline, work).await {
+            Ok(done) => done.map_err(|error| self.error(error)),
+            Err(Elapsed) => Err(Error::timeout(
+                self.operation,
+                self.resource,
+                self.deadline.since(begun),
+            )),
+        }
+    }
+
+    fn error(&self, error: io::Error) -> Error {
+        io_error(self.operation, self.resource, error)
+    }
+}
+
+async fn connect(host: &str, port: u16, sub_address: &str) -> io::Result<Channels> {
+    let mut synchronous = Channel::connect((host, port)).await?;
+    let initialize = Message::new(kind::INITIALIZE, 0, (VERSION << 16) | VENDOR, sub_address.as_bytes());
+    synchronous.send(&initialize).await?;
+    let session = expect(&mut synchronous, kind::INITIALIZE_RESPONSE).await?;
+    let mut asynchronous = Channel::connect((host, port)).await?;
+    let initialize = Message::new(kind::ASYNC_INITIALIZE, 0, session.parameter & 0xFFFF, &[]);
+    asynchronous.send(&initialize).await?;
+    expect(&mut asynchronous, kind::ASYNC_INITIALIZE_RESPONSE).await?;
+    let size = Message::new(kind::MAXIMUM_MESSAGE_SIZE, 0, 0, &OURS.to_be_bytes());
+    asynchronous.send(&size).await?;
+    let theirs = expect(&mut asynchronous, kind::MAXIMUM_MESSAGE_SIZE_RESPONSE).await?;
+    let theirs = theirs.payload.first_chunk().copied().map(u64::from_be_bytes);
+    let most = theirs.and_then(|most| usize::try_from(most).ok());
+    Ok(Channels {
+        synchronous,
+        asynchronous,
+        last: FIRST.wrapping_sub(STEP),
+        delivered: 0,
+        most: most.filter(|most| *most > 0).unwrap_or(USUAL),
+        torn: false,
+    })
+}
+
+/// The next message of this type; what else comes meanwhile is dropped, but the end.
+async fn expect(channel: &mut Channel, kind: u8) -> io::Result<Message> {
+    loop {
+        let message = channel.receive().await?;
+        if message.kind == kind {
+            return Ok(message);
+        }
+        refused(&message)?;
+    }
+}
+
+/// Errors are messages too: a fatal one ends the session, another says that a message was not understood.
+fn refused(message: &Message) -> io::Result<()> {
+    let text = || escaped(&message.payload);
+    match message.kind {
+        kind::FATAL_ERROR => Err(io::Error::new(
+            io::ErrorKind::ConnectionAborted,
+            format!("the instrument ended the session: {}", text()),
+        )),
+        kind::ERROR => Err(io::Error::other(format!("the instrument refused: {}", text()))),
+        _ => Ok(()),
+    }
+}
+
+/// What an instrument says, fit to be shown.
+fn escaped(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .flat_map(char::escape_default)
+        .collect()
+}
+
+impl Channels {
+    async fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        let bytes = [message, b"\n"].concat();
+        let number = self.last.wrapping_add(STEP);
+        self.last = number;
+        self.torn = true;
+        let mut parts = bytes.chunks(self.most).peekable();
+        while let Some(part) = parts.next() {
+            let kind = if parts.peek().is_some() {
+                kind::DATA
+            } else {
+                kind::DATA_END
+            };
+            let control = std::mem::take(&mut self.delivered);
+            self.synchronous
+                .send(&Message::new(kind, control, number, part))
+                .await?;
+        }
+        self.torn = false;
+        Ok(())
+    }
+
+    /// The answer to the last message.
+    async fn receive(&mut self) -> io::Result<Vec<u8>> {
+        let mut answer = Vec::new();
+        loop {
+            let message = self.synchronous.receive().await?;
+            refused(&message)?;
+            let data = matches!(message.kind, kind::DATA | kind::DATA_END);
+            if !data || (message.parameter != self.last && message.parameter != ANY) {
+                // an answer to what was given up before, or that it was interrupted
+                answer.clear();
+                continue;
+            }
+            answer.extend(message.payload);
+            if answer.len() > crate::MAX_MESSAGE {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is too long"));
+            }
+            if message.kind == kind::DATA_END {
+                self.delivered = DELIVERED;
+                return Ok(without_terminator(answer));
+            }
+        }
+    }
+
+    async fn status_byte(&mut self) -> io::Result<u8> {
+        let query = Message::new(kind::STATUS_QUERY, self.delivered, self.last, &[]);
+        self.torn = true;
+        self.asynchronous.send(&query).await?;
+        self.delivered = 0;
+        let response = expect(&mut self.asynchronous, kind::STATUS_RESPONSE).await?;
+        self.torn = false;
+        Ok(response.control)
+    }
+
+    /// Device clear (IVI-6.1, 6.12), and synchronized mode.
+    async fn clear(&mut self) -> io::Result<()> {
+        self.torn = true;
+        self.asynchronous
+            .send(&Message::new(kind::ASYNC_DEVICE_CLEAR, 0, 0, &[]))
+            .await?;
+        expect(&mut self.asynchronous, kind::ASYNC_DEVICE_CLEAR_ACKNOWLEDGE).await?;
+        self.synchronous
+            .send(&Message::new(kind::DEVICE_CLEAR_COMPLETE, 0, 0, &[]))
+            .await?;
+        expect(&mut self.synchronous, kind::DEVICE_CLEAR_ACKNOWLEDGE).await?;
+        self.last = FIRST.wrapping_sub(STEP);
+        self.delivered = 0;
+        self.torn = false;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Session for HislipSession {
+    fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    fn state(&self) -> SessionState {
+        self.guarded.state()
+    }
+
+    async fn write(&mut self, message: &[u8], deadline: Moment) -> Result<(), Error> {
+        self.guarded.begin(Operation::Write, &self.resource)?;
+        let sent = self.send(message, deadline).await;
+        self.guarded.end(sent)
+    }
+
+    async fn read(&mut self, deadline: Moment) -> Result<Vec<u8>, Error> {
+        self.guarded.begin(Operation::Read, &self.resource)?;
+        let received = match self.parts(Operation::Read, deadline) {
+            Ok((channels, limit)) => limit.keep(channels.receive()).await,
+            Err(error) => Err(error),
+        };
+        self.guarded.end(received)
+    }
+
+    async fn clear(&mut self, deadline: Moment) -> Result<(), Error> {
+        self.recover(deadline)
+            .await
+            .map_err(|error| error.during(Operation::Clear))
+    }
+
+    async fn status_byte(&mut self, deadline: Moment) -> Result<u8, Error> {
+        self.guarded.begin(Operation::StatusByte, &self.resource)?;
+        let byte = match self.parts(Operation::StatusByte, deadline) {
+            Ok((channels, limit)) => limit.keep(channels.status_byte()).await,
+            Err(error) => Err(error),
+        };
+        self.guarded.end(byte)
+    }
+
+    async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {
+        let operation = Operation::Recover;
+        let state = self.guarded.state();
+        if state == SessionState::Closed {
+            return self.guarded.begin(operation, &self.resource);
+        }
+        let usable = self.channels.as_ref().is_some_and(|channels| !channels.torn);
+        if state == SessionState::Disconnected || !usable {
+            self.channels = None;
+            let begun = self.clock.now();
+            self.channels = Some(self.connected(operation, begun, deadline).await?);
+        }
+        let cleared = match self.parts(operation, deadline) {
+            Ok((channels, limit)) => limit.keep(channels.clear()).await,
+            Err(error) => Err(error),
+        };
+        self.guarded.end(cleared)
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        // both connections end: that ends the session
+        self.channels = None;
+        self.guarded.close();
+        Ok(())
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "std's list of error kinds is open; this is the one place that reads it for HiSLIP"
+)]
+fn io_error(operation: Operation, resource: &Resource, error: io::Error) -> Error {
+    use io::ErrorKind as Os;
+    let (kind, message) = match error.kind() {
+        Os::ConnectionRefused => (ErrorKind::Disconnected, "nothing listens there".to_owned()),
+        Os::ConnectionAborted if error.get_ref().is_some() => (ErrorKind::Disconnected, error.to_string()),
+        Os::ConnectionReset | Os::ConnectionAborted | Os::BrokenPipe | Os::UnexpectedEof | Os::NotConnected => (
+            ErrorKind::Disconnected,
+            "the instrument closed the connection".to_owned(),
+        ),
+        Os::HostUnreachable | Os::NetworkUnreachable => {
+            (ErrorKind::Disconnected, "there is no way to that host".to_owned())
+        }
+        Os::TimedOut => (ErrorKind::Timeout, "the network gave up".to_owned()),
+        Os::InvalidData => (ErrorKind::Garbled, error.to_string()),
+        Os::Other => (ErrorKind::Io, error.to_string()),
+        _ => (ErrorKind::Io, "the operating system refused".to_owned()),
+    };
+    Error::new(kind, operation, resource, message).with_source(error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! HiSLIP sessions against a server that the suite plays, message by message.
+
+use super::*;
+use crate::Framer;
+use benchtop_instrument::{
+    RealClock, SessionExt,
+    conformance::{self, FarEnd, SessionRig},
+};
+use std::{net::SocketAddr, sync::Mutex, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, watch},
+};
+
+/// What the server takes in one payload.
+const MOST: u64 = 16;
+/// What it sends in one.
+const PIECE: usize = 50_000;
+const SOON: Duration = Duration::from_secs(5);
+
+/// What is to go out on the synchronous channel.
+type Outbox = mpsc::UnboundedSender<Vec<u8>>;
+
+#[derive(Default)]
+struct Shared {
+    framer: Mutex<Framer>,
+    /// The number of the last message, and where answers go.
+    last: Mutex<(u32, Option<Outbox>)>,
+}
+
+struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    messages: mpsc::UnboundedReceiver<Vec<u8>>,
+    hang_up: watch::Sender<()>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (heard, messages) = mpsc::unbounded_channel();
+        let (hang_up, hung_up) = watch::channel(());
+        let shared = Arc::new(Shared::default());
+        let for_clients = Arc::clone(&shared);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (shared, heard, mut hung_up) = (Arc::clone(&for_clients), heard.clone(), hung_up.clone());
+                hung_up.mark_unchanged();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = serve(stream, shared, heard) => {}
+                        _ = hung_up.changed() => {}
+                    }
+                });
+            }
+        });
+        Self {
+            address,
+            shared,
+            messages,
+            hang_up,
+        }
+    }
+
+    fn resource(&self, device: &str) -> Resource {
+        let port = self.address.port();
+        format!("TCPIP::127.0.0.1::{device},{port}::INSTR").parse().unwrap()
+    }
+}
+
+async fn serve(mut stream: TcpStream, shared: Arc<Shared>, heard: mpsc::UnboundedSender<Vec<u8>>) -> Option<()> {
+    stream.set_nodelay(true).unwrap();
+    let (outbox, mut out) = mpsc::unbounded_channel::<Vec<u8>>();
+    let (mut reading, mut writing) = stream.split();
+    let mut message = Vec::new();
+    let reader = async {
+        loop {
+            let mut header = [0; 16];
+            reading.read_exact(&mut header).await.ok()?;
+            let length = u64::from_be_bytes(header[8..].try_into().unwrap());
+            let mut payload = vec![0; length.try_into().unwrap()];
+            reading.read_exact(&mut payload).await.ok()?;
+            let parameter = u32::from_be_bytes(header[4..8].try_into().unwrap());
+            let reply = match header[2] {
+                kind::INITIALIZE if payload == b"hislip0" => {
+                    shared.last.lock().unwrap().1 = Some(outbox.clone());
+                    Message::new(kind::INITIALIZE_RESPONSE, 0, (VERSION << 16) | 9, &[])
+                }
+                kind::INITIALIZE => Message::new(kind::FATAL_ERROR, 3, 0, b"no such instrument"),
+                kind::ASYNC_INITIALIZE => {
+                    assert_eq!(parameter, 9);
+                    Message::new(kind::ASYNC_INITIALIZE_RESPONSE, 0, 0, &[])
+                }
+                kind::MAXIMUM_MESSAGE_SIZE => {
+                    Message::new(kind::MAXIMUM_MESSAGE_SIZE_RESPONSE, 0, 0, &MOST.to_be_bytes())
+                }
+                kind::ASYNC_DEVICE_CLEAR => Message::new(kind::ASYNC_DEVICE_CLEAR_ACKNOWLEDGE, 0, 0, &[]),
+                kind::DEVICE_CLEAR_COMPLETE => {
+                    *shared.framer.lock().unwrap() = Framer::default();
+                    Message::new(kind::DEVICE_CLEAR_ACKNOWLEDGE, 0, 0, &[])
+                }
+                kind::STATUS_QUERY => Message::new(kind::STATUS_RESPONSE, 0x50, 0, &[]),
+                kind::DATA | kind::DATA_END => {
+                    message.extend(payload);
+                    if header[2] == kind::DATA_END {
+                        shared.last.lock().unwrap().0 = parameter;
+                        assert_eq!(message.pop(), Some(b'\n'));
+                        drop(heard.send(std::mem::take(&mut message)));
+                    }
+                    continue;
+                }
+                kind => panic!("message type {kind}"),
+            };
+            drop(outbox.send(reply.bytes()));
+        }
+    };
+    let writer = async {
+        while let Some(bytes) = out.recv().await {
+            writing.write_all(&bytes).await.ok()?;
+        }
+        Some(())
+    };
+    tokio::select! {
+        ended = reader => ended,
+        ended = writer => ended,
+    }
+}
+
+#[async_trait]
+impl FarEnd for Server {
+    async fn receive(&mut self) -> Option<Vec<u8>> {
+        self.messages.recv().await
+    }
+
+    async fn send(&mut self, bytes: &[u8]) {
+        let (number, outbox) = self.shared.last.lock().unwrap().clone();
+        let mut framer = self.shared.framer.lock().unwrap();
+        framer.push(bytes);
+        while let Some(answer) = framer.next_message().unwrap() {
+            let answer = [answer, b"\n".to_vec()].concat();
+            let mut parts = answer.chunks(PIECE).peekable();
+            while let Some(part) = parts.next() {
+                let kind = if parts.peek().is_some() {
+                    kind::DATA
+                } else {
+                    kind::DATA_END
+                };
+                drop(
+                    outbox
+                        .as_ref()
+                        .unwrap()
+                        .send(Message::new(kind, 0, number, part).bytes()),
+                );
+            }
+        }
+    }
+
+    async fn hang_up(&mut self) {
+        self.hang_up.send_replace(());
+    }
+}
+
+struct Rig(Arc<dyn Clock>);
+
+async fn open(resource: &Resource, clock: &Arc<dyn Clock>) -> Result<HislipSession, Error> {
+    HislipSession::open(resource, Arc::clone(clock), clock.now().after(SOON)).await
+}
+
+#[async_trait]
+impl SessionRig for Rig {
+    async fn open(&self) -> (Box<dyn Session>, Box<dyn FarEnd>) {
+        let server = Server::start().await;
+        let session = open(&server.resource("hislip0"), &self.0).await.unwrap();
+        (Box::new(session), Box::new(server))
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.0)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hislip_keeps_the_session_contract() {
+    conformance::session(&Rig(RealClock::shared())).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_refuses_is_quoted_and_what_is_no_instrument_is_named() {
+    let clock = RealClock::shared();
+    let server = Server::start().await;
+    let none = open(&server.resource("hislip7"), &clock).await.unwrap_err();
+    assert_eq!(none.kind(), ErrorKind::Disconnected);
+    assert!(
+        none.to_string()
+            .contains("the instrument ended the session: no such instrument"),
+        "{none}"
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await.unwrap();
+    });
+    let web: Resource = format!("TCPIP::127.0.0.1::hislip0,{port}::INSTR").parse().unwrap();
+    assert_eq!(open(&web, &clock).await.unwrap_err().kind(), ErrorKind::Garbled);
+    let odd: Resource = "TCPIP::127.0.0.1::hislip0,x::INSTR".parse().unwrap();
+    assert_eq!(open(&odd, &clock).await.unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn an_answer_to_an_older_question_is_dropped() {
+    let clock = RealClock::shared();
+    let mut server = Server::start().await;
+    let mut session = open(&server.resource("hislip0"), &clock).await.unwrap();
+    let message = "VOLT 1,(@1);".repeat(20);
+    session
+        .write(message.as_bytes(), clock.now().after(SOON))
+        .await
+        .unwrap();
+    assert_eq!(server.receive().await.unwrap(), message.as_bytes());
+    assert_eq!(session.status_byte(clock.now().after(SOON)).await.unwrap(), 0x50);
+    session.write(b"X?", clock.now().after(SOON)).await.unwrap();
+    server.receive().await;
+    let now = server.shared.last.lock().unwrap().0;
+    server.shared.last.lock().unwrap().0 = now.wrapping_sub(STEP);
+    server.send(b"old\n").await;
+    server.shared.last.lock().unwrap().0 = now;
+    server.send(b"new\n").await;
+    assert_eq!(session.read(clock.now().after(SOON)).await.unwrap(), b"new");
+    session.clear(clock.now().after(SOON)).await.unwrap();
+    session.write(b"Y?", clock.now().after(SOON)).await.unwrap();
+    server.receive().await;
+    assert_eq!(server.shared.last.lock().unwrap().0, FIRST, "numbers begin anew");
+    session.close().await.unwrap();
+    assert!(session.query("X?", clock.now().after(SOON)).await.is_err());
+}
