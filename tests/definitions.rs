@@ -1,129 +1,136 @@
-//! Every shipped definition against its own simulated instrument, through a real session.
+//! Every shipped definition on its own simulated instrument, and that one on what real ones said; and definitions that are wrong.
 
-use async_trait::async_trait;
-use benchtop_instrument::{Clock, Error, Instrument, VirtualClock, conformance, spawn};
-use benchtop_scpi::{Definition, Evidence, Options, ScpiInstrument};
-use benchtop_sim::{Model, SimulatedBench};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use crate::testkit::{Done, benchtop, done, scratch, write};
+use std::{fs, path::Path};
 
-/// Folder and name of every model.
-fn models() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("instruments");
-    let mut models = Vec::new();
-    for vendor in fs::read_dir(&root)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_dir())
-    {
-        for model in fs::read_dir(&vendor).unwrap().map(|entry| entry.unwrap().path()) {
-            let name = model.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
-            models.push((model, name));
-        }
-    }
-    models.sort();
-    models
+fn check(directory: &Path, model: &str) -> Done {
+    done(
+        benchtop()
+            .args(["instruments", "check", model, "--instruments"])
+            .arg(directory),
+    )
 }
 
-fn definition(folder: &Path, name: &str) -> Definition {
-    let text = fs::read_to_string(folder.join("driver.toml")).unwrap();
-    benchtop_scpi::parse_inheriting(name, &format!("{name}/driver.toml"), &text, &|base| {
-        other(base, "driver.toml")
+/// The names of the shipped models.
+fn models() -> Vec<String> {
+    let list = done(benchtop().args(["instruments", "list", "--format", "json"]));
+    assert_eq!(list.code, Some(0), "{list}");
+    let rows = list.out.lines().map(|line| serde_json::from_str(line).unwrap());
+    rows.map(|row: serde_json::Value| {
+        // we own no instruments
+        assert_ne!(row["evidence"], "hardware", "{row}");
+        row["name"].as_str().unwrap().to_owned()
     })
-    .unwrap_or_else(|findings| panic!("{findings}"))
+    .collect()
 }
 
-/// The file of a model that another inherits from.
-fn other(name: &str, file: &str) -> Option<(String, String)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("instruments")
-        .join(name)
-        .join(file);
-    Some((format!("{name}/{file}"), fs::read_to_string(path).ok()?))
-}
-
-struct Rig {
-    definition: Arc<Definition>,
-    bench: SimulatedBench,
-    clock: Arc<dyn Clock>,
-}
-
-#[async_trait]
-impl conformance::InstrumentRig for Rig {
-    async fn open(&self) -> Result<Box<dyn Instrument>, Error> {
-        let name = self.bench.instrument_names().next().unwrap().to_owned();
-        let session = self.bench.session(&name).unwrap();
-        let clock = Arc::clone(&self.clock);
-        Ok(Box::new(ScpiInstrument::new(
-            session,
-            Arc::clone(&self.definition),
-            clock,
-            Options::default(),
-        )))
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_definition_keeps_the_instrument_contract_on_its_own_simulator() {
-    for (folder, name) in models() {
-        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
-        let text = fs::read_to_string(folder.join("sim.toml")).unwrap();
-        let model = Model::parse_inheriting(&format!("{name}/sim.toml"), &text, &|base| other(base, "sim.toml"))
-            .unwrap_or_else(|findings| panic!("{findings}"));
-        let bench = SimulatedBench::lone(&name, &model, Arc::clone(&clock));
-        let rig = Rig {
-            definition: Arc::new(definition(&folder, &name)),
-            bench,
-            clock: Arc::clone(&clock),
-        };
-        let suite = spawn(clock.as_ref(), async move { conformance::instrument(&rig).await });
-        suite
-            .await
-            .unwrap()
-            .unwrap_or_else(|violation| panic!("{name}: {violation}"));
+#[test]
+fn every_definition_drives_its_own_simulator_which_answers_as_its_transcript_does() {
+    let all = done(benchtop().args(["instruments", "check"]));
+    assert_eq!(all.code, Some(0), "{all}");
+    for name in models() {
+        let line = all.out.lines().find(|line| line.contains(&format!(" {name} ")));
+        let line = line.unwrap_or_else(|| panic!("{name}: {all}"));
+        assert!(line.contains("of its transcript taken"), "{line}");
     }
 }
 
 #[test]
-fn no_definition_claims_hardware() {
-    // we own no instruments
-    for (folder, name) in models() {
-        let definition = definition(&folder, &name);
-        assert_ne!(definition.evidence, Evidence::Hardware, "{name}");
-        assert!(!definition.sources.is_empty(), "{name}");
+fn a_model_is_shown_with_what_it_can_do_and_what_that_rests_on() {
+    let shown = done(benchtop().args(["instruments", "show", "keysight/34461a"]));
+    assert_eq!(shown.code, Some(0), "{shown}");
+    for expected in [
+        "dc_voltage",
+        "100 mV, 1 V, 10 V, 100 V, 1000 V",
+        "nplc 0.02",
+        "source guide",
+        "evidence: manual",
+    ] {
+        assert!(shown.out.contains(expected), "{expected}: {shown}");
+    }
+    let unknown = done(benchtop().args(["instruments", "show", "keysight/34461b"]));
+    assert_eq!(unknown.code, Some(2), "{unknown}");
+    assert!(unknown.err.contains("did you mean `keysight/34461a`?"), "{unknown}");
+}
+
+/// A directory of the user's with one model, which inherits from a shipped one.
+fn own(name: &str, driver: &str, sim: &str, transcript: &str) -> Done {
+    let folder = scratch();
+    let model = folder.path().join("acme").join(name);
+    fs::create_dir_all(&model).unwrap();
+    let inherits = "inherits = \"keysight/34461a\"\n";
+    write(&model.join("driver.toml"), &format!("{inherits}{driver}"));
+    write(&model.join("sim.toml"), &format!("{inherits}{sim}"));
+    write(&model.join("transcript.txt"), transcript);
+    check(folder.path(), &format!("acme/{name}"))
+}
+
+const TRANSCRIPT: &str = "# source: the manual - kind: manual example\n> *IDN?\n";
+
+#[test]
+fn a_definition_of_ones_own_is_tried_in_the_same_way() {
+    let sound = own("sound", "", "", TRANSCRIPT);
+    assert_eq!(sound.code, Some(0), "{sound}");
+    assert!(sound.out.contains("1 messages of its transcript taken"), "{sound}");
+}
+
+#[test]
+fn a_definition_that_its_simulator_does_not_understand_is_refused() {
+    for (driver, expected) in [
+        // a header that the manual does not have
+        (
+            "[functions.dc_voltage]\nnplc = \"VOLT:DC:CYCLES {nplc}\"\n",
+            "the instrument reports -113",
+        ),
+        // a range that is set and not the one in use
+        (
+            "[functions.dc_voltage]\nrange = \"VOLT:DC:RANG 10;*WAI\"\n",
+            "the range 100 mV was set, and 10 V is read back",
+        ),
+        (
+            "[functions.resistance]\nsource = \"hearsay\"\n",
+            "`hearsay` is not the id of a [[sources]] entry",
+        ),
+        (
+            "[driver]\nidentity = \"ACME,.*\"\n",
+            "expected Keysight 34461A, but Keysight Technologies",
+        ),
+    ] {
+        let wrong = own("wrong", driver, "", TRANSCRIPT);
+        assert_eq!(wrong.code, Some(2), "{wrong}");
+        assert!(wrong.err.contains(expected), "{expected}: {wrong}");
     }
 }
 
 #[test]
-fn every_transcript_names_the_source_of_every_dialogue() {
-    for (folder, name) in models() {
-        let text = fs::read_to_string(folder.join("transcript.txt")).unwrap();
-        let mut source = None;
-        let mut messages = 0;
-        for (number, line) in text.lines().enumerate() {
-            if let Some(named) = line.strip_prefix("# source: ") {
-                source = Some(named.to_owned());
-            }
-            if line.starts_with('>') || line.starts_with('<') {
-                messages += 1;
-                assert!(
-                    source.is_some(),
-                    "{name}/transcript.txt:{}: no source above",
-                    number + 1
-                );
-            } else {
-                assert!(
-                    line.is_empty() || line.starts_with('#'),
-                    "{name}/transcript.txt:{}: {line}",
-                    number + 1
-                );
-            }
-        }
-        assert!(messages > 0, "{name}");
-        let ours = source.is_some_and(|source| source.to_lowercase().contains("benchtop sim"));
-        assert!(!ours, "{name}: our own simulator is no evidence");
+fn a_transcript_is_evidence_only_if_somebody_else_wrote_it() {
+    for (transcript, expected) in [
+        ("> *IDN?\n", "transcript.txt:1: there is no `# source:` above it"),
+        ("# source: benchtop sim\n> *IDN?\n", "our own simulator is no evidence"),
+        (
+            "# source: a bench - kind: real unit\n> *IDN?\n< A,B,SIM-1,1\n",
+            "a simulated instrument answered this",
+        ),
+        ("# source: nothing said\n", "there is no dialogue in it"),
+        (
+            "# source: x\n? *IDN?\n",
+            "transcript.txt:2: expected a line that begins with",
+        ),
+        (
+            "# source: a manual - kind: manual example\n> VOLT:DC:NPLC?\n< 1\n",
+            "`> VOLT:DC:NPLC?`: answers `+1.00000000E+01`, and a real one `1`",
+        ),
+        (
+            "# source: a driver\n> VOLT:CYCLES 1\n",
+            "the simulated one reports -113,\"Undefined header\"",
+        ),
+        (
+            "# source: a driver\n# not simulated: so they say\n> *RST\n",
+            "it is simulated: take the note away",
+        ),
+    ] {
+        let refused = own("doubtful", "", "", transcript);
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(refused.err.contains(expected), "{expected}: {refused}");
     }
 }

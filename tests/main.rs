@@ -21,6 +21,8 @@ mod over_tcp;
 #[cfg(test)]
 mod prove;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod strangers;

@@ -14,6 +14,11 @@ pub(crate) struct Arguments {
     /// override them by name.
     #[arg(long, global = true, value_name = "DIR", env = "BENCHTOP_INSTRUMENTS")]
     pub(crate) instruments: Option<PathBuf>,
+
+    /// Write everything that is said to instruments, and what they say, to a new file: a transcript, which a station can name
+    /// as a resource (`REPLAY::FILE::NAME`).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -34,7 +39,10 @@ pub(crate) enum Command {
     Safe(SafeArguments),
     /// Serve a simulated bench, or one simulated instrument, to anything that speaks SCPI.
     Sim(SimArguments),
-    /// Take one reading by hand.
+    /// What instruments there are: known models, and their definitions.
+    #[command(subcommand)]
+    Instruments(InstrumentsCommand),
+    /// Take readings by hand.
     Measure(MeasureArguments),
     /// Send one program message by hand and print the answer.
     Query(QueryArguments),
@@ -293,6 +301,43 @@ pub(crate) struct MeasureArguments {
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InstrumentsCommand {
+    /// Every model that Benchtop can drive.
+    List(ListArguments),
+    /// What one model can do, and what that rests on.
+    Show(ShowArguments),
+    /// Try definitions on their simulated instruments, and their simulated instruments on their transcripts.
+    ///
+    /// Exit code: 0 without errors, 2 with errors.
+    Check(CheckDefinitionsArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// keysight/34461a for example.
+    #[arg(value_name = "VENDOR/MODEL")]
+    pub(crate) model: String,
+
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckDefinitionsArguments {
+    /// Without any, every model.
+    #[arg(value_name = "VENDOR/MODEL")]
+    pub(crate) models: Vec<String>,
 }
 
 #[derive(Debug, Args)]

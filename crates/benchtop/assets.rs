@@ -67,13 +67,15 @@ fn add(catalogue: &mut Catalogue, path: &str, entry: Entry) {
         catalogue.drivers.insert(name.to_owned(), entry);
     } else if let Some(name) = path.strip_suffix("/sim.toml") {
         catalogue.models.insert(name.to_owned(), entry);
+    } else if let Some(name) = path.strip_suffix("/transcript.txt") {
+        catalogue.transcripts.insert(name.to_owned(), entry);
     }
 }
 
 fn add_directory(catalogue: &mut Catalogue, directory: &Path) -> Result<(), Failure> {
     for vendor in folders(directory)? {
         for model in folders(&vendor)? {
-            for file in ["driver.toml", "sim.toml"] {
+            for file in ["driver.toml", "sim.toml", "transcript.txt"] {
                 let path = model.join(file);
                 if !path.is_file() {
                     continue;

@@ -17,7 +17,7 @@ use std::{path::Path, sync::Arc};
 
 /// A bench that was read and resolved; nothing has been opened.
 pub(crate) struct Equipped {
-    pub(crate) station: Arc<Station>,
+    pub(crate) station: Station,
     pub(crate) id: String,
     pub(crate) fixture_id: Option<String>,
     pub(crate) sha256: String,
@@ -70,7 +70,7 @@ fn real(path: &Path, catalogue: &Catalogue) -> Result<Equipped, Refused> {
         terminal::diagnose(&file.warnings);
     }
     Ok(Equipped {
-        station: Arc::new(station),
+        station,
         id: file.id.clone(),
         fixture_id: file.fixture_id.clone(),
         sha256: sha256(text.as_bytes()),
@@ -97,7 +97,7 @@ fn simulated(
     let station = Station::simulated(bench, catalogue, Arc::clone(&clock))?;
     let sha256 = found.sha256.clone();
     Ok(Equipped {
-        station: Arc::new(station),
+        station,
         id,
         fixture_id: None,
         sha256,

@@ -7,12 +7,12 @@ use crate::{
     terminal::{self, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{
-    Clock, Error, ErrorKind, Function, LineSettings, Measure, Moment, Operation, Polarity, Quantity, RangeRequest,
-    Reading, ReadingKind, RealClock, Resource, Session, SessionExt,
+    Clock, Error, ErrorKind, Function, Instrument, LineSettings, Measure, Moment, Operation, Polarity, Quantity,
+    RangeRequest, Reading, ReadingKind, RealClock, Resource, Session, SessionExt,
 };
 use benchtop_notation::{Diagnostics, Span, Spanned, suggest};
 use benchtop_scpi::{Definition, LineChanges};
-use benchtop_station::{Catalogue, Options, open_instrument, open_session};
+use benchtop_station::{Catalogue, Options, Recorder, drive, open_session};
 use benchtop_transport::{TraceEvent, TraceSink, Traced};
 use std::{sync::Arc, time::Duration};
 
@@ -34,15 +34,22 @@ fn failed(error: Error) -> Failure {
     }
 }
 
-pub(crate) async fn measure(arguments: MeasureArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
+pub(crate) async fn measure(
+    arguments: MeasureArguments,
+    catalogue: &Catalogue,
+    recorder: Option<Arc<Recorder>>,
+) -> Result<Exit, Failure> {
     let resource = parse_resource(&arguments.resource)?;
     let mut request = request(&arguments)?;
     let clock = RealClock::shared();
     let _lock = locks::take("the instrument", &resource)?;
-    let definition = match &arguments.driver {
-        Some(name) => named(name, catalogue)?,
-        None => by_identity(&resource, arguments.baud, &clock, catalogue).await?,
+    let place = Place {
+        resource: &resource,
+        baud: arguments.baud,
+        recorder,
+        clock: &clock,
     };
+    let (definition, mut instrument) = open(&place, arguments.driver.as_deref(), catalogue).await?;
     let has_ranges = definition
         .functions
         .get(&request.function)
@@ -50,12 +57,6 @@ pub(crate) async fn measure(arguments: MeasureArguments, catalogue: &Catalogue) 
     if request.range == RangeRequest::Auto && !has_ranges {
         request.range = RangeRequest::Default;
     }
-    let options = Options {
-        line: line(arguments.baud),
-        ..Options::default()
-    };
-    let opened = open_instrument(&resource, definition, options, &clock).await;
-    let mut instrument = opened.map_err(failed)?;
     // by hand nothing is reset: a supply would switch off; only what an earlier user left in the queue is dropped
     instrument.recover().await.map_err(failed)?;
     let reading = instrument.measure(&request).await;
@@ -64,6 +65,46 @@ pub(crate) async fn measure(arguments: MeasureArguments, catalogue: &Catalogue) 
     closed.map_err(failed)?;
     show(&reading, arguments.format);
     Ok(Exit::Success)
+}
+
+/// Where an instrument is, and how to get there.
+pub(crate) struct Place<'a> {
+    pub(crate) resource: &'a Resource,
+    pub(crate) baud: Option<u32>,
+    pub(crate) recorder: Option<Arc<Recorder>>,
+    pub(crate) clock: &'a Arc<dyn Clock>,
+}
+
+impl Place<'_> {
+    pub(crate) async fn session(&self, line: &LineSettings) -> Result<Box<dyn Session>, Failure> {
+        let session = open_session(self.resource, line, self.clock).await.map_err(failed)?;
+        Ok(match &self.recorder {
+            Some(recorder) => recorder.record("instrument", session, self.clock),
+            None => session,
+        })
+    }
+}
+
+/// Opens an instrument by the named driver, or by the one that fits who answers.
+async fn open(
+    place: &Place<'_>,
+    driver: Option<&str>,
+    catalogue: &Catalogue,
+) -> Result<(Arc<Definition>, Box<dyn Instrument>), Failure> {
+    let options = Options {
+        line: line(place.baud),
+        ..Options::default()
+    };
+    let (definition, session) = match driver {
+        Some(name) => {
+            let definition = named(name, catalogue)?;
+            let session = place.session(&definition.line(&options.line)).await?;
+            (definition, session)
+        }
+        None => by_identity(place, &options, catalogue).await?,
+    };
+    let instrument = drive(session, Arc::clone(&definition), options, place.clock);
+    Ok((definition, instrument))
 }
 
 fn request(arguments: &MeasureArguments) -> Result<Measure, Failure> {
@@ -107,7 +148,7 @@ fn line(baud: Option<u32>) -> LineChanges {
     }
 }
 
-fn named(name: &str, catalogue: &Catalogue) -> Result<Arc<Definition>, Failure> {
+pub(crate) fn named(name: &str, catalogue: &Catalogue) -> Result<Arc<Definition>, Failure> {
     let written = Spanned::new(name.to_owned(), Span::of_file("--driver"));
     catalogue.driver(&written).map_err(refused)
 }
@@ -116,31 +157,42 @@ fn refused(findings: Diagnostics) -> Failure {
     Failure::refused(findings.render_short().trim_end().to_owned())
 }
 
-/// The definition whose identity pattern fits what answers.
+/// The definition whose identity pattern fits what answers, and a session for it.
 async fn by_identity(
-    resource: &Resource,
-    baud: Option<u32>,
-    clock: &Arc<dyn Clock>,
+    place: &Place<'_>,
+    options: &Options,
     catalogue: &Catalogue,
-) -> Result<Arc<Definition>, Failure> {
-    let line = line(baud).over(LineSettings::default());
-    let mut session = open_session(resource, &line, clock).await.map_err(failed)?;
-    let answer = session.query("*IDN?", clock.now().after(Duration::from_secs(5))).await;
-    drop(session.close().await);
-    let answer = answer.map_err(failed)?;
-    for name in catalogue.drivers.keys() {
+) -> Result<(Arc<Definition>, Box<dyn Session>), Failure> {
+    let line = options.line.over(LineSettings::default());
+    let mut session = place.session(&line).await?;
+    let deadline = place.clock.now().after(Duration::from_secs(5));
+    let answer = session.query("*IDN?", deadline).await.map_err(failed)?;
+    let Some(definition) = who_answers(&answer, catalogue)? else {
+        let known: Vec<&str> = catalogue.drivers.keys().map(String::as_str).collect();
+        let answer = benchtop_notation::escape(answer.trim()).into_owned();
+        let message = format!(
+            "no driver fits `{answer}`; there are {} (or name one with --driver)",
+            known.join(", ")
+        );
+        return Err(Failure::refused(message));
+    };
+    let its_line = definition.line(&options.line);
+    if matches!(place.resource, Resource::Serial { .. }) && its_line != line {
+        drop(session.close().await);
+        session = place.session(&its_line).await?;
+    }
+    Ok((definition, session))
+}
+
+/// The definition that an answer to `*IDN?` fits; a generic one fits anything, and is only used when it is named.
+pub(crate) fn who_answers(identity: &str, catalogue: &Catalogue) -> Result<Option<Arc<Definition>>, Failure> {
+    for name in catalogue.drivers.keys().filter(|name| !name.starts_with("generic/")) {
         let definition = named(name, catalogue)?;
-        if definition.identity.is_match(answer.trim()) {
-            return Ok(definition);
+        if definition.identity.is_match(identity.trim()) {
+            return Ok(Some(definition));
         }
     }
-    let known: Vec<&str> = catalogue.drivers.keys().map(String::as_str).collect();
-    let answer = benchtop_notation::escape(answer.trim()).into_owned();
-    let message = format!(
-        "no driver fits `{answer}`; there are {} (or name one with --driver)",
-        known.join(", ")
-    );
-    Err(Failure::refused(message))
+    Ok(None)
 }
 
 fn show(reading: &Reading, format: Format) {
@@ -173,7 +225,7 @@ fn show(reading: &Reading, format: Format) {
     }
 }
 
-pub(crate) async fn query(arguments: QueryArguments) -> Result<Exit, Failure> {
+pub(crate) async fn query(arguments: QueryArguments, recorder: Option<Arc<Recorder>>) -> Result<Exit, Failure> {
     let resource = parse_resource(&arguments.resource)?;
     let timeout = Duration::try_from_secs_f64(arguments.timeout)
         .map_err(|error| Failure::refused(format!("--timeout {}: {error}", arguments.timeout)))?;
@@ -182,8 +234,15 @@ pub(crate) async fn query(arguments: QueryArguments) -> Result<Exit, Failure> {
     }
     let clock = RealClock::shared();
     let _lock = locks::take("the instrument", &resource)?;
-    let line = line(arguments.baud).over(LineSettings::default());
-    let opened = open_session(&resource, &line, &clock).await.map_err(failed)?;
+    let place = Place {
+        resource: &resource,
+        baud: arguments.baud,
+        recorder,
+        clock: &clock,
+    };
+    let opened = place
+        .session(&line(arguments.baud).over(LineSettings::default()))
+        .await?;
     let mut session: Box<dyn Session> = if arguments.trace {
         Box::new(Traced::new(opened, Arc::clone(&clock), Arc::new(AsideTrace)))
     } else {
@@ -215,18 +274,10 @@ struct AsideTrace;
 
 impl TraceSink for AsideTrace {
     fn trace(&self, _resource: &Resource, at: Moment, event: TraceEvent) {
-        let text = match event {
-            TraceEvent::Written(bytes) => format!("> {}", String::from_utf8_lossy(&bytes)),
-            TraceEvent::Read(bytes) => format!("< {}", String::from_utf8_lossy(&bytes)),
-            TraceEvent::Failed(error) => format!("! {error}"),
-            TraceEvent::Recovered => "recovered".to_owned(),
-            TraceEvent::Cleared => "device clear".to_owned(),
-            TraceEvent::Closed => "closed".to_owned(),
-        };
         terminal::say_aside(
             &Line::new()
                 .add(QUIET, &format!("{:>10.6} ", at.since_start().as_secs_f64()))
-                .add(PLAIN, &text),
+                .add(PLAIN, &event.to_string()),
         );
     }
 }

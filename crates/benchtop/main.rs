@@ -8,12 +8,14 @@ mod bench;
 mod byhand;
 mod check;
 mod control;
+mod definitions;
 mod exit;
 mod interrupt;
 mod locks;
 mod procedures;
 mod progress;
 mod prove;
+mod recording;
 mod recovery;
 mod run;
 mod safe;
@@ -23,9 +25,10 @@ mod sync;
 mod terminal;
 
 use args::{Arguments, Command};
+use benchtop_station::{Catalogue, Recorder};
 use clap::Parser;
 use exit::{Exit, Failure};
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 fn main() -> ExitCode {
     // clap ends the process with 2 on wrong usage, which is what the table of exit codes says
@@ -57,13 +60,21 @@ fn main() -> ExitCode {
 
 async fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
     let catalogue = assets::catalogue(arguments.instruments.as_deref())?;
-    match arguments.command {
-        Command::Run(arguments) => run::run(arguments, &catalogue).await,
-        Command::Check(arguments) => check::check(&arguments, &catalogue).await,
+    let recorder = recording::begin(arguments.record.as_deref(), &arguments.command)?;
+    let exit = dispatch(arguments.command, &catalogue, recorder.clone()).await;
+    recording::end(arguments.record.as_deref(), recorder.as_deref());
+    exit
+}
+
+async fn dispatch(command: Command, catalogue: &Catalogue, recorder: Option<Arc<Recorder>>) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(arguments) => run::run(arguments, catalogue, recorder).await,
+        Command::Check(arguments) => check::check(&arguments, catalogue).await,
         Command::Sync(arguments) => sync::sync(arguments).await,
-        Command::Safe(arguments) => safe::safe(arguments, &catalogue).await,
-        Command::Sim(arguments) => sim::sim(arguments, &catalogue).await,
-        Command::Measure(arguments) => byhand::measure(arguments, &catalogue).await,
-        Command::Query(arguments) => byhand::query(arguments).await,
+        Command::Safe(arguments) => safe::safe(arguments, catalogue, recorder).await,
+        Command::Sim(arguments) => sim::sim(arguments, catalogue).await,
+        Command::Instruments(command) => definitions::carry_out(command, catalogue).await,
+        Command::Measure(arguments) => byhand::measure(arguments, catalogue, recorder).await,
+        Command::Query(arguments) => byhand::query(arguments, recorder).await,
     }
 }

@@ -18,21 +18,26 @@ use benchtop_run::{
     Deadlines, Event, EventKind, Events, InstrumentUse, Job, PlannedStep, ProcedureUse, Purpose, RunStarted, Section,
     StepAddress, UnitUnderTest, execute, listen,
 };
-use benchtop_station::{CalibrationRule, Catalogue, Station, sha256};
+use benchtop_station::{CalibrationRule, Catalogue, Recorder, Station, sha256};
 use benchtop_store::{Journal, Saved, Store, event::to_json_line};
 use std::{sync::Arc, time::Duration};
 
 /// How long the last lines of a saved run may take to be read.
 const PATIENCE_WITH_READERS: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(arguments: RunArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
+pub(crate) async fn run(
+    arguments: RunArguments,
+    catalogue: &Catalogue,
+    recorder: Option<Arc<Recorder>>,
+) -> Result<Exit, Failure> {
     let source = procedures::find(&arguments.procedure)?;
-    let prepared = prepare(&arguments, catalogue, &source)?;
+    let mut prepared = prepare(&arguments, catalogue, &source)?;
+    prepared.equipped.station = prepared.equipped.station.recorded(recorder);
     let store_root = stores::root(
         arguments.store.as_deref(),
         prepared.equipped.file.as_ref(),
         arguments.bench.station.as_deref(),
-        prepared.equipped.station.bench().is_some(),
+        prepared.equipped.station.is_simulated(),
     )?;
     let store = Store::open(&store_root).map_err(not_saved)?;
     let _locks = lock_instruments(&prepared)?;
@@ -54,7 +59,7 @@ pub(crate) async fn run(arguments: RunArguments, catalogue: &Catalogue) -> Resul
     let job = Job {
         procedure: prepared.procedure,
         started,
-        bench: Arc::new(RunnersBench(Arc::clone(&prepared.equipped.station))),
+        bench: Arc::new(RunnersBench(Arc::new(prepared.equipped.station))),
         clock: Arc::clone(&prepared.equipped.clock),
         recorder: journal.clone(),
         listeners: vec![listener],
@@ -305,7 +310,7 @@ fn started(
         fixture_id: equipped.fixture_id.clone(),
         operator: arguments.operator.clone(),
         purpose: prepared.purpose,
-        simulated: equipped.station.bench().is_some(),
+        simulated: equipped.station.is_simulated(),
         virtual_clock: equipped.clock.is_virtual(),
         benchtop_version: env!("CARGO_PKG_VERSION").to_owned(),
         station_sha256: equipped.sha256.clone(),

@@ -9,14 +9,18 @@ use crate::{
 };
 use benchtop_instrument::{Clock, ClockExt, OutputState, RealClock, SafetyProof};
 use benchtop_procedure::LogicalName;
-use benchtop_station::{Catalogue, Station};
+use benchtop_station::{Catalogue, Recorder, Station};
 use benchtop_store::Store;
 use std::{sync::Arc, time::Duration};
 
 /// How long one instrument may take.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-pub(crate) async fn safe(arguments: SafeArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
+pub(crate) async fn safe(
+    arguments: SafeArguments,
+    catalogue: &Catalogue,
+    recorder: Option<Arc<Recorder>>,
+) -> Result<Exit, Failure> {
     let clock = RealClock::shared();
     let mut file = None;
     let mut station = None;
@@ -25,7 +29,7 @@ pub(crate) async fn safe(arguments: SafeArguments, catalogue: &Catalogue) -> Res
         let read =
             read.and_then(|read| Station::real(&read, catalogue, Arc::clone(&clock)).map(|station| (read, station)));
         match read {
-            Ok((parsed, resolved)) => (file, station) = (Some(parsed), Some(resolved)),
+            Ok((parsed, resolved)) => (file, station) = (Some(parsed), Some(resolved.recorded(recorder.clone()))),
             Err(findings) => {
                 terminal::diagnose(&findings);
                 return Err(Failure::refused("the station file is wrong; nothing was switched off"));

@@ -28,6 +28,31 @@ pub enum ErrorKind {
     Io,
 }
 
+impl ErrorKind {
+    /// Every kind with its word in transcripts.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("timeout", Self::Timeout),
+        ("disconnected", Self::Disconnected),
+        ("desynchronised", Self::Desynchronised),
+        ("unsupported", Self::Unsupported),
+        ("out of range", Self::OutOfRange),
+        ("instrument", Self::Instrument),
+        ("garbled", Self::Garbled),
+        ("read-back", Self::Readback),
+        ("wrong identity", Self::WrongIdentity),
+        ("io", Self::Io),
+    ];
+
+    /// The word used in transcripts.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(_, kind)| *kind == self)
+            .map_or("", |(word, _)| word)
+    }
+}
+
 /// What was being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {

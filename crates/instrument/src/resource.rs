@@ -1,8 +1,8 @@
 //! Where an instrument is: VISA resource names, parsed and printed.
 //!
-//! The grammar is that of VPP-4.3 (VISA specification), section 4.3.1, table 4.3.1, plus two names of our own:
-//! `ASRL/dev/ttyUSB0::INSTR` (a serial port by path) and `SIM::<bench>::<logical name>` (a simulated
-//! instrument inside this process).
+//! The grammar is that of VPP-4.3 (VISA specification), section 4.3.1, table 4.3.1, plus three names of our own:
+//! `ASRL/dev/ttyUSB0::INSTR` (a serial port by path), `SIM::<bench>::<logical name>` (a simulated
+//! instrument inside this process) and `REPLAY::<file>[::<logical name>]` (a transcript that answers).
 
 use std::{fmt, str::FromStr};
 
@@ -49,6 +49,13 @@ pub enum Resource {
         /// The instrument's name on that bench.
         name: String,
     },
+    /// `REPLAY::<file>[::<logical name>]`: a transcript; nothing leaves this process.
+    Replay {
+        /// Its path.
+        file: String,
+        /// Whose lines, in a transcript of several instruments.
+        name: Option<String>,
+    },
 }
 
 /// Why a text is not a resource name.
@@ -85,6 +92,20 @@ impl FromStr for Resource {
             return Ok(Self::Simulated {
                 bench: (*bench).to_owned(),
                 name: (*name).to_owned(),
+            });
+        }
+        if upper == "REPLAY" {
+            let (file, name) = match rest {
+                [file] => (file, None),
+                [file, name] if !name.is_empty() => (file, Some((*name).to_owned())),
+                _ => return Err(refuse("expected REPLAY::<transcript file>[::<logical name>]")),
+            };
+            if file.is_empty() {
+                return Err(refuse("expected REPLAY::<transcript file>[::<logical name>]"));
+            }
+            return Ok(Self::Replay {
+                file: (*file).to_owned(),
+                name,
             });
         }
         if let Some(board) = upper.strip_prefix("TCPIP") {
@@ -185,13 +206,13 @@ fn parse_lan(board: &str, rest: &[&str]) -> Result<Resource, String> {
 }
 
 impl Resource {
-    /// True for an instrument simulated inside this process.
+    /// True where no instrument answers: simulated inside this process, or a transcript.
     #[must_use]
     pub const fn is_simulated(&self) -> bool {
-        matches!(self, Self::Simulated { .. })
+        matches!(self, Self::Simulated { .. } | Self::Replay { .. })
     }
 
-    /// The transport's name for people: `raw socket`, `VXI-11`, `HiSLIP`, `serial`, `USBTMC`, `GPIB`, `simulated`.
+    /// The transport's name for people: `raw socket`, `VXI-11`, `HiSLIP`, `serial`, `USBTMC`, `GPIB`, `simulated`, `replay`.
     #[must_use]
     pub fn transport(&self) -> &'static str {
         match self {
@@ -202,6 +223,7 @@ impl Resource {
             Self::Usb { .. } => "USBTMC",
             Self::Gpib { .. } => "GPIB",
             Self::Simulated { .. } => "simulated",
+            Self::Replay { .. } => "replay",
         }
     }
 }
@@ -215,6 +237,8 @@ impl fmt::Display for Resource {
             Self::Usb { rest } => write!(f, "USB{rest}"),
             Self::Gpib { rest } => write!(f, "GPIB{rest}"),
             Self::Simulated { bench, name } => write!(f, "SIM::{bench}::{name}"),
+            Self::Replay { file, name: None } => write!(f, "REPLAY::{file}"),
+            Self::Replay { file, name: Some(name) } => write!(f, "REPLAY::{file}::{name}"),
         }
     }
 }
@@ -273,6 +297,8 @@ mod tests {
             "USBTMC",
         );
         check("GPIB0::22::INSTR", "GPIB0::22::INSTR", "GPIB");
+        check("replay::runs/t.txt::dmm", "REPLAY::runs/t.txt::dmm", "replay");
+        check("REPLAY::t.txt", "REPLAY::t.txt", "replay");
         check("SIM::board-v3::dmm", "SIM::board-v3::dmm", "simulated");
     }
 
@@ -293,6 +319,8 @@ mod tests {
             "10.0.0.7:5025",
             "a b",
             "SIM::x",
+            "REPLAY::",
+            "REPLAY::a::b::c",
         ] {
             let error = text.parse::<Resource>().expect_err(text).to_string();
             assert!(error.contains("is not a resource name"), "{error}");

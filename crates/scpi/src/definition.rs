@@ -1,8 +1,9 @@
 //! One model, as its `driver.toml` says: the types.
 
-use crate::{ErrorCheck, LineChanges, Template};
+use crate::{ErrorCheck, LineChanges, Template, response};
 use benchtop_instrument::{
-    Capabilities, Class, Decimal, Function, FunctionCapability, LineSettings, OutputCapability, Quantity, UnitError,
+    Capabilities, Class, Decimal, Function, FunctionCapability, LineSettings, OutputCapability, Quantity, Range,
+    UnitError,
 };
 use regex::Regex;
 use std::{
@@ -102,8 +103,11 @@ pub struct FunctionDefinition {
     pub capability: FunctionCapability,
     /// Selects the function and brings everything about it into a known state.
     pub configure: Vec<Template>,
-    /// Sets a range, in the function's base unit.
+    /// Sets a range.
     pub range: Option<Template>,
+    /// What stands for each range in its commands, from small to large: its full scale in the function's base unit, or the
+    /// index or word of its row.
+    pub range_arguments: Vec<String>,
     /// Lets the instrument choose.
     pub autorange: Option<Template>,
     /// Asks for the range in use.
@@ -116,6 +120,8 @@ pub struct FunctionDefinition {
     pub defaults: Vec<Template>,
     /// Triggers and fetches one reading.
     pub read: Template,
+    /// How long the instrument settles after it was configured, before a reading counts.
+    pub settle: Duration,
     /// How long a reading may take at most beside the integration time.
     pub slowest: Duration,
     /// Integration times that one reading takes: 2 with autozero.
@@ -244,6 +250,30 @@ impl Definition {
 }
 
 impl FunctionDefinition {
+    /// What stands for a range in the function's commands.
+    pub(crate) fn argument(&self, range: Range) -> Option<&str> {
+        let place = self.capability.ranges.iter().position(|known| *known == range)?;
+        self.range_arguments.get(place).map(String::as_str)
+    }
+
+    /// The range that an instrument means by `answer`: by its argument, or by a number that is the same.
+    pub(crate) fn range_called(&self, answer: &str) -> Option<Range> {
+        let answer = answer.trim();
+        let number = response::number(answer, None).ok();
+        let is_meant = |argument: &String| {
+            argument.eq_ignore_ascii_case(answer)
+                || number.is_some_and(|number| response::number(argument, None).is_ok_and(|known| known == number))
+        };
+        let place = self.range_arguments.iter().position(is_meant)?;
+        self.capability.ranges.get(place).copied()
+    }
+
+    /// True where an index or a word stands for a range, not its full scale.
+    pub(crate) fn ranges_have_names(&self) -> bool {
+        let scales = self.capability.ranges.iter().map(|range| plain(range.full_scale).ok());
+        !scales.eq(self.range_arguments.iter().cloned().map(Some))
+    }
+
     /// How long a reading may take with this integration time.
     #[must_use]
     pub fn reading_time(&self, nplc: Option<Decimal>) -> Duration {

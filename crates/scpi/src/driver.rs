@@ -2,14 +2,15 @@
 
 use crate::{
     LineChanges,
-    definition::{Definition, FunctionDefinition, InputsDefinition, plain},
+    definition::{Definition, FunctionDefinition, InputsDefinition},
     response::{self, Number},
     template::Template,
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Clock, Decimal, Error, ErrorKind, Identity, Instrument, Measure, Moment, Operation, OutputState,
-    Quantity, Reading, ReadingKind, Resource, Session, SessionExt, SessionState, Setting, StartState,
+    Capabilities, Clock, ClockExt, Decimal, Error, ErrorKind, Function, Identity, Instrument, Measure, Moment,
+    Operation, OutputState, Quantity, Range, Reading, ReadingKind, Resource, Session, SessionExt, SessionState,
+    Setting, StartState,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -199,7 +200,7 @@ impl ScpiInstrument {
     }
 
     /// The function's definition, if the request lies within it; what to send for range and integration time.
-    fn plan(&self, request: &Measure) -> Result<(FunctionDefinition, Option<Quantity>), Error> {
+    fn plan(&self, request: &Measure) -> Result<(FunctionDefinition, Option<Range>), Error> {
         let Measure {
             channel,
             function,
@@ -222,7 +223,7 @@ impl ScpiInstrument {
             return refuse(ErrorKind::OutOfRange, message);
         }
         let chosen = match definition.capability.choose(range) {
-            Ok(chosen) => chosen.map(|range| range.full_scale),
+            Ok(chosen) => chosen,
             Err(error) => return refuse(ErrorKind::OutOfRange, format!("{function}: {error}")),
         };
         if let Some(nplc) = nplc
@@ -243,7 +244,7 @@ impl ScpiInstrument {
         &mut self,
         function: &FunctionDefinition,
         request: &Measure,
-        range: Option<Quantity>,
+        range: Option<Range>,
         nplc: Option<Decimal>,
     ) -> Result<(), Error> {
         let channel = request.channel.to_string();
@@ -263,21 +264,41 @@ impl ScpiInstrument {
             .await?;
         }
         let ranging = match range {
-            Some(range) => {
-                let value =
-                    plain(range).map_err(|error| self.fail(ErrorKind::OutOfRange, operation, error.to_string()))?;
-                function.range.as_ref().map(|template| (template, value))
-            }
-            None => function.autorange.as_ref().map(|template| (template, String::new())),
+            Some(range) => function.range.as_ref().zip(function.argument(range)),
+            None => function.autorange.as_ref().map(|template| (template, "")),
         };
         if let Some((template, range)) = ranging {
-            self.send(operation, &template.fill(&[("range", &range), ("channel", &channel)]))
+            self.send(operation, &template.fill(&[("range", range), ("channel", &channel)]))
                 .await?;
         }
         self.check_errors(operation).await?;
         match &definition.inputs {
             Some(inputs) => self.connect(inputs, &channel).await,
             None => Ok(()),
+        }
+    }
+
+    /// The range that the instrument says it uses.
+    async fn range_in_use(
+        &mut self,
+        function: &FunctionDefinition,
+        measured: Function,
+        question: &str,
+    ) -> Result<Quantity, Error> {
+        let operation = Operation::Measure;
+        let deadline = self.deadline();
+        let answer = self.ask(operation, question, deadline).await?;
+        if let Some(range) = function.range_called(&answer) {
+            return Ok(range.full_scale);
+        }
+        match response::number(&answer, None) {
+            // one that the definition does not have, by its full scale
+            Ok(Number::Value(value)) if !function.ranges_have_names() => Ok(Quantity::new(value, measured.unit())),
+            Ok(_) | Err(_) => {
+                let shown = benchtop_notation::escape(&answer);
+                let message = format!("{question} answered {shown}, which is no range of {measured}");
+                Err(self.fail(ErrorKind::Garbled, operation, message))
+            }
         }
     }
 
@@ -348,6 +369,9 @@ impl Instrument for ScpiInstrument {
         let (function, range) = self.plan(request)?;
         let nplc = request.nplc.or(function.nplc_default);
         self.configure(&function, request, range, nplc).await?;
+        if !function.settle.is_zero() {
+            self.clock.sleep(function.settle).await;
+        }
         let channel = request.channel.to_string();
         let deadline = self.deadline().after(function.reading_time(nplc));
         let text = self
@@ -363,13 +387,12 @@ impl Instrument for ScpiInstrument {
         self.check_errors(operation).await?;
         let range_in_use = match &function.range_query {
             Some(query) => {
-                let value = self
-                    .ask_number(operation, &query.fill(&[("channel", &channel)]))
-                    .await?;
-                Some(Quantity::new(value, unit))
+                let question = query.fill(&[("channel", &channel)]);
+                Some(self.range_in_use(&function, request.function, &question).await?)
             }
-            None => range,
+            None => None,
         };
+        let range = range.map(|range| range.full_scale);
         if let (Some(wanted), Some(used)) = (range, range_in_use)
             && wanted.compare(used).is_none_or(std::cmp::Ordering::is_ne)
         {

@@ -3,7 +3,7 @@
 use crate::{
     definition::{
         Definition, Evidence, FunctionDefinition, InputsDefinition, OutputsDefinition, SerialDefinition,
-        SettingDefinition, Source, SwitchDefinition,
+        SettingDefinition, Source, SwitchDefinition, plain,
     },
     error_check::ErrorCheck,
     line::LineChanges,
@@ -330,10 +330,11 @@ const FUNCTION: &[&str] = &[
     "nplc_default",
     "defaults",
     "read",
+    "settle",
     "slowest",
     "integrations",
 ];
-const RANGE: &[&str] = &["full_scale", "maximum", "resolution", "source"];
+const RANGE: &[&str] = &["full_scale", "maximum", "resolution", "argument", "source"];
 
 fn read_functions(
     root: &Table<'_>,
@@ -369,7 +370,7 @@ fn read_function(
         Some(items) => items.iter().filter_map(|item| read_channel(sink, item)).collect(),
         None => inputs.to_vec(),
     };
-    let ranges = read_ranges(table, sink, function, sources);
+    let (ranges, range_arguments) = read_ranges(table, sink, function, sources);
     let (range, autorange) = (template(table, sink, "range"), template(table, sink, "autorange"));
     if range.is_none() && !ranges.is_empty() {
         sink.error(table.span(), "it has ranges, but no `range` command to set one");
@@ -403,6 +404,10 @@ fn read_function(
     let slowest = table
         .require_magnitude(sink, "slowest")
         .and_then(|magnitude| read_duration(sink, &magnitude));
+    let settle = match table.magnitude(sink, "settle") {
+        Some(magnitude) => read_duration(sink, &magnitude)?,
+        None => Duration::ZERO,
+    };
     let capability = FunctionCapability {
         channels,
         ranges,
@@ -413,12 +418,14 @@ fn read_function(
         capability,
         configure: templates(table, sink, "configure"),
         range,
+        range_arguments,
         autorange,
         range_query: template(table, sink, "range_query"),
         nplc,
         nplc_default,
         defaults: templates(table, sink, "defaults"),
         read: read?,
+        settle,
         slowest: slowest?,
         integrations,
     })
@@ -433,8 +440,15 @@ fn read_channel(sink: &mut Diagnostics, item: &Value<'_>) -> Option<u32> {
     channel
 }
 
-fn read_ranges(table: &Table<'_>, sink: &mut Diagnostics, function: Function, sources: &[Source]) -> Vec<Range> {
+/// The ranges, and what stands for each in the function's commands.
+fn read_ranges(
+    table: &Table<'_>,
+    sink: &mut Diagnostics,
+    function: Function,
+    sources: &[Source],
+) -> (Vec<Range>, Vec<String>) {
     let mut ranges: Vec<Range> = Vec::new();
+    let mut arguments = Vec::new();
     for row in table.tables(sink, "ranges", RANGE).unwrap_or_default() {
         if row.contains("source") {
             check_source(&row, sink, sources);
@@ -450,9 +464,11 @@ fn read_ranges(table: &Table<'_>, sink: &mut Diagnostics, function: Function, so
         };
         let (full_scale, maximum) = (quantity("full_scale", true), quantity("maximum", true));
         let resolution = quantity("resolution", false);
+        let argument = row.string(sink, "argument").map(|argument| argument.value);
         let (Some(full_scale), Some(maximum)) = (full_scale, maximum) else {
             continue;
         };
+        arguments.push(argument.or_else(|| plain(full_scale).ok()).unwrap_or_default());
         let rises = ranges.last().is_none_or(|last| {
             last.full_scale
                 .compare(full_scale)
@@ -470,7 +486,7 @@ fn read_ranges(table: &Table<'_>, sink: &mut Diagnostics, function: Function, so
             resolution,
         });
     }
-    ranges
+    (ranges, arguments)
 }
 
 const OUTPUTS: &[&str] = &[

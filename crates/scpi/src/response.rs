@@ -44,7 +44,8 @@ pub fn number(text: &str, overrange: Option<Decimal>) -> Result<Number, Response
         expected: "a number",
         text: text.to_owned(),
     };
-    let body = text.trim();
+    // Rigol's meters put a number into a block over USB: #9000000015-4.59713983e-04
+    let body = block(text.trim_start()).unwrap_or_else(|| text.trim());
     match body.to_ascii_uppercase().as_str() {
         "INF" | "+INF" | "INFINITY" | "+INFINITY" => return Ok(Number::Overrange(Polarity::Positive)),
         "-INF" | "-INFINITY" | "NINF" => return Ok(Number::Overrange(Polarity::Negative)),
@@ -67,6 +68,15 @@ pub fn number(text: &str, overrange: Option<Decimal>) -> Result<Number, Response
         }));
     }
     Ok(Number::Value(value))
+}
+
+/// What a definite-length block of the length that it says holds, without blanks around it.
+fn block(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('#')?;
+    let digits: usize = rest.get(..1)?.parse().ok().filter(|digits| *digits > 0)?;
+    let (length, payload) = rest.get(1..)?.split_at_checked(digits)?;
+    let length: usize = length.parse().ok()?;
+    (payload.len() == length).then(|| payload.trim())
 }
 
 /// Several responses or values, cut at commas outside strings and parentheses.
@@ -127,6 +137,11 @@ mod tests {
     fn numbers_are_values_overranges_or_refused() {
         check("+3.30012345E+00", "3.30012345");
         check(" 42 ", "42");
+        check("#9000000015-4.59713983e-04", "-0.000459713983");
+        check("#217 +1.00000000E+00 ", "1");
+        check("#14NAN ", "not a number");
+        check("#15+1.5", "expected a number, got `#15+1.5`");
+        check("#0+1.5", "expected a number, got `#0+1.5`");
         check("-1.5", "-1.5");
         check("9.9E37", "Positive overrange");
         check("+9.90000000E+37", "Positive overrange");

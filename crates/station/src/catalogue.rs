@@ -38,6 +38,8 @@ pub struct Catalogue {
     pub drivers: BTreeMap<String, Entry>,
     /// `sim.toml` by `<vendor>/<model>`.
     pub models: BTreeMap<String, Entry>,
+    /// `transcript.txt` by `<vendor>/<model>`.
+    pub transcripts: BTreeMap<String, Entry>,
     /// Simulated benches by name.
     pub benches: BTreeMap<String, Entry>,
 }

@@ -4,7 +4,11 @@ use benchtop_instrument::{Quantity, Resource, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Span, Spanned, Table, one_of};
 use benchtop_procedure::LogicalName;
 use benchtop_scpi::LineChanges;
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// A station file that was read.
 #[derive(Clone, Debug)]
@@ -117,7 +121,8 @@ const CALIBRATION: &[(&str, CalibrationRule)] = &[("refuse", CalibrationRule::Re
 pub fn parse(file: &str, text: &str) -> Result<StationFile, Diagnostics> {
     let document = Document::parse(file, text)?;
     let mut sink = Diagnostics::new();
-    let station = read(&document, &mut sink);
+    let folder = Path::new(file).parent().unwrap_or_else(|| Path::new(""));
+    let station = read(&document, folder, &mut sink);
     match station {
         Some(station) if !sink.has_errors() => Ok(StationFile {
             warnings: sink,
@@ -127,13 +132,13 @@ pub fn parse(file: &str, text: &str) -> Result<StationFile, Diagnostics> {
     }
 }
 
-fn read(document: &Document, sink: &mut Diagnostics) -> Option<StationFile> {
+fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<StationFile> {
     let root = document.root(sink, ROOT);
     let station = root.require_table(sink, "station", STATION);
     let mut instruments = BTreeMap::new();
     let mut resources: BTreeMap<Resource, String> = BTreeMap::new();
     for (name, table) in root.tables_by_name(sink, "instruments", INSTRUMENT) {
-        if let Some(instrument) = read_instrument(&table, sink) {
+        if let Some(instrument) = read_instrument(&table, folder, sink) {
             if let Some(other) = resources.insert(instrument.resource.clone(), name.value.clone()) {
                 let message = format!(
                     "{} and {other} are the same instrument: {}",
@@ -202,7 +207,7 @@ fn read_safe_order(
     order
 }
 
-fn read_instrument(table: &Table<'_>, sink: &mut Diagnostics) -> Option<StationInstrument> {
+fn read_instrument(table: &Table<'_>, folder: &Path, sink: &mut Diagnostics) -> Option<StationInstrument> {
     let driver = table.require_string(sink, "driver");
     let resource = table.require_string(sink, "resource").and_then(|text| match text.value.parse() {
         Ok(Resource::Simulated { .. }) => {
@@ -210,6 +215,11 @@ fn read_instrument(table: &Table<'_>, sink: &mut Diagnostics) -> Option<StationI
             sink.error(&text.span, message);
             None
         }
+        // like the store, beside the station file
+        Ok(Resource::Replay { file, name }) => Some(Resource::Replay {
+            file: folder.join(file).display().to_string(),
+            name,
+        }),
         Ok(resource) => Some(resource),
         Err(error) => {
             sink.error(&text.span, &format!("{error}"));

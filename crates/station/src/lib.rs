@@ -8,9 +8,10 @@ mod file;
 mod station;
 
 pub use benchtop_scpi::Options;
+pub use benchtop_transport::Recorder;
 pub use catalogue::{Catalogue, Entry, Origin, sha256};
 pub use file::{CalibrationRule, StationFile, StationInstrument, TargetEntry, parse};
-pub use station::{Equipment, Station, open_instrument, open_session};
+pub use station::{Equipment, Station, drive, open_instrument, open_session};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned};
 use benchtop_procedure::LogicalName;
 use benchtop_scpi::{Definition, Options, ScpiInstrument};
 use benchtop_sim::SimulatedBench;
-use benchtop_transport as transport;
+use benchtop_transport::{self as transport, Recorder};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// How long opening one session may take.
@@ -40,6 +40,7 @@ pub struct Station {
     safe_first: Vec<LogicalName>,
     simulated: Option<SimulatedBench>,
     clock: Arc<dyn Clock>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Station {
@@ -75,6 +76,7 @@ impl Station {
             safe_first,
             simulated: None,
             clock,
+            recorder: None,
         })
     }
 
@@ -116,7 +118,21 @@ impl Station {
             safe_first: Vec::new(),
             simulated: Some(bench),
             clock,
+            recorder: None,
         })
+    }
+
+    /// Writes down every dialogue with its instruments from here on.
+    #[must_use]
+    pub fn recorded(self, recorder: Option<Arc<Recorder>>) -> Self {
+        Self { recorder, ..self }
+    }
+
+    /// True when anything on it is no instrument: a simulated bench, or a transcript in place of one.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        let mut resources = self.instruments.values().map(|equipment| &equipment.resource);
+        self.simulated.is_some() || resources.any(Resource::is_simulated)
     }
 
     /// What the instruments can do.
@@ -171,6 +187,10 @@ impl Station {
                 open_session(&equipment.resource, &line, &self.clock).await?
             }
         };
+        let session = match &self.recorder {
+            Some(recorder) => recorder.record(&name.0, session, &self.clock),
+            None => session,
+        };
         let definition = Arc::clone(&equipment.definition);
         let clock = Arc::clone(&self.clock);
         Ok(Box::new(ScpiInstrument::new(
@@ -221,10 +241,16 @@ pub async fn open_instrument(
     clock: &Arc<dyn Clock>,
 ) -> Result<Box<dyn Instrument>, Error> {
     let session = open_session(resource, &definition.line(&options.line), clock).await?;
-    Ok(Box::new(ScpiInstrument::new(
-        session,
-        definition,
-        Arc::clone(clock),
-        options,
-    )))
+    Ok(drive(session, definition, options, clock))
+}
+
+/// The instrument that an open session leads to.
+#[must_use]
+pub fn drive(
+    session: Box<dyn Session>,
+    definition: Arc<Definition>,
+    options: Options,
+    clock: &Arc<dyn Clock>,
+) -> Box<dyn Instrument> {
+    Box::new(ScpiInstrument::new(session, definition, Arc::clone(clock), options))
 }

@@ -12,6 +12,7 @@ mod port;
 mod serial;
 mod socket;
 mod trace;
+pub mod transcript;
 mod vxi11;
 
 pub use framer::{Framer, FramingError, MAX_MESSAGE};
@@ -19,6 +20,7 @@ pub use hislip::HislipSession;
 pub use serial::SerialSession;
 pub use socket::SocketSession;
 pub use trace::{MemoryTrace, TraceEvent, TraceSink, Traced};
+pub use transcript::{Recorder, ReplaySession};
 pub use vxi11::Vxi11Session;
 
 use benchtop_instrument::{Clock, Error, ErrorKind, LineSettings, Moment, Operation, Resource, Session};
@@ -49,6 +51,7 @@ pub async fn open(
             "{} is not supported by this version yet; use the instrument's raw socket (TCPIP0::<host>::<port>::SOCKET)",
             resource.transport()
         )),
+        Resource::Replay { .. } => Ok(Box::new(ReplaySession::open(resource)?)),
         Resource::Simulated { .. } => {
             refuse("a simulated instrument lives on its bench, not on a transport".to_owned())
         }

@@ -1,27 +1,36 @@
-//! Writes down what goes over a session, as a wrapper around any other.
+//! What goes over a session, as a wrapper around any other tells it.
 
 use async_trait::async_trait;
-use benchtop_instrument::{Clock, Error, Moment, Resource, Session, SessionState};
+use benchtop_instrument::{Clock, Error, ErrorKind, Moment, Operation, Resource, Session, SessionState};
 use std::{
     fmt::Debug,
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Which way bytes went, or what else was done.
+/// Which way bytes went, or what else was done. Its text is a line of a transcript ([`crate::transcript`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TraceEvent {
     /// A program message went out.
     Written(Vec<u8>),
     /// A response message came in.
     Read(Vec<u8>),
-    /// An operation failed.
-    Failed(String),
-    /// The session was recovered.
-    Recovered,
+    /// The status byte was read.
+    StatusByte(u8),
     /// Device clear was sent.
     Cleared,
+    /// The session was recovered.
+    Recovered,
     /// The session was closed.
     Closed,
+    /// An operation failed.
+    Failed {
+        /// What was tried.
+        operation: Operation,
+        /// How it failed.
+        kind: ErrorKind,
+        /// For people.
+        message: String,
+    },
 }
 
 /// Takes what a [`Traced`] session does.
@@ -63,10 +72,14 @@ impl<S: Session> Traced<S> {
         Self { inner, clock, sink }
     }
 
-    fn trace<T>(&self, result: &Result<T, Error>, event: impl FnOnce(&T) -> TraceEvent) {
+    fn trace<T>(&self, operation: Operation, result: &Result<T, Error>, event: impl FnOnce(&T) -> TraceEvent) {
         let event = match result {
             Ok(value) => event(value),
-            Err(error) => TraceEvent::Failed(error.to_string()),
+            Err(error) => TraceEvent::Failed {
+                operation,
+                kind: error.kind(),
+                message: error.message().to_owned(),
+            },
         };
         self.sink.trace(self.inner.resource(), self.clock.now(), event);
     }
@@ -84,37 +97,37 @@ impl<S: Session> Session for Traced<S> {
 
     async fn write(&mut self, message: &[u8], deadline: Moment) -> Result<(), Error> {
         let result = self.inner.write(message, deadline).await;
-        self.trace(&result, |()| TraceEvent::Written(message.to_vec()));
+        self.trace(Operation::Write, &result, |()| TraceEvent::Written(message.to_vec()));
         result
     }
 
     async fn read(&mut self, deadline: Moment) -> Result<Vec<u8>, Error> {
         let result = self.inner.read(deadline).await;
-        self.trace(&result, |message| TraceEvent::Read(message.clone()));
+        self.trace(Operation::Read, &result, |message| TraceEvent::Read(message.clone()));
         result
     }
 
     async fn clear(&mut self, deadline: Moment) -> Result<(), Error> {
         let result = self.inner.clear(deadline).await;
-        self.trace(&result, |()| TraceEvent::Cleared);
+        self.trace(Operation::Clear, &result, |()| TraceEvent::Cleared);
         result
     }
 
     async fn status_byte(&mut self, deadline: Moment) -> Result<u8, Error> {
         let result = self.inner.status_byte(deadline).await;
-        self.trace(&result, |byte| TraceEvent::Read(vec![*byte]));
+        self.trace(Operation::StatusByte, &result, |byte| TraceEvent::StatusByte(*byte));
         result
     }
 
     async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {
         let result = self.inner.recover(deadline).await;
-        self.trace(&result, |()| TraceEvent::Recovered);
+        self.trace(Operation::Recover, &result, |()| TraceEvent::Recovered);
         result
     }
 
     async fn close(&mut self) -> Result<(), Error> {
         let result = self.inner.close().await;
-        self.trace(&result, |()| TraceEvent::Closed);
+        self.trace(Operation::Close, &result, |()| TraceEvent::Closed);
         result
     }
 }

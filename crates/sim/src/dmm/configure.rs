@@ -6,7 +6,7 @@ use super::function::{FunctionState, Terminals};
 use super::state::{Dmm, Trigger};
 use crate::{
     answer::{Numbers, quoted},
-    parser::{Argument, Arguments, Bounds, is_form_of},
+    parser::{Argument, Arguments, Bounds, Dimension, is_form_of},
     status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, RESOLUTION_TOO_FINE, SETTINGS_CONFLICT, ScpiError},
 };
 
@@ -197,6 +197,9 @@ pub(super) fn range_value(
     argument: &Argument<'_>,
     high_current: bool,
 ) -> Result<usize, ScpiError> {
+    if !function.range_words.is_empty() {
+        return named_range(function, argument);
+    }
     let bounds = range_bounds(function, high_current);
     let value = match argument {
         Argument::Word(_) => argument.bounded(function.senses.dimension(), &bounds)?,
@@ -210,6 +213,31 @@ pub(super) fn range_value(
         return Err(DATA_OUT_OF_RANGE);
     }
     choose(function, value, high_current)
+}
+
+/// The range that an index or a word stands for.
+fn named_range(function: &FunctionModel, argument: &Argument<'_>) -> Result<usize, ScpiError> {
+    let words = || function.range_words.iter();
+    match argument {
+        Argument::Word(word) => words()
+            .position(|known| is_form_of(known, word))
+            .or_else(|| {
+                let last = function.ranges.len().saturating_sub(1);
+                let ends = [("MINimum", 0), ("MAXimum", last), ("DEFault", function.default_range)];
+                ends.into_iter()
+                    .find_map(|(name, range)| is_form_of(name, word).then_some(range))
+            })
+            .ok_or(ILLEGAL_PARAMETER_VALUE),
+        Argument::Number(_)
+        | Argument::Integer(_)
+        | Argument::Text(_)
+        | Argument::Expression(_)
+        | Argument::Block(_) => {
+            let value = argument.number(Dimension::None)?;
+            let same = |known: &String| known.parse::<f64>().is_ok_and(|known| known.total_cmp(&value).is_eq());
+            words().position(same).ok_or(DATA_OUT_OF_RANGE)
+        }
+    }
 }
 
 /// Puts what `CONFigure` demands into force.

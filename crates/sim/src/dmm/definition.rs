@@ -165,6 +165,8 @@ pub(crate) struct FunctionModel {
     /// From small to large; empty where there is nothing to choose.
     pub(crate) ranges: Vec<RangeModel>,
     pub(crate) default_range: usize,
+    /// What stands for each range in its commands, where that is not the full scale: an index or a word.
+    pub(crate) range_words: Vec<String>,
     pub(crate) range_argument: Option<RangeArgument>,
     /// Of a counter: what it counts, and what `CONFigure?` calls its range.
     pub(crate) counts: Option<Counts>,

@@ -36,6 +36,7 @@ const RANGE_KEYS: &[&str] = &[
     "high_impedance",
     "accuracy",
     "high_current",
+    "argument",
 ];
 
 /// Reads one function.
@@ -67,12 +68,9 @@ pub(super) fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Functi
         .filter_map(|word| one_of(sink, "operation", word, OPERATIONS))
         .collect();
     let gate = gate(row, sink);
-    let rows = row.tables(sink, "ranges", RANGE_KEYS);
-    let ranges: Vec<RangeModel> = rows
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|range| range_row(range, senses, sink))
-        .collect();
+    let rows = row.tables(sink, "ranges", RANGE_KEYS).unwrap_or_default();
+    let range_words = range_words(row, &rows, sink);
+    let ranges: Vec<RangeModel> = rows.iter().filter_map(|range| range_row(range, senses, sink)).collect();
     let range_argument = range_argument(row, senses, sink);
     let default_range = default_range(row, senses, &ranges, sink)?;
     let bit = row
@@ -90,6 +88,7 @@ pub(super) fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Functi
         gate,
         ranges,
         default_range,
+        range_words,
         range_argument,
         counts: counts(row, senses, sink),
         takes,
@@ -158,6 +157,19 @@ fn range_argument(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Op
         largest: largest?,
         named: named?,
     })
+}
+
+/// `argument = "2"` on each range that its commands name by an index or a word.
+fn range_words(row: &Table<'_>, ranges: &[Table<'_>], sink: &mut Diagnostics) -> Vec<String> {
+    let words: Vec<String> = ranges
+        .iter()
+        .filter_map(|range| range.string(sink, "argument"))
+        .map(|word| word.value)
+        .collect();
+    if !words.is_empty() && words.len() != ranges.len() {
+        sink.error(row.span(), "either every range has an `argument`, or none has");
+    }
+    words
 }
 
 fn range_row(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<RangeModel> {

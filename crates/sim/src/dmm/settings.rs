@@ -148,6 +148,11 @@ fn answer(
     call: &mut Call<'_>,
 ) -> Result<Outcome, ScpiError> {
     match setting {
+        Setting::Range if !function.range_words.is_empty() => {
+            call.arguments.end()?;
+            let word = function.range_words.get(state.range);
+            Ok(Outcome::Answer(word.cloned().unwrap_or_default()))
+        }
         Setting::Range => {
             let present = function.ranges.get(state.range).map_or(0.0, |range| range.full_scale);
             number(call, &range_bounds(function, false), present)

@@ -21,7 +21,6 @@ mod robustness;
 mod scanner;
 mod sockets;
 mod supply_board;
-mod transcripts;
 mod vxi11;
 mod vxi11_client;
 mod vxi11_protocol;

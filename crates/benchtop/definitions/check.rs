@@ -1,0 +1,103 @@
+//! `benchtop instruments check`: a definition on its own simulated instrument, through a real session; that instrument on
+//! what real ones and their manual said.
+
+use super::evidence;
+use crate::{
+    args::CheckDefinitionsArguments,
+    byhand::named,
+    exit::{Exit, Failure},
+    terminal::{self, GOOD, Line, PLAIN},
+};
+use async_trait::async_trait;
+use benchtop_instrument::{Clock, Error, Instrument, VirtualClock, conformance, spawn};
+use benchtop_scpi::{Definition, Evidence};
+use benchtop_sim::{Model, SimulatedBench};
+use benchtop_station::{Catalogue, Options, drive};
+use std::sync::Arc;
+
+pub(super) async fn check(arguments: &CheckDefinitionsArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
+    let names = if arguments.models.is_empty() {
+        catalogue.drivers.keys().cloned().collect()
+    } else {
+        arguments.models.clone()
+    };
+    let mut wrong = 0;
+    for name in &names {
+        match check_one(name, catalogue).await {
+            Ok(found) => terminal::say(&Line::new().add(GOOD, "ok  ").column(PLAIN, name, 24).add(PLAIN, &found)),
+            Err(failure) => {
+                wrong += 1;
+                terminal::complain(&format!("{name}: {}", failure.message));
+            }
+        }
+    }
+    if names.is_empty() {
+        return Err(Failure::refused("there is nothing to check"));
+    }
+    Ok(if wrong == 0 { Exit::Success } else { Exit::Refused })
+}
+
+/// What was tried, in words.
+async fn check_one(name: &str, catalogue: &Catalogue) -> Result<String, Failure> {
+    let definition = named(name, catalogue)?;
+    if definition.evidence == Evidence::Hardware && !catalogue.transcripts.contains_key(name) {
+        return Err(Failure::refused(
+            "evidence = \"hardware\" without a transcript.txt of it",
+        ));
+    }
+    let model = match catalogue.model(name) {
+        Some(Ok(model)) => model,
+        Some(Err(findings)) => return Err(Failure::refused(findings.render_short().trim().to_owned())),
+        None => return Err(Failure::refused("it has no sim.toml: nothing can try it")),
+    };
+    let ranges: usize = definition
+        .functions
+        .values()
+        .map(|row| row.capability.ranges.len())
+        .sum();
+    let outputs = definition.outputs.as_ref().map_or(0, |outputs| outputs.channels.len());
+    let mut found = format!("{} functions, {ranges} ranges", definition.functions.len());
+    if outputs > 0 {
+        found.push_str(&format!(", {outputs} outputs"));
+    }
+    on_its_simulator(name, Arc::clone(&definition), &model).await?;
+    let Some(entry) = catalogue.transcripts.get(name) else {
+        return Ok(format!("{found}; no transcript"));
+    };
+    let played = evidence::play(name, &definition, &model, entry).await?;
+    Ok(format!(
+        "{found}; {} messages of its transcript taken, {} answers of that form",
+        played.messages, played.answers
+    ))
+}
+
+/// The instrument suite, on a virtual clock.
+async fn on_its_simulator(name: &str, definition: Arc<Definition>, model: &Model) -> Result<(), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
+    let rig = Rig {
+        definition,
+        bench: SimulatedBench::lone(name, model, Arc::clone(&clock)),
+        clock: Arc::clone(&clock),
+    };
+    let suite = spawn(clock.as_ref(), async move { conformance::instrument(&rig).await });
+    match suite.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(violation)) => Err(Failure::refused(violation.to_string())),
+        Err(panicked) => Err(Failure::error(panicked.to_string())),
+    }
+}
+
+struct Rig {
+    definition: Arc<Definition>,
+    bench: SimulatedBench,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl conformance::InstrumentRig for Rig {
+    async fn open(&self) -> Result<Box<dyn Instrument>, Error> {
+        let session = evidence::session(&self.bench, false)?;
+        let definition = Arc::clone(&self.definition);
+        Ok(drive(session, definition, Options::default(), &self.clock))
+    }
+}
