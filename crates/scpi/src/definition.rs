@@ -172,7 +172,7 @@ pub struct SwitchDefinition {
     pub on: Template,
     /// Turns it off.
     pub off: Template,
-    /// Asks; the answer is a number, 0 when off.
+    /// Asks; the answer is a number, 0 when off, or `ON` or `OFF`.
     pub query: Template,
 }
 

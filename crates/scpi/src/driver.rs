@@ -368,6 +368,13 @@ impl Instrument for ScpiInstrument {
         let operation = Operation::Measure;
         let (function, range) = self.plan(request)?;
         let nplc = request.nplc.or(function.nplc_default);
+        if function.capability.needs_output && !self.output_is_on(request.channel).await? {
+            let message = format!(
+                "output {} is off, and {} measures only while it is on",
+                request.channel, self.capabilities.model
+            );
+            return Err(self.fail(ErrorKind::Unsupported, operation, message));
+        }
         self.configure(&function, request, range, nplc).await?;
         if !function.settle.is_zero() {
             self.clock.sleep(function.settle).await;

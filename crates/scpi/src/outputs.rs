@@ -10,8 +10,8 @@ use crate::{
     response::{self, Number},
 };
 use benchtop_instrument::{
-    Bounds, Decimal, Error, ErrorKind, Instrument, Operation, OutputCapability, OutputSetting, OutputState, Quantity,
-    SafetyProof, SessionState, Unit,
+    Bounds, Decimal, Error, ErrorKind, Instrument, Moment, Operation, OutputCapability, OutputSetting, OutputState,
+    Quantity, SafetyProof, SessionState, Unit,
 };
 
 /// A setting that was found within its bounds.
@@ -182,8 +182,37 @@ impl ScpiInstrument {
     }
 
     async fn is_on(&mut self, channel: u32, outputs: &OutputsDefinition, operation: Operation) -> Result<bool, Error> {
+        let deadline = self.deadline();
+        self.switch_state(channel, outputs, operation, deadline).await
+    }
+
+    /// True when the output is on, before something is asked of it that only an output that is on can do.
+    pub(crate) async fn output_is_on(&mut self, channel: u32) -> Result<bool, Error> {
+        let operation = Operation::Measure;
+        let (outputs, _) = self.output(channel, operation)?;
+        self.is_on(channel, &outputs, operation).await
+    }
+
+    /// A number, of which 0 is off, or a word.
+    async fn switch_state(
+        &mut self,
+        channel: u32,
+        outputs: &OutputsDefinition,
+        operation: Operation,
+        deadline: Moment,
+    ) -> Result<bool, Error> {
         let query = outputs.output_enabled.query.fill(&[("channel", &channel.to_string())]);
-        Ok(!self.ask_number(operation, &query).await?.is_zero())
+        let answer = self.ask(operation, &query, deadline).await?;
+        match (response::number(&answer, None), answer.trim()) {
+            (Ok(Number::Value(value)), _) => Ok(!value.is_zero()),
+            (_, "ON") => Ok(true),
+            (_, "OFF") => Ok(false),
+            (Ok(Number::Overrange(_) | Number::NotANumber) | Err(_), _) => {
+                let shown = benchtop_notation::escape(&answer).into_owned();
+                let message = format!("{query} answered `{shown}`; expected a number, ON or OFF");
+                Err(self.fail(ErrorKind::Garbled, operation, message))
+            }
+        }
     }
 
     /// Turns one output off and proves it, once more on a fresh path where the first was lost: off is never wrong twice.
@@ -287,16 +316,9 @@ impl ScpiInstrument {
     async fn reads_as_off(&mut self, channel: u32) -> Result<bool, Error> {
         let operation = Operation::MakeSafe;
         let (outputs, _) = self.output(channel, operation)?;
-        let query = outputs.output_enabled.query.fill(&[("channel", &channel.to_string())]);
         let deadline = self.urgent_deadline();
-        let answer = self.ask(operation, &query, deadline).await?;
-        match response::number(&answer, None) {
-            Ok(Number::Value(value)) => Ok(value.is_zero()),
-            Ok(Number::Overrange(_) | Number::NotANumber) | Err(_) => {
-                let shown = benchtop_notation::escape(&answer).into_owned();
-                Err(self.fail(ErrorKind::Garbled, operation, format!("{query} answered `{shown}`")))
-            }
-        }
+        let is_on = self.switch_state(channel, &outputs, operation, deadline).await?;
+        Ok(!is_on)
     }
 
     /// After a reset every output must be off; one that is not is turned off.

@@ -332,6 +332,7 @@ const FUNCTION: &[&str] = &[
     "read",
     "settle",
     "slowest",
+    "needs_output",
     "integrations",
 ];
 const RANGE: &[&str] = &["full_scale", "maximum", "resolution", "argument", "source"];
@@ -413,6 +414,7 @@ fn read_function(
         ranges,
         autorange: autorange.is_some(),
         nplc: nplc_values,
+        needs_output: table.bool(sink, "needs_output").is_some_and(|needs| needs.value),
     };
     Some(FunctionDefinition {
         capability,

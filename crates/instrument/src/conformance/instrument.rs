@@ -55,6 +55,9 @@ async fn every_function_and_range_reads(instrument: &mut dyn Instrument) -> Resu
     let rule = "every function and range of the capabilities can be measured";
     let functions = instrument.capabilities().functions.clone();
     for (function, capability) in functions {
+        if capability.needs_output {
+            with_its_output_off_it_is_refused(instrument, function, &capability).await?;
+        }
         let ranges = capability
             .ranges
             .iter()
@@ -89,6 +92,45 @@ async fn every_function_and_range_reads(instrument: &mut dyn Instrument) -> Resu
                 ));
             }
         }
+    }
+    Ok(())
+}
+
+/// And turns the output on, for the readings that follow; `make_safe` is tried later.
+async fn with_its_output_off_it_is_refused(
+    instrument: &mut dyn Instrument,
+    function: crate::Function,
+    capability: &crate::FunctionCapability,
+) -> Result<(), Violation> {
+    let rule = "what needs an output is refused while it is off";
+    for channel in capability.channels.iter().copied() {
+        let request = Measure {
+            channel,
+            function,
+            range: RangeRequest::Default,
+            nplc: None,
+        };
+        let fail = |error: Error| broken(rule, error.to_string());
+        instrument
+            .set(&Setting::Output(OutputSetting {
+                output_enabled: Some(false),
+                ..OutputSetting::of_channel(channel)
+            }))
+            .await
+            .map_err(fail)?;
+        refused(rule, "a reading", instrument.measure(&request).await)?;
+        let Some(output) = instrument.capabilities().outputs.get(&channel).cloned() else {
+            return Err(broken(rule, format!("there is no output {channel}")));
+        };
+        instrument
+            .set(&Setting::Output(OutputSetting {
+                voltage_level: Some(output.voltage_level.minimum),
+                current_limit: Some(output.current_limit.maximum),
+                output_enabled: Some(true),
+                ..OutputSetting::of_channel(channel)
+            }))
+            .await
+            .map_err(fail)?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ async fn it_says_who_it_is_and_that_it_is_simulated() {
         > syst:err?
         < +0,"No error"
         > *TST?;*OPT?;:ROUT:TERM?
-        < +0;0;FRON
+        < +0;0,0,0;FRON
         > SYST:LFR?
         < +50
         "#,

@@ -232,6 +232,7 @@ pub(super) fn capabilities(name: &str) -> Capabilities {
         ranges: vec![range],
         autorange: true,
         nplc: Vec::new(),
+        needs_output: false,
     };
     let output = OutputCapability {
         voltage_level: bounds("0 V", "6 V"),
