@@ -48,6 +48,7 @@ fn function(channels: &[u32], ranges: &[&str], nplc: &[&str]) -> FunctionCapabil
         ranges: ranges.iter().map(|text| range(text)).collect(),
         autorange: channels == [1],
         nplc: nplc.iter().map(|text| text.parse().unwrap()).collect(),
+        needs_output: false,
     }
 }
 
