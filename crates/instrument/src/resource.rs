@@ -1,8 +1,9 @@
 //! Where an instrument is: VISA resource names, parsed and printed.
 //!
-//! The grammar is that of VPP-4.3 (VISA specification), section 4.3.1, table 4.3.1, plus three names of our own:
+//! The grammar is that of VPP-4.3 (VISA specification), section 4.3.1, table 4.3.1, plus four names of our own:
 //! `ASRL/dev/ttyUSB0::INSTR` (a serial port by path), `SIM::<bench>::<logical name>` (a simulated
-//! instrument inside this process) and `REPLAY::<file>[::<logical name>]` (a transcript that answers).
+//! instrument inside this process) and `REPLAY::<file>[::<logical name>]` (a transcript that answers)
+//! and `VISA::<resource>` (through a VISA library what would go without one).
 
 use std::{fmt, str::FromStr};
 
@@ -41,6 +42,11 @@ pub enum Resource {
     Gpib {
         /// Everything after `GPIB`, as written.
         rest: String,
+    },
+    /// `VISA::<resource>`: through a VISA library, whatever it is.
+    Visa {
+        /// The resource as VISA names it, `TCPIP0::10.0.0.7::inst0::INSTR`.
+        name: String,
     },
     /// `SIM::<bench>::<logical name>`: simulated in this process; nothing leaves it.
     Simulated {
@@ -93,6 +99,17 @@ impl FromStr for Resource {
                 bench: (*bench).to_owned(),
                 name: (*name).to_owned(),
             });
+        }
+        if upper == "VISA" {
+            let name = rest.join("::");
+            return match name.parse() {
+                Ok(Self::Visa { .. } | Self::Simulated { .. } | Self::Replay { .. }) | Err(_) => {
+                    Err(refuse("expected VISA::<a resource name as VISA has it>"))
+                }
+                Ok(known) => Ok(Self::Visa {
+                    name: known.to_string(),
+                }),
+            };
         }
         if upper == "REPLAY" {
             let (file, name) = match rest {
@@ -212,7 +229,8 @@ impl Resource {
         matches!(self, Self::Simulated { .. } | Self::Replay { .. })
     }
 
-    /// The transport's name for people: `raw socket`, `VXI-11`, `HiSLIP`, `serial`, `USBTMC`, `GPIB`, `simulated`, `replay`.
+    /// The transport's name for people: `raw socket`, `VXI-11`, `HiSLIP`, `serial`, `USBTMC`, `GPIB`, `VISA`, `simulated`,
+    /// `replay`.
     #[must_use]
     pub fn transport(&self) -> &'static str {
         match self {
@@ -222,6 +240,7 @@ impl Resource {
             Self::Serial { .. } => "serial",
             Self::Usb { .. } => "USBTMC",
             Self::Gpib { .. } => "GPIB",
+            Self::Visa { .. } => "VISA",
             Self::Simulated { .. } => "simulated",
             Self::Replay { .. } => "replay",
         }
@@ -236,6 +255,7 @@ impl fmt::Display for Resource {
             Self::Serial { port } => write!(f, "ASRL{port}::INSTR"),
             Self::Usb { rest } => write!(f, "USB{rest}"),
             Self::Gpib { rest } => write!(f, "GPIB{rest}"),
+            Self::Visa { name } => write!(f, "VISA::{name}"),
             Self::Simulated { bench, name } => write!(f, "SIM::{bench}::{name}"),
             Self::Replay { file, name: None } => write!(f, "REPLAY::{file}"),
             Self::Replay { file, name: Some(name) } => write!(f, "REPLAY::{file}::{name}"),
@@ -297,6 +317,8 @@ mod tests {
             "USBTMC",
         );
         check("GPIB0::22::INSTR", "GPIB0::22::INSTR", "GPIB");
+        check("VISA::asrl3::instr", "VISA::ASRL3::INSTR", "VISA");
+        check("visa::USB0::1::2::3::INSTR", "VISA::USB0::1::2::3::INSTR", "VISA");
         check("replay::runs/t.txt::dmm", "REPLAY::runs/t.txt::dmm", "replay");
         check("REPLAY::t.txt", "REPLAY::t.txt", "replay");
         check("SIM::board-v3::dmm", "SIM::board-v3::dmm", "simulated");
@@ -320,6 +342,9 @@ mod tests {
             "a b",
             "SIM::x",
             "REPLAY::",
+            "VISA::",
+            "VISA::VISA::ASRL3::INSTR",
+            "VISA::SIM::a::b",
             "REPLAY::a::b::c",
         ] {
             let error = text.parse::<Resource>().expect_err(text).to_string();

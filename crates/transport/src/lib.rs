@@ -13,6 +13,7 @@ mod serial;
 mod socket;
 mod trace;
 pub mod transcript;
+pub mod visa;
 mod vxi11;
 
 pub use framer::{Framer, FramingError, MAX_MESSAGE};
@@ -21,6 +22,7 @@ pub use serial::SerialSession;
 pub use socket::SocketSession;
 pub use trace::{MemoryTrace, TraceEvent, TraceSink, Traced};
 pub use transcript::{Recorder, ReplaySession};
+pub use visa::VisaSession;
 pub use vxi11::Vxi11Session;
 
 use benchtop_instrument::{Clock, Error, ErrorKind, LineSettings, Moment, Operation, Resource, Session};
@@ -47,10 +49,9 @@ pub async fn open(
             Ok(Box::new(HislipSession::open(resource, clock, deadline).await?))
         }
         Resource::Lan { .. } => Ok(Box::new(Vxi11Session::open(resource, clock, deadline).await?)),
-        Resource::Usb { .. } | Resource::Gpib { .. } => refuse(format!(
-            "{} is not supported by this version yet; use the instrument's raw socket (TCPIP0::<host>::<port>::SOCKET)",
-            resource.transport()
-        )),
+        Resource::Usb { .. } | Resource::Gpib { .. } | Resource::Visa { .. } => {
+            Ok(Box::new(VisaSession::open(resource, line, clock, deadline).await?))
+        }
         Resource::Replay { .. } => Ok(Box::new(ReplaySession::open(resource)?)),
         Resource::Simulated { .. } => {
             refuse("a simulated instrument lives on its bench, not on a transport".to_owned())

@@ -239,7 +239,7 @@ fn would_block(error: &io::Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use benchtop_instrument::{
         RealClock,
@@ -250,10 +250,21 @@ mod tests {
 
     struct Rig(Arc<dyn Clock>);
 
-    struct Peer {
+    /// Who listens on a port, played by the suite.
+    pub(crate) struct Peer {
         listener: TcpListener,
         stream: Option<TcpStream>,
         received: Vec<u8>,
+    }
+
+    impl Peer {
+        pub(crate) fn new(listener: TcpListener, stream: TcpStream) -> Self {
+            Self {
+                listener,
+                stream: Some(stream),
+                received: Vec::new(),
+            }
+        }
     }
 
     #[async_trait]
@@ -303,15 +314,8 @@ mod tests {
             let session = SocketSession::open(&resource, Arc::clone(&self.0), deadline)
                 .await
                 .unwrap();
-            let stream = Some(listener.accept().await.unwrap().0);
-            (
-                Box::new(session),
-                Box::new(Peer {
-                    listener,
-                    stream,
-                    received: Vec::new(),
-                }),
-            )
+            let stream = listener.accept().await.unwrap().0;
+            (Box::new(session), Box::new(Peer::new(listener, stream)))
         }
 
         fn clock(&self) -> Arc<dyn Clock> {
