@@ -19,6 +19,8 @@ mod over_serial;
 #[cfg(test)]
 mod over_tcp;
 #[cfg(test)]
+mod over_visa;
+#[cfg(test)]
 mod prove;
 #[cfg(test)]
 mod replay;

@@ -22,6 +22,7 @@ pub(crate) fn benchtop() -> Command {
     for variable in [
         "BENCHTOP_STORE",
         "BENCHTOP_INSTRUMENTS",
+        "BENCHTOP_VISA_LIBRARY",
         "TOFUPILOT_API_KEY",
         "TOFUPILOT_URL",
     ] {

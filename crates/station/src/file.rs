@@ -27,6 +27,8 @@ pub struct StationFile {
     pub instruments: BTreeMap<LogicalName, StationInstrument>,
     /// `[store] root`, as written.
     pub store_root: Option<PathBuf>,
+    /// `[visa] library`: a name that the system looks up, or a path; a relative one is beside the station file.
+    pub visa_library: Option<PathBuf>,
     /// Where records go.
     pub targets: Vec<TargetEntry>,
     /// What is worth a second look.
@@ -87,7 +89,7 @@ pub struct TargetEntry {
     pub api_key_file: Option<PathBuf>,
 }
 
-const ROOT: &[&str] = &["station", "instruments", "store", "sync"];
+const ROOT: &[&str] = &["station", "instruments", "store", "sync", "visa"];
 const STATION: &[&str] = &["id", "fixture_id", "location", "calibration", "safe_order"];
 const INSTRUMENT: &[&str] = &[
     "driver",
@@ -102,6 +104,7 @@ const INSTRUMENT: &[&str] = &[
     "serial",
 ];
 const STORE: &[&str] = &["root"];
+const VISA: &[&str] = &["library"];
 const SYNC: &[&str] = &["targets"];
 const TARGET: &[&str] = &[
     "name",
@@ -153,6 +156,10 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
     let store_root = store
         .and_then(|store| store.require_string(sink, "root"))
         .map(|root| PathBuf::from(root.value));
+    let visa = root.table(sink, "visa", VISA);
+    let visa_library = visa
+        .and_then(|visa| visa.require_string(sink, "library"))
+        .map(|library| beside(folder, &library.value));
     let sync = root.table(sink, "sync", SYNC);
     let targets = sync
         .and_then(|sync| sync.tables(sink, "targets", TARGET))
@@ -181,9 +188,17 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
         safe_order,
         instruments,
         store_root,
+        visa_library,
         targets,
         warnings: Diagnostics::new(),
     })
+}
+
+/// A path, beside the station file where it is relative; a bare name stays one.
+fn beside(folder: &Path, written: &str) -> PathBuf {
+    let path = Path::new(written);
+    let is_name = path.components().count() == 1;
+    if is_name { path.to_owned() } else { folder.join(path) }
 }
 
 fn read_safe_order(

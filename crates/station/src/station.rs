@@ -70,6 +70,9 @@ impl Station {
         if sink.has_errors() {
             return Err(sink);
         }
+        if let Some(library) = &file.visa_library {
+            transport::visa::library::choose(library);
+        }
         let safe_first = file.safe_order.iter().map(|name| name.value.clone()).collect();
         Ok(Self {
             instruments,

@@ -1,8 +1,8 @@
 //! How bytes reach an instrument.
 //!
-//! Every session keeps the contract of [`Session`] and is enrolled in its conformance suite. So far there are four
-//! transports, the raw TCP socket, the serial line, VXI-11 and HiSLIP; [`open`] names what is not there yet. Simulated instruments are no transport:
-//! `benchtop-sim` brings sessions of its own.
+//! Every session keeps the contract of [`Session`] and is enrolled in its conformance suite: the raw TCP socket, the serial
+//! line, VXI-11 and `HiSLIP` are native; USBTMC and GPIB go through a VISA library that is found at run time. A transcript can
+//! take an instrument's place. Simulated instruments are no transport: `benchtop-sim` brings sessions of its own.
 
 mod framer;
 mod guarded;

@@ -5,7 +5,7 @@ use benchtop_instrument::{FlowControl, LineSettings, Parity, Terminator};
 use std::time::Duration;
 use visa_rs::enums::attribute::{
     AttrAsrlBaud, AttrAsrlDataBits, AttrAsrlEndIn, AttrAsrlFlowCntrl, AttrAsrlParity, AttrAsrlStopBits, AttrTermchar,
-    AttrTermcharEn, AttrTmoValue, HasAttribute,
+    AttrTermcharEn, AttrTmoValue, Attribute, HasAttribute, SpecAttr,
 };
 
 fn valid<T>(attribute: Option<T>, what: &str) -> Result<T, Trouble> {
@@ -21,40 +21,57 @@ pub(super) fn set_timeout(instrument: &visa_rs::Instrument, patience: Duration) 
     Ok(instrument.set_attr(valid(AttrTmoValue::new_checked(milliseconds), "timeout")?)?)
 }
 
+/// Sets what is not so already: rsvisa-ivi 0.1.8 refuses every parity and stop bit, also those that it has.
+fn set<A: SpecAttr + PartialEq + Into<Attribute>>(instrument: &visa_rs::Instrument, wanted: A) -> Result<(), Trouble> {
+    if A::get_from(instrument).is_ok_and(|now| now == wanted) {
+        return Ok(());
+    }
+    Ok(instrument.set_attr(wanted)?)
+}
+
 /// A byte stream ends its messages with a character.
 pub(super) fn set_stream(instrument: &visa_rs::Instrument, line: &LineSettings, serial: bool) -> Result<(), Trouble> {
     let end = match line.answer_terminator {
         Terminator::Lf | Terminator::CrLf => b'\n',
         Terminator::Cr => b'\r',
     };
-    instrument.set_attr(valid(AttrTermchar::new_checked(end), "terminator")?)?;
-    instrument.set_attr(AttrTermcharEn::VI_TRUE)?;
+    set(instrument, valid(AttrTermchar::new_checked(end), "terminator")?)?;
+    set(instrument, AttrTermcharEn::VI_TRUE)?;
     if serial {
-        instrument.set_attr(AttrAsrlEndIn::VI_ASRL_END_TERMCHAR)?;
+        set(instrument, AttrAsrlEndIn::VI_ASRL_END_TERMCHAR)?;
         set_line(instrument, line)?;
     }
     Ok(())
 }
 
 fn set_line(instrument: &visa_rs::Instrument, line: &LineSettings) -> Result<(), Trouble> {
-    instrument.set_attr(valid(AttrAsrlBaud::new_checked(line.baud), "speed")?)?;
-    instrument.set_attr(valid(
-        AttrAsrlDataBits::new_checked(line.data_bits.into()),
-        "data bits",
-    )?)?;
-    instrument.set_attr(match line.parity {
-        Parity::None => AttrAsrlParity::VI_ASRL_PAR_NONE,
-        Parity::Even => AttrAsrlParity::VI_ASRL_PAR_EVEN,
-        Parity::Odd => AttrAsrlParity::VI_ASRL_PAR_ODD,
-    })?;
-    instrument.set_attr(match line.stop_bits {
-        2 => AttrAsrlStopBits::VI_ASRL_STOP_TWO,
-        _ => AttrAsrlStopBits::VI_ASRL_STOP_ONE,
-    })?;
-    instrument.set_attr(match line.flow_control {
-        FlowControl::None => AttrAsrlFlowCntrl::VI_ASRL_FLOW_NONE,
-        FlowControl::RtsCts => AttrAsrlFlowCntrl::VI_ASRL_FLOW_RTS_CTS,
-        FlowControl::XonXoff => AttrAsrlFlowCntrl::VI_ASRL_FLOW_XON_XOFF,
-    })?;
+    set(instrument, valid(AttrAsrlBaud::new_checked(line.baud), "speed")?)?;
+    set(
+        instrument,
+        valid(AttrAsrlDataBits::new_checked(line.data_bits.into()), "data bits")?,
+    )?;
+    set(
+        instrument,
+        match line.parity {
+            Parity::None => AttrAsrlParity::VI_ASRL_PAR_NONE,
+            Parity::Even => AttrAsrlParity::VI_ASRL_PAR_EVEN,
+            Parity::Odd => AttrAsrlParity::VI_ASRL_PAR_ODD,
+        },
+    )?;
+    set(
+        instrument,
+        match line.stop_bits {
+            2 => AttrAsrlStopBits::VI_ASRL_STOP_TWO,
+            _ => AttrAsrlStopBits::VI_ASRL_STOP_ONE,
+        },
+    )?;
+    set(
+        instrument,
+        match line.flow_control {
+            FlowControl::None => AttrAsrlFlowCntrl::VI_ASRL_FLOW_NONE,
+            FlowControl::RtsCts => AttrAsrlFlowCntrl::VI_ASRL_FLOW_RTS_CTS,
+            FlowControl::XonXoff => AttrAsrlFlowCntrl::VI_ASRL_FLOW_XON_XOFF,
+        },
+    )?;
     Ok(())
 }
