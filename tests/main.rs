@@ -25,6 +25,8 @@ mod prove;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod scan;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod strangers;

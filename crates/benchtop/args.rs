@@ -39,7 +39,7 @@ pub(crate) enum Command {
     Safe(SafeArguments),
     /// Serve a simulated bench, or one simulated instrument, to anything that speaks SCPI.
     Sim(SimArguments),
-    /// What instruments there are: known models, and their definitions.
+    /// What instruments there are: connected ones, known models, and their definitions.
     #[command(subcommand)]
     Instruments(InstrumentsCommand),
     /// Take readings by hand.
@@ -305,6 +305,10 @@ pub(crate) struct MeasureArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum InstrumentsCommand {
+    /// Look for instruments: serial ports, what a VISA library lists, and the networks that are named.
+    ///
+    /// Each is asked *IDN? and nothing else.
+    Scan(ScanArguments),
     /// Every model that Benchtop can drive.
     List(ListArguments),
     /// What one model can do, and what that rests on.
@@ -313,6 +317,38 @@ pub(crate) enum InstrumentsCommand {
     ///
     /// Exit code: 0 without errors, 2 with errors.
     Check(CheckDefinitionsArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArguments {
+    /// Look on this network too, with a VXI-11 broadcast and mDNS: an interface's name or IPv4 address; may be given several
+    /// times.
+    #[arg(long, value_name = "NAME|ADDRESS")]
+    pub(crate) interface: Vec<String>,
+
+    /// Never open this: a serial port, a resource, or a host; may be given several times.
+    #[arg(long, value_name = "PORT|RESOURCE|HOST")]
+    pub(crate) exclude: Vec<String>,
+
+    /// A serial port that the system does not list, a link or a pseudoterminal; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) port: Vec<String>,
+
+    /// Try serial ports at this speed, 9600 if not said; several are tried one after the other.
+    #[arg(long)]
+    pub(crate) baud: Vec<u32>,
+
+    /// How long to look, and how long to wait for each answer, in seconds.
+    #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
+    pub(crate) timeout: f64,
+
+    /// Open nothing and say nothing: only list.
+    #[arg(long)]
+    pub(crate) list_only: bool,
+
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -73,7 +73,7 @@ async fn dispatch(command: Command, catalogue: &Catalogue, recorder: Option<Arc<
         Command::Sync(arguments) => sync::sync(arguments).await,
         Command::Safe(arguments) => safe::safe(arguments, catalogue, recorder).await,
         Command::Sim(arguments) => sim::sim(arguments, catalogue).await,
-        Command::Instruments(command) => definitions::carry_out(command, catalogue).await,
+        Command::Instruments(command) => definitions::carry_out(command, catalogue, recorder).await,
         Command::Measure(arguments) => byhand::measure(arguments, catalogue, recorder).await,
         Command::Query(arguments) => byhand::query(arguments, recorder).await,
     }

@@ -1,6 +1,10 @@
 //! `--record FILE`: what was said to instruments, as a transcript.
 
-use crate::{args::Command, exit::Failure, terminal};
+use crate::{
+    args::{Command, InstrumentsCommand},
+    exit::Failure,
+    terminal,
+};
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_station::Recorder;
 use std::{path::Path, sync::Arc};
@@ -13,8 +17,9 @@ pub(crate) fn begin(path: Option<&Path>, command: &Command) -> Result<Option<Arc
         Command::Safe(_) => "safe",
         Command::Measure(_) => "measure",
         Command::Query(_) => "query",
+        Command::Instruments(InstrumentsCommand::Scan(_)) => "scan",
         Command::Check(_) | Command::Sync(_) | Command::Sim(_) | Command::Instruments(_) => {
-            let message = "--record: this command says nothing to instruments; run, safe, measure and query do";
+            let message = "--record: this command says nothing to instruments; run, safe, scan, measure and query do";
             return Err(Failure::refused(message));
         }
     };

@@ -69,6 +69,7 @@ struct Session {
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
+static FOUND: AtomicU32 = AtomicU32::new(0);
 static SESSIONS: Mutex<Option<HashMap<u32, Arc<Mutex<Session>>>>> = Mutex::new(None);
 
 fn sessions<T>(work: impl FnOnce(&mut HashMap<u32, Arc<Mutex<Session>>>) -> T) -> T {
@@ -220,7 +221,7 @@ pub unsafe extern "C" fn viFindRsrc(
     // SAFETY: the caller hands over places for both numbers, and 256 bytes for a name
     unsafe {
         *list = NEXT.fetch_add(1, Ordering::Relaxed);
-        *count = 2;
+        *count = 3;
         std::ptr::copy_nonoverlapping(name.as_ptr().cast(), first, name.len());
     }
     SUCCESS
@@ -228,7 +229,12 @@ pub unsafe extern "C" fn viFindRsrc(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn viFindNext(_list: u32, next: *mut c_char) -> Status {
-    let name = c"USB0::0x2A8D::0x1301::TCP1::INSTR".to_bytes_with_nul();
+    // a serial port, and then a USB instrument
+    let name = if FOUND.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+        c"ASRL1::INSTR".to_bytes_with_nul()
+    } else {
+        c"USB0::0x2A8D::0x1301::TCP1::INSTR".to_bytes_with_nul()
+    };
     // SAFETY: the caller hands over 256 bytes for a name
     unsafe { std::ptr::copy_nonoverlapping(name.as_ptr().cast(), next, name.len()) };
     SUCCESS

@@ -3,15 +3,22 @@
 mod check;
 mod evidence;
 mod list;
+mod scan;
 
 use crate::{
     args::InstrumentsCommand,
     exit::{Exit, Failure},
 };
-use benchtop_station::Catalogue;
+use benchtop_station::{Catalogue, Recorder};
+use std::sync::Arc;
 
-pub(crate) async fn carry_out(command: InstrumentsCommand, catalogue: &Catalogue) -> Result<Exit, Failure> {
+pub(crate) async fn carry_out(
+    command: InstrumentsCommand,
+    catalogue: &Catalogue,
+    recorder: Option<Arc<Recorder>>,
+) -> Result<Exit, Failure> {
     match command {
+        InstrumentsCommand::Scan(arguments) => scan::scan(arguments, catalogue, recorder).await,
         InstrumentsCommand::List(arguments) => list::list(&arguments, catalogue),
         InstrumentsCommand::Show(arguments) => list::show(&arguments, catalogue),
         InstrumentsCommand::Check(arguments) => check::check(&arguments, catalogue).await,

@@ -4,6 +4,7 @@
 //! line, VXI-11 and `HiSLIP` are native; USBTMC and GPIB go through a VISA library that is found at run time. A transcript can
 //! take an instrument's place. Simulated instruments are no transport: `benchtop-sim` brings sessions of its own.
 
+pub mod discovery;
 mod framer;
 mod guarded;
 mod hislip;

@@ -260,6 +260,17 @@ impl VisaSession {
     }
 }
 
+/// The resources that the library lists.
+///
+/// # Errors
+/// That there is no library, or what it said; also that it said nothing for so long.
+pub async fn list(clock: &dyn Clock, patience: Duration) -> Result<Vec<String>, String> {
+    match clock.within(clock.now().after(patience), worker::list()).await {
+        Ok(list) => list.map_err(|trouble| trouble.to_string()),
+        Err(Elapsed) => Err(format!("the VISA library made no list in {} s", patience.as_secs_f64())),
+    }
+}
+
 fn framer_for(terminator: Terminator) -> Framer {
     match terminator {
         Terminator::Lf | Terminator::CrLf => Framer::default(),
@@ -380,4 +391,4 @@ impl Session for VisaSession {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,7 +17,7 @@ fn uses_another_library() -> bool {
 }
 
 /// The double, which cargo built because this crate asks for it.
-fn use_a_library() {
+pub(crate) fn use_a_library() {
     let folder = env::current_exe().unwrap().parent().unwrap().to_owned();
     let is_double = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -154,6 +154,34 @@ fn contained<T>(call: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble>
     })
 }
 
+/// The names that the library lists, from a thread of its own: it may not come back.
+pub(super) async fn list() -> Result<Vec<String>, Trouble> {
+    let (done, doing) = oneshot::channel();
+    let started = thread::Builder::new()
+        .name("visa list".to_owned())
+        .spawn(move || drop(done.send(contained(names))));
+    started.map_err(|error| Trouble::Told(error.to_string()))?;
+    doing.await.unwrap_or(Err(Trouble::Gone))
+}
+
+fn names() -> Result<Vec<String>, Trouble> {
+    library::load().map_err(Trouble::NoLibrary)?;
+    let manager = DefaultRM::new()?;
+    let expression = VisaString::from_string("?*INSTR".to_owned());
+    let expression = expression.ok_or_else(|| Trouble::Told("a pattern has no NUL in it".to_owned()))?;
+    let mut list = match manager.find_res_list(&expression) {
+        Ok(list) => list,
+        // nothing there is no trouble
+        Err(visa_rs::Error(ErrorCode::ErrorRsrcNfound)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut names = Vec::new();
+    while let Some(name) = list.find_next()? {
+        names.push(name.to_string_lossy().into_owned());
+    }
+    Ok(names)
+}
+
 fn open(name: &str, line: &LineSettings, stream: bool, patience: Duration) -> Result<(DefaultRM, Instrument), Trouble> {
     library::load().map_err(Trouble::NoLibrary)?;
     let manager = DefaultRM::new()?;

@@ -87,6 +87,22 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Asks a portmapper for the core channel's port, as a datagram.
+pub(crate) fn core_port_call(number: u32) -> Vec<u8> {
+    rpc::call(number, [PORTMAPPER, PORTMAPPER_VERSION, GETPORT], core_port_arguments())
+}
+
+/// What a portmapper says to that: 0 where there is no such channel.
+pub(crate) fn core_port_reply(reply: &[u8], number: u32) -> Option<u32> {
+    rpc::reply(reply.to_vec(), number).ok()??.word().ok()
+}
+
+fn core_port_arguments() -> Writer {
+    [CORE, CORE_VERSION, TCP, 0]
+        .into_iter()
+        .fold(Writer::default(), Writer::word)
+}
+
 impl Vxi11Session {
     /// Creates a link by `deadline`.
     ///
@@ -267,8 +283,7 @@ impl Vxi11Session {
 /// Where the core channel is, says the portmapper.
 async fn core_port(host: &str) -> Result<u16, Failure> {
     let mut rpc = Rpc::connect((host, PORTMAPPER_PORT), PORTMAPPER, PORTMAPPER_VERSION).await?;
-    let arguments = Writer::default().word(CORE).word(CORE_VERSION).word(TCP).word(0);
-    let port = rpc.call(GETPORT, arguments).await?.word()?;
+    let port = rpc.call(GETPORT, core_port_arguments()).await?.word()?;
     match u16::try_from(port) {
         Ok(0) | Err(_) => Err(Failure::Io(io::Error::new(
             io::ErrorKind::Unsupported,

@@ -39,23 +39,13 @@ impl Rpc {
     /// Calls a procedure; its results. Dropped in between, the connection is of no further use.
     pub(super) async fn call(&mut self, procedure: u32, arguments: Writer) -> io::Result<Reader> {
         self.last = self.last.wrapping_add(1);
-        let mut call = Writer::default();
-        for word in [self.last, CALL, VERSION, self.program, self.version, procedure] {
-            call = call.word(word);
-        }
-        // no credentials, no verifier
-        for word in [0, 0, 0, 0] {
-            call = call.word(word);
-        }
-        call.0.extend(arguments.0);
-        let length = u32::try_from(call.0.len()).map_err(io::Error::other)?;
-        let record = [(LAST | length).to_be_bytes().to_vec(), call.0].concat();
+        let call = call(self.last, [self.program, self.version, procedure], arguments);
+        let length = u32::try_from(call.len()).map_err(io::Error::other)?;
+        let record = [(LAST | length).to_be_bytes().to_vec(), call].concat();
         self.stream.write_all(&record).await?;
         loop {
-            let mut reply = Reader(self.record().await?, 0);
-            // an answer to something older is not ours
-            if reply.word()? == self.last {
-                return accepted(reply);
+            if let Some(reply) = reply(self.record().await?, self.last)? {
+                return Ok(reply);
             }
         }
     }
@@ -78,6 +68,25 @@ impl Rpc {
             }
         }
     }
+}
+
+/// A call of `[program, version, procedure]`, as a datagram carries it.
+pub(super) fn call(number: u32, called: [u32; 3], arguments: Writer) -> Vec<u8> {
+    let [program, version, procedure] = called;
+    // at the end: no credentials, no verifier
+    let head = [number, CALL, VERSION, program, version, procedure, 0, 0, 0, 0];
+    let mut call = head.into_iter().fold(Writer::default(), Writer::word);
+    call.0.extend(arguments.0);
+    call.0
+}
+
+/// The results in a reply; nothing where it answers something older.
+pub(super) fn reply(bytes: Vec<u8>, number: u32) -> io::Result<Option<Reader>> {
+    let mut reply = Reader(bytes, 0);
+    if reply.word()? != number {
+        return Ok(None);
+    }
+    accepted(reply).map(Some)
 }
 
 /// Looks through the envelope of a reply.

@@ -1,0 +1,196 @@
+//! Discovery: what `instruments scan` finds, asks, and leaves alone.
+
+use crate::testkit::{Done, Running, Served, benchtop, done, eventually, scratch};
+use rustix::{
+    fs::{OFlags, fcntl_setfl},
+    io::Errno,
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+};
+use serde_json::Value;
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::fs::symlink,
+    process::{Command, Stdio},
+};
+
+/// Nothing of this machine's own serial ports is asked.
+const NOT_OURS: &[&str] = &[
+    "--exclude",
+    "/dev/ttyS0",
+    "--exclude",
+    "/dev/ttyS1",
+    "--exclude",
+    "/dev/ttyUSB0",
+];
+
+fn scan(arguments: &[&str]) -> Done {
+    done(benchtop().args(["instruments", "scan"]).args(NOT_OURS).args(arguments))
+}
+
+fn rows(scanned: &Done) -> Vec<Value> {
+    assert_eq!(scanned.code, Some(0), "{scanned}");
+    scanned
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn row<'a>(rows: &'a [Value], resource: &str) -> &'a Value {
+    let found = rows.iter().find(|row| row["resource"] == resource);
+    found.unwrap_or_else(|| panic!("{resource} is not among {rows:#?}"))
+}
+
+/// The far end of a serial line, and the line's path.
+fn serial_line() -> (File, String) {
+    let far = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&far).unwrap();
+    unlockpt(&far).unwrap();
+    fcntl_setfl(&far, OFlags::NONBLOCK).unwrap();
+    let path = ptsname(&far, Vec::new()).unwrap().into_string().unwrap();
+    (far.into(), path)
+}
+
+#[test]
+fn a_meter_on_a_serial_port_is_found_with_its_driver() {
+    let served = Served::what(&["hp/34401a", "--pty"]);
+    let path = served
+        .resource("instrument", "ASRL")
+        .replace("ASRL", "")
+        .replace("::INSTR", "");
+    let found = rows(&scan(&["--port", &path, "--format", "json"]));
+    let meter = row(&found, &format!("ASRL{path}::INSTR"));
+    assert_eq!(
+        (&meter["state"], &meter["driver"], &meter["found_by"][0]),
+        (&"answered".into(), &"hp/34401a".into(), &"named by the user".into())
+    );
+    assert!(
+        meter["identity"]
+            .as_str()
+            .unwrap()
+            .starts_with("HEWLETT-PACKARD,34401A,"),
+        "{meter}"
+    );
+    let people = scan(&["--port", &path]);
+    assert!(
+        people.out.contains("hp/34401a") && people.out.contains("named by the user"),
+        "{people}"
+    );
+    assert!(
+        people.out.contains("looked at no network: name one with --interface"),
+        "{people}"
+    );
+}
+
+#[test]
+fn nothing_is_ever_written_to_an_excluded_port_whatever_it_is_called() {
+    let (mut far, path) = serial_line();
+    // a line that nobody has open has no end to read from
+    let _open = File::options().read(true).write(true).open(&path).unwrap();
+    let folder = scratch();
+    let by_id = folder.path().join("usb-ACME-if00-port0");
+    symlink(&path, &by_id).unwrap();
+    let by_id = by_id.to_str().unwrap();
+    for (named, excluded) in [(path.as_str(), by_id), (by_id, path.as_str()), (&path, &path)] {
+        let found = rows(&scan(&["--port", named, "--exclude", excluded, "--format", "json"]));
+        assert_eq!(row(&found, &format!("ASRL{named}::INSTR"))["state"], "excluded");
+    }
+    let found = rows(&scan(&["--port", &path, "--list-only", "--format", "json"]));
+    assert_eq!(row(&found, &format!("ASRL{path}::INSTR"))["state"], "not_asked");
+    let came = far.read(&mut [0; 16]).unwrap_err();
+    assert_eq!(Errno::from_io_error(&came), Some(Errno::AGAIN), "{came}");
+    // the same port, not excluded, is written to: the check above can fail
+    let misspelt = scan(&["--port", &path, "--exclude", "/dev/nothing-here", "--timeout", "0.2"]);
+    assert!(
+        misspelt
+            .err
+            .contains("--exclude /dev/nothing-here: nothing that was found is called so"),
+        "{misspelt}"
+    );
+    assert!(misspelt.out.contains("no answer in 0.2 s at 9600 Bd"), "{misspelt}");
+    let mut came = [0; 16];
+    let length = far.read(&mut came).unwrap();
+    assert_eq!(&came[..length], b"*IDN?\n");
+}
+
+#[test]
+fn what_a_hostile_instrument_says_cannot_move_the_cursor() {
+    let (mut far, path) = serial_line();
+    let _open = File::options().read(true).write(true).open(&path).unwrap();
+    let mut scanning = benchtop();
+    scanning.args(["instruments", "scan", "--port", &path]).args(NOT_OURS);
+    let scanning = Running::start(&mut scanning);
+    let mut came = Vec::new();
+    eventually("*IDN?", || {
+        let mut chunk = [0; 16];
+        if let Ok(length) = far.read(&mut chunk) {
+            came.extend_from_slice(&chunk[..length]);
+        }
+        came.ends_with(b"*IDN?\n").then_some(())
+    });
+    far.write_all(b"ACME,\x1b[2J\x1b]0;owned\x07X,1,2\n").unwrap();
+    let scanned = scanning.finish();
+    assert!(
+        scanned.out.contains("no driver") && scanned.out.contains("ACME,"),
+        "{scanned}"
+    );
+    assert!(
+        !scanned.out.contains(['\x1b', '\x07']),
+        "{scanned:?}",
+        scanned = scanned.out
+    );
+}
+
+#[test]
+fn an_interface_that_there_is_not_is_refused_and_the_others_are_named() {
+    let scanned = scan(&["--interface", "eth-nowhere"]);
+    assert_eq!(scanned.code, Some(2), "{scanned}");
+    assert!(
+        scanned
+            .err
+            .contains("--interface eth-nowhere: there is no such interface"),
+        "{scanned}"
+    );
+    assert!(scanned.err.contains("127.0.0.1"), "{scanned}");
+}
+
+#[test]
+fn instruments_are_found_by_vxi11_broadcast_in_a_network_of_their_own() {
+    // a network namespace: port 111 and the broadcast are this test's own
+    let probe = Command::new("unshare")
+        .args(["-n", "ip", "link", "set", "lo", "up"])
+        .output();
+    if !probe.is_ok_and(|probe| probe.status.success()) {
+        println!("skipped: network namespaces cannot be had here");
+        return;
+    }
+    let served = "ip link set lo up && exec \"$0\" sim board-v3 --serial UNIT-5501 --vxi11 0.0.0.0:111";
+    let mut command = Command::new("unshare");
+    command.args(["-n", "sh", "-c", served, env!("CARGO_BIN_EXE_benchtop")]);
+    command.stdin(Stdio::null()).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut sim = Running::start(&mut command);
+    let mut lines = BufReader::new(sim.0.stdout.take().unwrap()).lines();
+    while !lines.next().unwrap().unwrap().contains("control") {}
+    let net = format!("--net=/proc/{}/ns/net", sim.0.id());
+    let scan_inside = |arguments: &[&str]| {
+        let mut command = Command::new("nsenter");
+        command.args([&net, env!("CARGO_BIN_EXE_benchtop"), "instruments", "scan"]);
+        done(command.args(NOT_OURS).args(arguments).env("NO_COLOR", "1"))
+    };
+    let found = rows(&scan_inside(&["--interface", "lo", "--format", "json"]));
+    let first = row(&found, "TCPIP0::127.0.0.1::inst0::INSTR");
+    assert_eq!(
+        (&first["driver"], &first["found_by"][0]),
+        (&"keysight/e36312a".into(), &"VXI-11 broadcast".into())
+    );
+    let excluded = rows(&scan_inside(&[
+        "--interface",
+        "127.0.0.1",
+        "--exclude",
+        "127.0.0.1",
+        "--format",
+        "json",
+    ]));
+    assert_eq!(row(&excluded, "TCPIP0::127.0.0.1::inst0::INSTR")["state"], "excluded");
+}
