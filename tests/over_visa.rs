@@ -129,14 +129,15 @@ fn the_procedure_runs_through_a_visa_library_that_is_not_ours() {
         &[]
     };
     let served = Served::what(&[&arguments, vxi11].concat());
-    let of_kind = |fits: fn(&str) -> bool| {
+    type Fits = fn(&str) -> bool;
+    let of_kind = |fits: Fits| {
         let mut station = station_of(&served, fits);
         for (_, resource) in served.resources.iter().filter(|(_, resource)| fits(resource)) {
             station = station.replace(&format!("\"{resource}\""), &format!("\"VISA::{resource}\""));
         }
         station
     };
-    let kinds: [(&str, fn(&str) -> bool); 3] = [
+    let kinds: [(&str, Fits); 3] = [
         ("SOCKET", |resource| resource.ends_with("::SOCKET")),
         ("a pty", |resource| resource.starts_with("ASRL")),
         ("VXI-11", |resource| resource.starts_with("TCPIP0::127.0.0.47::inst")),

@@ -145,7 +145,7 @@ async fn look(
     patience: Duration,
 ) -> (Places, Vec<String>) {
     let mut looked = Vec::new();
-    let mut all: Vec<Found> = arguments.port.iter().map(named_port).collect();
+    let mut all: Vec<Found> = arguments.port.iter().map(|port| named_port(port)).collect();
     let mut note = |place: &str, found: Result<Vec<Found>, String>| match found {
         Ok(found) => {
             looked.push(format!("looked at {place}: {} found", found.len()));
@@ -183,9 +183,9 @@ async fn look(
     (places, looked)
 }
 
-fn named_port(port: &String) -> Found {
+fn named_port(port: &str) -> Found {
     Found {
-        resource: Resource::Serial { port: port.clone() },
+        resource: Resource::Serial { port: port.to_owned() },
         by: FoundBy::User,
         announced: None,
     }
