@@ -11,6 +11,8 @@ mod faults;
 #[cfg(test)]
 mod main_job;
 #[cfg(test)]
+mod measure;
+#[cfg(test)]
 mod outputs_off;
 #[cfg(test)]
 mod over_lan;

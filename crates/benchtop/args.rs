@@ -290,6 +290,18 @@ pub(crate) struct MeasureArguments {
     #[arg(long)]
     pub(crate) nplc: Option<String>,
 
+    /// Take so many readings; behind several, their mean and standard deviation.
+    #[arg(long, default_value_t = 1, value_name = "COUNT")]
+    pub(crate) samples: u64,
+
+    /// Begin each reading so long after the one before ("0.5 s"); otherwise as fast as they come.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) interval: Option<String>,
+
+    /// Print comma-separated values under a heading.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) csv: bool,
+
     /// Input or output channel.
     #[arg(long, default_value_t = 1)]
     pub(crate) channel: u32,

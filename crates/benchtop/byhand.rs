@@ -1,26 +1,25 @@
-//! `benchtop measure` and `benchtop query`: the bench by hand.
+//! The bench by hand: which instrument, what drives it, and `benchtop query`.
 
 use crate::{
-    args::{Format, MeasureArguments, QueryArguments},
+    args::QueryArguments,
     exit::{Exit, Failure},
     locks,
     terminal::{self, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{
-    Clock, Error, ErrorKind, Function, Instrument, LineSettings, Measure, Moment, Operation, Polarity, Quantity,
-    RangeRequest, Reading, ReadingKind, RealClock, Resource, Session, SessionExt,
+    Clock, Error, ErrorKind, Instrument, LineSettings, Moment, Operation, RealClock, Resource, Session, SessionExt,
 };
-use benchtop_notation::{Diagnostics, Span, Spanned, suggest};
+use benchtop_notation::{Diagnostics, Span, Spanned};
 use benchtop_scpi::{Definition, LineChanges};
 use benchtop_station::{Catalogue, Options, Recorder, drive, open_session};
 use benchtop_transport::{TraceEvent, TraceSink, Traced};
 use std::{sync::Arc, time::Duration};
 
-fn parse_resource(text: &str) -> Result<Resource, Failure> {
+pub(crate) fn parse_resource(text: &str) -> Result<Resource, Failure> {
     text.parse().map_err(|error| Failure::refused(format!("{error}")))
 }
 
-fn failed(error: Error) -> Failure {
+pub(crate) fn failed(error: Error) -> Failure {
     match error.kind() {
         ErrorKind::OutOfRange | ErrorKind::Unsupported => Failure::refused(error.to_string()),
         ErrorKind::Timeout
@@ -32,39 +31,6 @@ fn failed(error: Error) -> Failure {
         | ErrorKind::WrongIdentity
         | ErrorKind::Io => Failure::error(error.to_string()),
     }
-}
-
-pub(crate) async fn measure(
-    arguments: MeasureArguments,
-    catalogue: &Catalogue,
-    recorder: Option<Arc<Recorder>>,
-) -> Result<Exit, Failure> {
-    let resource = parse_resource(&arguments.resource)?;
-    let mut request = request(&arguments)?;
-    let clock = RealClock::shared();
-    let _lock = locks::take("the instrument", &resource)?;
-    let place = Place {
-        resource: &resource,
-        baud: arguments.baud,
-        recorder,
-        clock: &clock,
-    };
-    let (definition, mut instrument) = open(&place, arguments.driver.as_deref(), catalogue).await?;
-    let has_ranges = definition
-        .functions
-        .get(&request.function)
-        .is_some_and(|function| !function.capability.ranges.is_empty());
-    if request.range == RangeRequest::Auto && !has_ranges {
-        request.range = RangeRequest::Default;
-    }
-    // by hand nothing is reset: a supply would switch off; only what an earlier user left in the queue is dropped
-    instrument.recover().await.map_err(failed)?;
-    let reading = instrument.measure(&request).await;
-    let closed = instrument.close().await;
-    let reading = reading.map_err(failed)?;
-    closed.map_err(failed)?;
-    show(&reading, arguments.format);
-    Ok(Exit::Success)
 }
 
 /// Where an instrument is, and how to get there.
@@ -86,7 +52,7 @@ impl Place<'_> {
 }
 
 /// Opens an instrument by the named driver, or by the one that fits who answers.
-async fn open(
+pub(crate) async fn open(
     place: &Place<'_>,
     driver: Option<&str>,
     catalogue: &Catalogue,
@@ -105,40 +71,6 @@ async fn open(
     };
     let instrument = drive(session, Arc::clone(&definition), options, place.clock);
     Ok((definition, instrument))
-}
-
-fn request(arguments: &MeasureArguments) -> Result<Measure, Failure> {
-    let known = Function::ALL.iter().find(|(word, _)| *word == arguments.function);
-    let Some((_, function)) = known else {
-        let near = suggest(&arguments.function, Function::ALL.iter().map(|(word, _)| *word));
-        let help = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-        return Err(Failure::refused(format!(
-            "there is no function `{}`{help}",
-            arguments.function
-        )));
-    };
-    let range = match arguments.range.as_str() {
-        "auto" => RangeRequest::Auto,
-        text => {
-            let quantity: Quantity = text
-                .parse()
-                .map_err(|error| Failure::refused(format!("--range {text}: {error}")))?;
-            RangeRequest::AtLeast(quantity)
-        }
-    };
-    let nplc = match &arguments.nplc {
-        Some(text) => Some(
-            text.parse()
-                .map_err(|error| Failure::refused(format!("--nplc {text}: {error}")))?,
-        ),
-        None => None,
-    };
-    Ok(Measure {
-        channel: arguments.channel,
-        function: *function,
-        range,
-        nplc,
-    })
 }
 
 fn line(baud: Option<u32>) -> LineChanges {
@@ -193,36 +125,6 @@ pub(crate) fn who_answers(identity: &str, catalogue: &Catalogue) -> Result<Optio
         }
     }
     Ok(None)
-}
-
-fn show(reading: &Reading, format: Format) {
-    let (value, words) = match reading.kind {
-        ReadingKind::Value(quantity) => (Some(quantity), quantity.to_string()),
-        ReadingKind::Overrange(Polarity::Positive) => (None, "overrange".to_owned()),
-        ReadingKind::Overrange(Polarity::Negative) => (None, "overrange (negative)".to_owned()),
-        ReadingKind::NotANumber => (None, "not a number".to_owned()),
-    };
-    match format {
-        Format::Human => {
-            let range = reading
-                .range_in_use
-                .map(|range| format!("  range {range}"))
-                .unwrap_or_default();
-            let nplc = reading.nplc.map(|nplc| format!("  nplc {nplc}")).unwrap_or_default();
-            terminal::say(&Line::new().add(PLAIN, &words).add(QUIET, &format!("{range}{nplc}")));
-        }
-        Format::Json => terminal::emit(
-            &serde_json::json!({
-                "value": value.map(|quantity| quantity.value.to_f64()),
-                "unit": value.map(|quantity| quantity.unit.to_string()),
-                "reading": words,
-                "raw": reading.text,
-                "range": reading.range_in_use.map(|range| range.to_string()),
-                "nplc": reading.nplc.map(|nplc| nplc.to_f64()),
-            })
-            .to_string(),
-        ),
-    }
 }
 
 pub(crate) async fn query(arguments: QueryArguments, recorder: Option<Arc<Recorder>>) -> Result<Exit, Failure> {

@@ -12,6 +12,7 @@ mod definitions;
 mod exit;
 mod interrupt;
 mod locks;
+mod measure;
 mod procedures;
 mod progress;
 mod prove;
@@ -74,7 +75,7 @@ async fn dispatch(command: Command, catalogue: &Catalogue, recorder: Option<Arc<
         Command::Safe(arguments) => safe::safe(arguments, catalogue, recorder).await,
         Command::Sim(arguments) => sim::sim(arguments, catalogue).await,
         Command::Instruments(command) => definitions::carry_out(command, catalogue, recorder).await,
-        Command::Measure(arguments) => byhand::measure(arguments, catalogue, recorder).await,
+        Command::Measure(arguments) => measure::measure(arguments, catalogue, recorder).await,
         Command::Query(arguments) => byhand::query(arguments, recorder).await,
     }
 }
