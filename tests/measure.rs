@@ -1,6 +1,6 @@
 //! Readings by hand, against a served simulated bench.
 
-use crate::testkit::{Running, Served, benchtop, done};
+use crate::testkit::{Running, Served, benchtop, done, only_record};
 use nix::sys::signal::Signal;
 use std::{
     io::{BufRead, BufReader, Read},
@@ -114,4 +114,33 @@ fn a_count_or_an_interval_that_cannot_be_is_refused() {
         assert_eq!(refused.code, Some(2), "{refused}");
         assert!(refused.err.contains(words), "{refused}");
     }
+}
+
+#[test]
+fn autozero_and_input_impedance_are_sent_each_time_and_recorded() {
+    let served = Served::bench("UNIT-5501");
+    let transcript = served.folder.path().join("said.txt");
+    let mut command = measure(&served, &["--autozero", "off", "--input-impedance", "high", "--record"]);
+    let taken = done(command.arg(&transcript));
+    assert_eq!(taken.code, Some(0), "{taken}");
+    let said = std::fs::read_to_string(&transcript).unwrap();
+    for expected in ["> VOLT:DC:ZERO:AUTO OFF\n", "> VOLT:DC:IMP:AUTO ON\n"] {
+        assert!(said.contains(expected), "{said}");
+    }
+    assert_eq!(served.ask("dmm", "VOLT:DC:ZERO:AUTO?"), "0");
+    // what is not written is the default, and sent: nothing stays as it was
+    let run = done(&mut served.run("UNIT-5501"));
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(served.ask("dmm", "VOLT:DC:ZERO:AUTO?"), "1");
+    let record = only_record(&served.store()).to_string();
+    assert!(
+        record.contains(r#""autozero":true"#) && record.contains(r#""input_impedance":"10 MOhm""#),
+        "{record}"
+    );
+    let refused = done(&mut measure(&served, &["--input-impedance", "low"]));
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(
+        refused.err.contains("--input-impedance low: expected 10 MOhm or high"),
+        "{refused}"
+    );
 }

@@ -146,24 +146,6 @@ fn a_lone_model_is_served_too() {
 }
 
 #[test]
-fn a_transport_that_is_not_there_yet_is_named() {
-    for (resource, transport) in [
-        ("USB0::0x2A8D::0x1301::MY53::INSTR", "USBTMC"),
-        ("GPIB0::22::INSTR", "GPIB"),
-    ] {
-        let refused = done(benchtop().args(["query", resource, "*IDN?"]));
-        assert_eq!(refused.code, Some(2), "{refused}");
-        assert!(
-            refused
-                .err
-                .contains(&format!("{transport} is not supported by this version yet")),
-            "{refused}"
-        );
-    }
-    drop(scratch());
-}
-
-#[test]
 fn a_simulated_meter_answers_on_a_pseudoterminal_too() {
     use std::io::{BufRead, BufReader, Write};
     let folder = scratch();

@@ -290,6 +290,14 @@ pub(crate) struct MeasureArguments {
     #[arg(long)]
     pub(crate) nplc: Option<String>,
 
+    /// Autozero; otherwise as the definition has it.
+    #[arg(long, value_name = "on|off")]
+    pub(crate) autozero: Option<String>,
+
+    /// Resistance of the voltage input; otherwise as the definition has it.
+    #[arg(long, value_name = "10 MOhm|high")]
+    pub(crate) input_impedance: Option<String>,
+
     /// Take so many readings; behind several, their mean and standard deviation.
     #[arg(long, default_value_t = 1, value_name = "COUNT")]
     pub(crate) samples: u64,

@@ -8,8 +8,8 @@ use crate::{
     terminal::{self, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{
-    BaseUnit, Clock, Function, Instrument, Measure, Moment, Polarity, Quantity, RangeRequest, Reading, ReadingKind,
-    RealClock, Unit,
+    BaseUnit, Choices, Clock, Function, InputImpedance, Instrument, Measure, Moment, Polarity, Quantity, RangeRequest,
+    Reading, ReadingKind, RealClock, Unit,
 };
 use benchtop_notation::suggest;
 use benchtop_run::Interrupt;
@@ -80,7 +80,29 @@ fn request(arguments: &MeasureArguments) -> Result<Measure, Failure> {
         function: *function,
         range,
         nplc,
+        choices: Choices {
+            autozero: word(
+                "--autozero",
+                arguments.autozero.as_deref(),
+                &[("on", true), ("off", false)],
+            )?,
+            input_impedance: word(
+                "--input-impedance",
+                arguments.input_impedance.as_deref(),
+                InputImpedance::ALL,
+            )?,
+        },
     })
+}
+
+fn word<T: Copy>(option: &str, written: Option<&str>, words: &[(&str, T)]) -> Result<Option<T>, Failure> {
+    let Some(written) = written else { return Ok(None) };
+    let found = words.iter().find(|(word, _)| *word == written);
+    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let message = format!("{option} {written}: expected {}", known.join(" or "));
+    found
+        .map(|(_, value)| Some(*value))
+        .ok_or_else(|| Failure::refused(message))
 }
 
 /// How readings are shown.

@@ -153,19 +153,18 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if choice & 128 != 0 {
         drop(at_once(instrument.prepare()));
     }
+    let function = if choice & 64 == 0 {
+        Function::DcVoltage
+    } else {
+        Function::Resistance
+    };
     let request = Measure {
-        channel: 1,
-        function: if choice & 64 == 0 {
-            Function::DcVoltage
-        } else {
-            Function::Resistance
-        },
         range: if choice & 32 == 0 {
             RangeRequest::Auto
         } else {
             RangeRequest::Default
         },
-        nplc: None,
+        ..Measure::of(function)
     };
     let reading: Result<Reading, Error> = at_once(instrument.measure(&request));
     if let Ok(reading) = reading {

@@ -98,6 +98,13 @@ fn show_people(definition: &Definition) {
         if !cycles.is_empty() {
             text.push_str(&format!("; nplc {}", cycles.join(", ")));
         }
+        let choices = row.capability.choices;
+        for (there, words) in [
+            (choices.autozero, "; autozero on or off"),
+            (choices.input_impedance, "; input 10 MOhm or high"),
+        ] {
+            text.push_str(if there { words } else { "" });
+        }
         say(text.trim_end());
     }
     for (channel, output) in definition.outputs.iter().flat_map(|outputs| &outputs.channels) {
@@ -144,6 +151,8 @@ fn as_json(definition: &Definition) -> serde_json::Value {
                 "ranges": ranges,
                 "autorange": row.capability.autorange,
                 "nplc": cycles,
+                "autozero": row.capability.choices.autozero,
+                "input_impedance": row.capability.choices.input_impedance,
             });
             (function.to_string(), row)
         })

@@ -1,6 +1,6 @@
 //! What an instrument can do: plain data, known without opening anything.
 
-use crate::{Class, Decimal, Function, Quantity, RangeRequest};
+use crate::{ChoiceCapability, Class, Decimal, Function, Quantity, RangeRequest};
 use std::{cmp::Ordering, collections::BTreeMap};
 
 /// One range of a function.
@@ -27,6 +27,8 @@ pub struct FunctionCapability {
     pub nplc: Vec<Decimal>,
     /// Measures only while the output of its channel is on: what it would do otherwise is not known, or known to be bad.
     pub needs_output: bool,
+    /// What else there is to choose.
+    pub choices: ChoiceCapability,
 }
 
 /// Why a range request cannot be met.

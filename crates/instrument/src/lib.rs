@@ -12,6 +12,7 @@
 //! ```
 
 mod capabilities;
+mod choices;
 mod clock;
 pub mod conformance;
 mod decimal;
@@ -27,6 +28,7 @@ mod session;
 mod virtual_clock;
 
 pub use capabilities::{Bounds, Capabilities, FunctionCapability, OutputCapability, Range, RangeError};
+pub use choices::{ChoiceCapability, Choices, InputImpedance};
 pub use clock::{
     BusyGuard, Clock, ClockExt, Elapsed, Moment, Participant, RealClock, Sleep, TaskFailure, TaskHandle,
     human_duration, panic_message, spawn,

@@ -1,6 +1,6 @@
 //! What instruments said.
 
-use crate::{Decimal, Quantity};
+use crate::{Choices, Decimal, Quantity};
 use std::{fmt, str::FromStr};
 
 /// On which side of its range an input lies.
@@ -34,6 +34,8 @@ pub struct Reading {
     pub range_in_use: Option<Quantity>,
     /// The integration time that was in use, in power-line cycles.
     pub nplc: Option<Decimal>,
+    /// Autozero and input impedance that were in use, where there is a choice.
+    pub choices: Choices,
 }
 
 /// The four fields of `*IDN?` (IEEE 488.2, section 10.14).

@@ -1,6 +1,6 @@
 //! What can be asked of an instrument: closed types, so that a new class adds a variant and never a trait.
 
-use crate::{Decimal, Function, Quantity};
+use crate::{Choices, Decimal, Function, Quantity};
 
 /// How the range is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,25 @@ pub struct Measure {
     pub range: RangeRequest,
     /// Integration time in power-line cycles.
     pub nplc: Option<Decimal>,
+    /// Autozero and input impedance.
+    pub choices: Choices,
+}
+
+impl Measure {
+    /// A measurement as the definition's defaults have it, on channel 1.
+    #[must_use]
+    pub const fn of(function: Function) -> Self {
+        Self {
+            channel: 1,
+            function,
+            range: RangeRequest::Default,
+            nplc: None,
+            choices: Choices {
+                autozero: None,
+                input_impedance: None,
+            },
+        }
+    }
 }
 
 /// A change of what an instrument does.

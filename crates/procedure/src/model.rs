@@ -217,6 +217,8 @@ pub(crate) struct MeasurementPlaces {
     pub(crate) function: Span,
     pub(crate) range: Span,
     pub(crate) nplc: Span,
+    pub(crate) autozero: Span,
+    pub(crate) input_impedance: Span,
     pub(crate) limit: Span,
     pub(crate) low: Span,
     pub(crate) high: Span,

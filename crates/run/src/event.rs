@@ -1,7 +1,7 @@
 //! What the runner says happened: its only output. The store writes it down; the terminal listens.
 
 use crate::outcome::{RunOutcome, StepOutcome};
-use benchtop_instrument::{Decimal, Identity, OutputState, Quantity, Unit};
+use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Quantity, Unit};
 use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome};
 use chrono::{DateTime, Utc};
 use std::time::Duration;
@@ -263,6 +263,8 @@ pub struct MeasurementTaken {
     pub range: Option<Quantity>,
     /// The integration time in use, in power-line cycles.
     pub nplc: Option<Decimal>,
+    /// Autozero and input impedance in use.
+    pub choices: Choices,
 }
 
 /// What kind of reading a measurement was judged by.

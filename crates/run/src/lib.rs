@@ -12,7 +12,7 @@ mod steps;
 mod supervisor;
 
 pub use bench::Bench;
-pub use benchtop_instrument::{Decimal, Identity, OutputState, Polarity, Quantity, SafetyProof, Unit};
+pub use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Polarity, Quantity, SafetyProof, Unit};
 pub use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, OverrangeRule};
 pub use event::{
     Event, EventKind, InstrumentReady, InstrumentUse, Log, LogLevel, MadeSafe, MeasurementTaken, PlannedStep,

@@ -6,7 +6,7 @@ use crate::{
     event::{EventKind, MeasurementTaken, ReadingWord, Section, Stamp, StepAddress, StepEnded, StepStarted},
     outcome::StepOutcome,
 };
-use benchtop_instrument::{Clock, ClockExt, Moment, Polarity, Reading, ReadingKind};
+use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind};
 use benchtop_procedure::{
     Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, OnFail, Retry, Step, StepKind, judge,
 };
@@ -241,6 +241,7 @@ fn judged(
             taken.raw = Some(reading.text);
             taken.range = reading.range_in_use;
             taken.nplc = reading.nplc;
+            taken.choices = reading.choices;
             judgement
         }
     };
@@ -266,6 +267,7 @@ fn blank(measurement: &Measurement, address: StepAddress, attempt: u32) -> Measu
         raw: None,
         range: None,
         nplc: None,
+        choices: Choices::default(),
     }
 }
 

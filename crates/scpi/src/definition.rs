@@ -1,6 +1,6 @@
 //! One model, as its `driver.toml` says: the types.
 
-use crate::{ErrorCheck, LineChanges, Template, response};
+use crate::{ErrorCheck, LineChanges, Template, choices::ChoiceDefinitions, response};
 use benchtop_instrument::{
     Capabilities, Class, Decimal, Function, FunctionCapability, LineSettings, OutputCapability, Quantity, Range,
     UnitError,
@@ -116,7 +116,9 @@ pub struct FunctionDefinition {
     pub nplc: Option<Template>,
     /// The integration time where the procedure gives none.
     pub nplc_default: Option<Decimal>,
-    /// Everything else that would otherwise be left as it was: autozero, impedance, math off.
+    /// Autozero and input impedance, where there is a choice.
+    pub choices: ChoiceDefinitions,
+    /// Everything else that would otherwise be left as it was: math off.
     pub defaults: Vec<Template>,
     /// Triggers and fetches one reading.
     pub read: Template,

@@ -206,6 +206,7 @@ impl ScpiInstrument {
             function,
             range,
             nplc,
+            choices,
         } = *request;
         let refuse = |kind, message: String| Err(self.fail(kind, Operation::Measure, message));
         let Some(definition) = self.definition.functions.get(&function) else {
@@ -236,6 +237,10 @@ impl ScpiInstrument {
             };
             return refuse(ErrorKind::OutOfRange, message);
         }
+        if let Some(lacking) = definition.capability.choices.lacks(choices) {
+            let message = format!("{function} has no {lacking} to choose");
+            return refuse(ErrorKind::OutOfRange, message);
+        }
         Ok((definition.clone(), chosen))
     }
 
@@ -243,6 +248,7 @@ impl ScpiInstrument {
     async fn configure(
         &mut self,
         function: &FunctionDefinition,
+        choosing: &[Template],
         request: &Measure,
         range: Option<Range>,
         nplc: Option<Decimal>,
@@ -253,7 +259,7 @@ impl ScpiInstrument {
         if let Some(inputs) = &definition.inputs {
             self.send(operation, &inputs.open.fill(&[])).await?;
         }
-        for template in function.configure.iter().chain(&function.defaults) {
+        for template in function.configure.iter().chain(&function.defaults).chain(choosing) {
             self.send(operation, &template.fill(&[("channel", &channel)])).await?;
         }
         if let (Some(template), Some(nplc)) = (&function.nplc, nplc) {
@@ -375,7 +381,8 @@ impl Instrument for ScpiInstrument {
             );
             return Err(self.fail(ErrorKind::Unsupported, operation, message));
         }
-        self.configure(&function, request, range, nplc).await?;
+        let (choices, choosing) = function.choices.choose(request.choices);
+        self.configure(&function, &choosing, request, range, nplc).await?;
         if !function.settle.is_zero() {
             self.clock.sleep(function.settle).await;
         }
@@ -412,6 +419,7 @@ impl Instrument for ScpiInstrument {
             kind,
             range_in_use,
             nplc,
+            choices,
         })
     }
 

@@ -5,6 +5,7 @@
 //! [`Session`](benchtop_instrument::Session). This crate opens no file and no connection, and knows nothing of what
 //! the simulator believes.
 
+mod choices;
 mod definition;
 mod driver;
 mod error_check;
@@ -14,6 +15,7 @@ mod parse;
 mod response;
 mod template;
 
+pub use choices::{ChoiceDefinition, ChoiceDefinitions};
 pub use definition::{
     Definition, Evidence, FunctionDefinition, InputsDefinition, OutputsDefinition, SerialDefinition, SettingDefinition,
     Source, SwitchDefinition,

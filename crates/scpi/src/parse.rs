@@ -1,18 +1,19 @@
 //! `driver.toml` to a [`Definition`], every mistake in one go.
 
+mod functions;
+
 use crate::{
     definition::{
-        Definition, Evidence, FunctionDefinition, InputsDefinition, OutputsDefinition, SerialDefinition,
-        SettingDefinition, Source, SwitchDefinition, plain,
+        Definition, Evidence, InputsDefinition, OutputsDefinition, SerialDefinition, SettingDefinition, Source,
+        SwitchDefinition,
     },
     error_check::ErrorCheck,
     line::LineChanges,
     template::Template,
 };
-use benchtop_instrument::{
-    Bounds, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity, Range, Unit,
-};
-use benchtop_notation::{Diagnostic, Diagnostics, Document, Documents, Magnitude, Spanned, Table, Value, one_of};
+use benchtop_instrument::{Bounds, Class, Decimal, Function, OutputCapability, Quantity, Unit};
+use benchtop_notation::{Diagnostic, Diagnostics, Document, Documents, Magnitude, Spanned, Table, one_of};
+use functions::{read_channel, read_functions};
 use regex::Regex;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -256,7 +257,7 @@ fn read_duration(sink: &mut Diagnostics, magnitude: &Magnitude) -> Option<Durati
     duration
 }
 
-fn check_template(sink: &mut Diagnostics, text: &Spanned<String>) -> Option<Template> {
+pub(crate) fn check_template(sink: &mut Diagnostics, text: &Spanned<String>) -> Option<Template> {
     Template::new(&text.value)
         .map_err(|error| sink.error(&text.span, &format!("{error}")))
         .ok()
@@ -315,180 +316,6 @@ fn read_inputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) ->
         closed: closed?,
         answer: answer?,
     })
-}
-
-const FUNCTION: &[&str] = &[
-    "source",
-    "channels",
-    "ranges",
-    "configure",
-    "range",
-    "autorange",
-    "range_query",
-    "nplc",
-    "nplc_values",
-    "nplc_default",
-    "defaults",
-    "read",
-    "settle",
-    "slowest",
-    "needs_output",
-    "integrations",
-];
-const RANGE: &[&str] = &["full_scale", "maximum", "resolution", "argument", "source"];
-
-fn read_functions(
-    root: &Table<'_>,
-    sink: &mut Diagnostics,
-    class: Option<Class>,
-    sources: &[Source],
-    channels: &[u32],
-) -> BTreeMap<Function, FunctionDefinition> {
-    let mut functions = BTreeMap::new();
-    for (word, table) in root.tables_by_name(sink, "functions", FUNCTION) {
-        check_source(&table, sink, sources);
-        let Some(function) = one_of(sink, "function", &word, Function::ALL) else {
-            continue;
-        };
-        if let Some(class) = class.filter(|class| !class.may_measure(function)) {
-            sink.error(&word.span, &format!("a {class} does not measure {function}"));
-        }
-        if let Some(definition) = read_function(&table, sink, function, sources, channels) {
-            functions.insert(function, definition);
-        }
-    }
-    functions
-}
-
-fn read_function(
-    table: &Table<'_>,
-    sink: &mut Diagnostics,
-    function: Function,
-    sources: &[Source],
-    inputs: &[u32],
-) -> Option<FunctionDefinition> {
-    let channels = match table.items(sink, "channels") {
-        Some(items) => items.iter().filter_map(|item| read_channel(sink, item)).collect(),
-        None => inputs.to_vec(),
-    };
-    let (ranges, range_arguments) = read_ranges(table, sink, function, sources);
-    let (range, autorange) = (template(table, sink, "range"), template(table, sink, "autorange"));
-    if range.is_none() && !ranges.is_empty() {
-        sink.error(table.span(), "it has ranges, but no `range` command to set one");
-    }
-    let nplc_values: Vec<Decimal> = table
-        .items(sink, "nplc_values")
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|item| item.number(sink).and_then(|text| read_decimal(sink, &text)))
-        .collect();
-    let nplc = template(table, sink, "nplc");
-    let nplc_default = table
-        .number(sink, "nplc_default")
-        .and_then(|text| read_decimal(sink, &text));
-    if nplc.is_some() != nplc_default.is_some() || nplc.is_some() == nplc_values.is_empty() {
-        sink.error(table.span(), "`nplc`, `nplc_values` and `nplc_default` belong together");
-    } else if nplc_default.is_some_and(|default| !nplc_values.contains(&default)) {
-        sink.error(table.span(), "`nplc_default` is not one of `nplc_values`");
-    }
-    let integrations = match table.integer(sink, "integrations") {
-        Some(count) => u32::try_from(count.value)
-            .ok()
-            .filter(|count| (1..=4).contains(count))
-            .or_else(|| {
-                sink.error(&count.span, "expected 1 to 4 integrations a reading");
-                None
-            })?,
-        None => 1,
-    };
-    let read = require_template(table, sink, "read");
-    let slowest = table
-        .require_magnitude(sink, "slowest")
-        .and_then(|magnitude| read_duration(sink, &magnitude));
-    let settle = match table.magnitude(sink, "settle") {
-        Some(magnitude) => read_duration(sink, &magnitude)?,
-        None => Duration::ZERO,
-    };
-    let capability = FunctionCapability {
-        channels,
-        ranges,
-        autorange: autorange.is_some(),
-        nplc: nplc_values,
-        needs_output: table.bool(sink, "needs_output").is_some_and(|needs| needs.value),
-    };
-    Some(FunctionDefinition {
-        capability,
-        configure: templates(table, sink, "configure"),
-        range,
-        range_arguments,
-        autorange,
-        range_query: template(table, sink, "range_query"),
-        nplc,
-        nplc_default,
-        defaults: templates(table, sink, "defaults"),
-        read: read?,
-        settle,
-        slowest: slowest?,
-        integrations,
-    })
-}
-
-fn read_channel(sink: &mut Diagnostics, item: &Value<'_>) -> Option<u32> {
-    let number = item.integer(sink)?;
-    let channel = u32::try_from(number.value).ok().filter(|channel| *channel > 0);
-    if channel.is_none() {
-        sink.error(&number.span, "channels count from 1");
-    }
-    channel
-}
-
-/// The ranges, and what stands for each in the function's commands.
-fn read_ranges(
-    table: &Table<'_>,
-    sink: &mut Diagnostics,
-    function: Function,
-    sources: &[Source],
-) -> (Vec<Range>, Vec<String>) {
-    let mut ranges: Vec<Range> = Vec::new();
-    let mut arguments = Vec::new();
-    for row in table.tables(sink, "ranges", RANGE).unwrap_or_default() {
-        if row.contains("source") {
-            check_source(&row, sink, sources);
-        }
-        let unit = function.unit();
-        let mut quantity = |key: &str, required: bool| {
-            let magnitude = if required {
-                row.require_magnitude(sink, key)
-            } else {
-                row.magnitude(sink, key)
-            };
-            magnitude.and_then(|magnitude| read_quantity(sink, &magnitude, unit))
-        };
-        let (full_scale, maximum) = (quantity("full_scale", true), quantity("maximum", true));
-        let resolution = quantity("resolution", false);
-        let argument = row.string(sink, "argument").map(|argument| argument.value);
-        let (Some(full_scale), Some(maximum)) = (full_scale, maximum) else {
-            continue;
-        };
-        arguments.push(argument.or_else(|| plain(full_scale).ok()).unwrap_or_default());
-        let rises = ranges.last().is_none_or(|last| {
-            last.full_scale
-                .compare(full_scale)
-                .is_some_and(std::cmp::Ordering::is_lt)
-        });
-        if !rises || maximum.compare(full_scale).is_none_or(std::cmp::Ordering::is_lt) {
-            sink.error(
-                row.span(),
-                "ranges go from small to large, and no maximum is below its full scale",
-            );
-        }
-        ranges.push(Range {
-            full_scale,
-            maximum,
-            resolution,
-        });
-    }
-    (ranges, arguments)
 }
 
 const OUTPUTS: &[&str] = &[

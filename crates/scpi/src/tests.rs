@@ -283,10 +283,9 @@ async fn garbage_is_no_reading() {
 fn volts(range: &str) -> Measure {
     let range = RangeRequest::AtLeast(quantity(range));
     Measure {
-        channel: 1,
-        function: Function::DcVoltage,
         range,
         nplc: Some("1".parse().unwrap()),
+        ..Measure::of(Function::DcVoltage)
     }
 }
 
@@ -299,9 +298,9 @@ async fn a_measurement_fully_determines_the_meter() {
     .await;
     let expected = [
         "CONF:VOLT:DC",
+        "VOLT:DC:NULL:STAT OFF",
         "VOLT:DC:ZERO:AUTO ON",
         "VOLT:DC:IMP:AUTO OFF",
-        "VOLT:DC:NULL:STAT OFF",
         "VOLT:DC:NPLC 1",
         "VOLT:DC:RANG 10",
         "SYST:ERR?",
@@ -366,10 +365,8 @@ async fn overrange_is_a_kind_of_reading_never_a_number() {
             let range = RangeRequest::AtLeast(quantity("100 mA"));
             ammeter
                 .measure(&Measure {
-                    channel: 1,
-                    function: Function::DcCurrent,
                     range,
-                    nplc: None,
+                    ..Measure::of(Function::DcCurrent)
                 })
                 .await
                 .unwrap()

@@ -206,6 +206,12 @@ pub struct MeasurementTaken {
     /// The integration time in use, in power-line cycles.
     #[serde(serialize_with = "number::finite_option")]
     pub nplc: Option<f64>,
+    /// Autozero, where there was a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autozero: Option<bool>,
+    /// The meter's input resistance, where there was a choice: `10 MOhm` or `high`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_impedance: Option<String>,
 }
 
 /// An attempt at a step ended.

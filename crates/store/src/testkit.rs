@@ -263,6 +263,7 @@ pub(crate) fn rail(
         raw: value.map(str::to_owned),
         range: Some("10 V".parse().unwrap()),
         nplc: Some(Decimal::ONE),
+        choices: run::Choices::default(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{Violation, broken};
 use crate::{
-    Bounds, Decimal, Error, ErrorKind, Instrument, Measure, OutputCapability, OutputSetting, Quantity, RangeRequest,
-    ReadingKind, SafetyProof, Setting,
+    Bounds, Choices, Decimal, Error, ErrorKind, InputImpedance, Instrument, Measure, OutputCapability, OutputSetting,
+    Quantity, RangeRequest, ReadingKind, SafetyProof, Setting,
 };
 use async_trait::async_trait;
 
@@ -63,13 +63,14 @@ async fn every_function_and_range_reads(instrument: &mut dyn Instrument) -> Resu
             .iter()
             .map(|range| RangeRequest::Exactly(range.full_scale));
         let auto = capability.autorange.then_some(RangeRequest::Auto);
+        every_choice_is_in_use(instrument, function, &capability).await?;
         for range in ranges.chain(auto).chain([RangeRequest::Default]) {
             let channel = capability.channels.first().copied().unwrap_or(1);
             let request = Measure {
                 channel,
-                function,
                 range,
                 nplc: capability.nplc.first().copied(),
+                ..Measure::of(function)
             };
             let reading = instrument
                 .measure(&request)
@@ -96,6 +97,45 @@ async fn every_function_and_range_reads(instrument: &mut dyn Instrument) -> Resu
     Ok(())
 }
 
+/// And is the default again in the next measurement.
+async fn every_choice_is_in_use(
+    instrument: &mut dyn Instrument,
+    function: crate::Function,
+    capability: &crate::FunctionCapability,
+) -> Result<(), Violation> {
+    let rule = "autozero and input impedance are as they were asked for";
+    let channel = capability.channels.first().copied().unwrap_or(1);
+    let usual = Measure {
+        channel,
+        nplc: capability.nplc.first().copied(),
+        ..Measure::of(function)
+    };
+    if capability.choices == crate::ChoiceCapability::default() {
+        return Ok(());
+    }
+    let fail = |error: Error| broken(rule, format!("{function}: {error}"));
+    let before = instrument.measure(&usual).await.map_err(fail)?.choices;
+    for (autozero, input_impedance) in [(true, InputImpedance::High), (false, InputImpedance::TenMegohm)] {
+        let choices = Choices {
+            autozero: capability.choices.autozero.then_some(autozero),
+            input_impedance: capability.choices.input_impedance.then_some(input_impedance),
+        };
+        let reading = instrument.measure(&Measure { choices, ..usual }).await.map_err(fail)?;
+        if reading.choices != choices {
+            return Err(broken(
+                rule,
+                format!("{function}: {choices:?} gave {:?}", reading.choices),
+            ));
+        }
+    }
+    let after = instrument.measure(&usual).await.map_err(fail)?.choices;
+    if after != before {
+        let rule = "what is not asked for is the default again";
+        return Err(broken(rule, format!("{function}: {before:?}, then {after:?}")));
+    }
+    Ok(())
+}
+
 /// And turns the output on, for the readings that follow; `make_safe` is tried later.
 async fn with_its_output_off_it_is_refused(
     instrument: &mut dyn Instrument,
@@ -106,9 +146,7 @@ async fn with_its_output_off_it_is_refused(
     for channel in capability.channels.iter().copied() {
         let request = Measure {
             channel,
-            function,
-            range: RangeRequest::Default,
-            nplc: None,
+            ..Measure::of(function)
         };
         let fail = |error: Error| broken(rule, error.to_string());
         instrument
@@ -150,12 +188,7 @@ async fn requests_beyond_the_capabilities_are_refused(instrument: &mut dyn Instr
     let rule = "a measurement beyond the capabilities is refused before anything is sent";
     let functions = instrument.capabilities().functions.clone();
     for (word, function) in crate::Function::ALL {
-        let request = Measure {
-            channel: 1,
-            function: *function,
-            range: RangeRequest::Default,
-            nplc: None,
-        };
+        let request = Measure::of(*function);
         let Some(capability) = functions.get(function) else {
             refused(rule, word, instrument.measure(&request).await)?;
             continue;
@@ -173,6 +206,23 @@ async fn requests_beyond_the_capabilities_are_refused(instrument: &mut dyn Instr
                 ..request
             };
             refused(rule, "a range too large", instrument.measure(&request).await)?;
+        }
+        let impedance = Some(InputImpedance::High).filter(|_| !capability.choices.input_impedance);
+        let autozero = Some(false).filter(|_| !capability.choices.autozero);
+        for choices in [
+            Choices {
+                autozero,
+                ..Choices::default()
+            },
+            Choices {
+                input_impedance: impedance,
+                ..Choices::default()
+            },
+        ] {
+            if choices != Choices::default() {
+                let request = Measure { choices, ..request };
+                refused(rule, "a choice that it has not", instrument.measure(&request).await)?;
+            }
         }
         let nplc = Decimal::from_integer(12_345);
         refused(

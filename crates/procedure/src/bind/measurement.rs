@@ -29,6 +29,14 @@ pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, chosen: &
         sink.push(Diagnostic::error(&places.channel, &message).help(&help));
     }
     check_nplc(sink, &label, measurement, function, chosen);
+    if let Some(lacking) = function.choices.lacks(request.choices) {
+        let place = match lacking {
+            "autozero" => &places.autozero,
+            _ => &places.input_impedance,
+        };
+        let message = format!("{label}{chosen} has no `{lacking}` to choose for {}", request.function);
+        sink.push(Diagnostic::error(place, &message).help("leave it out"));
+    }
     if request.range == RangeRequest::Default && !function.ranges.is_empty() {
         let ranges: Vec<String> = function
             .ranges

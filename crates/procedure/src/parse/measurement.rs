@@ -4,7 +4,7 @@ use super::draft::{Draft, Named};
 use super::vocabulary::MEASUREMENT;
 use super::{head, limit, quantity, range};
 use crate::model::{InstrumentNeed, LogicalName, Measurement, MeasurementPlaces};
-use benchtop_instrument::{Decimal, Function, Measure, Unit};
+use benchtop_instrument::{Choices, Decimal, Function, InputImpedance, Measure, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Spanned, Table, Value, one_of};
 
 /// The measurements of a step; those that could not be read are left out, and reported.
@@ -44,6 +44,7 @@ fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measu
     }
     let channel = channel(sink, table);
     let nplc = nplc(sink, table);
+    let choices = choices(sink, table);
     let unit = unit(sink, table, function.as_ref());
     let range = range::read(sink, table, &label, function.as_ref().map(|function| function.value));
     let allow_autorange_in_series = range::autorange_in_series(sink, table, &label, function.as_ref(), range);
@@ -64,6 +65,7 @@ fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measu
             function: function.value,
             range: range?,
             nplc: nplc?,
+            choices: choices?,
         },
         unit: unit?,
         limit: limit.as_ref().map(|written| written.limit),
@@ -79,6 +81,8 @@ fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measu
                 "range_exact"
             }),
             nplc: place("nplc"),
+            autozero: place("autozero"),
+            input_impedance: place("input_impedance"),
             limit: place("limit"),
             low: limit
                 .as_ref()
@@ -140,6 +144,25 @@ fn nplc(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Option<Decimal>> {
         return None;
     }
     Some(Some(cycles))
+}
+
+/// `None` only where one is written and wrong.
+fn choices(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Choices> {
+    let autozero = match table.contains("autozero") {
+        true => Some(table.bool(sink, "autozero")?.value),
+        false => None,
+    };
+    let input_impedance = match table.contains("input_impedance") {
+        true => {
+            let word = table.string(sink, "input_impedance")?;
+            Some(one_of(sink, "input_impedance", &word, InputImpedance::ALL)?)
+        }
+        false => None,
+    };
+    Some(Choices {
+        autozero,
+        input_impedance,
+    })
 }
 
 fn unit(sink: &mut Diagnostics, table: &Table<'_>, function: Option<&Spanned<Function>>) -> Option<Unit> {

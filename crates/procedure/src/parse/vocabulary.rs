@@ -83,6 +83,8 @@ pub(super) const MEASUREMENT: Vocabulary = Vocabulary {
         "range_exact",
         "allow_autorange_in_series",
         "nplc",
+        "autozero",
+        "input_impedance",
         "unit",
         "limit",
     ],
@@ -93,8 +95,6 @@ pub(super) const MEASUREMENT: Vocabulary = Vocabulary {
         ("delay", "a trigger delay (`delay`)"),
         ("poll", "waiting for a value (`poll`)"),
         ("aperture", "an integration time in seconds (`aperture`)"),
-        ("autozero", "choosing autozero (`autozero`)"),
-        ("input_impedance", "choosing the input impedance (`input_impedance`)"),
     ],
 };
 

@@ -49,6 +49,10 @@ fn function(channels: &[u32], ranges: &[&str], nplc: &[&str]) -> FunctionCapabil
         autorange: channels == [1],
         nplc: nplc.iter().map(|text| text.parse().unwrap()).collect(),
         needs_output: false,
+        choices: benchtop_instrument::ChoiceCapability {
+            autozero: channels == [1] && !nplc.is_empty(),
+            input_impedance: ranges.contains(&"1000 V"),
+        },
     }
 }
 

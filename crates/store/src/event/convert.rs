@@ -204,6 +204,7 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             raw,
             range,
             nplc,
+            choices,
         } = taken.clone();
         Self {
             section: section.into(),
@@ -227,6 +228,8 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
                 unit: range.unit.to_string(),
             }),
             nplc: nplc.map(run::Decimal::to_f64),
+            autozero: choices.autozero,
+            input_impedance: choices.input_impedance.map(|choice| choice.word().to_owned()),
         }
     }
 }

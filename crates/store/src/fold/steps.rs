@@ -72,6 +72,8 @@ impl Steps {
             function,
             range,
             nplc,
+            autozero,
+            input_impedance,
         } = taken.clone();
         let attempt = self.slot(section, index, "", "").attempt(attempt, elapsed_s);
         attempt.last_s = attempt.last_s.max(elapsed_s);
@@ -91,6 +93,8 @@ impl Steps {
             function,
             range,
             nplc,
+            autozero,
+            input_impedance,
             taken_at,
         });
     }

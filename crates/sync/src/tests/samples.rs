@@ -144,6 +144,8 @@ pub(super) fn measurement(
         function: "dc_voltage".into(),
         range: None,
         nplc: None,
+        autozero: None,
+        input_impedance: None,
         taken_at: at("2026-03-04T05:06:08Z"),
     }
 }

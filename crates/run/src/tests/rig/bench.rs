@@ -146,6 +146,7 @@ impl Instrument for RigInstrument {
             kind,
             range_in_use: None,
             nplc: None,
+            choices: request.choices,
         })
     }
 
@@ -233,6 +234,7 @@ pub(super) fn capabilities(name: &str) -> Capabilities {
         autorange: true,
         nplc: Vec::new(),
         needs_output: false,
+        choices: benchtop_instrument::ChoiceCapability::default(),
     };
     let output = OutputCapability {
         voltage_level: bounds("0 V", "6 V"),
