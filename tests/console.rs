@@ -52,6 +52,11 @@ fn an_instruments_errors_are_shown_and_make_the_exit_code() {
     assert_eq!(errors[0], "error -113 \"Undefined header\"");
     assert!(errors.iter().all(|line| line.starts_with("error -")), "{talked}");
 
+    let talked = fed(&resource, &["--timeout", "2"], "MEAS:FOO? 10\n*OPC?\n");
+    assert_eq!((talked.code, talked.out.as_str()), (Some(3), "1\n"), "{talked}");
+    assert!(talked.err.contains("no answer in "), "{talked}");
+    assert!(talked.err.contains("MEAS:FOO? is none of the commands"), "{talked}");
+
     let talked = fed(&resource, &[], ".quti\n.errors\n*OPC?\n.quit\nFOO\n");
     assert_eq!((talked.code, talked.out.as_str()), (Some(3), "1\n"), "{talked}");
     assert!(
@@ -119,17 +124,11 @@ impl Talking {
         self.lines.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
-    /// Waits until `out` or `err` ends in this line.
+    /// Waits until this stands in `out` or `err`.
     fn until(&self, file: &str, expected: &str) {
         let path = self.folder.path().join(file);
-        let ends = || {
-            fs::read_to_string(&path)
-                .unwrap()
-                .lines()
-                .last()
-                .is_some_and(|line| line.contains(expected))
-        };
-        eventually(expected, || ends().then_some(()));
+        let is_there = || fs::read_to_string(&path).unwrap().contains(expected);
+        eventually(expected, || is_there().then_some(()));
     }
 }
 
@@ -137,7 +136,7 @@ impl Talking {
 fn a_lost_answer_and_a_lost_instrument_are_said_and_the_session_is_brought_back() {
     let (served, resource) = meter();
     let name = served.resources[0].0.clone();
-    let mut talking = Talking::start(&resource, &["--timeout", "0.5"]);
+    let mut talking = Talking::start(&resource, &["--timeout", "2"]);
     talking.say("*IDN?");
     talking.until("out", "34461A");
 
@@ -147,7 +146,7 @@ fn a_lost_answer_and_a_lost_instrument_are_said_and_the_session_is_brought_back(
     talking.until("err", "the session was recovered");
     let err = || fs::read_to_string(talking.folder.path().join("err")).unwrap();
     eventually("the error queue's end", || {
-        (err().matches("was recovered").count() == 2).then_some(())
+        (err().matches("was recovered").count() >= 2).then_some(())
     });
     assert!(
         err().contains(&format!("error: read on {resource}: no answer in ")),
@@ -156,7 +155,7 @@ fn a_lost_answer_and_a_lost_instrument_are_said_and_the_session_is_brought_back(
     );
     served.fault(&name, "clear");
     talking.say("*OPC?");
-    talking.until("out", "1");
+    talking.until("out", "\n1\n");
 
     drop(served);
     talking.say("*OPC?");

@@ -11,7 +11,7 @@ use rustyline::{
     hint::Hinter,
     validate::Validator,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The headers of a model, by mnemonic.
 #[derive(Debug, Default)]
@@ -50,6 +50,11 @@ impl Commands {
             end.set |= !query;
         }
         commands
+    }
+
+    /// True where there are any.
+    pub(super) fn is_known(&self) -> bool {
+        !self.root.below.is_empty()
     }
 
     /// What `line` may go on with: where the replaced text begins, and what is shown and put there.
@@ -98,6 +103,22 @@ impl Commands {
         )
     }
 
+    /// The first header in a message that the model has not; none where nothing is known of it.
+    pub(super) fn first_unknown<'l>(&self, message: &'l str) -> Option<&'l str> {
+        let units = split_units(message);
+        let mut before = 0;
+        units.into_iter().find_map(|unit| {
+            let sent = unit.split_whitespace().next();
+            let (_, path) = self.last_unit(message.get(..before).unwrap_or_default());
+            before += unit.len() + 1;
+            let sent = sent.filter(|_| self.is_known())?;
+            let header = sent.strip_suffix('?').unwrap_or(sent);
+            let found = self.root.follow(&from(&path, header));
+            let is_known = found.is_some_and(|node| if header == sent { node.set } else { node.query });
+            (!is_known).then_some(sent)
+        })
+    }
+
     /// The part behind the last `;`, and the path at which the headers before it leave the parser.
     fn last_unit<'l>(&self, line: &'l str) -> (&'l str, Vec<String>) {
         let mut units = split_units(line);
@@ -108,11 +129,7 @@ impl Commands {
             if header.starts_with('*') || header.is_empty() {
                 continue;
             }
-            let mut words: Vec<String> = match header.strip_prefix(':') {
-                Some(_) => Vec::new(),
-                None => path.clone(),
-            };
-            words.extend(header.trim_start_matches(':').split(':').map(str::to_owned));
+            let mut words = from(&path, header);
             words.pop();
             path = if self.root.follow(&words).is_some() {
                 words
@@ -122,6 +139,13 @@ impl Commands {
         }
         (last, path)
     }
+}
+
+/// The mnemonics from the root that `header` stands for at `path`.
+fn from(path: &[String], header: &str) -> Vec<String> {
+    let above = if header.starts_with([':', '*']) { &[] } else { path };
+    let own = header.trim_start_matches(':').split(':').map(str::to_owned);
+    above.iter().cloned().chain(own).collect()
 }
 
 /// Cuts a line at each `;` outside quotes.
@@ -243,11 +267,14 @@ impl Mnemonic {
     }
 }
 
-impl Completer for Commands {
+/// What the line editor calls.
+pub(super) struct Completion(pub(super) Arc<Commands>);
+
+impl Completer for Completion {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let (start, found) = self.candidates(line.get(..at).unwrap_or(line));
+        let (start, found) = self.0.candidates(line.get(..at).unwrap_or(line));
         let pairs = found
             .into_iter()
             .map(|(display, replacement)| Pair { display, replacement });
@@ -255,15 +282,15 @@ impl Completer for Commands {
     }
 }
 
-impl Hinter for Commands {
+impl Hinter for Completion {
     type Hint = String;
 }
 
-impl Highlighter for Commands {}
+impl Highlighter for Completion {}
 
-impl Validator for Commands {}
+impl Validator for Completion {}
 
-impl Helper for Commands {}
+impl Helper for Completion {}
 
 #[cfg(test)]
 mod tests {
@@ -339,6 +366,19 @@ mod tests {
                 .iter()
                 .map(|(_, put)| format!("{}{put}", line.get(..start).unwrap()));
             assert_eq!(lines.collect::<Vec<_>>().join(" | "), expected, "{line:?}");
+        }
+        for (message, unknown) in [
+            ("MEAS:VOLT:DC?", None),
+            ("*RST;:meas:voltage:dc? 10;AC?;*IDN?", None),
+            ("sens:volt:dc:rang 10;rang?;nplc 1", None),
+            ("OUTP \"a;b\"; OUTP?", None),
+            ("MEAS:FOO? 10", Some("MEAS:FOO?")),
+            ("MEAS:VOLT:DC", Some("MEAS:VOLT:DC")),
+            ("MEAS:VOLT:DC?;OUTP?", Some("OUTP?")),
+            ("*IDN?;FOO", Some("FOO")),
+        ] {
+            assert_eq!(commands.first_unknown(message), unknown, "{message}");
+            assert_eq!(Commands::default().first_unknown(message), None);
         }
         let (_, found) = commands.candidates("MEAS:");
         assert_eq!(found[1].0, "VOLTage:", "shown as in the manual");

@@ -1,6 +1,9 @@
 //! Where the lines come from: a person at a terminal, or a pipe.
 
-use super::{complete::Commands, short};
+use super::{
+    complete::{Commands, Completion},
+    short,
+};
 use crate::{exit::Failure, stores, terminal};
 use benchtop_instrument::Resource;
 use benchtop_notation::escape;
@@ -9,6 +12,7 @@ use std::{
     fs, io,
     io::{BufRead, IsTerminal, Read, StdinLock},
     path::PathBuf,
+    sync::Arc,
 };
 
 /// The longest line that is taken from a pipe, in bytes: as much as an instrument takes at once, and more.
@@ -37,7 +41,7 @@ pub(super) enum Input {
 
 /// A line editor with its prompt and its history.
 pub(super) struct Prompted {
-    editor: Editor<Commands, FileHistory>,
+    editor: Editor<Completion, FileHistory>,
     prompt: String,
     /// Where the lines are kept; nowhere after that has failed.
     history: Option<PathBuf>,
@@ -53,7 +57,7 @@ impl Input {
         Self::Pipe(io::stdin().lock())
     }
 
-    pub(super) fn editor(resource: &Resource, commands: Option<Commands>) -> Result<Self, Failure> {
+    pub(super) fn editor(resource: &Resource, commands: Arc<Commands>) -> Result<Self, Failure> {
         let refuse = |error: ReadlineError| Failure::error(format!("the terminal cannot be used: {error}"));
         let config = Config::builder()
             .completion_type(CompletionType::List)
@@ -63,7 +67,7 @@ impl Input {
             .map_err(refuse)?
             .build();
         let mut editor = Editor::with_config(config).map_err(refuse)?;
-        editor.set_helper(Some(commands.unwrap_or_default()));
+        editor.set_helper(Some(Completion(commands)));
         let mut prompted = Prompted {
             editor,
             prompt: format!("{}> ", escape(&short(resource))),

@@ -80,11 +80,12 @@ pub(crate) async fn console(
         clock: Arc::clone(&clock),
         interactive: input::is_interactive(),
         went_wrong: false,
+        commands: Arc::new(commands.unwrap_or_default()),
         definition,
     };
     let mut input = if talk.interactive {
-        greet(&talk, identity.as_deref(), commands.as_ref());
-        Input::editor(&resource, commands)?
+        greet(&talk, identity.as_deref());
+        Input::editor(&resource, Arc::clone(&talk.commands))?
     } else {
         Input::piped()
     };
@@ -217,10 +218,10 @@ fn commands(definition: &Definition, catalogue: &Catalogue) -> Option<Commands> 
     }
 }
 
-fn greet(talk: &Talk, identity: Option<&str>, commands: Option<&Commands>) {
+fn greet(talk: &Talk, identity: Option<&str>) {
     let Some(definition) = &talk.definition else { return };
     let model = format!("{} {}", definition.manufacturer, definition.model);
-    let tab = if commands.is_some() {
+    let tab = if talk.commands.is_known() {
         "Tab completes its commands, "
     } else {
         ""

@@ -1,6 +1,6 @@
 //! The dialogue: what is sent, what is answered, what the instrument has to complain about.
 
-use super::answer;
+use super::{answer, complete::Commands};
 use crate::{
     byhand,
     terminal::{self, Line, PLAIN, QUIET},
@@ -13,6 +13,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 pub(super) struct Talk {
     pub(super) session: Box<dyn Session>,
     pub(super) definition: Option<Arc<Definition>>,
+    /// What is known of its commands.
+    pub(super) commands: Arc<Commands>,
     /// How it reports its errors, where that is known.
     pub(super) witness: Option<ErrorCheck>,
     /// How long each answer may take.
@@ -49,7 +51,15 @@ impl Talk {
         match or_abandoned(self.interactive, exchange).await {
             Some(Ok(Some(answer))) => say_answer(&answer::shown(&answer)),
             Some(Ok(None)) => {}
-            Some(Err(error)) => self.lost(&error).await,
+            Some(Err(error)) => {
+                self.lost(&error).await;
+                // on a socket the error that it queued may have gone with the connection
+                if let Some(unknown) = self.commands.first_unknown(message) {
+                    note(&format!(
+                        "{unknown} is none of the commands that are known of this model"
+                    ));
+                }
+            }
             None => self.abandoned().await,
         }
         for report in self.drained().await.unwrap_or_default() {
