@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod definitions;
 #[cfg(test)]
 mod durability;

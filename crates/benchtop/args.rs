@@ -46,6 +46,12 @@ pub(crate) enum Command {
     Measure(MeasureArguments),
     /// Send one program message by hand and print the answer.
     Query(QueryArguments),
+    /// Talk to an instrument, line by line.
+    ///
+    /// At a terminal: Tab completes the model's commands, the arrows bring back earlier lines, `.help` says the rest. Else it
+    /// reads program messages from standard input and prints the answers; exit code 0 if all went well, 3 if the instrument
+    /// reported an error or a line failed.
+    Console(ConsoleArguments),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -415,4 +421,26 @@ pub(crate) struct QueryArguments {
     /// Write what goes over the wire to standard error.
     #[arg(long)]
     pub(crate) trace: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConsoleArguments {
+    /// Where the instrument is: `TCPIP0::10.0.0.7::5025::SOCKET`, `/dev/ttyUSB0`.
+    pub(crate) resource: String,
+
+    /// The definition that knows its commands and its error queue; otherwise the one that fits its *IDN?.
+    #[arg(long, value_name = "VENDOR/MODEL")]
+    pub(crate) driver: Option<String>,
+
+    /// The query that reads its error queue, `SYST:ERR?`, where no definition says it or another one is wanted.
+    #[arg(long, value_name = "QUERY")]
+    pub(crate) errors: Option<String>,
+
+    /// How long to wait for each answer, in seconds; otherwise as long as the definition's slowest reading, or 5.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<f64>,
+
+    /// Speed of a serial port; otherwise the definition's, or 9600.
+    #[arg(long)]
+    pub(crate) baud: Option<u32>,
 }

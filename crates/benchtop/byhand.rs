@@ -15,6 +15,9 @@ use benchtop_station::{Catalogue, Options, Recorder, drive, open_session};
 use benchtop_transport::{TraceEvent, TraceSink, Traced};
 use std::{sync::Arc, time::Duration};
 
+/// How long the answer to `*IDN?` may take.
+pub(crate) const IDENTITY: Duration = Duration::from_secs(5);
+
 pub(crate) fn parse_resource(text: &str) -> Result<Resource, Failure> {
     text.parse().map_err(|error| Failure::refused(format!("{error}")))
 }
@@ -49,6 +52,33 @@ impl Place<'_> {
             None => session,
         })
     }
+
+    /// Opens a session and queries the identity: the session, and what came of the query.
+    pub(crate) async fn query_identity(
+        &self,
+        line: &LineChanges,
+        timeout: Duration,
+    ) -> Result<(Box<dyn Session>, Result<String, Error>), Failure> {
+        let mut session = self.session(&line.over(LineSettings::default())).await?;
+        let deadline = self.clock.now().after(timeout);
+        let answer = session.query("*IDN?", deadline).await;
+        Ok((session, answer))
+    }
+
+    /// The session to an instrument that is known by now: on a serial line that is set up otherwise, another one.
+    pub(crate) async fn on_its_line(
+        &self,
+        mut session: Box<dyn Session>,
+        definition: &Definition,
+        line: &LineChanges,
+    ) -> Result<Box<dyn Session>, Failure> {
+        let its_line = definition.line(line);
+        if matches!(self.resource, Resource::Serial { .. }) && its_line != line.over(LineSettings::default()) {
+            drop(session.close().await);
+            session = self.session(&its_line).await?;
+        }
+        Ok(session)
+    }
 }
 
 /// Opens an instrument by the named driver, or by the one that fits who answers.
@@ -73,7 +103,7 @@ pub(crate) async fn open(
     Ok((definition, instrument))
 }
 
-fn line(baud: Option<u32>) -> LineChanges {
+pub(crate) fn line(baud: Option<u32>) -> LineChanges {
     LineChanges {
         baud,
         ..LineChanges::default()
@@ -95,10 +125,8 @@ async fn by_identity(
     options: &Options,
     catalogue: &Catalogue,
 ) -> Result<(Arc<Definition>, Box<dyn Session>), Failure> {
-    let line = options.line.over(LineSettings::default());
-    let mut session = place.session(&line).await?;
-    let deadline = place.clock.now().after(Duration::from_secs(5));
-    let answer = session.query("*IDN?", deadline).await.map_err(failed)?;
+    let (session, answer) = place.query_identity(&options.line, IDENTITY).await?;
+    let answer = answer.map_err(failed)?;
     let Some(definition) = who_answers(&answer, catalogue)? else {
         let known: Vec<&str> = catalogue.drivers.keys().map(String::as_str).collect();
         let answer = benchtop_notation::escape(answer.trim()).into_owned();
@@ -108,11 +136,7 @@ async fn by_identity(
         );
         return Err(Failure::refused(message));
     };
-    let its_line = definition.line(&options.line);
-    if matches!(place.resource, Resource::Serial { .. }) && its_line != line {
-        drop(session.close().await);
-        session = place.session(&its_line).await?;
-    }
+    let session = place.on_its_line(session, &definition, &options.line).await?;
     Ok((definition, session))
 }
 
@@ -129,8 +153,7 @@ pub(crate) fn who_answers(identity: &str, catalogue: &Catalogue) -> Result<Optio
 
 pub(crate) async fn query(arguments: QueryArguments, recorder: Option<Arc<Recorder>>) -> Result<Exit, Failure> {
     let resource = parse_resource(&arguments.resource)?;
-    let timeout = Duration::try_from_secs_f64(arguments.timeout)
-        .map_err(|error| Failure::refused(format!("--timeout {}: {error}", arguments.timeout)))?;
+    let timeout = parse_timeout(arguments.timeout)?;
     if arguments.message.trim().is_empty() || arguments.message.contains(['\n', '\r']) {
         return Err(Failure::refused("a program message is one line and not empty"));
     }
@@ -159,15 +182,38 @@ pub(crate) async fn query(arguments: QueryArguments, recorder: Option<Arc<Record
     Ok(Exit::Success)
 }
 
-async fn exchange(session: &mut dyn Session, message: &str, deadline: Moment) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) fn parse_timeout(seconds: f64) -> Result<Duration, Failure> {
+    Duration::try_from_secs_f64(seconds).map_err(|error| Failure::refused(format!("--timeout {seconds}: {error}")))
+}
+
+/// Sends a program message; reads the answer if it is a query.
+pub(crate) async fn exchange(
+    session: &mut dyn Session,
+    message: &str,
+    deadline: Moment,
+) -> Result<Option<Vec<u8>>, Error> {
     session
         .write(message.as_bytes(), deadline)
         .await
         .map_err(|error| error.during(Operation::Write))?;
-    if !message.contains('?') {
+    if !is_query(message) {
         return Ok(None);
     }
     session.read(deadline).await.map(Some)
+}
+
+/// True for a message with a `?` that does not stand in quotes.
+fn is_query(message: &str) -> bool {
+    let mut quote = None;
+    for character in message.chars() {
+        match (quote, character) {
+            (None, '?') => return true,
+            (None, '"' | '\'') => quote = Some(character),
+            (Some(open), close) if open == close => quote = None,
+            (None | Some(_), _) => {}
+        }
+    }
+    false
 }
 
 /// Writes the trace to standard error.
@@ -181,5 +227,25 @@ impl TraceSink for AsideTrace {
                 .add(QUIET, &format!("{:>10.6} ", at.since_start().as_secs_f64()))
                 .add(PLAIN, &event.to_string()),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_query;
+
+    #[test]
+    fn a_question_mark_in_quotes_asks_nothing() {
+        for (message, expected) in [
+            ("*IDN?", true),
+            ("VOLT 3.3;VOLT?", true),
+            ("DISP:TEXT \"ready?\"", false),
+            ("DISP:TEXT 'ready?';*OPC?", true),
+            ("DISP:TEXT \"say \"\"what?\"\" twice\"", false),
+            ("DISP:TEXT \"it's?\"", false),
+            ("*RST", false),
+        ] {
+            assert_eq!(is_query(message), expected, "{message}");
+        }
     }
 }

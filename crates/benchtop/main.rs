@@ -7,6 +7,7 @@ mod assets;
 mod bench;
 mod byhand;
 mod check;
+mod console;
 mod control;
 mod definitions;
 mod exit;
@@ -77,5 +78,6 @@ async fn dispatch(command: Command, catalogue: &Catalogue, recorder: Option<Arc<
         Command::Instruments(command) => definitions::carry_out(command, catalogue, recorder).await,
         Command::Measure(arguments) => measure::measure(arguments, catalogue, recorder).await,
         Command::Query(arguments) => byhand::query(arguments, recorder).await,
+        Command::Console(arguments) => console::console(arguments, catalogue, recorder).await,
     }
 }

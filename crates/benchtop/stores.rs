@@ -49,7 +49,7 @@ fn under_an_existing_folder(root: PathBuf) -> Result<PathBuf, Failure> {
 }
 
 /// The XDG base directory for data, or its like.
-fn data_directory() -> Option<PathBuf> {
+pub(crate) fn data_directory() -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(data) = set("XDG_DATA_HOME").filter(|path| path.is_absolute()) {
         return Some(data);

@@ -5,9 +5,9 @@ use std::fmt;
 /// The resistance of a meter's voltage input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InputImpedance {
-    /// The same on every range: 10 MOhm on most meters.
+    /// The same on every range: ten megohms on most meters.
     TenMegohm,
-    /// As high as the range allows, over 10 GOhm on the small ones: what is measured is loaded least.
+    /// As high as the range allows, over ten gigohms on the small ones: what is measured is loaded least.
     High,
 }
 

@@ -178,6 +178,19 @@ pub struct SwitchDefinition {
     pub query: Template,
 }
 
+impl SwitchDefinition {
+    /// Whether `answer` to the query says that it is on: a number, of which 0 is off, or a word; nothing for anything else.
+    #[must_use]
+    pub fn is_on(answer: &str) -> Option<bool> {
+        match (response::number(answer, None), answer.trim()) {
+            (Ok(response::Number::Value(value)), _) => Some(!value.is_zero()),
+            (_, "ON") => Some(true),
+            (_, "OFF") => Some(false),
+            (Ok(response::Number::Overrange(_) | response::Number::NotANumber) | Err(_), _) => None,
+        }
+    }
+}
+
 /// The outputs of a supply.
 #[derive(Clone, Debug)]
 pub struct OutputsDefinition {

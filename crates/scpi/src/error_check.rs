@@ -4,9 +4,6 @@ use benchtop_instrument::{Error, ErrorKind, Moment, Operation, Session, SessionE
 
 use crate::{response, template::Template};
 
-/// Most entries that are read out of an error queue at once.
-const MAX_ENTRIES: usize = 32;
-
 /// How a model reports its own errors.
 #[derive(Clone, Debug)]
 pub enum ErrorCheck {
@@ -20,7 +17,10 @@ pub enum ErrorCheck {
 const ERROR_BITS: i64 = 0b0011_1100;
 
 impl ErrorCheck {
-    /// Reads every error that is there, oldest first.
+    /// Most entries that are read out of an error queue at once.
+    pub const MOST: usize = 32;
+
+    /// Reads every error that is there, oldest first; at most [`ErrorCheck::MOST`].
     ///
     /// # Errors
     /// What the session said, or `Garbled`.
@@ -59,7 +59,7 @@ impl ErrorCheck {
 
 async fn drain_queue(session: &mut dyn Session, query: &str, deadline: Moment) -> Result<Vec<String>, Error> {
     let mut errors = Vec::new();
-    while errors.len() < MAX_ENTRIES {
+    while errors.len() < ErrorCheck::MOST {
         let answer = session.query(query, deadline).await?;
         let code = response::values(&answer)
             .first()

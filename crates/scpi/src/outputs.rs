@@ -5,9 +5,8 @@
 //! unless `hot`.
 
 use crate::{
-    definition::{OutputsDefinition, SettingDefinition, plain},
+    definition::{OutputsDefinition, SettingDefinition, SwitchDefinition, plain},
     driver::ScpiInstrument,
-    response::{self, Number},
 };
 use benchtop_instrument::{
     Bounds, Decimal, Error, ErrorKind, Instrument, Moment, Operation, OutputCapability, OutputSetting, OutputState,
@@ -203,16 +202,11 @@ impl ScpiInstrument {
     ) -> Result<bool, Error> {
         let query = outputs.output_enabled.query.fill(&[("channel", &channel.to_string())]);
         let answer = self.ask(operation, &query, deadline).await?;
-        match (response::number(&answer, None), answer.trim()) {
-            (Ok(Number::Value(value)), _) => Ok(!value.is_zero()),
-            (_, "ON") => Ok(true),
-            (_, "OFF") => Ok(false),
-            (Ok(Number::Overrange(_) | Number::NotANumber) | Err(_), _) => {
-                let shown = benchtop_notation::escape(&answer).into_owned();
-                let message = format!("{query} answered `{shown}`; expected a number, ON or OFF");
-                Err(self.fail(ErrorKind::Garbled, operation, message))
-            }
-        }
+        SwitchDefinition::is_on(&answer).ok_or_else(|| {
+            let shown = benchtop_notation::escape(&answer).into_owned();
+            let message = format!("{query} answered `{shown}`; expected a number, ON or OFF");
+            self.fail(ErrorKind::Garbled, operation, message)
+        })
     }
 
     /// Turns one output off and proves it, once more on a fresh path where the first was lost: off is never wrong twice.

@@ -83,6 +83,14 @@ impl Model {
         )
     }
 
+    /// The headers that it knows, as manuals write them: `MEASure:VOLTage:DC?`, `STATus:QUEStionable:ISUMmary<n>:CONDition?`.
+    ///
+    /// Each form on its own, a query with its `?`, and with and without each of its optional parts; sorted.
+    #[must_use]
+    pub fn headers(&self) -> Vec<String> {
+        self.0.tree.headers()
+    }
+
     /// How many channels it has that can feed something.
     pub(crate) fn outputs(&self) -> u32 {
         match &self.0.class {

@@ -353,3 +353,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn headers_are_listed_in_every_way_that_they_may_be_sent() {
+    let mut tree = Tree::new();
+    tree.insert("[SENSe:]VOLTage[:DC]:NPLC", Forms::Both, 0).unwrap();
+    tree.insert("*RST", Forms::Set, 1).unwrap();
+    tree.insert("ISUMmary<n>:CONDition", Forms::Query, 2).unwrap();
+    let expected = [
+        "*RST",
+        "ISUMmary<n>:CONDition?",
+        "SENSe:VOLTage:DC:NPLC",
+        "SENSe:VOLTage:DC:NPLC?",
+        "SENSe:VOLTage:NPLC",
+        "SENSe:VOLTage:NPLC?",
+        "VOLTage:DC:NPLC",
+        "VOLTage:DC:NPLC?",
+        "VOLTage:NPLC",
+        "VOLTage:NPLC?",
+    ];
+    assert_eq!(tree.headers(), expected);
+}

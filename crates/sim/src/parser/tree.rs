@@ -28,6 +28,7 @@ pub(crate) enum Forms {
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
+    written: Vec<(String, Forms)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -65,6 +66,7 @@ impl Tree {
     pub(crate) fn new() -> Self {
         Self {
             nodes: vec![Node::default()],
+            written: Vec::new(),
         }
     }
 
@@ -87,7 +89,26 @@ impl Tree {
                 }
             }
         }
+        self.written.push((header.to_owned(), forms));
         Ok(())
+    }
+
+    /// Every header as it was written, in every way in which its optional parts may be sent or not; a query with its `?`.
+    pub(crate) fn headers(&self) -> Vec<String> {
+        let mut headers = Vec::new();
+        for (header, forms) in &self.written {
+            for variant in variants(header).unwrap_or_default() {
+                if *forms != Forms::Set {
+                    headers.push(format!("{variant}?"));
+                }
+                if *forms != Forms::Query {
+                    headers.push(variant);
+                }
+            }
+        }
+        headers.sort();
+        headers.dedup();
+        headers
     }
 
     /// The node behind `mnemonic`, made if it is new.
