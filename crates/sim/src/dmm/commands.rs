@@ -8,8 +8,8 @@ use super::definition::{DmmModel, Habit, WhileMeasuring};
 use super::state::{Dmm, TriggerSource};
 use super::{buffered, buffers, format, math, program, scanner, settings, trace, triggering};
 use crate::{
-    answer::{Numbers, block, boolean, quoted},
-    device::{Call, Outcome},
+    answer::{Numbers, block, quoted},
+    device::{Call, Outcome, Suffix},
     parser::{Path, is_form_of},
     status::{
         DATA_CORRUPT_OR_STALE, DATA_OUT_OF_RANGE, HEADER_SUFFIX_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, INIT_IGNORED,
@@ -51,8 +51,9 @@ pub(crate) fn execute(
     status: &mut Status,
 ) -> Result<Outcome, ScpiError> {
     // there is one input, `SENSe1`
-    if call.suffix != 1 {
-        return Err(HEADER_SUFFIX_OUT_OF_RANGE);
+    match call.suffix {
+        Suffix::NoPlace | Suffix::Omitted | Suffix::Sent(1) => {}
+        Suffix::Sent(_) => return Err(HEADER_SUFFIX_OUT_OF_RANGE),
     }
     let outcome = carry_out(dmm, model, behaviour, call, status);
     dmm.tell(model, status);
@@ -149,7 +150,7 @@ fn carry_out(
         Behaviour::Continuous => {
             if call.query {
                 call.arguments.end()?;
-                return Ok(Outcome::Answer(boolean(dmm.continuous)));
+                return Ok(Outcome::Answer(call.numbers.flag(dmm.continuous)));
             }
             let argument = call.arguments.required()?;
             call.arguments.end()?;

@@ -7,7 +7,7 @@ use super::function::{FunctionState, Terminals};
 use super::inputs::sensed;
 use super::state::Dmm;
 use crate::{
-    answer::{boolean, whole},
+    answer::whole,
     device::{Call, Outcome},
     parser::{Argument, Bounds, Dimension, is_form_of},
     status::{DATA_CORRUPT_OR_STALE, DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, ScpiError, UNDEFINED_HEADER},
@@ -214,7 +214,7 @@ fn answer(
 
 fn flag(call: &Call<'_>, value: bool) -> Result<Outcome, ScpiError> {
     call.arguments.end()?;
-    Ok(Outcome::Answer(boolean(value)))
+    Ok(Outcome::Answer(call.numbers.flag(value)))
 }
 
 /// A number that a query answers: the bound that its argument names, or the present one.

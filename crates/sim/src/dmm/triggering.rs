@@ -5,7 +5,7 @@ use super::definition::DmmModel;
 use super::settings::number;
 use super::state::{Dmm, TriggerSource};
 use crate::{
-    answer::{boolean, whole},
+    answer::whole,
     device::{Call, Outcome},
     parser::{Argument, Bounds, Dimension, is_form_of, short_form},
     status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, ScpiError},
@@ -110,7 +110,7 @@ fn answer(dmm: &Dmm, model: &DmmModel, setting: Triggering, call: &mut Call<'_>)
         Triggering::Timer => number(call, &timers(model), dmm.trigger.timer.as_secs_f64()),
         Triggering::DelayAuto => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(boolean(dmm.trigger.delay.is_none())))
+            Ok(Outcome::Answer(call.numbers.flag(dmm.trigger.delay.is_none())))
         }
     }
 }

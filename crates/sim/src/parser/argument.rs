@@ -242,6 +242,11 @@ impl<'m> Arguments<'m> {
         self.items.pop_front()
     }
 
+    /// The next argument, which stays.
+    pub(crate) fn first(&self) -> Option<&Argument<'m>> {
+        self.items.front()
+    }
+
     /// The next argument.
     pub(crate) fn required(&mut self) -> Result<Argument<'m>, ScpiError> {
         self.items.pop_front().ok_or(MISSING_PARAMETER)

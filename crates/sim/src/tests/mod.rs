@@ -7,6 +7,7 @@ mod dialogues_2000;
 mod dialogues_34401a;
 mod dialogues_34461a;
 mod dialogues_dmm6500;
+mod dialogues_dp832;
 mod dialogues_e36312a;
 mod dialogues_standard;
 mod every_range;
@@ -36,6 +37,7 @@ const SIM_DMM6500: &str = include_str!("../../../../instruments/keithley/dmm6500
 const SIM_34401A: &str = include_str!("../../../../instruments/hp/34401a/sim.toml");
 const SIM_34461A: &str = include_str!("../../../../instruments/keysight/34461a/sim.toml");
 const SIM_E36312A: &str = include_str!("../../../../instruments/keysight/e36312a/sim.toml");
+const SIM_DP832: &str = include_str!("../../../../instruments/rigol/dp832/sim.toml");
 
 /// How long a test waits for an answer.
 pub(super) const SOON: Duration = Duration::from_secs(5);
@@ -48,6 +50,7 @@ pub(super) fn definitions(model: &str) -> Option<(String, String)> {
         "hp/34401a" => SIM_34401A,
         "keysight/34461a" => SIM_34461A,
         "keysight/e36312a" => SIM_E36312A,
+        "rigol/dp832" => SIM_DP832,
         _ => return None,
     };
     Some((format!("instruments/{model}/sim.toml"), text.to_owned()))
