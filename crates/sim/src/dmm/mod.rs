@@ -4,6 +4,7 @@
 //! - A reading takes delay, aperture and zero reading on the clock, and is taken at the end of that time.
 //! - A reading beyond the range is the overrange value and queues no error.
 //! - What changes a measurement is refused while one is running.
+//! - Channels behind a scanner are measured with the meter's settings, or each with its own: those of the list behind the command.
 
 mod acquire;
 mod behaviour;

@@ -154,6 +154,15 @@ async fn a_scan_answers_one_reading_for_each_channel_with_its_own_function_and_r
         ask(&mut meter, &*clock, "ROUT:SCAN (@102)").await;
         let half = number(&mut meter, &*clock, "READ?").await;
         assert!((half - 2.5).abs() < 0.001, "{half}");
+        // a sweep for each trigger; MEASure? makes the scan list anew
+        ask(&mut meter, &*clock, "ROUT:SCAN (@101,102);:TRIG:COUN 2").await;
+        let answer = ask(&mut meter, &*clock, "READ?").await.unwrap();
+        assert_eq!(answer.split(',').count(), 4, "{answer}");
+        let answer = ask(&mut meter, &*clock, "MEAS:VOLT:DC? 10,(@101:102)").await.unwrap();
+        let readings: Vec<f64> = answer.split(',').map(|reading| reading.parse().unwrap()).collect();
+        assert!(matches!(readings[..], [4.99..5.01, 2.49..2.51]), "{answer}");
+        let list = ask(&mut meter, &*clock, "ROUT:SCAN?").await;
+        assert_eq!(list.as_deref(), Some("#210(@101,102)"));
     })
     .await;
 }
