@@ -15,6 +15,11 @@ pub(crate) fn nr3(value: f64, decimals: usize) -> String {
     format!("{mantissa}E{sign}{digits:0>2}")
 }
 
+/// NR2 with a sign: `+5.0114`.
+fn nr2(value: f64, decimals: usize) -> String {
+    format!("{:+.decimals$}", value + 0.0)
+}
+
 /// NR1 with a sign: `+20`.
 pub(crate) fn nr1(value: i64) -> String {
     format!("{value:+}")
@@ -25,18 +30,46 @@ pub(crate) fn nr1(value: i64) -> String {
 pub(crate) struct Numbers {
     /// Digits behind the point of a reading.
     pub(crate) decimals: usize,
+    /// Readings have no exponent: `5.0114`.
+    pub(crate) fixed_point: bool,
     /// A reading that is not negative has no sign.
     pub(crate) unsigned_readings: bool,
     /// A whole number that is not negative has no sign.
     pub(crate) unsigned_integers: bool,
-    /// Settings are as short as they can be, else they look like readings.
-    pub(crate) shortest_settings: bool,
+    pub(crate) settings: Settings,
+    pub(crate) flags: Flags,
+}
+
+/// How an instrument writes what something is set to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Settings {
+    /// As readings.
+    #[default]
+    AsReadings,
+    /// As short as they can be.
+    Shortest,
+    /// With so many digits behind the point and no exponent: `5.000`.
+    Fixed(usize),
+}
+
+/// How an instrument writes what is on or off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Flags {
+    /// `1` or `0`.
+    #[default]
+    Digits,
+    /// `ON` or `OFF`.
+    Words,
 }
 
 impl Numbers {
     /// A measured value.
     pub(crate) fn reading(self, value: f64) -> String {
-        let text = nr3(value, self.decimals);
+        let text = if self.fixed_point {
+            nr2(value, self.decimals)
+        } else {
+            nr3(value, self.decimals)
+        };
         match text.strip_prefix('+') {
             Some(unsigned) if self.unsigned_readings => unsigned.to_owned(),
             Some(_) | None => text,
@@ -45,10 +78,20 @@ impl Numbers {
 
     /// What something is set to.
     pub(crate) fn setting(self, value: f64) -> String {
-        if self.shortest_settings {
-            shortest(value)
-        } else {
-            self.reading(value)
+        match self.settings {
+            Settings::AsReadings => self.reading(value),
+            Settings::Shortest => shortest(value),
+            // a negative zero has no place in an answer
+            Settings::Fixed(decimals) => format!("{:.decimals$}", value + 0.0),
+        }
+    }
+
+    /// Whether something is on.
+    pub(crate) fn flag(self, on: bool) -> String {
+        match (self.flags, on) {
+            (Flags::Digits, _) => boolean(on),
+            (Flags::Words, true) => "ON".to_owned(),
+            (Flags::Words, false) => "OFF".to_owned(),
         }
     }
 
@@ -129,11 +172,32 @@ mod tests {
             decimals: 6,
             unsigned_readings: true,
             unsigned_integers: true,
-            shortest_settings: true,
+            settings: Settings::Shortest,
+            ..Numbers::default()
         };
         assert_eq!(numbers.reading(-0.499_999_5), "-4.999995E-01");
         assert_eq!(numbers.reading(9.9e37), "9.900000E+37");
         assert_eq!((numbers.integer(5), numbers.setting(0.5)), ("5".into(), "0.5".into()));
+    }
+
+    #[test]
+    fn numbers_may_have_fixed_decimals_and_flags_may_be_words() {
+        let numbers = Numbers {
+            decimals: 4,
+            fixed_point: true,
+            unsigned_readings: true,
+            settings: Settings::Fixed(3),
+            flags: Flags::Words,
+            ..Numbers::default()
+        };
+        assert_eq!(
+            (numbers.reading(5.01139), numbers.reading(-0.0)),
+            ("5.0114".into(), "0.0000".into())
+        );
+        assert_eq!(
+            (numbers.setting(5.0), numbers.flag(true)),
+            ("5.000".into(), "ON".into())
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(crate) use bus::Part;
 
 use crate::{
     answer::Numbers,
-    device::{Around, Call, Device, Outcome, Wait},
+    device::{Around, Call, Device, Outcome, Suffix, Wait},
     fault::Fault,
     model::{Behaviour, Definition, Standard},
     parser::{Arguments, Input, Path, Received, Unit, split_unit},
@@ -336,7 +336,7 @@ impl Client {
         }
         let mut call = Call {
             query: unit.query,
-            suffix: found.suffix,
+            suffix: found.suffix.map_or(Suffix::NoPlace, Suffix::Sent),
             link: self.link,
             function: 0,
             arguments: Arguments::parse(unit.arguments)?,

@@ -11,7 +11,7 @@
 use crate::{
     circuit::{Circuit, Connected, Input, Network, Node, Solution, Source},
     device::{Around, Call, ClassState, Device, Outcome},
-    dmm::{Dmm, Inputs},
+    dmm::{Dmm, Inputs, Sight},
     fault::Fault,
     model::ClassModel,
     status::{ScpiError, UNDEFINED_HEADER},
@@ -66,11 +66,12 @@ pub(crate) struct Terminals {
 }
 
 impl Wiring {
-    /// What a meter looks at: its own terminals, or those of the channel that is closed.
+    /// What a meter looks at: its own terminals, or those of a channel.
     fn seen(&self, dmm: &Dmm) -> Terminals {
-        match dmm.channel {
-            None => self.terminals,
-            Some(channel) => self.channels.get(&channel).copied().unwrap_or_default(),
+        match dmm.sight() {
+            Sight::ItsTerminals => self.terminals,
+            Sight::Channel(channel) => self.channels.get(&channel).copied().unwrap_or_default(),
+            Sight::Nothing => Terminals::default(),
         }
     }
 }
@@ -103,8 +104,24 @@ impl World {
         world
     }
 
-    /// Lets time pass up to `now`.
+    /// Lets time pass up to `now`. Where a scanner goes on to another channel, another node is looked at from then on.
     pub(crate) fn advance(&mut self, now: Moment) {
+        while let Some(moment) = self.next_switch().filter(|moment| *moment < now) {
+            self.pass(moment.max(self.now));
+        }
+        self.pass(now);
+    }
+
+    fn next_switch(&self) -> Option<Moment> {
+        let devices = self.instruments.iter().map(|instrument| &instrument.device.class);
+        let switches = devices.filter_map(|class| match class {
+            ClassState::Dmm(dmm) => dmm.switches(),
+            ClassState::DcPower(_) => None,
+        });
+        switches.min()
+    }
+
+    fn pass(&mut self, now: Moment) {
         let Self {
             instruments, network, ..
         } = self;

@@ -2,11 +2,11 @@
 //!
 //! Arguments are read to their end before anything changes: a command in error does nothing.
 
-use super::definition::{Behaviour, ChannelModel, DcPowerModel, Level, Summary};
+use super::definition::{Addressing, Behaviour, ChannelModel, DcPowerModel, Level, Summary};
 use super::state::{Channel, DcPower, Output, Tripped};
 use crate::{
-    answer::{boolean, nr1, quoted, whole},
-    device::{Call, Outcome, Wait},
+    answer::{quoted, whole},
+    device::{Call, Outcome, Suffix, Wait},
     parser::{Argument, Bounds, Dimension, is_form_of},
     status::{DATA_OUT_OF_RANGE, HEADER_SUFFIX_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, MISSING_PARAMETER, ScpiError},
 };
@@ -32,6 +32,12 @@ pub(crate) fn execute(
             let (channels, on) = switch_arguments(supply, model, call)?;
             Ok(each(supply, &channels, |channel| channel.ocp = on))
         }
+        Behaviour::OvpState if call.query => flags(supply, model, call, |channel| channel.ovp_on),
+        Behaviour::OvpState => {
+            let (channels, on) = switch_arguments(supply, model, call)?;
+            Ok(each(supply, &channels, |channel| channel.ovp_on = on))
+        }
+        Behaviour::OvpAlarm => alarms(supply, model, call, |channel| channel.tripped.ovp),
         Behaviour::OvpTripped => flags(supply, model, call, |channel| channel.tripped.ovp),
         Behaviour::OcpTripped => flags(supply, model, call, |channel| channel.tripped.ocp),
         Behaviour::OvpClear => clear(supply, model, call, |channel| channel.tripped.ovp = false),
@@ -44,19 +50,38 @@ pub(crate) fn execute(
         Behaviour::Select => select(supply, model, call),
         Behaviour::SelectNumber => select_number(supply, model, call),
         Behaviour::Apply => apply(supply, model, call),
-        Behaviour::Summary(part) => summary(supply, part, call),
+        Behaviour::Summary(part) => summary(supply, model, part, call),
     }
 }
 
-/// The places of the channels in the list, or of the selected one.
-fn channels(supply: &DcPower, model: &DcPowerModel, call: &mut Call<'_>) -> Result<Vec<usize>, ScpiError> {
-    let Some(list) = call.arguments.channels(model.last_channel())? else {
-        return Ok(vec![supply.selected]);
-    };
-    let places = list
-        .into_iter()
-        .map(|channel| usize::try_from(channel).unwrap_or(usize::MAX) - 1);
-    Ok(places.collect())
+/// The places of the channels that a command is for: of the number in its header, of the list or the name among its
+/// arguments, or of the selected one.
+pub(crate) fn channels(supply: &DcPower, model: &DcPowerModel, call: &mut Call<'_>) -> Result<Vec<usize>, ScpiError> {
+    let selected = vec![supply.selected];
+    match (call.suffix, model.addressing) {
+        (Suffix::Sent(number), _) => place_of(model, number).map(|place| vec![place]),
+        (Suffix::Omitted, _) => Ok(selected),
+        (Suffix::NoPlace, Addressing::List) => {
+            let list = call.arguments.channels(model.last_channel())?;
+            let places = |list: Vec<u32>| list.into_iter().map(|channel| place_of(model, channel)).collect();
+            list.map_or(Ok(selected), places)
+        }
+        (Suffix::NoPlace, Addressing::Name) => match call.arguments.first().map(|argument| named(model, argument)) {
+            Some(Ok(place)) => {
+                call.arguments.optional();
+                Ok(vec![place])
+            }
+            Some(Err(_)) | None => Ok(selected),
+        },
+    }
+}
+
+/// The place of the channel with this number in a header.
+fn place_of(model: &DcPowerModel, number: u32) -> Result<usize, ScpiError> {
+    let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    place
+        .filter(|place| *place < model.channels.len())
+        .ok_or(HEADER_SUFFIX_OUT_OF_RANGE)
 }
 
 fn each(supply: &mut DcPower, channels: &[usize], change: impl Fn(&mut Channel)) -> Outcome {
@@ -104,8 +129,24 @@ fn flags(
 ) -> Result<Outcome, ScpiError> {
     let channels = channels(supply, model, call)?;
     call.arguments.end()?;
+    let numbers = call.numbers;
     Ok(answers(&channels, |place| {
-        supply.channels.get(place).map(|channel| boolean(flag(channel)))
+        supply.channels.get(place).map(|channel| numbers.flag(flag(channel)))
+    }))
+}
+
+/// As `flags`, with `YES` or `NO`.
+fn alarms(
+    supply: &DcPower,
+    model: &DcPowerModel,
+    call: &mut Call<'_>,
+    flag: impl Fn(&Channel) -> bool,
+) -> Result<Outcome, ScpiError> {
+    let channels = channels(supply, model, call)?;
+    call.arguments.end()?;
+    Ok(answers(&channels, |place| {
+        let channel = supply.channels.get(place)?;
+        Some(if flag(channel) { "YES" } else { "NO" }.to_owned())
     }))
 }
 
@@ -230,9 +271,8 @@ fn select_number(supply: &mut DcPower, model: &DcPowerModel, call: &mut Call<'_>
     };
     if call.query {
         call.arguments.end()?;
-        return Ok(Outcome::Answer(nr1(
-            i64::try_from(supply.selected + 1).unwrap_or(i64::MAX)
-        )));
+        let number = i64::try_from(supply.selected + 1).unwrap_or(i64::MAX);
+        return Ok(Outcome::Answer(call.numbers.integer(number)));
     }
     let number = call.arguments.required()?.bounded(Dimension::None, &bounds)?;
     call.arguments.end()?;
@@ -243,8 +283,10 @@ fn select_number(supply: &mut DcPower, model: &DcPowerModel, call: &mut Call<'_>
     Ok(Outcome::Done)
 }
 
-/// `APPLy <channel>[,<volts>[,<amperes>]]`, which also selects the channel.
+/// `APPLy <channel>[,<volts>[,<amperes>]]`, which also selects the channel; without one, where channels have names only,
+/// it is for the selected one.
 fn apply(supply: &mut DcPower, model: &DcPowerModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+    let implied = model.addressing == Addressing::Name;
     if call.query {
         let place = match call.arguments.optional() {
             Some(argument) => named(model, &argument)?,
@@ -256,9 +298,21 @@ fn apply(supply: &mut DcPower, model: &DcPowerModel, call: &mut Call<'_>) -> Res
             call.numbers.setting(channel.voltage),
             call.numbers.setting(channel.current),
         );
-        return Ok(Outcome::Answer(quoted(&format!("{volts},{amperes}"))));
+        let rating = model.channels.get(place).and_then(|channel| channel.rating.as_ref());
+        return Ok(Outcome::Answer(match rating {
+            Some(rating) => format!("{}:{rating},{volts},{amperes}", name_of(model, place)),
+            None => quoted(&format!("{volts},{amperes}")),
+        }));
     }
-    let place = named(model, &call.arguments.optional().ok_or(MISSING_PARAMETER)?)?;
+    let first = call.arguments.first().ok_or(MISSING_PARAMETER)?;
+    let place = match named(model, first) {
+        Ok(place) => {
+            call.arguments.optional();
+            place
+        }
+        Err(_) if implied => supply.selected,
+        Err(error) => return Err(error),
+    };
     let channel_model = model.channels.get(place).ok_or(DATA_OUT_OF_RANGE)?;
     let volts = call.arguments.optional();
     let volts = volts
@@ -277,11 +331,19 @@ fn apply(supply: &mut DcPower, model: &DcPowerModel, call: &mut Call<'_>) -> Res
 }
 
 /// `STATus:QUEStionable:INSTrument:ISUMmary<n>`.
-fn summary(supply: &mut DcPower, part: Summary, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
-    let place = usize::try_from(call.suffix).unwrap_or(usize::MAX).checked_sub(1);
-    let channel = place
-        .and_then(|place| supply.channels.get_mut(place))
-        .ok_or(HEADER_SUFFIX_OUT_OF_RANGE)?;
+fn summary(
+    supply: &mut DcPower,
+    model: &DcPowerModel,
+    part: Summary,
+    call: &mut Call<'_>,
+) -> Result<Outcome, ScpiError> {
+    // without a number it is the first, or the selected one
+    let place = match (call.suffix, model.addressing) {
+        (Suffix::Sent(number), _) => place_of(model, number)?,
+        (Suffix::NoPlace | Suffix::Omitted, Addressing::Name) => supply.selected,
+        (Suffix::NoPlace | Suffix::Omitted, Addressing::List) => 0,
+    };
+    let channel = supply.channels.get_mut(place).ok_or(HEADER_SUFFIX_OUT_OF_RANGE)?;
     if !call.query {
         let mask = call.arguments.required()?;
         call.arguments.end()?;
@@ -294,5 +356,5 @@ fn summary(supply: &mut DcPower, part: Summary, call: &mut Call<'_>) -> Result<O
         Summary::Events => channel.summary.take_events(),
         Summary::Enable => channel.summary.enable,
     };
-    Ok(Outcome::Answer(nr1(i64::from(value))))
+    Ok(Outcome::Answer(call.numbers.integer(i64::from(value))))
 }

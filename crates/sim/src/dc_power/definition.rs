@@ -4,7 +4,7 @@ use crate::{
     parser::{Bounds, Dimension, Forms},
     quantity,
 };
-use benchtop_notation::{Diagnostics, Table};
+use benchtop_notation::{Diagnostics, Table, one_of};
 use std::time::Duration;
 
 /// The figures of a supply.
@@ -14,6 +14,18 @@ pub(crate) struct DcPowerModel {
     pub(crate) channels: Vec<ChannelModel>,
     /// How long it takes to measure an output.
     pub(crate) measuring_time: Duration,
+    pub(crate) addressing: Addressing,
+    /// The overvoltage protection is on after `*RST`; where it cannot be switched, always.
+    pub(crate) ovp_on: bool,
+}
+
+/// How a command says which channel it is for, where its header takes no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Addressing {
+    /// By a list behind its other arguments: `(@1,2)`.
+    List,
+    /// By a name before them: `CH1`.
+    Name,
 }
 
 /// One output.
@@ -21,6 +33,8 @@ pub(crate) struct DcPowerModel {
 pub(crate) struct ChannelModel {
     /// What `INSTrument:SELect` and `APPLy` call it; the first is what is answered.
     pub(crate) names: Vec<String>,
+    /// What `APPLy?` says of it, where it says more than what is set: `30V/3A`.
+    pub(crate) rating: Option<String>,
     pub(crate) voltage: Bounds,
     pub(crate) current: Bounds,
     pub(crate) ovp: Bounds,
@@ -44,8 +58,11 @@ pub(crate) enum Behaviour {
     OcpState,
     MeasureVoltage,
     MeasureCurrent,
+    OvpState,
     OvpTripped,
     OcpTripped,
+    /// As `OvpTripped`, in words.
+    OvpAlarm,
     OvpClear,
     OcpClear,
     ProtectionClear,
@@ -81,6 +98,8 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("ocp_state", Behaviour::OcpState, Forms::Both),
     ("measure_voltage", Behaviour::MeasureVoltage, Forms::Query),
     ("measure_current", Behaviour::MeasureCurrent, Forms::Query),
+    ("ovp_state", Behaviour::OvpState, Forms::Both),
+    ("ovp_alarm", Behaviour::OvpAlarm, Forms::Query),
     ("ovp_tripped", Behaviour::OvpTripped, Forms::Query),
     ("ocp_tripped", Behaviour::OcpTripped, Forms::Query),
     ("ovp_clear", Behaviour::OvpClear, Forms::Set),
@@ -100,15 +119,35 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
 
 /// Reads `[dc_power]`.
 pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DcPowerModel> {
-    let table = root.require_table(sink, "dc_power", &["measuring_time", "channels"])?;
-    let keys = ["names", "voltage", "current", "ovp", "voltage_step", "current_step"];
+    let keys = ["measuring_time", "channels", "addressing", "ovp_on"];
+    let table = root.require_table(sink, "dc_power", &keys)?;
+    let keys = [
+        "names",
+        "rating",
+        "voltage",
+        "current",
+        "ovp",
+        "voltage_step",
+        "current_step",
+    ];
     let rows = table.require_tables(sink, "channels", &keys)?;
     let channels: Vec<ChannelModel> = rows.iter().filter_map(|row| channel(row, sink)).collect();
     if channels.is_empty() {
         sink.error(table.span(), "a supply without a channel supplies nothing");
     }
+    let addressing = match table.string(sink, "addressing") {
+        Some(word) => one_of(
+            sink,
+            "addressing",
+            &word,
+            &[("list", Addressing::List), ("name", Addressing::Name)],
+        )?,
+        None => Addressing::List,
+    };
     Some(DcPowerModel {
         channels,
+        addressing,
+        ovp_on: table.bool(sink, "ovp_on").is_none_or(|on| on.value),
         measuring_time: quantity::duration(sink, &table, "measuring_time").unwrap_or_default(),
     })
 }
@@ -120,12 +159,14 @@ fn channel(row: &Table<'_>, sink: &mut Diagnostics) -> Option<ChannelModel> {
     let ovp = bounds(row, sink, "ovp", Dimension::Volts);
     let voltage_step = quantity::require(sink, row, "voltage_step", Dimension::Volts);
     let current_step = quantity::require(sink, row, "current_step", Dimension::Amperes);
+    let rating = row.string(sink, "rating").map(|rating| rating.value);
     let names = names?;
     if names.is_empty() {
         sink.error(row.span(), "a channel has at least one name");
     }
     Some(ChannelModel {
         names: names.into_iter().map(|name| name.value).collect(),
+        rating,
         voltage: voltage?,
         current: current?,
         ovp: ovp?,

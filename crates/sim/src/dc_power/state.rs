@@ -38,6 +38,7 @@ pub(crate) struct Channel {
     pub(crate) voltage: f64,
     pub(crate) current: f64,
     pub(crate) ovp: f64,
+    pub(crate) ovp_on: bool,
     pub(crate) ocp: bool,
     pub(crate) enabled: bool,
     pub(crate) tripped: Tripped,
@@ -70,11 +71,12 @@ pub(crate) enum Regulation {
 }
 
 impl Channel {
-    fn default_of(model: &ChannelModel) -> Self {
+    fn default_of(supply: &DcPowerModel, model: &ChannelModel) -> Self {
         Self {
             voltage: model.voltage.default,
             current: model.current.default,
             ovp: model.ovp.default,
+            ovp_on: supply.ovp_on,
             ocp: false,
             enabled: false,
             tripped: Tripped::default(),
@@ -86,7 +88,11 @@ impl Channel {
 impl DcPower {
     pub(crate) fn new(model: &DcPowerModel, noise: ChaCha8Rng) -> Self {
         Self {
-            channels: model.channels.iter().map(Channel::default_of).collect(),
+            channels: model
+                .channels
+                .iter()
+                .map(|channel| Channel::default_of(model, channel))
+                .collect(),
             selected: 0,
             stuck: false,
             shift: 0.0,
@@ -99,12 +105,12 @@ impl DcPower {
     pub(crate) fn reset(&mut self, model: &DcPowerModel) {
         let stuck = self.stuck;
         self.selected = 0;
-        for (channel, model) in self.channels.iter_mut().zip(&model.channels) {
+        for (channel, channel_model) in self.channels.iter_mut().zip(&model.channels) {
             let summary = channel.summary;
             *channel = Channel {
                 enabled: stuck && channel.enabled,
                 summary,
-                ..Channel::default_of(model)
+                ..Channel::default_of(model, channel_model)
             };
         }
     }
@@ -136,7 +142,8 @@ impl DcPower {
     pub(crate) fn follow(&mut self, outputs: &[Output], status: &mut Status) -> bool {
         let mut tripped = false;
         for (channel, output) in self.channels.iter_mut().zip(outputs) {
-            let over_voltage = channel.enabled && (self.trips || output.volts > channel.ovp);
+            let beyond = channel.ovp_on && output.volts > channel.ovp;
+            let over_voltage = channel.enabled && (self.trips || beyond);
             let over_current = channel.enabled && channel.ocp && output.regulation == Regulation::Current;
             channel.tripped.ovp |= over_voltage;
             channel.tripped.ocp |= over_current;

@@ -73,8 +73,7 @@ pub(crate) struct Around {
 #[derive(Debug)]
 pub(crate) struct Call<'c> {
     pub(crate) query: bool,
-    /// The number in the header.
-    pub(crate) suffix: u32,
+    pub(crate) suffix: Suffix,
     /// How the client is connected.
     pub(crate) link: Link,
     /// The function in the header.
@@ -90,6 +89,16 @@ pub(crate) struct Call<'c> {
     pub(crate) own_errors: Option<&'c mut ErrorQueue>,
     /// The answers of this message lie unread.
     pub(crate) message_available: bool,
+}
+
+/// The number in a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suffix {
+    /// The header has no place for one.
+    NoPlace,
+    /// It has, and none was sent.
+    Omitted,
+    Sent(u32),
 }
 
 /// What became of a command.
@@ -200,8 +209,15 @@ impl Device {
     fn carry_out(&mut self, number: usize, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
         let model = self.model.clone();
         let definition: &Definition = &model.0;
-        let Command { behaviour, function } = definition.commands.get(number).ok_or(UNDEFINED_HEADER)?;
+        let Command {
+            behaviour,
+            function,
+            numbered,
+        } = definition.commands.get(number).ok_or(UNDEFINED_HEADER)?;
         call.function = *function;
+        if *numbered && call.suffix == Suffix::NoPlace {
+            call.suffix = Suffix::Omitted;
+        }
         call.numbers = definition.reporting.numbers;
         if let Some(wait) = self.holds(behaviour, call.resumed) {
             return Ok(Outcome::Held(wait));
@@ -326,18 +342,29 @@ impl Device {
         }
     }
 
+    /// The numbers of the channels that a command is for.
+    fn addressed(&self, call: &mut Call<'_>) -> Result<Vec<u32>, ScpiError> {
+        match (&self.class, &self.model.0.class) {
+            (ClassState::DcPower(supply), ClassModel::DcPower(model)) => {
+                let places = dc_power::channels(supply, model, call)?;
+                let numbers = places
+                    .into_iter()
+                    .map(|place| u32::try_from(place + 1).unwrap_or(u32::MAX));
+                Ok(numbers.collect())
+            }
+            (ClassState::Dmm(_) | ClassState::DcPower(_), ClassModel::Dmm(_) | ClassModel::DcPower(_)) => {
+                let list = call.arguments.channels(self.model.outputs())?;
+                Ok(list.unwrap_or_else(|| vec![1]))
+            }
+        }
+    }
+
     /// A setting that is only kept and answered.
     fn setting(&mut self, number: usize, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
         let model = self.model.clone();
         let setting = model.0.settings.get(number).ok_or(UNDEFINED_HEADER)?;
         let channels = if setting.per_channel {
-            let selected = match &self.class {
-                ClassState::DcPower(supply) => u32::try_from(supply.selected + 1).unwrap_or(1),
-                ClassState::Dmm(_) => 1,
-            };
-            call.arguments
-                .channels(model.outputs())?
-                .unwrap_or_else(|| vec![selected])
+            self.addressed(call)?
         } else {
             vec![0]
         };

@@ -53,20 +53,27 @@ impl Dmm {
             .trigger
             .count
             .filter(|_| !self.continuous)
-            .map(|count| count.saturating_mul(self.trigger.samples));
+            .map(|count| count.saturating_mul(self.samples()));
         let planned = self.planned.take();
         let total = planned.map_or(total, |planned| planned.count);
         let after = planned.map_or(Duration::ZERO, |planned| planned.after);
-        self.acquisition = Some(Acquisition {
+        self.place = 0;
+        let acquisition = Acquisition {
             stores,
-            ends: immediate.then(|| now.after(after).after(self.step(model, inputs, mains_hertz))),
-            left: if immediate { total } else { Some(self.trigger.samples) },
+            ends: None,
+            left: if immediate { total } else { Some(self.samples()) },
             triggers: if immediate {
                 Some(0)
             } else {
                 let count = self.trigger.count.filter(|_| !self.continuous);
                 count.map(|count| count.saturating_sub(1))
             },
+        };
+        // with its first channel connected, where it scans
+        self.acquisition = Some(acquisition);
+        self.acquisition = Some(Acquisition {
+            ends: immediate.then(|| now.after(after).after(self.step(model, inputs, mains_hertz))),
+            ..acquisition
         });
     }
 
@@ -92,6 +99,11 @@ impl Dmm {
     /// What somebody who waits for the end has to wait for; nothing when it is idle, or will never be.
     pub(crate) fn busy(&self) -> Option<Wait> {
         self.next().filter(|_| !self.continuous)
+    }
+
+    /// When its scanner goes on to another channel.
+    pub(crate) fn switches(&self) -> Option<Moment> {
+        self.acquisition?.ends.filter(|_| self.scans())
     }
 
     /// What somebody who waits for the next reading has to wait for.
@@ -131,9 +143,10 @@ impl Dmm {
                 continue;
             }
             let seen = trace.seen(ends, self.aperture(model, mains_hertz));
+            let function = self.in_force().function;
             let (reading, questionable) = self.take_reading(model, seen, ends);
             if model.has(Habit::Buffers)
-                && let Err(error) = self.buffers.hear(reading, self.function, ends)
+                && let Err(error) = self.buffers.hear(reading, function, ends)
             {
                 self.raised.push(error);
                 self.acquisition = None;
@@ -163,6 +176,7 @@ impl Dmm {
             if questionable & OVERLOADS != 0 && model.has(Habit::OverloadIsDeviceError) {
                 status.events |= DEVICE_ERROR;
             }
+            self.next_place();
             let left = acquisition.left.map(|left| left.saturating_sub(1));
             let next = Acquisition {
                 ends: Some(ends.after(self.step(model, inputs, mains_hertz))),
@@ -175,7 +189,7 @@ impl Dmm {
                 (Some(0), triggers) => Some(Acquisition {
                     stores: acquisition.stores,
                     ends: None,
-                    left: Some(self.trigger.samples),
+                    left: Some(self.samples()),
                     triggers: triggers.map(|triggers| triggers.saturating_sub(1)),
                 }),
             };
@@ -202,7 +216,8 @@ impl Dmm {
     }
 
     fn step(&self, model: &DmmModel, inputs: Inputs, mains_hertz: f64) -> Duration {
-        let timer = if self.trigger.source == TriggerSource::Timer {
+        // between sweeps, not between channels
+        let timer = if self.trigger.source == TriggerSource::Timer && self.place == 0 {
             self.trigger.timer
         } else {
             Duration::ZERO

@@ -207,6 +207,8 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("reading_count", Behaviour::ReadingCount, Forms::Query),
     ("close_channel", Behaviour::Route(Route::Close), Forms::Set),
     ("closed_channel", Behaviour::Route(Route::Closed), Forms::Query),
+    ("scan_list", Behaviour::Route(Route::List), Forms::Both),
+    ("scan_size", Behaviour::Route(Route::Size), Forms::Query),
     ("open_channels", Behaviour::Route(Route::OpenAll), Forms::Set),
     ("feed", Behaviour::Feed, Forms::Both),
     ("continuous", Behaviour::Continuous, Forms::Both),

@@ -19,7 +19,8 @@ pub(super) fn execute(
 ) -> Result<Outcome, ScpiError> {
     if behaviour == Behaviour::AutozeroOnce {
         call.arguments.end()?;
-        if let Some(state) = dmm.functions.get_mut(dmm.function) {
+        let setup = dmm.setup_mut(dmm.connected());
+        if let Some(state) = setup.functions.get_mut(setup.function) {
             state.autozero = false;
         }
         return Ok(Outcome::Done);
@@ -33,11 +34,8 @@ fn measure(dmm: &mut Dmm, model: &DmmModel, behaviour: Behaviour, call: &mut Cal
     let fetches = behaviour == Behaviour::Fetch;
     if !fetches && !call.resumed {
         if behaviour == Behaviour::MeasureAsSet {
-            dmm.function = model
-                .functions
-                .get(call.function)
-                .map(|_| call.function)
-                .ok_or(UNDEFINED_HEADER)?;
+            model.functions.get(call.function).ok_or(UNDEFINED_HEADER)?;
+            dmm.setup_mut(dmm.connected()).select(call.function);
         }
         dmm.buffers.select(&selection.name)?;
         initiate(dmm, model, true, call)?;

@@ -3,17 +3,18 @@
 //! Arguments are read to their end before anything changes: a command in error does nothing.
 
 use super::behaviour::Behaviour;
-use super::configure::{configuration, configure, requested};
+use super::configure::{configuration, configure};
 use super::definition::{DmmModel, Habit, WhileMeasuring};
+use super::scanner::{ChannelSettings, addressed};
 use super::state::{Dmm, TriggerSource};
-use super::{buffered, buffers, format, math, program, scanner, settings, trace, triggering};
+use super::{buffered, buffers, format, math, program, scanner, settings, setup, trace, triggering};
 use crate::{
-    answer::{Numbers, block, boolean, quoted},
-    device::{Call, Outcome},
+    answer::{Numbers, block, quoted},
+    device::{Call, Outcome, Suffix},
     parser::{Path, is_form_of},
     status::{
         DATA_CORRUPT_OR_STALE, DATA_OUT_OF_RANGE, HEADER_SUFFIX_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, INIT_IGNORED,
-        INSUFFICIENT_MEMORY, MEASURING, ScpiError, Status, TRIGGER_DEADLOCK, TRIGGER_IGNORED,
+        INSUFFICIENT_MEMORY, MEASURING, SETTINGS_CONFLICT, ScpiError, Status, TRIGGER_DEADLOCK, TRIGGER_IGNORED,
     },
 };
 
@@ -51,8 +52,9 @@ pub(crate) fn execute(
     status: &mut Status,
 ) -> Result<Outcome, ScpiError> {
     // there is one input, `SENSe1`
-    if call.suffix != 1 {
-        return Err(HEADER_SUFFIX_OUT_OF_RANGE);
+    match call.suffix {
+        Suffix::NoPlace | Suffix::Omitted | Suffix::Sent(1) => {}
+        Suffix::Sent(_) => return Err(HEADER_SUFFIX_OUT_OF_RANGE),
     }
     let outcome = carry_out(dmm, model, behaviour, call, status);
     dmm.tell(model, status);
@@ -79,20 +81,21 @@ fn carry_out(
     }
     match behaviour {
         Behaviour::Configure => {
-            let state = requested(model, call.function, &mut call.arguments)?;
-            configure(dmm, model, call.function, state);
+            configure(dmm, model, call)?;
             Ok(Outcome::Done)
         }
         Behaviour::Measure => {
             if !call.resumed {
-                let state = requested(model, call.function, &mut call.arguments)?;
-                configure(dmm, model, call.function, state);
+                configure(dmm, model, call)?;
             }
             read(dmm, model, call)
         }
         Behaviour::Configuration => {
-            call.arguments.end()?;
-            Ok(Outcome::Answer(configuration(dmm, model, call.numbers)))
+            let texts = setup::answers(dmm, model, None, call, |setup, call| {
+                call.arguments.end()?;
+                Ok(configuration(setup, model, call.numbers))
+            })?;
+            Ok(Outcome::Answer(texts))
         }
         Behaviour::Read | Behaviour::Fetch if model.has(Habit::Buffers) => {
             buffered::execute(dmm, model, behaviour, call)
@@ -149,7 +152,7 @@ fn carry_out(
         Behaviour::Continuous => {
             if call.query {
                 call.arguments.end()?;
-                return Ok(Outcome::Answer(boolean(dmm.continuous)));
+                return Ok(Outcome::Answer(call.numbers.flag(dmm.continuous)));
             }
             let argument = call.arguments.required()?;
             call.arguments.end()?;
@@ -259,7 +262,10 @@ pub(super) fn initiate(dmm: &mut Dmm, model: &DmmModel, stores: bool, call: &Cal
     if dmm.acquisition.is_some() {
         return Err(INIT_IGNORED);
     }
-    let total = dmm.trigger.count.map(|count| count.saturating_mul(dmm.trigger.samples));
+    if model.channel_settings == ChannelSettings::Scanned && dmm.scan.is_empty() {
+        return Err(SETTINGS_CONFLICT);
+    }
+    let total = dmm.trigger.count.map(|count| count.saturating_mul(dmm.samples()));
     let fits = total.is_some_and(|total| usize::try_from(total).is_ok_and(|total| total <= model.reading_memory));
     if stores && dmm.feeds && model.has(Habit::RefusesOverflow) && !fits {
         return Err(INSUFFICIENT_MEMORY);
@@ -353,24 +359,31 @@ fn feed(dmm: &mut Dmm, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
 
 fn function(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
     if call.query {
-        call.arguments.end()?;
-        let name = dmm.selected(model).map_or("", |(_, function)| function.answer.as_str());
-        let name = if model.has(Habit::FunctionWithoutQuotes) {
-            name.to_owned()
-        } else {
-            quoted(name)
-        };
-        return Ok(Outcome::Answer(name));
+        let names = setup::answers(dmm, model, None, call, |setup, call| {
+            call.arguments.end()?;
+            let function = model.functions.get(setup.function);
+            let name = function.map_or("", |function| function.answer.as_str());
+            Ok(if model.has(Habit::FunctionWithoutQuotes) {
+                name.to_owned()
+            } else {
+                quoted(name)
+            })
+        })?;
+        return Ok(Outcome::Answer(names));
     }
     let argument = call.arguments.required()?;
     let mnemonics: Vec<&str> = argument.text()?.trim().split(':').collect();
     let found = model.names.find(Path::default(), &mnemonics, false);
+    let number = found.ok().map(|found| found.command);
+    let channels = addressed(dmm, model, number, call)?;
     call.arguments.end()?;
-    let found = found.or(Err(ILLEGAL_PARAMETER_VALUE))?;
-    if dmm.function != found.command {
-        dmm.math.leave();
+    let number = number.ok_or(ILLEGAL_PARAMETER_VALUE)?;
+    for channel in channels {
+        if dmm.setup_of(channel).function != number {
+            dmm.math.leave();
+        }
+        dmm.setup_mut(channel).select(number);
     }
-    dmm.function = found.command;
     dmm.readings.clear();
     restart(dmm, model, call);
     Ok(Outcome::Done)

@@ -3,9 +3,12 @@
 use super::behaviour::Group;
 use super::definition::{DmmModel, FunctionModel, Takes};
 use super::function::{FunctionState, Terminals};
+use super::scanner::{ChannelSettings, scanned};
+use super::setup::Setup;
 use super::state::{Dmm, Trigger};
 use crate::{
     answer::{Numbers, quoted},
+    device::Call,
     parser::{Argument, Arguments, Bounds, Dimension, is_form_of},
     status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, RESOLUTION_TOO_FINE, SETTINGS_CONFLICT, ScpiError},
 };
@@ -18,12 +21,8 @@ const USUAL_GATE: f64 = 0.1;
 /// Two numbers are the same setting if they differ by no more than this part.
 const SAME: f64 = 1e-9;
 
-/// The states that `CONFigure` and `MEASure?` demand; nothing is changed yet.
-pub(super) fn requested(
-    model: &DmmModel,
-    number: usize,
-    arguments: &mut Arguments<'_>,
-) -> Result<FunctionState, ScpiError> {
+/// The state that `CONFigure` and `MEASure?` demand; nothing is changed yet.
+fn requested(model: &DmmModel, number: usize, arguments: &mut Arguments<'_>) -> Result<FunctionState, ScpiError> {
     let function = model.functions.get(number).ok_or(ILLEGAL_PARAMETER_VALUE)?;
     let mut state = FunctionState::default_of(model, function);
     match &function.takes {
@@ -241,12 +240,24 @@ fn named_range(function: &FunctionModel, argument: &Argument<'_>) -> Result<usiz
 }
 
 /// Puts what `CONFigure` demands into force.
-pub(super) fn configure(dmm: &mut Dmm, model: &DmmModel, number: usize, state: FunctionState) {
-    if let Some(slot) = dmm.functions.get_mut(number) {
-        *slot = state;
-        dmm.function = number;
+pub(super) fn configure(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<(), ScpiError> {
+    let number = call.function;
+    let list = match model.channel_settings {
+        ChannelSettings::Scanned => Some(scanned(model, Some(number), call)?),
+        ChannelSettings::Shared | ChannelSettings::Own => None,
+    };
+    let state = requested(model, number, &mut call.arguments)?;
+    let channels = list.iter().flatten().map(|channel| Some(*channel));
+    let meter = [None].into_iter().filter(|_| list.is_none());
+    for channel in channels.chain(meter) {
+        let setup = dmm.setup_mut(channel);
+        if let Some(slot) = setup.functions.get_mut(number) {
+            *slot = state;
+            setup.select(number);
+        }
+        share(&mut setup.functions, model, &state);
     }
-    share(dmm, model, &state);
+    dmm.scan = list.unwrap_or_default();
     dmm.feeds = true;
     dmm.math.leave();
     dmm.trigger = Trigger::default();
@@ -255,12 +266,13 @@ pub(super) fn configure(dmm: &mut Dmm, model: &DmmModel, number: usize, state: F
     dmm.continuous = false;
     dmm.last = None;
     dmm.fresh = false;
+    Ok(())
 }
 
 /// Gives what all functions have in common to all of them.
-pub(super) fn share(dmm: &mut Dmm, model: &DmmModel, from: &FunctionState) {
+pub(super) fn share(functions: &mut [FunctionState], model: &DmmModel, from: &FunctionState) {
     for group in &model.shared_settings {
-        for state in &mut dmm.functions {
+        for state in &mut *functions {
             match group {
                 Group::Autozero => state.autozero = from.autozero,
                 Group::Impedance => state.high_impedance = from.high_impedance,
@@ -280,8 +292,9 @@ pub(super) fn share(dmm: &mut Dmm, model: &DmmModel, from: &FunctionState) {
 }
 
 /// The answer to `CONFigure?`.
-pub(super) fn configuration(dmm: &Dmm, model: &DmmModel, numbers: Numbers) -> String {
-    let Some((state, function)) = dmm.selected(model) else {
+pub(super) fn configuration(setup: &Setup, model: &DmmModel, numbers: Numbers) -> String {
+    let number = setup.function;
+    let (Some(state), Some(function)) = (setup.functions.get(number), model.functions.get(number)) else {
         return quoted("");
     };
     if let Some(counts) = function.counts {

@@ -3,7 +3,7 @@
 use super::behaviour::{Behaviour, Group};
 use super::format::Data;
 use super::math::Operation;
-use super::scanner::Channels;
+use super::scanner::{ChannelSettings, Channels};
 use super::state::TriggerSource;
 use crate::parser::{Dimension, Tree};
 use std::time::Duration;
@@ -27,6 +27,7 @@ pub(crate) struct DmmModel {
     pub(crate) longest_delay: f64,
     /// Of its scanner, where it has one.
     pub(crate) channels: Vec<Channels>,
+    pub(crate) channel_settings: ChannelSettings,
     /// Settings that all functions have in common.
     pub(crate) shared_settings: Vec<Group>,
     pub(crate) while_measuring: WhileMeasuring,
@@ -159,6 +160,8 @@ pub(crate) struct FunctionModel {
     /// What `DATA:LAST?` puts behind the reading.
     pub(crate) unit: String,
     pub(crate) settings: Vec<Group>,
+    /// Those that it is measured through; empty where all are.
+    pub(super) channels: Vec<Channels>,
     pub(crate) math: Vec<Operation>,
     /// Where it counts.
     pub(crate) gate: Option<Gate>,

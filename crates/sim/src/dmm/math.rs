@@ -6,7 +6,7 @@ use super::behaviour::Math as Command;
 use super::definition::{DmmModel, Statistic};
 use super::state::Dmm;
 use crate::{
-    answer::{boolean, whole},
+    answer::whole,
     device::{Call, Outcome},
     parser::{Bounds, Dimension, short_form},
     status::{OVERLOAD_AS_REFERENCE, SETTINGS_CONFLICT, ScpiError, UNDEFINED_HEADER},
@@ -205,7 +205,7 @@ pub(super) fn execute(
             }
             Command::State => {
                 call.arguments.end()?;
-                Ok(Outcome::Answer(boolean(math.on)))
+                Ok(Outcome::Answer(call.numbers.flag(math.on)))
             }
             Command::Null => super::settings::number(call, &bounds, math.null.unwrap_or_default()),
             Command::Db => super::settings::number(call, &db_bounds, math.db.unwrap_or_default()),

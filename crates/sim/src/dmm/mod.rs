@@ -4,6 +4,7 @@
 //! - A reading takes delay, aperture and zero reading on the clock, and is taken at the end of that time.
 //! - A reading beyond the range is the overrange value and queues no error.
 //! - What changes a measurement is refused while one is running.
+//! - Channels behind a scanner are measured with the meter's settings, or each with its own: those of the list behind the command.
 
 mod acquire;
 mod behaviour;
@@ -21,6 +22,7 @@ mod read;
 mod read_function;
 mod scanner;
 mod settings;
+mod setup;
 mod spoilt;
 mod state;
 mod trace;
@@ -33,4 +35,5 @@ pub(crate) use commands::{abort, execute, power_on, preset, reset};
 pub(crate) use definition::{DmmModel, expand};
 pub(crate) use inputs::{Inputs, Trace};
 pub(crate) use read::read;
+pub(crate) use scanner::Sight;
 pub(crate) use state::{Dmm, Saved};

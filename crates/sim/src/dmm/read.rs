@@ -4,7 +4,7 @@ use super::behaviour::GROUPS;
 use super::definition::{Bandwidth, Digits, DmmModel, HABITS, Integration, WhileMeasuring};
 use super::format::FORMATS;
 use super::read_function::{FUNCTION_KEYS, function};
-use super::scanner::Channels;
+use super::scanner::{CHANNEL_SETTINGS, ChannelSettings, Channels};
 use super::triggering::SOURCES;
 use crate::{
     parser::{Dimension, Forms, Tree},
@@ -24,6 +24,7 @@ const KEYS: &[&str] = &[
     "largest_count",
     "longest_delay",
     "channels",
+    "channel_settings",
     "shared_settings",
     "while_measuring",
     "habits",
@@ -68,8 +69,11 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
         table.require(sink, key)?;
         quantity::number(sink, &table, key)
     };
-    let rows = table.tables(sink, "channels", &["first", "last"]).unwrap_or_default();
-    let channels = rows.iter().filter_map(|row| channels(row, sink)).collect();
+    let channel_settings = match table.string(sink, "channel_settings") {
+        Some(word) => one_of(sink, "channel settings", &word, CHANNEL_SETTINGS)?,
+        None => ChannelSettings::Shared,
+    };
+    let channels = channels(&table, sink);
     let words = table.strings(sink, "shared_settings").unwrap_or_default();
     let shared_settings = words
         .iter()
@@ -133,6 +137,7 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
         largest_count: largest_count?,
         longest_delay: longest_delay?,
         channels,
+        channel_settings,
         nplc_at_50_hertz: quantity::number(sink, &table, "nplc_at_50_hertz"),
         trigger_sources,
         largest_samples: quantity::number(sink, &table, "largest_samples").or(largest_count)?,
@@ -148,8 +153,13 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
     })
 }
 
-/// `{ first = 101, last = 120 }`.
-fn channels(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Channels> {
+/// `channels = [{ first = 101, last = 120 }]`.
+pub(super) fn channels(table: &Table<'_>, sink: &mut Diagnostics) -> Vec<Channels> {
+    let rows = table.tables(sink, "channels", &["first", "last"]).unwrap_or_default();
+    rows.iter().filter_map(|row| range_of_channels(row, sink)).collect()
+}
+
+fn range_of_channels(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Channels> {
     let [first, last] = ["first", "last"].map(|key| row.require_integer(sink, key));
     let [first, last] = [first?, last?].map(|number| u32::try_from(number.value).unwrap_or_default());
     if first < 1 || last < first {

@@ -3,6 +3,7 @@
 use super::behaviour::GROUPS;
 use super::definition::{Accuracy, Counts, FunctionModel, Gate, RangeArgument, RangeModel, Senses, Takes};
 use super::math::OPERATIONS;
+use super::read::channels;
 use crate::{parser::Dimension, quantity};
 use benchtop_notation::{Diagnostics, Table, one_of};
 
@@ -13,6 +14,7 @@ pub(super) const FUNCTION_KEYS: &[&str] = &[
     "answer",
     "unit",
     "settings",
+    "channels",
     "math",
     "gate",
     "ranges",
@@ -84,6 +86,7 @@ pub(super) fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Functi
         answer: answer?.value,
         unit: row.string(sink, "unit").map(|unit| unit.value).unwrap_or_default(),
         settings,
+        channels: channels(row, sink),
         math,
         gate,
         ranges,

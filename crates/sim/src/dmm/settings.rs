@@ -1,13 +1,14 @@
 //! The settings of one function: range, integration, zero, impedance, filter, null.
 
 use super::behaviour::Setting;
-use super::configure::{nplc_for, range_bounds, range_value, resolution_bounds, share};
+use super::configure::{nplc_for, range_bounds, range_value, resolution_bounds};
 use super::definition::{DmmModel, FunctionModel, Habit};
 use super::function::{FunctionState, Terminals};
 use super::inputs::sensed;
+use super::setup;
 use super::state::Dmm;
 use crate::{
-    answer::{boolean, whole},
+    answer::whole,
     device::{Call, Outcome},
     parser::{Argument, Bounds, Dimension, is_form_of},
     status::{DATA_CORRUPT_OR_STALE, DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, ScpiError, UNDEFINED_HEADER},
@@ -34,17 +35,21 @@ pub(super) fn execute(
     call: &mut Call<'_>,
 ) -> Result<Outcome, ScpiError> {
     let function = model.functions.get(call.function).ok_or(UNDEFINED_HEADER)?;
-    let selected = dmm.function;
-    let state = dmm.functions.get_mut(call.function).ok_or(UNDEFINED_HEADER)?;
+    let number = call.function;
+    // what all functions have in common is in a header without one
+    let named = (!model.shared_settings.contains(&setting.group())).then_some(number);
     if call.query {
-        return answer(*state, model, function, setting, call);
+        let texts = setup::answers(dmm, model, named, call, |setup, call| {
+            let state = setup.functions.get(number).ok_or(UNDEFINED_HEADER)?;
+            answer(*state, model, function, setting, call)
+        })?;
+        return Ok(Outcome::Answer(texts));
     }
-    let latest = dmm
-        .last
-        .filter(|last| selected == call.function && last.abs() < model.overrange);
-    change(state, model, function, setting, latest, call)?;
-    let changed = *state;
-    share(dmm, model, &changed);
+    let selected = dmm.in_force().function == number;
+    let latest = dmm.last.filter(|last| selected && last.abs() < model.overrange);
+    setup::change(dmm, model, named, call, |state, call| {
+        change(state, model, function, setting, latest, call)
+    })?;
     Ok(Outcome::Done)
 }
 
@@ -146,29 +151,27 @@ fn answer(
     function: &FunctionModel,
     setting: Setting,
     call: &mut Call<'_>,
-) -> Result<Outcome, ScpiError> {
+) -> Result<String, ScpiError> {
     match setting {
         Setting::Range if !function.range_words.is_empty() => {
             call.arguments.end()?;
             let word = function.range_words.get(state.range);
-            Ok(Outcome::Answer(word.cloned().unwrap_or_default()))
+            Ok(word.cloned().unwrap_or_default())
         }
         Setting::Range => {
             let present = function.ranges.get(state.range).map_or(0.0, |range| range.full_scale);
-            number(call, &range_bounds(function, false), present)
+            shown(call, &range_bounds(function, false), present)
         }
         Setting::Nplc => {
             let bounds = nplc_bounds(model, call.around.mains_hertz);
-            number(call, &bounds, state.cycles)
+            shown(call, &bounds, state.cycles)
         }
         Setting::Digits => count(call, &digit_bounds(model), state.digits),
         Setting::FilterCount => count(call, &FILTER_COUNTS, state.filter.count.into()),
         Setting::FilterState => flag(call, state.filter.on),
         Setting::FilterControl => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(
-                if state.filter.moving { "MOV" } else { "REP" }.to_owned(),
-            ))
+            Ok(if state.filter.moving { "MOV" } else { "REP" }.to_owned())
         }
         Setting::NullAcquire | Setting::NullMeasure => Err(UNDEFINED_HEADER),
         Setting::Resolution => {
@@ -177,54 +180,57 @@ fn answer(
                 .nplc
                 .get(state.nplc)
                 .map_or(0.0, |row| row.resolution * full_scale);
-            number(call, &resolution_bounds(model, function, &state), present)
+            shown(call, &resolution_bounds(model, function, &state), present)
         }
         Setting::Bandwidth => {
             let present = model.bandwidths.get(state.bandwidth).map_or(0.0, |row| row.hertz);
-            number(call, &bandwidth_bounds(model), present)
+            shown(call, &bandwidth_bounds(model), present)
         }
         Setting::Aperture if function.gate.is_none() => {
             let mains_hertz = call.around.mains_hertz;
             let bounds = aperture_bounds(model, mains_hertz);
-            number(call, &bounds, state.cycles / mains_hertz)
+            shown(call, &bounds, state.cycles / mains_hertz)
         }
-        Setting::Aperture => number(call, &gate_bounds(function), state.gate),
-        Setting::NullValue => number(call, &null_bounds(function), state.null.value),
+        Setting::Aperture => shown(call, &gate_bounds(function), state.gate),
+        Setting::NullValue => shown(call, &null_bounds(function), state.null.value),
         Setting::RangeAuto => flag(call, state.autorange),
         Setting::Autozero => flag(call, state.autozero),
         Setting::Impedance => flag(call, state.high_impedance),
         Setting::ImpedanceWord => {
             call.arguments.end()?;
             let name = IMPEDANCES.iter().find(|(_, high)| *high == state.high_impedance);
-            Ok(Outcome::Answer(
-                name.map_or_else(String::new, |(name, _)| (*name).to_owned()),
-            ))
+            Ok(name.map_or_else(String::new, |(name, _)| (*name).to_owned()))
         }
         Setting::NullState => flag(call, state.null.on),
         Setting::NullAuto => flag(call, state.null.auto),
         Setting::Terminals => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(call.numbers.integer(match state.terminals {
+            Ok(call.numbers.integer(match state.terminals {
                 Terminals::Usual => 3,
                 Terminals::HighCurrent => 10,
-            })))
+            }))
         }
     }
 }
 
-fn flag(call: &Call<'_>, value: bool) -> Result<Outcome, ScpiError> {
+fn flag(call: &Call<'_>, value: bool) -> Result<String, ScpiError> {
     call.arguments.end()?;
-    Ok(Outcome::Answer(boolean(value)))
+    Ok(call.numbers.flag(value))
+}
+
+/// As `shown`, as an answer of its own.
+pub(super) fn number(call: &mut Call<'_>, bounds: &Bounds, present: f64) -> Result<Outcome, ScpiError> {
+    shown(call, bounds, present).map(Outcome::Answer)
 }
 
 /// A number that a query answers: the bound that its argument names, or the present one.
-pub(super) fn number(call: &mut Call<'_>, bounds: &Bounds, present: f64) -> Result<Outcome, ScpiError> {
+fn shown(call: &mut Call<'_>, bounds: &Bounds, present: f64) -> Result<String, ScpiError> {
     let value = match call.arguments.optional() {
         Some(argument) => bounds.named(argument.word()?).ok_or(ILLEGAL_PARAMETER_VALUE)?,
         None => present,
     };
     call.arguments.end()?;
-    Ok(Outcome::Answer(call.numbers.setting(value)))
+    Ok(call.numbers.setting(value))
 }
 
 /// `ON`, `OFF` or `ONCE`; the last is nothing.
@@ -239,14 +245,14 @@ fn switch(argument: &Argument<'_>) -> Result<Option<bool>, ScpiError> {
 }
 
 /// A whole number that a query answers.
-fn count(call: &mut Call<'_>, bounds: &Bounds, present: f64) -> Result<Outcome, ScpiError> {
+fn count(call: &mut Call<'_>, bounds: &Bounds, present: f64) -> Result<String, ScpiError> {
     let value = match call.arguments.optional() {
         Some(argument) => bounds.named(argument.word()?).ok_or(ILLEGAL_PARAMETER_VALUE)?,
         None => present,
     };
     call.arguments.end()?;
     let value = whole(value).and_then(|value| i64::try_from(value).ok());
-    Ok(Outcome::Answer(call.numbers.integer(value.unwrap_or_default())))
+    Ok(call.numbers.integer(value.unwrap_or_default()))
 }
 
 fn digit_bounds(model: &DmmModel) -> Bounds {

@@ -9,13 +9,18 @@ use super::function::{FunctionState, Terminals};
 use super::inputs::{Inputs, sensed};
 use super::math::Math;
 use super::program::{Measurement, Program};
+use super::scanner::ChannelSettings;
+use super::setup::Setup;
 use super::spoilt::Spoilt;
 use super::trace::Buffer;
 use crate::{device::Wait, fault::Drift, status::ScpiError};
 use benchtop_instrument::Moment;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 /// As after `*RST`: a tenth of a second (assumed).
 const TIMER: Duration = Duration::from_millis(100);
@@ -26,9 +31,15 @@ const MOST_PASSED: usize = 65_536;
 /// One multimeter.
 #[derive(Debug)]
 pub(crate) struct Dmm {
-    /// The number of the selected function.
-    pub(crate) function: usize,
-    pub(crate) functions: Vec<FunctionState>,
+    /// Its own settings, which are those of its channels too unless they have their own.
+    pub(crate) setup: Setup,
+    /// Those of each channel that has its own.
+    pub(crate) setups: BTreeMap<u32, Setup>,
+    pub(super) channel_settings: ChannelSettings,
+    /// The channels that a scan goes through.
+    pub(crate) scan: Vec<u32>,
+    /// How far in the list the scan is.
+    pub(super) place: usize,
     pub(crate) trigger: Trigger,
     pub(crate) acquisition: Option<Acquisition>,
     /// Oldest first.
@@ -102,16 +113,20 @@ impl Default for Trigger {
 /// Settings that were saved.
 #[derive(Clone, Debug)]
 pub(crate) struct Saved {
-    function: usize,
-    functions: Vec<FunctionState>,
+    setup: Setup,
+    setups: BTreeMap<u32, Setup>,
+    scan: Vec<u32>,
     trigger: Trigger,
 }
 
 impl Dmm {
     pub(crate) fn new(model: &DmmModel, noise: ChaCha8Rng) -> Self {
         Self {
-            function: 0,
-            functions: defaults(model),
+            setup: Setup::of_meter(model),
+            setups: Setup::of_channels(model),
+            channel_settings: model.channel_settings,
+            scan: Vec::new(),
+            place: 0,
             trigger: Trigger::default(),
             acquisition: None,
             readings: VecDeque::new(),
@@ -137,8 +152,9 @@ impl Dmm {
 
     /// As after `*RST`.
     pub(crate) fn reset(&mut self, model: &DmmModel) {
-        self.function = 0;
-        self.functions = defaults(model);
+        self.setup = Setup::of_meter(model);
+        self.setups = Setup::of_channels(model);
+        self.scan.clear();
         self.trigger = Trigger::default();
         self.acquisition = None;
         self.readings.clear();
@@ -156,8 +172,9 @@ impl Dmm {
     /// What `*SAV` keeps: the settings of every function, and what triggers.
     pub(crate) fn save(&self) -> Saved {
         Saved {
-            function: self.function,
-            functions: self.functions.clone(),
+            setup: self.setup.clone(),
+            setups: self.setups.clone(),
+            scan: self.scan.clone(),
             trigger: self.trigger,
         }
     }
@@ -166,8 +183,9 @@ impl Dmm {
     pub(crate) fn recall(&mut self, saved: Saved) {
         self.acquisition = None;
         self.program.stop();
-        self.function = saved.function;
-        self.functions = saved.functions;
+        self.setup = saved.setup;
+        self.setups = saved.setups;
+        self.scan = saved.scan;
         self.trigger = saved.trigger;
     }
 
@@ -180,9 +198,13 @@ impl Dmm {
         self.continuous = model.has(Habit::Continuous);
     }
 
-    /// The settings of the selected function, with the function itself.
+    /// The settings of the function that it measures, with the function itself.
     pub(crate) fn selected<'m>(&self, model: &'m DmmModel) -> Option<(&FunctionState, &'m FunctionModel)> {
-        Some((self.functions.get(self.function)?, model.functions.get(self.function)?))
+        let setup = self.in_force();
+        Some((
+            setup.functions.get(setup.function)?,
+            model.functions.get(setup.function)?,
+        ))
     }
 
     /// The resistance that the meter puts in series with what it is wired into.
@@ -237,17 +259,20 @@ impl Dmm {
 
     /// Takes one reading at `now`; says too which questionable bits it sets.
     pub(super) fn take_reading(&mut self, model: &DmmModel, inputs: Inputs, now: Moment) -> (f64, u16) {
+        let connected = self.connected();
         let Self {
-            function,
-            functions,
+            setup,
+            setups,
             spoilt,
             shift,
             noise,
             errors,
             ..
         } = self;
-        let errors = errors.get(*function);
-        let (Some(state), Some(function)) = (functions.get_mut(*function), model.functions.get(*function)) else {
+        let setup = connected.and_then(|channel| setups.get_mut(&channel)).unwrap_or(setup);
+        let (number, functions) = (setup.function, &mut setup.functions);
+        let errors = errors.get(number);
+        let (Some(state), Some(function)) = (functions.get_mut(number), model.functions.get(number)) else {
             return (model.overrange, 0);
         };
         let value = sensed(function.senses, state.range_in(function), inputs)
@@ -314,13 +339,6 @@ impl Dmm {
         self.busy()
             .filter(|_| model.while_measuring == WhileMeasuring::Held && !hears)
     }
-}
-
-fn defaults(model: &DmmModel) -> Vec<FunctionState> {
-    let functions = model.functions.iter();
-    functions
-        .map(|function| FunctionState::default_of(model, function))
-        .collect()
 }
 
 pub(super) fn aperture(row: &Integration, cycles: f64, mains_hertz: f64) -> Duration {

@@ -2,10 +2,11 @@
 
 use super::behaviour::Triggering;
 use super::definition::DmmModel;
+use super::scanner::{ChannelSettings, addressed};
 use super::settings::number;
 use super::state::{Dmm, TriggerSource};
 use crate::{
-    answer::{boolean, whole},
+    answer::whole,
     device::{Call, Outcome},
     parser::{Argument, Bounds, Dimension, is_form_of, short_form},
     status::{DATA_OUT_OF_RANGE, ILLEGAL_PARAMETER_VALUE, ScpiError},
@@ -31,10 +32,22 @@ pub(super) fn execute(
     if call.query {
         return answer(dmm, model, setting, call);
     }
+    let channels = match model.channel_settings {
+        ChannelSettings::Own if setting == Triggering::Samples => addressed(dmm, model, None, call)?,
+        ChannelSettings::Own | ChannelSettings::Shared | ChannelSettings::Scanned => vec![None],
+    };
     let argument = call.arguments.required()?;
     call.arguments.end()?;
     match setting {
-        Triggering::Samples => dmm.trigger.samples = count_within(&argument, &samples(model))?,
+        Triggering::Samples => {
+            let samples = count_within(&argument, &samples(model))?;
+            for channel in channels {
+                match channel {
+                    Some(_) => dmm.setup_mut(channel).samples = Some(samples),
+                    None => dmm.trigger.samples = samples,
+                }
+            }
+        }
         Triggering::Source => {
             let word = argument.word()?;
             let found = model.trigger_sources.iter().find(|(name, _)| is_form_of(name, word));
@@ -110,7 +123,7 @@ fn answer(dmm: &Dmm, model: &DmmModel, setting: Triggering, call: &mut Call<'_>)
         Triggering::Timer => number(call, &timers(model), dmm.trigger.timer.as_secs_f64()),
         Triggering::DelayAuto => {
             call.arguments.end()?;
-            Ok(Outcome::Answer(boolean(dmm.trigger.delay.is_none())))
+            Ok(Outcome::Answer(call.numbers.flag(dmm.trigger.delay.is_none())))
         }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Command {
     pub(crate) behaviour: Behaviour,
     /// The measuring function that stands in the header, as its number in the model.
     pub(crate) function: usize,
+    /// A number may stand in the header.
+    pub(crate) numbered: bool,
 }
 
 /// What can be done.
@@ -65,7 +67,7 @@ impl Headers {
 
     pub(super) fn read(&mut self, root: &Table<'_>, class: &ClassModel, sink: &mut Diagnostics) {
         for (header, forms, standard) in STANDARD {
-            let command = self.command(Behaviour::Standard(*standard), 0);
+            let command = self.command(Behaviour::Standard(*standard), 0, false);
             if let Err(message) = self.tree.insert(header, *forms, command) {
                 sink.error(root.span(), &message);
             }
@@ -209,7 +211,7 @@ impl Headers {
             sink.warning(&header.span, "no function has this setting");
         }
         for (pattern, function) in expanded {
-            let command = self.command(behaviour.clone(), function);
+            let command = self.command(behaviour.clone(), function, pattern.contains("<n>"));
             if let Err(message) = self.tree.insert(&pattern, forms, command) {
                 sink.error(&header.span, &message);
             }
@@ -217,8 +219,12 @@ impl Headers {
     }
 
     /// The number of a command.
-    fn command(&mut self, behaviour: Behaviour, function: usize) -> usize {
-        self.commands.push(Command { behaviour, function });
+    fn command(&mut self, behaviour: Behaviour, function: usize, numbered: bool) -> usize {
+        self.commands.push(Command {
+            behaviour,
+            function,
+            numbered,
+        });
         self.commands.len() - 1
     }
 }

@@ -4,7 +4,7 @@
 //! `"-128" = { reports = -104, text = "Data type error" }`
 
 use crate::{
-    answer::Numbers,
+    answer::{Flags, Numbers, Settings},
     calendar::Date,
     status::{NO_ERROR, ScpiError},
 };
@@ -84,6 +84,9 @@ impl Reporting {
             "unsigned_readings",
             "unsigned_integers",
             "shortest_settings",
+            "fixed_point",
+            "setting_decimals",
+            "flags_in_words",
             "lone_cr_ends_message",
         ];
         let table = root.require_table(sink, "status", &keys)?;
@@ -92,12 +95,14 @@ impl Reporting {
         let scpi_version = table.require_string(sink, "scpi_version");
         let flag = |sink: &mut Diagnostics, key| table.bool(sink, key).map(|flag| flag.value);
         let in_status_byte = flag(sink, "errors_in_status_byte").unwrap_or(true);
-        let [per_client, lone_cr, readings, integers, settings] = [
+        let [per_client, lone_cr, readings, integers, shortest, fixed_point, words] = [
             "errors_per_client",
             "lone_cr_ends_message",
             "unsigned_readings",
             "unsigned_integers",
             "shortest_settings",
+            "fixed_point",
+            "flags_in_words",
         ]
         .map(|key| flag(sink, key).unwrap_or(false));
         let (codes, texts) = errors(root, sink);
@@ -107,6 +112,13 @@ impl Reporting {
         else {
             sink.error(table.span(), "`error_queue` is from 1 to 1000, `decimals` from 1 to 16");
             return None;
+        };
+        let fixed = table.integer(sink, "setting_decimals");
+        let fixed = fixed.and_then(|digits| usize::try_from(digits.value).ok().filter(|digits| *digits <= 16));
+        let settings = match (fixed, shortest) {
+            (Some(digits), _) => Settings::Fixed(digits),
+            (None, true) => Settings::Shortest,
+            (None, false) => Settings::AsReadings,
         };
         let forms = [("plain", ErrorForm::Plain), ("event", ErrorForm::Event)];
         let form = match table.string(sink, "error_form") {
@@ -123,7 +135,9 @@ impl Reporting {
                 decimals,
                 unsigned_readings: readings,
                 unsigned_integers: integers,
-                shortest_settings: settings,
+                fixed_point,
+                settings,
+                flags: if words { Flags::Words } else { Flags::Digits },
             },
             lone_cr_ends_message: lone_cr,
             codes,

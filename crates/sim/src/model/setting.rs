@@ -3,7 +3,7 @@
 //! `"TRIGger:SLOPe" = { does = "setting", kind = "word", words = ["POSitive", "NEGative"], default = "NEGative" }`
 
 use crate::{
-    answer::{Numbers, boolean, quoted, whole},
+    answer::{Numbers, quoted, whole},
     parser::{Argument, Bounds, Dimension, is_form_of, short_form},
     quantity,
     status::{ILLEGAL_PARAMETER_VALUE, ScpiError},
@@ -160,7 +160,7 @@ impl Remembered {
     /// As the instrument answers it.
     pub(crate) fn answer(&self, numbers: Numbers) -> String {
         match self {
-            Self::Boolean(value) => boolean(*value),
+            Self::Boolean(value) => numbers.flag(*value),
             Self::Number(value) => numbers.setting(*value),
             Self::Integer(value) => {
                 let magnitude = whole(value.abs())

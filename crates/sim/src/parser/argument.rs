@@ -242,6 +242,11 @@ impl<'m> Arguments<'m> {
         self.items.pop_front()
     }
 
+    /// The next argument, which stays.
+    pub(crate) fn first(&self) -> Option<&Argument<'m>> {
+        self.items.front()
+    }
+
     /// The next argument.
     pub(crate) fn required(&mut self) -> Result<Argument<'m>, ScpiError> {
         self.items.pop_front().ok_or(MISSING_PARAMETER)
@@ -265,13 +270,35 @@ impl<'m> Arguments<'m> {
         self.items.pop_back();
         Ok(Some(channels))
     }
+
+    /// The channel list that ends the arguments, as the ends of its ranges; `(@)` has none.
+    pub(crate) fn ranges(&mut self) -> Result<Option<Vec<(u32, u32)>>, ScpiError> {
+        let Some(Argument::Expression(text)) = self.items.back() else {
+            return Ok(None);
+        };
+        let list = listed(text)?;
+        let items = Some(list).filter(|list| !list.trim_matches(is_blank).is_empty());
+        let items = items.into_iter().flat_map(|list| list.split(','));
+        let ranges = items.map(|item| {
+            let (from, to) = item.split_once(':').unwrap_or((item, item));
+            Ok((channel(from, u32::MAX)?, channel(to, u32::MAX)?))
+        });
+        let ranges: Result<_, ScpiError> = ranges.collect();
+        self.items.pop_back();
+        ranges.map(Some)
+    }
+}
+
+/// What stands in a channel list: `1:3` of `(@1:3)`.
+fn listed(text: &str) -> Result<&str, ScpiError> {
+    let body = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+    let list = body.and_then(|text| text.trim_matches(is_blank).strip_prefix('@'));
+    list.ok_or(INVALID_EXPRESSION)
 }
 
 fn channel_list(text: &str, last: u32) -> Result<Vec<u32>, ScpiError> {
-    let body = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
-    let list = body.and_then(|text| text.trim_matches(is_blank).strip_prefix('@'));
     let mut channels = Vec::new();
-    for item in list.ok_or(INVALID_EXPRESSION)?.split(',') {
+    for item in listed(text)?.split(',') {
         let (from, to) = item.split_once(':').unwrap_or((item, item));
         let (from, to) = (channel(from, last)?, channel(to, last)?);
         if from <= to {

@@ -40,7 +40,7 @@ fn walk(message: &str) -> Vec<Result<(usize, u32), i16>> {
                 found.push(match tree.find(from, &unit.mnemonics, unit.query) {
                     Ok(hit) => {
                         path = hit.path;
-                        Ok((hit.command, hit.suffix))
+                        Ok((hit.command, hit.suffix.unwrap_or(1)))
                     }
                     Err(error) => Err(error.code),
                 });

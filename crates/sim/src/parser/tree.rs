@@ -1,7 +1,7 @@
 //! The headers of one model and the path rules between them (SCPI-99 volume 1, 6.2).
 //!
 //! A header is written as in a manual: `[SENSe:]VOLTage[:DC]:NPLC`, `ISUMmary<n>:CONDition`. Capitals are the
-//! short form, brackets are optional, `<n>` takes a number, 1 if it is not sent. Every way to send a header is a path
+//! short form, brackets are optional, `<n>` takes a number or none. Every way to send a header is a path
 //! of its own, so that what follows a `;` is found beside the header before it exactly as that was sent.
 
 use crate::status::{HEADER_SUFFIX_OUT_OF_RANGE, PROGRAM_MNEMONIC_TOO_LONG, ScpiError, UNDEFINED_HEADER};
@@ -56,8 +56,8 @@ pub(crate) struct Path {
 pub(crate) struct Found {
     /// The number that the header was entered with.
     pub(crate) command: usize,
-    /// The number behind the `<n>`.
-    pub(crate) suffix: u32,
+    /// The number that was sent for the `<n>`.
+    pub(crate) suffix: Option<u32>,
     /// Where the next header begins if it does not begin with `:`.
     pub(crate) path: Path,
 }
@@ -167,7 +167,7 @@ impl Tree {
         let command = if query { node.query } else { node.set };
         Ok(Found {
             command: command.ok_or(UNDEFINED_HEADER)?,
-            suffix: at.suffix.unwrap_or(1),
+            suffix: at.suffix,
             path: if common { path } else { parent },
         })
     }
@@ -176,7 +176,7 @@ impl Tree {
         let node = self.nodes.get(at.node).ok_or(UNDEFINED_HEADER)?;
         let word = mnemonic.to_ascii_uppercase();
         if let Some(edge) = node.edges.get(&word) {
-            let suffix = if edge.numbered { Some(1) } else { at.suffix };
+            let suffix = if edge.numbered { None } else { at.suffix };
             return Ok(Path { node: edge.to, suffix });
         }
         let stem = word.trim_end_matches(|character: char| character.is_ascii_digit());

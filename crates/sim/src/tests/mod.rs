@@ -2,11 +2,13 @@
 
 mod bench_files;
 mod board;
+mod channels;
 mod conformance;
 mod dialogues_2000;
 mod dialogues_34401a;
 mod dialogues_34461a;
 mod dialogues_dmm6500;
+mod dialogues_dp832;
 mod dialogues_e36312a;
 mod dialogues_standard;
 mod every_range;
@@ -35,7 +37,10 @@ const SIM_2000_SCAN: &str = include_str!("../../../../instruments/keithley/2000-
 const SIM_DMM6500: &str = include_str!("../../../../instruments/keithley/dmm6500/sim.toml");
 const SIM_34401A: &str = include_str!("../../../../instruments/hp/34401a/sim.toml");
 const SIM_34461A: &str = include_str!("../../../../instruments/keysight/34461a/sim.toml");
+const SIM_DAQ6510: &str = include_str!("../../../../instruments/keithley/daq6510/sim.toml");
+const SIM_34970A: &str = include_str!("../../../../instruments/keysight/34970a/sim.toml");
 const SIM_E36312A: &str = include_str!("../../../../instruments/keysight/e36312a/sim.toml");
+const SIM_DP832: &str = include_str!("../../../../instruments/rigol/dp832/sim.toml");
 
 /// How long a test waits for an answer.
 pub(super) const SOON: Duration = Duration::from_secs(5);
@@ -47,7 +52,10 @@ pub(super) fn definitions(model: &str) -> Option<(String, String)> {
         "keithley/dmm6500" => SIM_DMM6500,
         "hp/34401a" => SIM_34401A,
         "keysight/34461a" => SIM_34461A,
+        "keithley/daq6510" => SIM_DAQ6510,
+        "keysight/34970a" => SIM_34970A,
         "keysight/e36312a" => SIM_E36312A,
+        "rigol/dp832" => SIM_DP832,
         _ => return None,
     };
     Some((format!("instruments/{model}/sim.toml"), text.to_owned()))
