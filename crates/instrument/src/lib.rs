@@ -2,7 +2,7 @@
 //!
 //! The vocabulary that the two towers share. Nothing here opens, parses or prints anything; the traits
 //! ([`Session`], [`Instrument`], [`Clock`]) come with the suites that every implementation enrols in
-//! ([`conformance`]).
+//! ([`conformance`]); one of those runs its test in a process of its own.
 //!
 //! ```
 //! use benchtop_instrument::Quantity;

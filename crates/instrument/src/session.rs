@@ -24,7 +24,9 @@ pub enum SessionState {
 ///   the session [`SessionState::Desynchronised`]; every operation but `recover` and `close` then fails with
 ///   [`ErrorKind::Desynchronised`] until `recover` has succeeded.
 /// - A closed peer is [`ErrorKind::Disconnected`] as soon as it is known, not a timeout.
-/// - Every operation ends by its deadline.
+/// - Every operation ends by its deadline; a silent peer costs just that time, to a tenth.
+/// - A session that is over, closed or dropped, leaves no descriptor and no thread behind
+///   ([`conformance::endurance`](crate::conformance::endurance)).
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait Session: Send {

@@ -328,6 +328,35 @@ pub(crate) mod tests {
         conformance::session(&Rig(RealClock::shared())).await.unwrap();
     }
 
+    #[test]
+    fn sockets_leave_nothing_behind() {
+        let test = "socket::tests::sockets_leave_nothing_behind";
+        println!("{}", conformance::endurance(test, &Rig(RealClock::shared())).unwrap());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_a_session_leaves_behind_is_found() {
+        struct Leaking(Rig);
+        #[async_trait]
+        impl SessionRig for Leaking {
+            async fn open(&self) -> (Box<dyn Session>, Box<dyn FarEnd>) {
+                std::mem::forget(std::fs::File::open("/dev/null").unwrap());
+                self.0.open().await
+            }
+
+            fn clock(&self) -> Arc<dyn Clock> {
+                self.0.clock()
+            }
+        }
+        let test = "socket::tests::what_a_session_leaves_behind_is_found";
+        let counted = conformance::endurance(test, &Leaking(Rig(RealClock::shared())));
+        // this very test, in a process of its own, found it, and says so
+        let said = counted.unwrap_or_else(|violation| violation.to_string());
+        println!("{said}");
+        assert!(said.starts_with("a session leaves nothing behind: "), "{said}");
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_traced_socket_keeps_the_session_contract() {
         struct TracedRig(Rig);

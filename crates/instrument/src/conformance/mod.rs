@@ -1,11 +1,13 @@
 //! The suites that every implementation of [`Session`](crate::Session) and [`Instrument`](crate::Instrument) enrols in.
 //!
 //! An implementation provides a rig (how to open one against a far end that the suite plays) and calls one
-//! function. Nothing can be skipped by name: what a transport has not got it reports as `Unsupported`.
+//! function; a session calls [`endurance`] beside it, in a test of its own. Nothing can be skipped by name: what a transport has not got it reports as `Unsupported`.
 
+mod endurance;
 mod instrument;
 mod session;
 
+pub use endurance::endurance;
 pub use instrument::{InstrumentRig, instrument};
 pub use session::{FarEnd, SessionRig, session};
 

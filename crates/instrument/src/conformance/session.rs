@@ -22,7 +22,7 @@ pub trait FarEnd: Send {
 /// How to open a session of one transport against a far end.
 #[async_trait]
 pub trait SessionRig: Send + Sync {
-    /// Opens a session and its far end.
+    /// Opens a session and its far end. What both hold ends with them.
     async fn open(&self) -> (Box<dyn Session>, Box<dyn FarEnd>);
 
     /// The clock that the sessions use.
@@ -35,9 +35,13 @@ pub trait SessionRig: Send + Sync {
 }
 
 /// How long the suite waits for something that must come.
-const SOON: Duration = Duration::from_secs(5);
+pub(super) const SOON: Duration = Duration::from_secs(5);
 /// How long it waits for something that must not come.
-const SILENCE: Duration = Duration::from_millis(50);
+pub(super) const SILENCE: Duration = Duration::from_millis(50);
+/// How long a peer is silent of whose timeout the length is checked, and how often it may be off: once may be the machine's
+/// doing, three times in a row are the session's.
+const PATIENCE: Duration = Duration::from_millis(300);
+const TRIES: usize = 3;
 
 /// Runs every check against sessions of `rig`.
 ///
@@ -49,6 +53,7 @@ pub async fn session(rig: &dyn SessionRig) -> Result<(), Violation> {
     blocks_keep_their_newlines(rig).await?;
     a_large_block_arrives_whole(rig).await?;
     a_late_answer_is_never_the_next_one(rig).await?;
+    a_silent_peer_costs_its_timeout(rig).await?;
     a_dropped_read_desynchronises(rig).await?;
     an_answer_nobody_asked_for_is_noticed(rig).await?;
     a_closed_peer_is_disconnected_at_once(rig).await?;
@@ -67,7 +72,7 @@ async fn answer(far: &mut dyn FarEnd, expected: &str, bytes: &[u8]) -> Result<()
     Ok(())
 }
 
-async fn query(
+pub(super) async fn query(
     rig: &dyn SessionRig,
     session: &mut dyn Session,
     far: &mut dyn FarEnd,
@@ -236,6 +241,29 @@ async fn a_late_answer_is_never_the_next_one(rig: &dyn SessionRig) -> Result<(),
         .map_err(|error| broken("a live peer can be recovered", error.to_string()))?;
     let got = query(rig, &mut session, far.as_mut(), "NEXT?", &[b"NEXT\n"]).await?;
     same(rule, &got, b"NEXT")
+}
+
+async fn a_silent_peer_costs_its_timeout(rig: &dyn SessionRig) -> Result<(), Violation> {
+    let rule = "a silent peer costs its timeout, to a tenth";
+    let clock = rig.clock();
+    let mut waits = Vec::new();
+    while waits.len() < TRIES {
+        let (mut session, mut far) = rig.open().await;
+        let begun = clock.now();
+        let deadline = begun.after(PATIENCE);
+        session
+            .write(b"SLOW?", deadline)
+            .await
+            .map_err(|error| broken(rule, error.to_string()))?;
+        far.receive().await;
+        expect_kind(rule, session.read(deadline).await, ErrorKind::Timeout)?;
+        let waited = clock.now().since(begun);
+        if waited.abs_diff(PATIENCE) <= PATIENCE / 10 {
+            return Ok(());
+        }
+        waits.push(waited);
+    }
+    Err(broken(rule, format!("{PATIENCE:?} took {waits:?}")))
 }
 
 async fn a_dropped_read_desynchronises(rig: &dyn SessionRig) -> Result<(), Violation> {

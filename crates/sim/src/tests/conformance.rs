@@ -4,7 +4,7 @@ use crate::{client::Progress, session::DeviceEnd, session::PipeSession};
 use async_trait::async_trait;
 use benchtop_instrument::{
     Clock, RealClock, Resource, Session,
-    conformance::{FarEnd, SessionRig, session},
+    conformance::{FarEnd, SessionRig, endurance, session},
 };
 use std::{
     collections::VecDeque,
@@ -111,4 +111,10 @@ impl SessionRig for Rig {
 #[tokio::test]
 async fn an_in_process_session_conforms() {
     session(&Rig(RealClock::shared())).await.unwrap();
+}
+
+#[test]
+fn in_process_sessions_leave_nothing_behind() {
+    let test = "tests::conformance::in_process_sessions_leave_nothing_behind";
+    println!("{}", endurance(test, &Rig(RealClock::shared())).unwrap());
 }

@@ -11,6 +11,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{mpsc, watch},
+    task::JoinHandle,
 };
 
 /// What the server takes in one payload.
@@ -34,6 +35,13 @@ struct Server {
     shared: Arc<Shared>,
     messages: mpsc::UnboundedReceiver<Vec<u8>>,
     hang_up: watch::Sender<()>,
+    accepting: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
 }
 
 impl Server {
@@ -44,7 +52,7 @@ impl Server {
         let (hang_up, hung_up) = watch::channel(());
         let shared = Arc::new(Shared::default());
         let for_clients = Arc::clone(&shared);
-        tokio::spawn(async move {
+        let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (shared, heard, mut hung_up) = (Arc::clone(&for_clients), heard.clone(), hung_up.clone());
                 hung_up.mark_unchanged();
@@ -61,6 +69,7 @@ impl Server {
             shared,
             messages,
             hang_up,
+            accepting,
         }
     }
 
@@ -138,6 +147,7 @@ impl FarEnd for Server {
         let (number, outbox) = self.shared.last.lock().unwrap().clone();
         let mut framer = self.shared.framer.lock().unwrap();
         framer.push(bytes);
+        let mut messages = Vec::new();
         while let Some(answer) = framer.next_message().unwrap() {
             let answer = [answer, b"\n".to_vec()].concat();
             let mut parts = answer.chunks(PIECE).peekable();
@@ -147,14 +157,11 @@ impl FarEnd for Server {
                 } else {
                     kind::DATA_END
                 };
-                drop(
-                    outbox
-                        .as_ref()
-                        .unwrap()
-                        .send(Message::new(kind, 0, number, part).bytes()),
-                );
+                messages.extend(Message::new(kind, 0, number, part).bytes());
             }
         }
+        // in one piece: what comes second is there when the first is read
+        drop(outbox.as_ref().unwrap().send(messages));
     }
 
     async fn hang_up(&mut self) {
@@ -184,6 +191,12 @@ impl SessionRig for Rig {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hislip_keeps_the_session_contract() {
     conformance::session(&Rig(RealClock::shared())).await.unwrap();
+}
+
+#[test]
+fn hislip_sessions_leave_nothing_behind() {
+    let test = "hislip::tests::hislip_sessions_leave_nothing_behind";
+    println!("{}", conformance::endurance(test, &Rig(RealClock::shared())).unwrap());
 }
 
 #[tokio::test]

@@ -155,14 +155,14 @@ async fn open(
     SerialSession::open(&instrument.resource(), line, Arc::clone(clock), deadline).await
 }
 
-struct Rig(Arc<dyn Clock>);
+struct Rig(Arc<dyn Clock>, LineSettings);
 
 #[async_trait]
 impl SessionRig for Rig {
     async fn open(&self) -> (Box<dyn Session>, Box<dyn FarEnd>) {
         let instrument = Instrument::start();
         let deadline = self.0.now().after(SOON);
-        let session = open(&instrument, &line(), &self.0, deadline).await.unwrap();
+        let session = open(&instrument, &self.1, &self.0, deadline).await.unwrap();
         (Box::new(session), Box::new(instrument))
     }
 
@@ -173,7 +173,18 @@ impl SessionRig for Rig {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_serial_line_keeps_the_session_contract() {
-    conformance::session(&Rig(RealClock::shared())).await.unwrap();
+    conformance::session(&Rig(RealClock::shared(), line())).await.unwrap();
+}
+
+#[test]
+fn serial_lines_leave_nothing_behind() {
+    let test = "serial::tests::serial_lines_leave_nothing_behind";
+    let line = LineSettings {
+        quiet: Duration::from_millis(5),
+        ..line()
+    };
+    let rig = Rig(RealClock::shared(), line);
+    println!("{}", conformance::endurance(test, &rig).unwrap());
 }
 
 #[tokio::test]

@@ -87,6 +87,30 @@ async fn message_based_sessions_keep_the_session_contract() {
     conformance::session(&rig).await.unwrap();
 }
 
+#[test]
+fn byte_streams_leave_nothing_behind() {
+    let rig = Rig {
+        clock: RealClock::shared(),
+        message_based: false,
+    };
+    let test = "visa::tests::byte_streams_leave_nothing_behind";
+    println!("{}", conformance::endurance(test, &rig).unwrap());
+}
+
+#[test]
+fn message_based_sessions_leave_nothing_behind() {
+    if uses_another_library() {
+        println!("skipped: only the double has USB instruments");
+        return;
+    }
+    let rig = Rig {
+        clock: RealClock::shared(),
+        message_based: true,
+    };
+    let test = "visa::tests::message_based_sessions_leave_nothing_behind";
+    println!("{}", conformance::endurance(test, &rig).unwrap());
+}
+
 async fn faulty(number: u32) -> (VisaSession, Arc<dyn Clock>) {
     use_a_library();
     let clock: Arc<dyn Clock> = RealClock::shared();

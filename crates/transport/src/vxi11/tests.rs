@@ -11,6 +11,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{Notify, mpsc, watch},
+    task::JoinHandle,
 };
 
 /// What the server takes in one write.
@@ -46,6 +47,13 @@ struct Server {
     shared: Arc<Shared>,
     messages: mpsc::UnboundedReceiver<Vec<u8>>,
     hang_up: watch::Sender<()>,
+    accepting: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
 }
 
 impl Server {
@@ -56,7 +64,7 @@ impl Server {
         let (hang_up, hung_up) = watch::channel(());
         let shared = Arc::new(Shared::default());
         let for_clients = Arc::clone(&shared);
-        tokio::spawn(async move {
+        let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (shared, heard, mut hung_up) = (Arc::clone(&for_clients), heard.clone(), hung_up.clone());
                 hung_up.mark_unchanged();
@@ -73,6 +81,7 @@ impl Server {
             shared,
             messages,
             hang_up,
+            accepting,
         }
     }
 
@@ -216,6 +225,12 @@ impl SessionRig for Rig {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn vxi11_keeps_the_session_contract() {
     conformance::session(&Rig(RealClock::shared())).await.unwrap();
+}
+
+#[test]
+fn vxi11_links_leave_nothing_behind() {
+    let test = "vxi11::tests::vxi11_links_leave_nothing_behind";
+    println!("{}", conformance::endurance(test, &Rig(RealClock::shared())).unwrap());
 }
 
 #[tokio::test]
