@@ -36,6 +36,23 @@ fn every_definition_drives_its_own_simulator_which_answers_as_its_transcript_doe
 }
 
 #[test]
+fn the_readme_lists_every_model_with_what_it_rests_on() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("instruments/README.md");
+    let readme = fs::read_to_string(path).unwrap();
+    let list = done(benchtop().args(["instruments", "list", "--format", "json"]));
+    for line in list.out.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let word = |key: &str| row[key].as_str().unwrap().to_owned();
+        let expected = format!("| `{}` | {} | {} |", word("name"), word("class"), word("evidence"));
+        assert!(readme.contains(&expected), "{expected}");
+    }
+    let rows = readme
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.contains('/'));
+    assert_eq!(rows.count(), list.out.lines().count(), "models that there are not");
+}
+
+#[test]
 fn a_model_is_shown_with_what_it_can_do_and_what_that_rests_on() {
     let shown = done(benchtop().args(["instruments", "show", "keysight/34461a"]));
     assert_eq!(shown.code, Some(0), "{shown}");

@@ -2,7 +2,7 @@
 //!
 //! `TCPIP0::127.0.0.1::<port>::SOCKET` is a byte stream. `USB0::...::TCP<port>::INSTR` and `GPIB0::TCP<port>::INSTR` are message
 //! based: a message has an end, there is a status byte and device clear; behind them lies the same TCP port. `GPIB0::<n>::INSTR`
-//! fails in the way of number `n`: see [`Fault`].
+//! fails in the way of number `n`: see `Fault`.
 #![allow(unsafe_code, reason = "it is called from C's side of an interface")]
 #![allow(non_snake_case, reason = "the names are VISA's")]
 #![allow(missing_docs, clippy::missing_safety_doc, reason = "VPP-4.3.2 documents the calls")]
