@@ -8,11 +8,11 @@ use crate::{
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Clock, ClockExt, Decimal, Error, ErrorKind, Function, Identity, Instrument, Measure, Moment,
-    Operation, OutputState, Quantity, Range, Reading, ReadingKind, Resource, Session, SessionExt, SessionState,
-    Setting, StartState,
+    Capabilities, Clock, ClockExt, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity, Instrument,
+    Measure, Moment, Operation, OutputState, Polarity, Quantity, Range, Reading, ReadingKind, Resource, Session,
+    SessionExt, SessionState, Setting, StartState,
 };
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Ordering, sync::Arc, time::Duration};
 
 /// Longest wait for one answer while making safe.
 const MOST_URGENT: Duration = Duration::from_secs(5);
@@ -326,6 +326,24 @@ impl ScpiInstrument {
     }
 }
 
+/// A number beyond the largest reading of the range in use is overrange, whatever the instrument calls it: meters have other
+/// values for it than their definition knows, and none may be taken for a voltage.
+fn beyond_its_range(kind: ReadingKind, function: &FunctionCapability, in_use: Option<Quantity>) -> ReadingKind {
+    let (ReadingKind::Value(value), Some(in_use)) = (kind, in_use) else {
+        return kind;
+    };
+    let is_in_use = |range: &&Range| range.full_scale.compare(in_use).is_some_and(Ordering::is_eq);
+    let Some(range) = function.ranges.iter().find(is_in_use) else {
+        return kind;
+    };
+    let magnitude = Quantity::new(value.value.abs(), value.unit);
+    match magnitude.compare(range.maximum) {
+        Some(Ordering::Greater) if value.value.is_negative() => ReadingKind::Overrange(Polarity::Negative),
+        Some(Ordering::Greater) => ReadingKind::Overrange(Polarity::Positive),
+        Some(Ordering::Less | Ordering::Equal) | None => kind,
+    }
+}
+
 #[async_trait]
 impl Instrument for ScpiInstrument {
     fn resource(&self) -> &Resource {
@@ -408,7 +426,7 @@ impl Instrument for ScpiInstrument {
         };
         let range = range.map(|range| range.full_scale);
         if let (Some(wanted), Some(used)) = (range, range_in_use)
-            && wanted.compare(used).is_none_or(std::cmp::Ordering::is_ne)
+            && wanted.compare(used).is_none_or(Ordering::is_ne)
         {
             let message = format!("the range {wanted} was set, and {used} is read back");
             return Err(self.fail(ErrorKind::Readback, operation, message));
@@ -416,7 +434,7 @@ impl Instrument for ScpiInstrument {
         let range_in_use = range.or(range_in_use);
         Ok(Reading {
             text,
-            kind,
+            kind: beyond_its_range(kind, &function.capability, range_in_use),
             range_in_use,
             nplc,
             choices,

@@ -261,22 +261,48 @@ async fn an_error_in_the_queue_fails_the_setting_with_all_its_words() {
     assert!(!sent.iter().any(|message| message.starts_with("OUTP ON")), "{sent:?}");
 }
 
+/// A 34461A on its 10 V range that answers so to `READ?`.
+fn meter_that_reads(answer: &'static str) -> ScpiInstrument {
+    let (session, _sent) = scripted(move |message| match message {
+        "READ?" => answer,
+        "VOLT:DC:RANG?" => "+1.00000000E+01",
+        _ => "+0,\"No error\"",
+    });
+    ScpiInstrument::new(
+        Box::new(session),
+        definition(DMM),
+        RealClock::shared(),
+        Options::default(),
+    )
+}
+
 #[tokio::test]
 async fn garbage_is_no_reading() {
     for garbage in ["", "OVLD", "1,2", "\u{1b}[2J", "3.3V"] {
-        let (session, _sent) = scripted(move |message| match message {
-            "READ?" => garbage,
-            _ => "+0,\"No error\"",
-        });
-        let mut instrument = ScpiInstrument::new(
-            Box::new(session),
-            definition(DMM),
-            RealClock::shared(),
-            Options::default(),
-        );
+        let mut instrument = meter_that_reads(garbage);
         let error = instrument.measure(&volts("10 V")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Garbled, "{garbage:?}");
         assert!(!error.to_string().contains('\u{1b}'), "{error}");
+    }
+}
+
+/// Another maker's overload value must not pass a limit that has only a low end.
+#[tokio::test]
+async fn a_number_beyond_the_range_is_overrange_whatever_the_meter_calls_it() {
+    for (answer, expected) in [
+        ("+1.00000000E+20", ReadingKind::Overrange(Polarity::Positive)),
+        ("-1.20000001E+01", ReadingKind::Overrange(Polarity::Negative)),
+        ("+1.20000000E+01", ReadingKind::Value(quantity("12 V"))),
+    ] {
+        let mut instrument = meter_that_reads(answer);
+        let reading = instrument.measure(&volts("10 V")).await.unwrap();
+        match (reading.kind, expected) {
+            (ReadingKind::Value(got), ReadingKind::Value(wanted)) => {
+                assert!(got.compare(wanted).is_some_and(std::cmp::Ordering::is_eq), "{got}");
+            }
+            (got, wanted) => assert_eq!(got, wanted, "{answer}"),
+        }
+        assert_eq!(reading.text, answer, "the record keeps what it said");
     }
 }
 
