@@ -13,7 +13,11 @@ use benchtop_instrument::{Clock, Error, Instrument, VirtualClock, conformance, s
 use benchtop_scpi::{Definition, Evidence};
 use benchtop_sim::{Model, SimulatedBench};
 use benchtop_station::{Catalogue, Options, drive};
+use benchtop_transport::{MemoryTrace, TraceSink, Traced};
 use std::sync::Arc;
+
+/// So much of the dialogue is shown with what went wrong.
+const LAST: usize = 12;
 
 pub(super) async fn check(arguments: &CheckDefinitionsArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
     let names = if arguments.models.is_empty() {
@@ -27,7 +31,9 @@ pub(super) async fn check(arguments: &CheckDefinitionsArguments, catalogue: &Cat
             Ok(found) => terminal::say(&Line::new().add(GOOD, "ok  ").column(PLAIN, name, 24).add(PLAIN, &found)),
             Err(failure) => {
                 wrong += 1;
-                terminal::complain(&format!("{name}: {}", failure.message));
+                let mut lines = failure.message.lines();
+                terminal::complain(&format!("{name}: {}", lines.next().unwrap_or_default()));
+                lines.for_each(|line| terminal::say_aside(&Line::new().add(PLAIN, line)));
             }
         }
     }
@@ -74,15 +80,22 @@ async fn check_one(name: &str, catalogue: &Catalogue) -> Result<String, Failure>
 /// The instrument suite, on a virtual clock.
 async fn on_its_simulator(name: &str, definition: Arc<Definition>, model: &Model) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
+    let said = Arc::new(MemoryTrace::default());
     let rig = Rig {
         definition,
         bench: SimulatedBench::lone(name, model, Arc::clone(&clock)),
         clock: Arc::clone(&clock),
+        said: Arc::clone(&said),
     };
     let suite = spawn(clock.as_ref(), async move { conformance::instrument(&rig).await });
     match suite.await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(violation)) => Err(Failure::refused(violation.to_string())),
+        Ok(Err(violation)) => {
+            let events = said.events();
+            let last = events.iter().skip(events.len().saturating_sub(LAST));
+            let last: String = last.map(|event| format!("\n    {event}")).collect();
+            Err(Failure::refused(format!("{violation}\n  what was said last:{last}")))
+        }
         Err(panicked) => Err(Failure::error(panicked.to_string())),
     }
 }
@@ -91,12 +104,15 @@ struct Rig {
     definition: Arc<Definition>,
     bench: SimulatedBench,
     clock: Arc<dyn Clock>,
+    said: Arc<MemoryTrace>,
 }
 
 #[async_trait]
 impl conformance::InstrumentRig for Rig {
     async fn open(&self) -> Result<Box<dyn Instrument>, Error> {
         let session = evidence::session(&self.bench, false)?;
+        let said: Arc<dyn TraceSink> = Arc::clone(&self.said) as _;
+        let session = Box::new(Traced::new(session, Arc::clone(&self.clock), said));
         let definition = Arc::clone(&self.definition);
         Ok(drive(session, definition, Options::default(), &self.clock))
     }

@@ -19,7 +19,7 @@ pub(super) fn list(arguments: &ListArguments, catalogue: &Catalogue) -> Result<E
             Ok(definition) => definition,
             Err(failure) => {
                 // one that is wrong hides no other
-                terminal::complain(&failure.message);
+                failure.message.lines().for_each(terminal::complain);
                 exit = Exit::Refused;
                 continue;
             }

@@ -1,6 +1,7 @@
 //! What can be asked of an instrument: closed types, so that a new class adds a variant and never a trait.
 
 use crate::{Choices, Decimal, Function, Quantity};
+use std::fmt;
 
 /// How the range is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,17 @@ pub enum RangeRequest {
     Exactly(Quantity),
     /// The instrument chooses; the range it used is read back.
     Auto,
+}
+
+impl fmt::Display for RangeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("the usual range"),
+            Self::AtLeast(quantity) => write!(f, "a range for {quantity}"),
+            Self::Exactly(quantity) => write!(f, "range {quantity}"),
+            Self::Auto => f.write_str("autorange"),
+        }
+    }
 }
 
 /// One measurement: configure, trigger, fetch. What is not given takes the definition's default and is sent.

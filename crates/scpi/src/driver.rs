@@ -326,21 +326,26 @@ impl ScpiInstrument {
     }
 }
 
+/// No bench measures so many volts, amperes, ohms, hertz, seconds or farads: where the range is not known, it is overrange.
+const NO_MEASUREMENT: f64 = 1e18;
+
 /// A number beyond the largest reading of the range in use is overrange, whatever the instrument calls it: meters have other
 /// values for it than their definition knows, and none may be taken for a voltage.
 fn beyond_its_range(kind: ReadingKind, function: &FunctionCapability, in_use: Option<Quantity>) -> ReadingKind {
-    let (ReadingKind::Value(value), Some(in_use)) = (kind, in_use) else {
+    let ReadingKind::Value(value) = kind else {
         return kind;
     };
-    let is_in_use = |range: &&Range| range.full_scale.compare(in_use).is_some_and(Ordering::is_eq);
-    let Some(range) = function.ranges.iter().find(is_in_use) else {
-        return kind;
-    };
+    let is_in_use =
+        |range: &&Range| in_use.is_some_and(|used| range.full_scale.compare(used).is_some_and(Ordering::is_eq));
     let magnitude = Quantity::new(value.value.abs(), value.unit);
-    match magnitude.compare(range.maximum) {
-        Some(Ordering::Greater) if value.value.is_negative() => ReadingKind::Overrange(Polarity::Negative),
-        Some(Ordering::Greater) => ReadingKind::Overrange(Polarity::Positive),
-        Some(Ordering::Less | Ordering::Equal) | None => kind,
+    let is_beyond = match function.ranges.iter().find(is_in_use) {
+        Some(range) => magnitude.compare(range.maximum).is_some_and(Ordering::is_gt),
+        None => magnitude.value.to_f64() >= NO_MEASUREMENT,
+    };
+    match is_beyond {
+        true if value.value.is_negative() => ReadingKind::Overrange(Polarity::Negative),
+        true => ReadingKind::Overrange(Polarity::Positive),
+        false => kind,
     }
 }
 

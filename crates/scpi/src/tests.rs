@@ -304,6 +304,10 @@ async fn a_number_beyond_the_range_is_overrange_whatever_the_meter_calls_it() {
         }
         assert_eq!(reading.text, answer, "the record keeps what it said");
     }
+    // where the range is not known, too
+    let usual = Measure::of(Function::Continuity);
+    let reading = meter_that_reads("+1.00000000E+20").measure(&usual).await.unwrap();
+    assert_eq!(reading.kind, ReadingKind::Overrange(Polarity::Positive));
 }
 
 fn volts(range: &str) -> Measure {

@@ -26,6 +26,7 @@ pub async fn instrument(rig: &dyn InstrumentRig) -> Result<(), Violation> {
     let instrument = opened.as_mut();
     prepares_twice(instrument).await?;
     every_function_and_range_reads(instrument).await?;
+    its_own_errors_fail_what_comes_next(instrument).await?;
     requests_beyond_the_capabilities_are_refused(instrument).await?;
     every_output_is_set_and_made_safe(instrument).await?;
     settings_beyond_the_bounds_are_refused(instrument).await?;
@@ -75,7 +76,7 @@ async fn every_function_and_range_reads(instrument: &mut dyn Instrument) -> Resu
             let reading = instrument
                 .measure(&request)
                 .await
-                .map_err(|error| broken(rule, format!("{function} {range:?}: {error}")))?;
+                .map_err(|error| broken(rule, format!("{function}, {range}: {error}")))?;
             if let ReadingKind::Value(quantity) = reading.kind
                 && !quantity.unit.is_like(function.unit())
             {
@@ -182,6 +183,33 @@ fn refused<T>(rule: &'static str, what: &str, result: Result<T, Error>) -> Resul
         )),
         Ok(_) => Err(broken(rule, format!("{what} was accepted"))),
     }
+}
+
+/// The error witness sees what it is there for: a message that no instrument knows.
+async fn its_own_errors_fail_what_comes_next(instrument: &mut dyn Instrument) -> Result<(), Violation> {
+    let rule = "an error that the instrument reports fails what comes next, once";
+    let capabilities = instrument.capabilities();
+    let free = capabilities
+        .functions
+        .iter()
+        .find(|(_, function)| !function.needs_output);
+    let Some((function, capability)) = free.map(|(function, capability)| (*function, capability.clone())) else {
+        return Ok(());
+    };
+    let request = Measure {
+        channel: capability.channels.first().copied().unwrap_or(1),
+        nplc: capability.nplc.first().copied(),
+        ..Measure::of(function)
+    };
+    let fail = |error: Error| broken(rule, error.to_string());
+    instrument.query("BENCHTOP:NONSENSE").await.map_err(fail)?;
+    match instrument.measure(&request).await {
+        Err(error) if error.kind() == ErrorKind::Instrument => {}
+        Err(error) => return Err(broken(rule, format!("as {:?}: {error}", error.kind()))),
+        Ok(reading) => return Err(broken(rule, format!("it gave {}", reading.text))),
+    }
+    instrument.recover().await.map_err(fail)?;
+    instrument.measure(&request).await.map(drop).map_err(fail)
 }
 
 async fn requests_beyond_the_capabilities_are_refused(instrument: &mut dyn Instrument) -> Result<(), Violation> {
