@@ -119,6 +119,67 @@ fn a_definition_that_its_simulator_does_not_understand_is_refused() {
     }
 }
 
+/// A driver that measures something else than it says is caught by what the simulated meter was set to.
+#[test]
+fn a_definition_that_sets_the_meter_to_something_else_is_refused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("instruments/keysight/34461a");
+    let read = |file: &str| fs::read_to_string(path.join(file)).unwrap();
+    for (right, wrong, words) in [
+        (
+            "CONF:FRES",
+            "CONF:RES",
+            "four_wire_resistance, range 100 Ohm: the simulated meter measures resistance",
+        ),
+        (
+            "CONF:CURR:AC",
+            "CONF:CURR:DC",
+            "the simulated meter measures dc_current",
+        ),
+        (
+            "RANG:AUTO ON",
+            "RANG:AUTO OFF",
+            "dc_voltage, autorange: the simulated meter does not choose its range",
+        ),
+        (
+            "[0.02, 0.2, 1,",
+            "[0.02, 0.3, 1,",
+            "nplc 0.3: the simulated meter integrates over 1",
+        ),
+        (
+            "\"12 V\"",
+            "\"15 V\"",
+            "dc_voltage, range 10 V: the simulated meter reads up to 12 only",
+        ),
+        (
+            "overrange = 9.9E37",
+            "overrange = 1E20",
+            "overload is 1e20 here and 9.9e37 on the simulated meter",
+        ),
+        (
+            "off = \"VOLT:DC:ZERO:AUTO OFF\"",
+            "off = \"VOLT:DC:ZERO:AUTO ON\"",
+            "the autozero of the simulated meter",
+        ),
+        (
+            "high = \"VOLT:DC:IMP:AUTO ON\"",
+            "high = \"VOLT:DC:IMP:AUTO OFF\"",
+            "the input impedance of the simulated meter",
+        ),
+    ] {
+        let driver = read("driver.toml");
+        assert!(driver.contains(right), "{right}");
+        let checked = own(
+            "wrong",
+            &driver.replace(right, wrong),
+            &read("sim.toml"),
+            &read("transcript.txt"),
+        );
+        assert_eq!(checked.code, Some(2), "{wrong}: {checked}");
+        assert!(checked.err.contains(words), "{wrong}: {checked}");
+        assert!(checked.err.contains("what was said last:"), "{checked}");
+    }
+}
+
 #[test]
 fn a_transcript_is_evidence_only_if_somebody_else_wrote_it() {
     for (transcript, expected) in [

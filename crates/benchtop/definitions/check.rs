@@ -1,7 +1,7 @@
 //! `benchtop instruments check`: a definition on its own simulated instrument, through a real session; that instrument on
 //! what real ones and their manual said.
 
-use super::evidence;
+use super::{evidence, witness};
 use crate::{
     args::CheckDefinitionsArguments,
     byhand::named,
@@ -87,7 +87,14 @@ async fn on_its_simulator(name: &str, definition: Arc<Definition>, model: &Model
         clock: Arc::clone(&clock),
         said: Arc::clone(&said),
     };
-    let suite = spawn(clock.as_ref(), async move { conformance::instrument(&rig).await });
+    let suite = spawn(clock.as_ref(), async move {
+        let violation = |violation: conformance::Violation| violation.to_string();
+        conformance::instrument(&rig).await.map_err(violation)?;
+        let fail = |error: Error| error.to_string();
+        let mut instrument = conformance::InstrumentRig::open(&rig).await.map_err(fail)?;
+        instrument.prepare().await.map_err(fail)?;
+        witness::compare(instrument.as_mut(), &rig.definition, &rig.bench).await
+    });
     match suite.await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(violation)) => {

@@ -4,6 +4,7 @@ mod check;
 mod evidence;
 mod list;
 mod scan;
+mod witness;
 
 use crate::{
     args::InstrumentsCommand,

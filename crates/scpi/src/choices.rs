@@ -46,7 +46,8 @@ impl ChoiceDefinitions {
     }
 
     /// What will be in use, and what brings it about.
-    pub(crate) fn choose(&self, wanted: Choices) -> (Choices, Vec<Template>) {
+    #[must_use]
+    pub fn choose(&self, wanted: Choices) -> (Choices, Vec<Template>) {
         let autozero = self.autozero.as_ref().map(|choice| choice.choose(wanted.autozero));
         let input = self.input_impedance.as_ref();
         let input = input.map(|choice| choice.choose(wanted.input_impedance));

@@ -37,6 +37,7 @@ mod world;
 
 pub use bench::{Bench, Deviation, Models, SimulatedBench, SimulatedInstrument};
 pub use dialogue::{Dialogue, Line};
+pub use dmm::MeterState;
 pub use fault::{Drift, Fault, FaultOrder};
 pub use model::Model;
 pub use serve::{

@@ -5,6 +5,7 @@ use crate::{
     circuit::Circuit,
     client::Link,
     device::Device,
+    dmm::MeterState,
     fault::{Fault, FaultOrder},
     model::Model,
     random,
@@ -193,6 +194,14 @@ impl SimulatedBench {
         let number = self.number(logical_name)?;
         let world = self.shared.lock();
         world.instruments.get(number)?.device.output_enabled(channel)
+    }
+
+    /// What a meter is set to for readings on a channel; nothing where there is no such meter.
+    #[must_use]
+    pub fn meter_state(&self, logical_name: &str, channel: u32) -> Option<MeterState> {
+        let number = self.number(logical_name)?;
+        let world = self.shared.lock();
+        world.instruments.get(number)?.device.meter_state(channel)
     }
 
     /// The last thousand program messages that reached an instrument, oldest first.

@@ -446,6 +446,14 @@ impl Device {
         self.down_until.is_none() && !self.faults.has(Fault::Refused)
     }
 
+    /// What a meter is set to; nothing for a supply.
+    pub(crate) fn meter_state(&self, channel: u32) -> Option<dmm::MeterState> {
+        match (&self.class, &self.model.0.class) {
+            (ClassState::Dmm(dmm), ClassModel::Dmm(model)) => dmm.witness(model, channel),
+            (ClassState::Dmm(_) | ClassState::DcPower(_), _) => None,
+        }
+    }
+
     /// Whether a channel's output is on.
     pub(crate) fn output_enabled(&self, channel: u32) -> Option<bool> {
         let place = usize::try_from(channel).ok()?.checked_sub(1)?;

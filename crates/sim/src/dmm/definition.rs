@@ -150,6 +150,8 @@ pub(crate) struct Gate {
 /// One measuring function.
 #[derive(Debug)]
 pub(crate) struct FunctionModel {
+    /// As its file calls it.
+    pub(super) word: String,
     pub(crate) senses: Senses,
     /// Its name in `FUNCtion` and in setting headers.
     pub(super) name: String,

@@ -27,6 +27,7 @@ mod spoilt;
 mod state;
 mod trace;
 mod triggering;
+mod witness;
 
 #[cfg(test)]
 pub(crate) use behaviour::Group;
@@ -37,3 +38,4 @@ pub(crate) use inputs::{Inputs, Trace};
 pub(crate) use read::read;
 pub(crate) use scanner::Sight;
 pub(crate) use state::{Dmm, Saved};
+pub use witness::MeterState;

@@ -56,7 +56,9 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
     );
     let (mut functions, mut names) = (Vec::new(), Tree::new());
     for (name, row) in table.tables_by_name(sink, "functions", FUNCTION_KEYS) {
-        let Some(function) = function(&row, sink) else { continue };
+        let Some(function) = function(name.value.clone(), &row, sink) else {
+            continue;
+        };
         if let Err(message) = names.insert(&function.name, Forms::Set, functions.len()) {
             sink.error(&name.span, &message);
         }

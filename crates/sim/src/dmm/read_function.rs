@@ -42,7 +42,7 @@ const RANGE_KEYS: &[&str] = &[
 ];
 
 /// Reads one function.
-pub(super) fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
+pub(super) fn function(word: String, row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
     let kinds = [
         ("dc_volts", Senses::DcVolts),
         ("ac_volts", Senses::AcVolts),
@@ -56,8 +56,8 @@ pub(super) fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Functi
         ("ratio", Senses::Ratio),
         ("diode", Senses::Diode),
     ];
-    let word = row.require_string(sink, "senses")?;
-    let senses = one_of(sink, "thing to sense", &word, &kinds)?;
+    let senses = row.require_string(sink, "senses")?;
+    let senses = one_of(sink, "thing to sense", &senses, &kinds)?;
     let [name, configure, answer] = ["name", "configure", "answer"].map(|key| row.require_string(sink, key));
     let words = row.strings(sink, "settings").unwrap_or_default();
     let settings = words
@@ -81,6 +81,7 @@ pub(super) fn function(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Functi
     let takes = takes(row, sink)?;
     let name = name?.value;
     Some(FunctionModel {
+        word,
         senses,
         configure: configure?.value,
         answer: answer?.value,

@@ -1,0 +1,144 @@
+//! What was asked of a meter, beside what its simulated one was set to: a driver that measures something else is found.
+
+use benchtop_instrument::{
+    Choices, Decimal, Error, Function, InputImpedance, Instrument, Measure, Quantity, RangeRequest, Unit,
+};
+use benchtop_scpi::{Definition, FunctionDefinition};
+use benchtop_sim::{MeterState, SimulatedBench};
+
+/// SCPI's own number for overload (SCPI-99, volume 1, 7.2.1).
+const OVERLOAD: f64 = 9.9E37;
+
+/// Every function with every range, integration time and choice; why the first one is not what it seems.
+pub(super) async fn compare(
+    instrument: &mut dyn Instrument,
+    definition: &Definition,
+    bench: &SimulatedBench,
+) -> Result<(), String> {
+    for (function, row) in &definition.functions {
+        if row.capability.needs_output {
+            continue;
+        }
+        for request in requests(*function, row) {
+            let reading = instrument.measure(&request).await;
+            let said = |error: Error| format!("{function}, {}: {error}", request.range);
+            let reading = reading.map_err(said)?;
+            let Some(state) = state_of(bench, request.channel) else {
+                return Ok(());
+            };
+            let differs = difference(&request, row, &state, definition.overrange);
+            if let Some(differs) = differs {
+                return Err(format!("{function}, {}: {differs}", request.range));
+            }
+            drop(reading);
+        }
+    }
+    Ok(())
+}
+
+fn state_of(bench: &SimulatedBench, channel: u32) -> Option<MeterState> {
+    let name = bench.instrument_names().next()?;
+    bench.meter_state(name, channel)
+}
+
+fn requests(function: Function, row: &FunctionDefinition) -> Vec<Measure> {
+    let capability = &row.capability;
+    let usual = Measure {
+        channel: capability.channels.first().copied().unwrap_or(1),
+        ..Measure::of(function)
+    };
+    let ranges = capability
+        .ranges
+        .iter()
+        .map(|range| RangeRequest::Exactly(range.full_scale));
+    let auto = capability.autorange.then_some(RangeRequest::Auto);
+    let ranged = ranges.chain(auto).map(|range| Measure {
+        range,
+        nplc: capability.nplc.first().copied(),
+        ..usual
+    });
+    let timed = capability.nplc.iter().map(|nplc| Measure {
+        nplc: Some(*nplc),
+        ..usual
+    });
+    let choices = [
+        Choices {
+            autozero: capability.choices.autozero.then_some(false),
+            input_impedance: None,
+        },
+        Choices {
+            autozero: None,
+            input_impedance: capability.choices.input_impedance.then_some(InputImpedance::High),
+        },
+    ];
+    let chosen = choices.map(|choices| Measure { choices, ..usual });
+    ranged.chain(timed).chain(chosen).chain([usual]).collect()
+}
+
+fn difference(
+    request: &Measure,
+    row: &FunctionDefinition,
+    state: &MeterState,
+    overrange: Option<Decimal>,
+) -> Option<String> {
+    if state.function != request.function.word() {
+        return Some(format!("the simulated meter measures {}", state.function));
+    }
+    let overload = overrange.map_or(OVERLOAD, Decimal::to_f64);
+    if !same(overload, state.overrange) {
+        return Some(format!(
+            "overload is {overload:e} here and {:e} on the simulated meter",
+            state.overrange
+        ));
+    }
+    if let RangeRequest::Exactly(wanted) = request.range {
+        let range = row.capability.ranges.iter().find(|range| range.full_scale == wanted);
+        let maximum = range.and_then(|range| base(range.maximum));
+        if state.autorange
+            || base(wanted)
+                .zip(state.range)
+                .is_none_or(|(wanted, used)| !same(wanted, used))
+        {
+            let used = if state.autorange {
+                "autorange".to_owned()
+            } else {
+                format!("{:?}", state.range)
+            };
+            return Some(format!("the simulated meter is on {used}"));
+        }
+        let ends = maximum.zip(state.maximum);
+        if let Some((_, there)) = ends.filter(|(here, there)| *here > there * (1.0 + SAME)) {
+            return Some(format!("the simulated meter reads up to {there} only"));
+        }
+    }
+    if request.range == RangeRequest::Auto && !state.autorange {
+        return Some("the simulated meter does not choose its range".to_owned());
+    }
+    let nplc = request.nplc.or(row.nplc_default).map(Decimal::to_f64);
+    if let (Some(wanted), Some(used)) = (nplc, state.nplc)
+        && !same(wanted, used)
+    {
+        return Some(format!("nplc {wanted}: the simulated meter integrates over {used}"));
+    }
+    let (choices, _commands) = row.choices.choose(request.choices);
+    let autozero = choices.autozero.is_some_and(|on| on != state.autozero);
+    let high = choices.input_impedance.map(|choice| choice == InputImpedance::High);
+    if autozero || high.is_some_and(|high| high != state.high_impedance) {
+        let what = if autozero { "autozero" } else { "input impedance" };
+        return Some(format!(
+            "the {what} of the simulated meter is another than was asked for"
+        ));
+    }
+    None
+}
+
+/// Numbers that were written differently.
+const SAME: f64 = 1e-9;
+
+fn same(one: f64, other: f64) -> bool {
+    (one - other).abs() <= SAME * one.abs().max(other.abs())
+}
+
+fn base(quantity: Quantity) -> Option<f64> {
+    Some(quantity.in_unit(Unit::of(quantity.unit.base())).ok()?.to_f64())
+}
