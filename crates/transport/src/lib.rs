@@ -9,6 +9,7 @@ mod framer;
 mod guarded;
 mod hislip;
 mod message;
+mod network;
 mod port;
 mod serial;
 mod socket;

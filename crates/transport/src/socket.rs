@@ -1,6 +1,6 @@
 //! SCPI over a raw TCP socket (`TCPIP0::host::5025::SOCKET`).
 
-use crate::{framer::Framer, guarded::Guarded};
+use crate::{framer::Framer, guarded::Guarded, network::io_error};
 use async_trait::async_trait;
 use benchtop_instrument::{
     Clock, ClockExt, Elapsed, Error, ErrorKind, Moment, Operation, Resource, Session, SessionState,
@@ -214,24 +214,6 @@ fn gone(operation: Operation, resource: &Resource) -> Error {
         resource,
         "the instrument closed the connection",
     )
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "std's list of error kinds is open; this is the one place that reads it"
-)]
-fn io_error(operation: Operation, resource: &Resource, error: io::Error) -> Error {
-    use io::ErrorKind as Os;
-    let (kind, message) = match error.kind() {
-        Os::ConnectionRefused => (ErrorKind::Disconnected, "nothing listens there"),
-        Os::ConnectionReset | Os::ConnectionAborted | Os::BrokenPipe | Os::UnexpectedEof | Os::NotConnected => {
-            (ErrorKind::Disconnected, "the instrument closed the connection")
-        }
-        Os::HostUnreachable | Os::NetworkUnreachable => (ErrorKind::Disconnected, "there is no way to that host"),
-        Os::TimedOut => (ErrorKind::Timeout, "the network gave up"),
-        _ => (ErrorKind::Io, "the operating system refused"),
-    };
-    Error::new(kind, operation, resource, message).with_source(error)
 }
 
 fn would_block(error: &io::Error) -> bool {

@@ -6,7 +6,7 @@
 
 mod rpc;
 
-use crate::{guarded::Guarded, message::without_terminator};
+use crate::{guarded::Guarded, message::without_terminator, network::io_error};
 use async_trait::async_trait;
 use benchtop_instrument::{
     Clock, ClockExt, Elapsed, Error, ErrorKind, Moment, Operation, Resource, Session, SessionState,
@@ -362,29 +362,6 @@ impl Session for Vxi11Session {
         }
         Ok(())
     }
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "std's list of error kinds is open; this is the one place that reads it for VXI-11"
-)]
-fn io_error(operation: Operation, resource: &Resource, error: io::Error) -> Error {
-    use io::ErrorKind as Os;
-    let (kind, message) = match error.kind() {
-        Os::ConnectionRefused => (ErrorKind::Disconnected, "nothing listens there".to_owned()),
-        Os::ConnectionReset | Os::ConnectionAborted | Os::BrokenPipe | Os::UnexpectedEof | Os::NotConnected => (
-            ErrorKind::Disconnected,
-            "the instrument closed the connection".to_owned(),
-        ),
-        Os::HostUnreachable | Os::NetworkUnreachable => {
-            (ErrorKind::Disconnected, "there is no way to that host".to_owned())
-        }
-        Os::TimedOut => (ErrorKind::Timeout, "the network gave up".to_owned()),
-        Os::Unsupported => (ErrorKind::Unsupported, error.to_string()),
-        Os::InvalidData => (ErrorKind::Garbled, error.to_string()),
-        _ => (ErrorKind::Io, "the operating system refused".to_owned()),
-    };
-    Error::new(kind, operation, resource, message).with_source(error)
 }
 
 #[cfg(test)]
