@@ -1,0 +1,120 @@
+//! What the operator sees of a run, and what is left to show of one that cannot be saved.
+
+use crate::{
+    args::Format,
+    exit::Exit,
+    progress,
+    terminal::{self, Line},
+};
+use benchtop_run::{Event, EventKind, Events};
+use benchtop_store::{Journal, Saved, event::to_json_line};
+
+/// Prints what happens while it does. Gives the last event back as a line: it goes out when the record is saved.
+///
+/// Runs on a thread of its own: standard output may stand still.
+pub(super) fn print(mut events: Events, format: Format) -> Option<String> {
+    let mut taken = Vec::new();
+    let mut last = None;
+    while let Some(event) = events.next_blocking() {
+        match format {
+            Format::Human => progress::show(&event, &mut taken),
+            Format::Json if is_end(&event) => last = Some(to_json_line(&event)),
+            Format::Json => terminal::emit(&to_json_line(&event)),
+        }
+    }
+    last
+}
+
+fn is_end(event: &Event) -> bool {
+    matches!(event.kind, EventKind::RunEnded(_))
+}
+
+/// The outcome, from the saved record.
+pub(super) fn show(saved: &Saved, last: Option<&str>, format: Format) {
+    let record = &saved.record;
+    let outcome = benchtop_run::RunOutcome::from(record.outcome);
+    match format {
+        Format::Human => {
+            terminal::say(&Line::new());
+            let reason = record.reason.clone().or_else(|| first_failure(record));
+            let line = progress::verdict(outcome, &record.unit_under_test.serial_number, reason.as_deref());
+            let line = line.add(terminal::QUIET, &format!("  ({:.2} s)", record.duration_s));
+            terminal::say(&line.add(terminal::DOUBTFUL, if record.simulated { "  SIMULATED" } else { "" }));
+            terminal::say(&Line::new().add(terminal::QUIET, &format!("record {}", saved.path.display())));
+        }
+        Format::Json => {
+            if let Some(last) = last {
+                terminal::emit(last);
+            }
+            let line = serde_json::json!({
+                "event": "saved",
+                "outcome": outcome.word(),
+                "run_id": record.run_id,
+                "path": saved.path.display().to_string(),
+            });
+            terminal::emit(&line.to_string());
+        }
+    }
+    for output in record
+        .outputs
+        .iter()
+        .filter(|output| output.state == benchtop_store::record::OutputState::MaybeOn)
+    {
+        terminal::complain(&format!(
+            "OUTPUT MAY BE ON: {} channel {}",
+            output.instrument, output.channel
+        ));
+    }
+}
+
+fn first_failure(record: &benchtop_store::Record) -> Option<String> {
+    let failed = record.steps.iter().find_map(|step| {
+        let measurement = step
+            .measurements
+            .iter()
+            .find(|measurement| record.failed_measurements.contains(&measurement.name))?;
+        Some((step, measurement))
+    });
+    let (step, measurement) = failed?;
+    Some(format!(
+        "{}: {}: {}",
+        step.name,
+        measurement.name,
+        measurement.reason.clone()?
+    ))
+}
+
+/// The run cannot be saved: the last rung of the ladder is to show all of it, as the error that it is.
+pub(super) fn lost(journal: &Journal, outputs_maybe_on: &[String], reason: &str) -> Exit {
+    terminal::complain(&format!("NOT SAVED: {reason}"));
+    for output in outputs_maybe_on {
+        terminal::complain(&format!("OUTPUT MAY BE ON: {output}"));
+    }
+    if let Ok(mut record) = journal.so_far() {
+        record.outcome = benchtop_store::record::RunOutcome::Error;
+        record.run_passed = false;
+        record.reason = Some(format!("NOT SAVED: {reason}"));
+        if let Ok(text) = serde_json::to_string(&record) {
+            let line = Line::new().add(terminal::PLAIN, "what there is of the record:");
+            terminal::say_aside(&line);
+            terminal::say_aside(&Line::new().add(terminal::PLAIN, &ascii(&text)));
+        }
+    }
+    terminal::complain("this run is no result: it counts as an error of the station, whatever was measured");
+    Exit::Error
+}
+
+/// JSON with everything beyond ASCII escaped: still the same JSON, and harmless on a terminal.
+fn ascii(json: &str) -> String {
+    let mut text = String::new();
+    for c in json.chars() {
+        if c.is_ascii() {
+            text.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            text.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    text
+}
