@@ -16,7 +16,7 @@ pub use limit::{Judgement, Limit, Measured, MeasurementOutcome, OverrangeRule, j
 pub use model::{
     BoundProcedure, InstrumentNeed, LogicalName, Measurement, OnFail, Procedure, Retry, Step, StepKind, UnitUnderTest,
 };
-pub use parse::{id_of, parse};
+pub use parse::{id_of, keys, parse};
 pub use pattern::Pattern;
 
 #[cfg(test)]

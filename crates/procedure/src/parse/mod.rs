@@ -15,8 +15,14 @@ mod steps;
 mod vocabulary;
 
 use crate::model::Procedure;
-use benchtop_notation::{Diagnostics, Document};
+use benchtop_notation::{Diagnostics, Document, Keys};
 use draft::{Draft, Section};
+
+/// What a procedure file may hold, for editors.
+#[must_use]
+pub fn keys() -> &'static Keys {
+    vocabulary::FILE.keys
+}
 
 /// Reads and checks a procedure; `name` is what messages call the file.
 ///

@@ -1,27 +1,63 @@
-//! Every key of the language: those that are read now, and those that are planned and refused by name until then.
+//! Every key of the language: those that are read now, with what each means, and those that are planned and refused by
+//! name until then.
 //!
-//! A planned key is never unknown and never ignored: whoever writes one learns that this version cannot do it.
+//! A planned key is never unknown and never ignored: whoever writes one learns that this version cannot do it. The JSON
+//! Schema that editors use is made of the same tables.
 
-use benchtop_notation::{Diagnostic, Diagnostics, Table, Value};
+use benchtop_instrument::{Class, Function, InputImpedance};
+use benchtop_notation::{Diagnostic, Diagnostics, Key, Keys, Shape, Table, Value};
 
 /// The keys of one kind of table.
 #[derive(Debug)]
 pub(super) struct Vocabulary {
     /// Read by this version.
-    pub(super) keys: &'static [&'static str],
+    pub(super) keys: &'static Keys,
     /// Planned: the key, and what to call it in the refusal.
     later: &'static [(&'static str, &'static str)],
 }
 
-pub(super) const FILE: Vocabulary = Vocabulary {
+fn classes() -> Vec<&'static str> {
+    Class::ALL.iter().map(|(word, _)| *word).collect()
+}
+
+fn functions() -> Vec<&'static str> {
+    Function::ALL.iter().map(|(word, _)| *word).collect()
+}
+
+fn input_impedances() -> Vec<&'static str> {
+    InputImpedance::ALL.iter().map(|(word, _)| *word).collect()
+}
+
+static FILE_KEYS: Keys = Keys {
+    title: "procedure file",
     keys: &[
-        "procedure",
-        "unit_under_test",
-        "instruments",
-        "setup",
-        "steps",
-        "teardown",
+        Key::new("procedure", Shape::Table(&PROCEDURE_KEYS), "Which procedure this is.").required(),
+        Key::new(
+            "unit_under_test",
+            Shape::Table(&UNIT_UNDER_TEST_KEYS),
+            "What is known of the units that it tests.",
+        ),
+        Key::new(
+            "instruments",
+            Shape::Named(&INSTRUMENT_KEYS),
+            "The instruments that it needs, by names of your own; the station file says which instrument each one is.",
+        ),
+        Key::new(
+            "setup",
+            Shape::Tables(&STEP_KEYS),
+            "Runs first; a failure here skips the steps, never the teardown.",
+        ),
+        Key::new("steps", Shape::Tables(&STEP_KEYS), "The test, in order.").required(),
+        Key::new(
+            "teardown",
+            Shape::Tables(&STEP_KEYS),
+            "Always runs, however the test went.",
+        ),
     ],
+};
+
+pub(super) static FILE: Vocabulary = Vocabulary {
+    keys: &FILE_KEYS,
     later: &[
         ("include", "including another file"),
         ("parameters", "a table of parameters"),
@@ -32,13 +68,48 @@ pub(super) const FILE: Vocabulary = Vocabulary {
     ],
 };
 
-pub(super) const PROCEDURE: Vocabulary = Vocabulary {
-    keys: &["id", "version", "name"],
+static PROCEDURE_KEYS: Keys = Keys {
+    title: "procedure",
+    keys: &[
+        Key::new(
+            "id",
+            Shape::Text,
+            "What records and TofuPilot know it by: 1 to 60 of A-Z a-z 0-9 _ . : + -.",
+        )
+        .required(),
+        Key::new(
+            "version",
+            Shape::Text,
+            "Its version, as text of the same characters; raise it with every change of a limit.",
+        )
+        .required(),
+        Key::new("name", Shape::Text, "Its name for people; the id if left out."),
+    ],
+};
+
+pub(super) static PROCEDURE: Vocabulary = Vocabulary {
+    keys: &PROCEDURE_KEYS,
     later: &[],
 };
 
-pub(super) const UNIT_UNDER_TEST: Vocabulary = Vocabulary {
-    keys: &["serial_number", "part_number"],
+static UNIT_UNDER_TEST_KEYS: Keys = Keys {
+    title: "unit under test",
+    keys: &[
+        Key::new(
+            "serial_number",
+            Shape::Pattern,
+            "A regular expression that the whole serial number must match, checked before power; \\d \\w \\s are ASCII.",
+        ),
+        Key::new(
+            "part_number",
+            Shape::Text,
+            "The part that this procedure tests; another one is refused.",
+        ),
+    ],
+};
+
+pub(super) static UNIT_UNDER_TEST: Vocabulary = Vocabulary {
+    keys: &UNIT_UNDER_TEST_KEYS,
     later: &[
         ("revision", "asking for a revision"),
         ("batch_number", "asking for a batch"),
@@ -47,13 +118,54 @@ pub(super) const UNIT_UNDER_TEST: Vocabulary = Vocabulary {
     ],
 };
 
-pub(super) const INSTRUMENT: Vocabulary = Vocabulary {
-    keys: &["class", "needs"],
+static INSTRUMENT_KEYS: Keys = Keys {
+    title: "instrument",
+    keys: &[
+        Key::new("class", Shape::Word(classes), "What kind of instrument it is.").required(),
+        Key::new(
+            "needs",
+            Shape::List(&Shape::Word(functions)),
+            "What it must be able to measure; a station whose instrument cannot is refused.",
+        ),
+    ],
+};
+
+pub(super) static INSTRUMENT: Vocabulary = Vocabulary {
+    keys: &INSTRUMENT_KEYS,
     later: &[("belongs_to", "the unit's own link")],
 };
 
-pub(super) const STEP: Vocabulary = Vocabulary {
-    keys: &["name", "measurements", "set", "wait", "timeout", "retry", "on_fail"],
+static STEP_KEYS: Keys = Keys {
+    title: "step",
+    keys: &[
+        Key::new("name", Shape::Text, "Its name, which no other step has.").required(),
+        Key::new(
+            "measurements",
+            Shape::Tables(&MEASUREMENT_KEYS),
+            "What to measure and judge, in order.",
+        ),
+        Key::new(
+            "set",
+            Shape::Table(&SET_KEYS),
+            "A setting to change; limits go out and are read back first, the output goes on last, whatever order the keys have.",
+        ),
+        Key::new("wait", Shape::Quantity, "How long to wait, such as \"250 ms\"."),
+        Key::new("timeout", Shape::Quantity, "How long one attempt may take."),
+        Key::new(
+            "retry",
+            Shape::Table(&RETRY_KEYS),
+            "When it is tried again; all attempts are kept, the last one decides.",
+        ),
+        Key::new(
+            "on_fail",
+            Shape::Word(|| vec!["continue", "stop"]),
+            "What a FAIL does to the steps behind it; they run if left out.",
+        ),
+    ],
+};
+
+pub(super) static STEP: Vocabulary = Vocabulary {
+    keys: &STEP_KEYS,
     later: &[
         ("prompt", "a `prompt` step"),
         ("exec", "an `exec` step"),
@@ -73,21 +185,60 @@ pub(super) const STEP_KINDS: &[&str] = &["measurements", "set", "wait"];
 /// Planned keys that make a step what it is: it needs no other kind then.
 pub(super) const LATER_STEP_KINDS: &[&str] = &["prompt", "exec", "query", "send", "expect", "steps"];
 
-pub(super) const MEASUREMENT: Vocabulary = Vocabulary {
+static MEASUREMENT_KEYS: Keys = Keys {
+    title: "measurement",
     keys: &[
-        "name",
-        "instrument",
-        "channel",
-        "function",
-        "range",
-        "range_exact",
-        "allow_autorange_in_series",
-        "nplc",
-        "autozero",
-        "input_impedance",
-        "unit",
-        "limit",
+        Key::new("name", Shape::Text, "Its name, which no other measurement has.").required(),
+        Key::new(
+            "instrument",
+            Shape::Text,
+            "The instrument that measures, as it is called under [instruments].",
+        )
+        .required(),
+        Key::new(
+            "channel",
+            Shape::Integer(1),
+            "The input or output channel; 1 if left out.",
+        ),
+        Key::new("function", Shape::Word(functions), "What is measured.").required(),
+        Key::new(
+            "range",
+            Shape::Quantity,
+            "The largest value expected: the meter takes the smallest range that holds it; \"auto\" lets it choose.",
+        ),
+        Key::new("range_exact", Shape::Quantity, "Exactly this range."),
+        Key::new(
+            "allow_autorange_in_series",
+            Shape::Boolean,
+            "Allows range = \"auto\" for a current: the supply of the unit is interrupted while the meter chooses.",
+        ),
+        Key::new("nplc", Shape::Number, "Integration time in power-line cycles."),
+        Key::new(
+            "autozero",
+            Shape::Boolean,
+            "Autozero on or off, where the meter has a choice; otherwise as its definition has it.",
+        ),
+        Key::new(
+            "input_impedance",
+            Shape::Word(input_impedances),
+            "Resistance of the voltage input, where the meter has a choice.",
+        ),
+        Key::new(
+            "unit",
+            Shape::Text,
+            "The unit of the value, of its limits and of the record: V, mV, Ohm, kHz.",
+        )
+        .required(),
+        Key::new(
+            "limit",
+            Shape::Table(&LIMIT_KEYS),
+            "What judges the value; without it the value is recorded and not judged.",
+        ),
     ],
+};
+
+pub(super) static MEASUREMENT: Vocabulary = Vocabulary {
+    keys: &MEASUREMENT_KEYS,
     later: &[
         ("compute", "a computed measurement (`compute`)"),
         ("samples", "averaging (`samples`)"),
@@ -98,8 +249,21 @@ pub(super) const MEASUREMENT: Vocabulary = Vocabulary {
     ],
 };
 
-pub(super) const LIMIT: Vocabulary = Vocabulary {
-    keys: &["low", "high", "overrange"],
+static LIMIT_KEYS: Keys = Keys {
+    title: "limit",
+    keys: &[
+        Key::new("low", Shape::NumberOrQuantity, "The smallest value that passes."),
+        Key::new("high", Shape::NumberOrQuantity, "The largest value that passes."),
+        Key::new(
+            "overrange",
+            Shape::Word(|| vec!["accept"]),
+            "A reading beyond the range passes; only with a low, without a high, on a range that reaches the low.",
+        ),
+    ],
+};
+
+pub(super) static LIMIT: Vocabulary = Vocabulary {
+    keys: &LIMIT_KEYS,
     later: &[
         ("nominal", "a nominal value (`nominal`)"),
         ("tolerance", "a tolerance (`tolerance`)"),
@@ -112,24 +276,64 @@ pub(super) const LIMIT: Vocabulary = Vocabulary {
     ],
 };
 
-pub(super) const SET: Vocabulary = Vocabulary {
+static SET_KEYS: Keys = Keys {
+    title: "set",
     keys: &[
-        "instrument",
-        "channel",
-        "voltage_level",
-        "current_limit",
-        "ovp_level",
-        "output_enabled",
-        "hot",
+        Key::new(
+            "instrument",
+            Shape::Text,
+            "The instrument to set, as it is called under [instruments].",
+        )
+        .required(),
+        Key::new("channel", Shape::Integer(1), "The output channel; 1 if left out."),
+        Key::new("voltage_level", Shape::Quantity, "The voltage, such as \"5 V\"."),
+        Key::new(
+            "current_limit",
+            Shape::Quantity,
+            "The largest current that the supply gives.",
+        ),
+        Key::new(
+            "ovp_level",
+            Shape::Quantity,
+            "The voltage at which overvoltage protection trips; above the voltage level.",
+        ),
+        Key::new("output_enabled", Shape::Boolean, "The output on or off."),
+        Key::new(
+            "hot",
+            Shape::Boolean,
+            "Allows a large change of level while the output is on.",
+        ),
     ],
+};
+
+pub(super) static SET: Vocabulary = Vocabulary {
+    keys: &SET_KEYS,
     later: &[
         ("expect_regulation", "checking the regulation (`expect_regulation`)"),
         ("settle", "a settling time (`settle`)"),
     ],
 };
 
-pub(super) const RETRY: Vocabulary = Vocabulary {
-    keys: &["attempts", "on", "delay"],
+static RETRY_KEYS: Keys = Keys {
+    title: "retry",
+    keys: &[
+        Key::new(
+            "attempts",
+            Shape::Integer(1),
+            "How often it is tried in all, the first attempt included.",
+        )
+        .required(),
+        Key::new(
+            "on",
+            Shape::List(&Shape::Word(|| vec!["error", "fail", "timeout"])),
+            "What makes it try again; an error if left out.",
+        ),
+        Key::new("delay", Shape::Quantity, "How long to wait between two attempts."),
+    ],
+};
+
+pub(super) static RETRY: Vocabulary = Vocabulary {
+    keys: &RETRY_KEYS,
     later: &[],
 };
 
@@ -148,8 +352,8 @@ impl Vocabulary {
     /// All keys that are not a slip of the pen.
     pub(super) fn all(&self) -> Vec<&'static str> {
         self.keys
-            .iter()
-            .copied()
+            .names()
+            .into_iter()
             .chain(self.later.iter().map(|(key, _)| *key))
             .collect()
     }
