@@ -1,6 +1,6 @@
 //! What an instrument can do: plain data, known without opening anything.
 
-use crate::{ChoiceCapability, Class, Decimal, Function, Quantity, RangeRequest};
+use crate::{AccuracyRow, ChoiceCapability, Class, Decimal, Function, Quantity, RangeRequest};
 use std::{cmp::Ordering, collections::BTreeMap};
 
 /// One range of a function.
@@ -10,7 +10,7 @@ pub struct Range {
     pub full_scale: Quantity,
     /// The largest reading before overrange (12 V on many 10 V ranges).
     pub maximum: Quantity,
-    /// The smallest step, where the definition holds it.
+    /// The smallest step, where the definition holds it; at the function's usual integration time.
     pub resolution: Option<Quantity>,
 }
 
@@ -29,6 +29,8 @@ pub struct FunctionCapability {
     pub needs_output: bool,
     /// What else there is to choose.
     pub choices: ChoiceCapability,
+    /// How well it measures, as far as the definition holds it; empty where it does not.
+    pub accuracy: Vec<AccuracyRow>,
 }
 
 /// Why a range request cannot be met.

@@ -11,6 +11,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod accuracy;
 mod capabilities;
 mod choices;
 mod clock;
@@ -27,6 +28,12 @@ mod resource;
 mod session;
 mod virtual_clock;
 
+pub use accuracy::{
+    AccuracyConditions, AccuracyRow, Basis, COVERAGE_FACTOR, CalibrationInterval, Component, ComponentKind,
+    Contribution, ContributionSize, Counts, Coverage, Distribution, MeterState, NplcTerm, NullCondition, Scatter,
+    TemperatureBand, TemperatureCoefficient, Term, Uncertainty, Unknown, Used, evaluate, propagate, round_up,
+    specification,
+};
 pub use capabilities::{Bounds, Capabilities, FunctionCapability, OutputCapability, Range, RangeError};
 pub use choices::{ChoiceCapability, Choices, InputImpedance};
 pub use clock::{

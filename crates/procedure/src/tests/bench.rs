@@ -53,6 +53,7 @@ fn function(channels: &[u32], ranges: &[&str], nplc: &[&str]) -> FunctionCapabil
             autozero: channels == [1] && !nplc.is_empty(),
             input_impedance: ranges.contains(&"1000 V"),
         },
+        accuracy: Vec::new(),
     }
 }
 

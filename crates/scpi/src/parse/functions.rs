@@ -106,6 +106,7 @@ fn read_function(
     let choices = ChoiceDefinitions::read(table, sink);
     let capability = FunctionCapability {
         choices: choices.capability(),
+        accuracy: Vec::new(),
         channels,
         ranges,
         autorange: autorange.is_some(),

@@ -235,6 +235,7 @@ pub(super) fn capabilities(name: &str) -> Capabilities {
         nplc: Vec::new(),
         needs_output: false,
         choices: benchtop_instrument::ChoiceCapability::default(),
+        accuracy: Vec::new(),
     };
     let output = OutputCapability {
         voltage_level: bounds("0 V", "6 V"),
