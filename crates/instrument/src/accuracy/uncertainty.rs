@@ -6,7 +6,7 @@
 use super::{CalibrationInterval, Coverage};
 use crate::{Decimal, Quantity, Unit};
 
-/// k of every expanded uncertainty: U = k u_c, which covers about 95 % (JCGM 100, 6.3.3).
+/// k of every expanded uncertainty: `U = k u_c`, which covers about 95 % (JCGM 100, 6.3.3).
 pub const COVERAGE_FACTOR: u32 = 2;
 
 /// Under what an accuracy component was evaluated.
@@ -92,9 +92,9 @@ impl Component {
 /// How well a value is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Uncertainty {
-    /// U = 2 u_c, rounded up to six digits, in `unit`.
+    /// `U = 2 u_c`, rounded up to six digits, in `unit`.
     pub expanded: Decimal,
-    /// u_c, the root sum of squares of the components, in `unit`.
+    /// `u_c`, the root sum of squares of the components, in `unit`.
     pub standard: f64,
     /// The unit.
     pub unit: Unit,
