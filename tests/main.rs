@@ -31,6 +31,8 @@ mod replay;
 #[cfg(test)]
 mod scan;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod strangers;

@@ -52,6 +52,10 @@ pub(crate) enum Command {
     /// reads program messages from standard input and prints the answers; exit code 0 if all went well, 3 if the instrument
     /// reported an error or a line failed.
     Console(ConsoleArguments),
+    /// Print the JSON Schema of a kind of file, for editors.
+    Schema(SchemaArguments),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArguments),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -443,4 +447,26 @@ pub(crate) struct ConsoleArguments {
     /// Speed of a serial port; otherwise the definition's, or 9600.
     #[arg(long)]
     pub(crate) baud: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaKind {
+    /// What should happen to a unit.
+    Procedure,
+    /// What stands on a bench, and where records go.
+    Station,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    /// Of which kind of file.
+    #[arg(value_enum)]
+    pub(crate) kind: SchemaKind,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// For which shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
 }

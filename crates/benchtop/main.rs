@@ -21,6 +21,7 @@ mod recording;
 mod recovery;
 mod run;
 mod safe;
+mod schema;
 mod sim;
 mod stores;
 mod sync;
@@ -79,5 +80,7 @@ async fn dispatch(command: Command, catalogue: &Catalogue, recorder: Option<Arc<
         Command::Measure(arguments) => measure::measure(arguments, catalogue, recorder).await,
         Command::Query(arguments) => byhand::query(arguments, recorder).await,
         Command::Console(arguments) => console::console(arguments, catalogue, recorder).await,
+        Command::Schema(arguments) => Ok(schema::schema(&arguments)),
+        Command::Completions(arguments) => Ok(schema::completions(&arguments)),
     }
 }

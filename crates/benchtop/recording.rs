@@ -19,7 +19,12 @@ pub(crate) fn begin(path: Option<&Path>, command: &Command) -> Result<Option<Arc
         Command::Query(_) => "query",
         Command::Instruments(InstrumentsCommand::Scan(_)) => "scan",
         Command::Console(_) => "console",
-        Command::Check(_) | Command::Sync(_) | Command::Sim(_) | Command::Instruments(_) => {
+        Command::Check(_)
+        | Command::Sync(_)
+        | Command::Sim(_)
+        | Command::Instruments(_)
+        | Command::Schema(_)
+        | Command::Completions(_) => {
             let message =
                 "--record: this command says nothing to instruments; run, safe, scan, measure, query and console do";
             return Err(Failure::refused(message));

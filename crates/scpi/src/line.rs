@@ -1,7 +1,7 @@
 //! Serial line settings as files write them: a definition's, and what a station says instead.
 
 use benchtop_instrument::{FlowControl, LineSettings, Parity, Terminator};
-use benchtop_notation::{Diagnostics, Spanned, Table, one_of};
+use benchtop_notation::{Diagnostics, Key, Shape, Spanned, Table, one_of};
 
 /// What is written of a serial line; what is not stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,16 +22,32 @@ pub struct LineChanges {
     pub answer_terminator: Option<Terminator>,
 }
 
+fn words<T>(all: &[(&'static str, T)]) -> Vec<&'static str> {
+    all.iter().map(|(word, _)| *word).collect()
+}
+
 impl LineChanges {
     /// The keys that [`LineChanges::read`] takes.
-    pub const KEYS: &'static [&'static str] = &[
-        "baud",
-        "data_bits",
-        "parity",
-        "stop_bits",
-        "flow_control",
-        "terminator",
-        "answer_terminator",
+    pub const KEYS: &'static [Key] = &[
+        Key::new("baud", Shape::Integer(50), "Symbols per second."),
+        Key::new("data_bits", Shape::Integer(7), "Data bits of a character, 7 or 8."),
+        Key::new("parity", Shape::Word(|| words(Parity::ALL)), "The parity bit."),
+        Key::new("stop_bits", Shape::Integer(1), "Stop bits of a character, 1 or 2."),
+        Key::new(
+            "flow_control",
+            Shape::Word(|| words(FlowControl::ALL)),
+            "Who keeps whom from sending too much.",
+        ),
+        Key::new(
+            "terminator",
+            Shape::Word(|| words(Terminator::ALL)),
+            "What ends the messages that are sent.",
+        ),
+        Key::new(
+            "answer_terminator",
+            Shape::Word(|| words(Terminator::ALL)),
+            "What ends the answers.",
+        ),
     ];
 
     /// Reads them from a table that has them among its keys.

@@ -148,7 +148,8 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
 
 /// `[link.serial]`: `clear = ["^C"]` is one byte each.
 fn read_serial(link: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<SerialDefinition> {
-    let keys = [LineChanges::KEYS, &["clear", "remote", "local", "source"]].concat();
+    let line = LineChanges::KEYS.iter().map(|key| key.name);
+    let keys: Vec<&str> = line.chain(["clear", "remote", "local", "source"]).collect();
     let table = link.table(sink, "serial", &keys)?;
     check_source(&table, sink, sources);
     let mut clear = Vec::new();

@@ -1,5 +1,6 @@
 //! The station file: which instruments stand on this bench, and where the records go.
 
+use crate::keys::{INSTRUMENT, ROOT, SERIAL, STATION, STORE, SYNC, TARGET, VISA};
 use benchtop_instrument::{Quantity, Resource, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Span, Spanned, Table, one_of};
 use benchtop_procedure::LogicalName;
@@ -89,32 +90,6 @@ pub struct TargetEntry {
     pub api_key_file: Option<PathBuf>,
 }
 
-const ROOT: &[&str] = &["station", "instruments", "store", "sync", "visa"];
-const STATION: &[&str] = &["id", "fixture_id", "location", "calibration", "safe_order"];
-const INSTRUMENT: &[&str] = &[
-    "driver",
-    "resource",
-    "serial_number",
-    "asset_id",
-    "calibrated_on",
-    "calibration_due",
-    "certificate",
-    "shared",
-    "timeout",
-    "serial",
-];
-const STORE: &[&str] = &["root"];
-const VISA: &[&str] = &["library"];
-const SYNC: &[&str] = &["targets"];
-const TARGET: &[&str] = &[
-    "name",
-    "kind",
-    "url",
-    "accept_simulated",
-    "procedures",
-    "ca_file",
-    "api_key_file",
-];
 const CALIBRATION: &[(&str, CalibrationRule)] = &[("refuse", CalibrationRule::Refuse), ("warn", CalibrationRule::Warn)];
 
 /// Reads a station file. `file` is how messages call it.
@@ -136,11 +111,11 @@ pub fn parse(file: &str, text: &str) -> Result<StationFile, Diagnostics> {
 }
 
 fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<StationFile> {
-    let root = document.root(sink, ROOT);
-    let station = root.require_table(sink, "station", STATION);
+    let root = document.root(sink, &ROOT.names());
+    let station = root.require_table(sink, "station", &STATION.names());
     let mut instruments = BTreeMap::new();
     let mut resources: BTreeMap<Resource, String> = BTreeMap::new();
-    for (name, table) in root.tables_by_name(sink, "instruments", INSTRUMENT) {
+    for (name, table) in root.tables_by_name(sink, "instruments", &INSTRUMENT.names()) {
         if let Some(instrument) = read_instrument(&table, folder, sink) {
             if let Some(other) = resources.insert(instrument.resource.clone(), name.value.clone()) {
                 let message = format!(
@@ -152,17 +127,17 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
             instruments.insert(LogicalName(name.value), instrument);
         }
     }
-    let store = root.table(sink, "store", STORE);
+    let store = root.table(sink, "store", &STORE.names());
     let store_root = store
         .and_then(|store| store.require_string(sink, "root"))
         .map(|root| PathBuf::from(root.value));
-    let visa = root.table(sink, "visa", VISA);
+    let visa = root.table(sink, "visa", &VISA.names());
     let visa_library = visa
         .and_then(|visa| visa.require_string(sink, "library"))
         .map(|library| beside(folder, &library.value));
-    let sync = root.table(sink, "sync", SYNC);
+    let sync = root.table(sink, "sync", &SYNC.names());
     let targets = sync
-        .and_then(|sync| sync.tables(sink, "targets", TARGET))
+        .and_then(|sync| sync.tables(sink, "targets", &TARGET.names()))
         .unwrap_or_default();
     let targets: Vec<TargetEntry> = targets.iter().filter_map(|table| read_target(table, sink)).collect();
     let mut names = std::collections::BTreeSet::new();
@@ -256,7 +231,7 @@ fn read_instrument(table: &Table<'_>, folder: &Path, sink: &mut Diagnostics) -> 
     let timeout = table
         .magnitude(sink, "timeout")
         .and_then(|magnitude| read_timeout(sink, &magnitude));
-    let line = table.table(sink, "serial", LineChanges::KEYS);
+    let line = table.table(sink, "serial", &SERIAL.names());
     let line = line.map(|line| LineChanges::read(&line, sink)).unwrap_or_default();
     Some(StationInstrument {
         driver: driver?,

@@ -5,12 +5,14 @@
 
 mod catalogue;
 mod file;
+mod keys;
 mod station;
 
 pub use benchtop_scpi::Options;
 pub use benchtop_transport::Recorder;
 pub use catalogue::{Catalogue, Entry, Origin, sha256};
 pub use file::{CalibrationRule, StationFile, StationInstrument, TargetEntry, parse};
+pub use keys::keys;
 pub use station::{Equipment, Station, drive, open_instrument, open_session};
 
 #[cfg(test)]

@@ -203,7 +203,7 @@ static MEASUREMENT_KEYS: Keys = Keys {
         Key::new("function", Shape::Word(functions), "What is measured.").required(),
         Key::new(
             "range",
-            Shape::Quantity,
+            Shape::Either(&[Shape::Quantity, Shape::Word(|| vec!["auto"])]),
             "The largest value expected: the meter takes the smallest range that holds it; \"auto\" lets it choose.",
         ),
         Key::new("range_exact", Shape::Quantity, "Exactly this range."),

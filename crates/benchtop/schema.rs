@@ -1,0 +1,133 @@
+//! `benchtop schema`: JSON Schemas of the files that people write, for editors; made of the tables that the readers use.
+//!
+//! Draft 07, which taplo, tombi and the editors' YAML and JSON servers all take.
+
+use crate::{
+    args::{Arguments, CompletionsArguments, SchemaArguments, SchemaKind},
+    exit::Exit,
+    terminal,
+};
+use benchtop_notation::{Key, Keys, Shape};
+use clap::CommandFactory as _;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+pub(crate) fn schema(arguments: &SchemaArguments) -> Exit {
+    let text = match arguments.kind {
+        SchemaKind::Procedure => of("Benchtop procedure", benchtop_procedure::keys()),
+        SchemaKind::Station => of("Benchtop station file", benchtop_station::keys()),
+    };
+    terminal::emit(&text);
+    Exit::Success
+}
+
+/// `benchtop completions`: what a shell needs to complete our command line.
+pub(crate) fn completions(arguments: &CompletionsArguments) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "benchtop", &mut script);
+    terminal::emit(String::from_utf8_lossy(&script).trim_end());
+    Exit::Success
+}
+
+/// The schema of a file whose root has these keys.
+fn of(title: &str, root: &'static Keys) -> String {
+    let mut definitions = Definitions::default();
+    let mut schema = definitions.object(root);
+    if let Value::Object(members) = &mut schema {
+        members.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
+        members.insert("title".to_owned(), json!(title));
+        let tables = definitions.finish();
+        if !tables.is_empty() {
+            members.insert("definitions".to_owned(), Value::Object(tables));
+        }
+    }
+    // every value is a string, a number or a tree of them
+    serde_json::to_string_pretty(&schema).unwrap_or_default()
+}
+
+/// The kinds of tables that were met, by name.
+#[derive(Default)]
+struct Definitions {
+    known: BTreeMap<&'static str, Option<Value>>,
+}
+
+impl Definitions {
+    fn finish(self) -> Map<String, Value> {
+        let whole = self
+            .known
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.replace(' ', "_"), value?)));
+        whole.collect()
+    }
+
+    fn object(&mut self, keys: &'static Keys) -> Value {
+        let properties: Map<String, Value> = keys
+            .keys
+            .iter()
+            .map(|key| (key.name.to_owned(), self.property(key)))
+            .collect();
+        let required: Vec<&str> = keys
+            .keys
+            .iter()
+            .filter(|key| key.is_required)
+            .map(|key| key.name)
+            .collect();
+        let mut object = json!({ "type": "object", "additionalProperties": false, "properties": properties });
+        if let (Value::Object(members), false) = (&mut object, required.is_empty()) {
+            members.insert("required".to_owned(), json!(required));
+        }
+        object
+    }
+
+    fn property(&mut self, key: &Key) -> Value {
+        let described = json!({ "description": key.description });
+        let Value::Object(mut members) = described else {
+            return described;
+        };
+        match self.shape(key.shape) {
+            // a reference takes no neighbours in this draft
+            reference if reference.get("$ref").is_some() => {
+                members.insert("allOf".to_owned(), json!([reference]));
+            }
+            Value::Object(shape) => members.extend(shape),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {}
+        }
+        Value::Object(members)
+    }
+
+    fn shape(&mut self, shape: Shape) -> Value {
+        match shape {
+            Shape::Text => json!({ "type": "string" }),
+            Shape::Pattern => json!({ "type": "string", "format": "regex" }),
+            Shape::Word(words) => json!({ "enum": words() }),
+            Shape::Boolean => json!({ "type": "boolean" }),
+            Shape::Integer(least) => json!({ "type": "integer", "minimum": least }),
+            Shape::Number => json!({ "type": "number" }),
+            Shape::Quantity => json!({ "type": "string", "pattern": r"^\s*[+-]?\s*\.?[0-9]" }),
+            Shape::NumberOrQuantity => {
+                json!({ "type": ["number", "string"], "pattern": r"^\s*[+-]?\s*\.?[0-9]" })
+            }
+            // validators of TOML hand dates over as text
+            Shape::Date => json!({ "type": "string" }),
+            Shape::List(item) => json!({ "type": "array", "items": self.shape(*item) }),
+            Shape::Table(keys) => self.reference(keys),
+            Shape::Tables(keys) => json!({ "type": "array", "items": self.reference(keys) }),
+            Shape::Named(keys) => json!({ "type": "object", "additionalProperties": self.reference(keys) }),
+            Shape::Map(value) => json!({ "type": "object", "additionalProperties": self.shape(*value) }),
+            Shape::Either(shapes) => {
+                let any: Vec<Value> = shapes.iter().map(|shape| self.shape(*shape)).collect();
+                json!({ "anyOf": any })
+            }
+        }
+    }
+
+    fn reference(&mut self, keys: &'static Keys) -> Value {
+        if !self.known.contains_key(keys.title) {
+            // known from here on, so that a table may hold its own kind
+            self.known.insert(keys.title, None);
+            let object = self.object(keys);
+            self.known.insert(keys.title, Some(object));
+        }
+        json!({ "$ref": format!("#/definitions/{}", keys.title.replace(' ', "_")) })
+    }
+}

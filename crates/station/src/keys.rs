@@ -1,0 +1,119 @@
+//! Every key of a station file, with what it means: what the reader takes, and what the JSON Schema for editors is made of.
+
+use benchtop_notation::{Key, Keys, Shape};
+use benchtop_scpi::LineChanges;
+
+/// What a station file may hold, for editors.
+#[must_use]
+pub fn keys() -> &'static Keys {
+    &ROOT
+}
+
+pub(crate) static ROOT: Keys = Keys {
+    title: "station file",
+    keys: &[
+        Key::new("station", Shape::Table(&STATION), "The bench as a whole.").required(),
+        Key::new(
+            "instruments",
+            Shape::Named(&INSTRUMENT),
+            "The instruments, by the names that procedures call them.",
+        ),
+        Key::new("store", Shape::Table(&STORE), "Where the records are kept."),
+        Key::new(
+            "sync",
+            Shape::Table(&SYNC),
+            "Where the records go when there is a connection.",
+        ),
+        Key::new(
+            "visa",
+            Shape::Table(&VISA),
+            "The VISA library, for instruments that are reached through one.",
+        ),
+    ],
+};
+
+pub(crate) static STATION: Keys = Keys {
+    title: "station",
+    keys: &[
+        Key::new("id", Shape::Text, "The bench's name in the records.").required(),
+        Key::new("fixture_id", Shape::Text, "The mechanics that hold the unit."),
+        Key::new("location", Shape::Text, "Where the bench stands."),
+        Key::new(
+            "calibration",
+            Shape::Word(|| vec!["refuse", "warn"]),
+            "What an overdue calibration does to a run; it refuses it if left out.",
+        ),
+        Key::new(
+            "safe_order",
+            Shape::List(&Shape::Text),
+            "The order in which instruments are made safe; those not named follow, sources first.",
+        ),
+    ],
+};
+
+pub(crate) static INSTRUMENT: Keys = Keys {
+    title: "station instrument",
+    keys: &[
+        Key::new("driver", Shape::Text, "The definition that drives it, such as keysight/34461a.").required(),
+        Key::new("resource", Shape::Text, "Where it is: TCPIP0::10.0.0.7::5025::SOCKET, ASRL/dev/ttyUSB0::INSTR, TCPIP0::10.0.0.7::hislip0::INSTR, REPLAY::file::name.").required(),
+        Key::new("serial_number", Shape::Text, "The serial number that must answer to *IDN?; another one refuses the run."),
+        Key::new("asset_id", Shape::Text, "Your own number for it."),
+        Key::new("calibrated_on", Shape::Date, "The day of its last calibration."),
+        Key::new("calibration_due", Shape::Date, "The day until which its calibration holds."),
+        Key::new("certificate", Shape::Text, "The certificate of its last calibration."),
+        Key::new("shared", Shape::Boolean, "Others use it too: it is not reset."),
+        Key::new("timeout", Shape::Quantity, "How long to wait for an answer, instead of what its definition says."),
+        Key::new("serial", Shape::Table(&SERIAL), "Its serial line, where it differs from what the definition says."),
+    ],
+};
+
+pub(crate) static SERIAL: Keys = Keys {
+    title: "serial line",
+    keys: LineChanges::KEYS,
+};
+
+pub(crate) static STORE: Keys = Keys {
+    title: "store",
+    keys: &[Key::new(
+        "root",
+        Shape::Text,
+        "The folder of the records; a relative one is beside this file.",
+    )
+    .required()],
+};
+
+pub(crate) static VISA: Keys = Keys {
+    title: "visa",
+    keys: &[Key::new(
+        "library",
+        Shape::Text,
+        "The VISA library: a name that the system looks up, or a path; a relative one is beside this file.",
+    )
+    .required()],
+};
+
+pub(crate) static SYNC: Keys = Keys {
+    title: "sync",
+    keys: &[Key::new(
+        "targets",
+        Shape::Tables(&TARGET),
+        "Each place that records go to.",
+    )],
+};
+
+pub(crate) static TARGET: Keys = Keys {
+    title: "target",
+    keys: &[
+        Key::new("name", Shape::Text, "Its name in receipts and messages.").required(),
+        Key::new("kind", Shape::Text, "What it is: tofupilot-v2, tofupilot-v1.").required(),
+        Key::new("url", Shape::Text, "Where it is.").required(),
+        Key::new("accept_simulated", Shape::Boolean, "Simulated runs may go there too."),
+        Key::new(
+            "procedures",
+            Shape::Map(&Shape::Text),
+            "Our procedure ids to the target's.",
+        ),
+        Key::new("ca_file", Shape::Text, "A private certificate authority, PEM."),
+        Key::new("api_key_file", Shape::Text, "A file of mode 0600 with the API key."),
+    ],
+};
