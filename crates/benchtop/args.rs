@@ -455,6 +455,8 @@ pub(crate) enum SchemaKind {
     Procedure,
     /// What stands on a bench, and where records go.
     Station,
+    /// What a run leaves behind.
+    Record,
 }
 
 #[derive(Debug, Args)]

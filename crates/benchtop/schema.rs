@@ -16,6 +16,7 @@ pub(crate) fn schema(arguments: &SchemaArguments) -> Exit {
     let text = match arguments.kind {
         SchemaKind::Procedure => of("Benchtop procedure", benchtop_procedure::keys()),
         SchemaKind::Station => of("Benchtop station file", benchtop_station::keys()),
+        SchemaKind::Record => serde_json::to_string_pretty(&benchtop_store::record::json_schema()).unwrap_or_default(),
     };
     terminal::emit(&text);
     Exit::Success

@@ -9,6 +9,7 @@
 
 mod attempt;
 pub(crate) mod number;
+mod schema;
 pub(crate) mod time;
 mod words;
 
@@ -17,14 +18,17 @@ pub use words::{
     LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose, ReadingKind, RunOutcome, Section, StepOutcome,
 };
 
+pub use schema::json_schema;
+
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The schema that this program writes.
 pub const SCHEMA: &str = "benchtop.run/1";
 
 /// One run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// [`SCHEMA`].
     pub schema: String,
@@ -48,12 +52,15 @@ pub struct Record {
     pub procedure_sha256: String,
     /// The same as `started_at`, for readers of the plain form.
     #[serde(with = "time")]
+    #[schemars(with = "DateTime<Utc>")]
     pub tested_at: DateTime<Utc>,
     /// When the run started, UTC as the station believed it.
     #[serde(with = "time")]
+    #[schemars(with = "DateTime<Utc>")]
     pub started_at: DateTime<Utc>,
     /// `started_at` plus the monotonic duration: never before it, whatever the wall clock did.
     #[serde(with = "time")]
+    #[schemars(with = "DateTime<Utc>")]
     pub ended_at: DateTime<Utc>,
     /// How long it took on the run's monotonic clock, in seconds.
     #[serde(serialize_with = "number::finite")]
@@ -87,7 +94,7 @@ pub struct Record {
 }
 
 /// How far the times of a record can be trusted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Clock {
     /// Identifies the boot of the computer; monotonic readings compare only within one.
     pub boot_id: Option<String>,
@@ -102,7 +109,7 @@ pub struct Clock {
 }
 
 /// The bench and the computer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Station {
     /// The station file's `id`.
     pub id: String,
@@ -115,7 +122,7 @@ pub struct Station {
 }
 
 /// What was tested.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnitUnderTest {
     /// Serial number, as scanned.
     pub serial_number: String,
@@ -131,7 +138,7 @@ pub struct UnitUnderTest {
 }
 
 /// An instrument that a run used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Instrument {
     /// Its name in the procedure.
     pub name: String,
@@ -155,7 +162,7 @@ pub struct Instrument {
 }
 
 /// The four fields of `*IDN?`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
     /// First field.
     pub manufacturer: String,
@@ -168,7 +175,7 @@ pub struct Identity {
 }
 
 /// What became of one output.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     /// The instrument's name in the procedure.
     pub instrument: String,
@@ -181,7 +188,7 @@ pub struct Output {
 }
 
 /// A file that belongs to a run; it lies under `attachments/` by its digest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Attachment {
     /// Its name, for people.
     pub name: String,
@@ -192,12 +199,13 @@ pub struct Attachment {
 }
 
 /// A log line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Log {
     /// How grave.
     pub level: LogLevel,
     /// When, as `started_at` plus the monotonic time.
     #[serde(with = "time")]
+    #[schemars(with = "DateTime<Utc>")]
     pub timestamp: DateTime<Utc>,
     /// What it says.
     pub message: String,

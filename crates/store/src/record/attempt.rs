@@ -2,12 +2,13 @@
 
 use super::{number, time, words};
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// An attempt at a step. In `steps[]` stands the one that decided, with the earlier ones inside it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Its name.
     pub name: String,
@@ -23,9 +24,11 @@ pub struct Step {
     pub reason: Option<String>,
     /// When it began; null for a step that was not reached.
     #[serde(with = "time::option", default)]
+    #[schemars(with = "Option<DateTime<Utc>>")]
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended; null for a step that was not reached.
     #[serde(with = "time::option", default)]
+    #[schemars(with = "Option<DateTime<Utc>>")]
     pub ended_at: Option<DateTime<Utc>>,
     /// How long it took, in seconds; null for a step that was not reached.
     #[serde(serialize_with = "number::finite_option")]
@@ -52,7 +55,7 @@ impl Step {
 }
 
 /// A measurement as it was taken and judged.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measurement {
     /// Its name.
     pub name: String,
@@ -96,11 +99,12 @@ pub struct Measurement {
     pub input_impedance: Option<String>,
     /// When it was taken, as `started_at` plus the monotonic time.
     #[serde(with = "time")]
+    #[schemars(with = "DateTime<Utc>")]
     pub taken_at: DateTime<Utc>,
 }
 
 /// The full scale of the range in use.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RangeInUse {
     /// The number.
     #[serde(serialize_with = "number::finite")]

@@ -1,9 +1,10 @@
 //! The closed sets of a record, with their words in files and their only conversions from the runner's types.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum RunOutcome {
     /// At least one limit was judged and all were met.
@@ -43,7 +44,7 @@ impl From<RunOutcome> for benchtop_run::RunOutcome {
 }
 
 /// How a step ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum StepOutcome {
     /// It did what it should, and every limit was met.
@@ -74,7 +75,7 @@ impl From<benchtop_run::StepOutcome> for StepOutcome {
 }
 
 /// How a measurement was judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum MeasurementOutcome {
     /// Within every limit.
@@ -96,7 +97,7 @@ impl From<benchtop_run::MeasurementOutcome> for MeasurementOutcome {
 }
 
 /// What beyond the range means to a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Overrange {
     /// It fails.
@@ -115,7 +116,7 @@ impl From<benchtop_run::OverrangeRule> for Overrange {
 }
 
 /// What kind of reading a measurement was judged by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadingKind {
     /// A number.
@@ -143,7 +144,7 @@ impl From<benchtop_run::ReadingWord> for ReadingKind {
 }
 
 /// Which part of a procedure a step belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Section {
     /// Before the test.
@@ -165,7 +166,7 @@ impl From<benchtop_run::Section> for Section {
 }
 
 /// Why a run was made; only production counts in the yield.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// Testing units to ship.
@@ -193,7 +194,7 @@ impl From<benchtop_run::Purpose> for Purpose {
 }
 
 /// Whether an output was proved off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputState {
     /// The instrument was asked afterwards and said that it is off.
@@ -203,7 +204,7 @@ pub enum OutputState {
 }
 
 /// How grave a log line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum LogLevel {
     /// Good to know.
