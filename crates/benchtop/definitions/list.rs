@@ -1,5 +1,6 @@
 //! `benchtop instruments list` and `show`.
 
+use super::accuracy;
 use crate::{
     args::{Format, ListArguments, ShowArguments},
     byhand::named,
@@ -106,6 +107,9 @@ fn show_people(definition: &Definition) {
             text.push_str(if there { words } else { "" });
         }
         say(text.trim_end());
+        accuracy::lines(*function, &row.capability.accuracy)
+            .iter()
+            .for_each(|line| say(line));
     }
     for (channel, output) in definition.outputs.iter().flat_map(|outputs| &outputs.channels) {
         say(&format!(
@@ -153,6 +157,7 @@ fn as_json(definition: &Definition) -> serde_json::Value {
                 "nplc": cycles,
                 "autozero": row.capability.choices.autozero,
                 "input_impedance": row.capability.choices.input_impedance,
+                "accuracy": accuracy::as_json(&row.capability.accuracy),
             });
             (function.to_string(), row)
         })

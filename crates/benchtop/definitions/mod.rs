@@ -1,5 +1,6 @@
 //! `benchtop instruments`: the models that Benchtop knows, and whether their definitions are sound.
 
+mod accuracy;
 mod check;
 mod evidence;
 mod list;

@@ -3,6 +3,7 @@
 //! A [`Moment`] is a reading of one clock's monotonic time; moments of different clocks do not compare.
 //! [`RealClock`] is the wall's; [`VirtualClock`](crate::VirtualClock) lets a simulated bench skip its waits.
 
+use crate::{BaseUnit, Decimal, Quantity, Unit};
 use chrono::{DateTime, Utc};
 use std::{
     any::Any,
@@ -341,6 +342,21 @@ pub fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// A duration from a number and its unit: s with a prefix, min or h. `None` for anything else, and below zero.
+#[must_use]
+pub fn duration_from_parts(number: &str, unit: &str) -> Option<Duration> {
+    let number: Decimal = number.parse().ok()?;
+    let seconds = match unit {
+        "min" => number.to_f64() * 60.0,
+        "h" => number.to_f64() * 3600.0,
+        other => {
+            let quantity = Quantity::new(number, other.parse().ok()?);
+            quantity.in_unit(Unit::of(BaseUnit::Second)).ok()?.to_f64()
+        }
+    };
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// A duration as people say it: `250 ms`, `2 s`, `1.5 s`.

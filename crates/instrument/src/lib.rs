@@ -38,7 +38,7 @@ pub use capabilities::{Bounds, Capabilities, FunctionCapability, OutputCapabilit
 pub use choices::{ChoiceCapability, Choices, InputImpedance};
 pub use clock::{
     BusyGuard, Clock, ClockExt, Elapsed, Moment, Participant, RealClock, Sleep, TaskFailure, TaskHandle,
-    human_duration, panic_message, spawn,
+    duration_from_parts, human_duration, panic_message, spawn,
 };
 pub use decimal::{Decimal, DecimalError};
 pub use error::{Error, ErrorKind, Operation};

@@ -1,5 +1,6 @@
 //! `driver.toml` to a [`Definition`], every mistake in one go.
 
+mod accuracy;
 mod functions;
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     line::LineChanges,
     template::Template,
 };
-use benchtop_instrument::{Bounds, Class, Decimal, Function, OutputCapability, Quantity, Unit};
+use benchtop_instrument::{Bounds, Class, Decimal, Function, OutputCapability, Quantity, Unit, duration_from_parts};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Documents, Magnitude, Spanned, Table, one_of};
 use functions::{read_channel, read_functions};
 use regex::Regex;
@@ -248,12 +249,9 @@ fn read_quantity(sink: &mut Diagnostics, magnitude: &Magnitude, unit: Unit) -> O
 }
 
 fn read_duration(sink: &mut Diagnostics, magnitude: &Magnitude) -> Option<Duration> {
-    let seconds = Function::Period.unit();
-    let quantity = read_quantity(sink, magnitude, seconds)?;
-    let seconds = quantity.in_unit(seconds).ok().map(Decimal::to_f64);
-    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let duration = duration_from_parts(&magnitude.number, &magnitude.unit);
     if duration.is_none() {
-        sink.error(&magnitude.span, "not a duration");
+        sink.push(Diagnostic::error(&magnitude.span, "not a duration").help("write one of s, ms, us, min, h"));
     }
     duration
 }

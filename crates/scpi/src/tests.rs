@@ -1,5 +1,7 @@
 //! Drivers from data against their simulated instruments, and against answers that no simulator gives.
 
+mod accuracy;
+
 use crate::{Definition, Options, ScpiInstrument, parse};
 use benchtop_instrument::{
     Clock, ErrorKind, Function, Instrument, Measure, MockSession, OutputSetting, Polarity, Quantity, RangeRequest,

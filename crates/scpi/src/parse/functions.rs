@@ -1,6 +1,9 @@
 //! `[functions.<name>]`.
 
-use super::{check_source, read_decimal, read_duration, read_quantity, require_template, template, templates};
+use super::{
+    accuracy::read_accuracy, check_source, read_decimal, read_duration, read_quantity, require_template, template,
+    templates,
+};
 use crate::{
     choices::ChoiceDefinitions,
     definition::{FunctionDefinition, Source, plain},
@@ -26,6 +29,7 @@ const FUNCTION: &[&str] = &[
     "slowest",
     "needs_output",
     "integrations",
+    "accuracy",
     ChoiceDefinitions::KEYS[0],
     ChoiceDefinitions::KEYS[1],
 ];
@@ -104,9 +108,10 @@ fn read_function(
         None => Duration::ZERO,
     };
     let choices = ChoiceDefinitions::read(table, sink);
+    let accuracy = read_accuracy(table, sink, function, &ranges, sources);
     let capability = FunctionCapability {
         choices: choices.capability(),
-        accuracy: Vec::new(),
+        accuracy,
         channels,
         ranges,
         autorange: autorange.is_some(),
