@@ -60,6 +60,7 @@ fn a_model_is_shown_with_what_it_can_do_and_what_that_rests_on() {
         "dc_voltage",
         "100 mV, 1 V, 10 V, 100 V, 1000 V",
         "nplc 0.02",
+        "dc_voltage accuracy   90 d from 18 to 28 \u{b0}C, k2, on for 3600 s, autozero on, nplc 10 or more: 100 mV 0.004 % of reading",
         "source guide",
         "evidence: manual",
     ] {
