@@ -255,7 +255,7 @@ fn check_full_scale(row: &Table<'_>, sink: &mut Diagnostics, full_scale: Option<
     match full_scale {
         None if ranges.is_empty() => {}
         None => {
-            sink.push(Diagnostic::error(row.span(), "`full_scale` is missing: the function has ranges").help(&list()))
+            sink.push(Diagnostic::error(row.span(), "`full_scale` is missing: the function has ranges").help(&list()));
         }
         Some(scale) => {
             let is_known = ranges
