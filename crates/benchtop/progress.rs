@@ -22,6 +22,10 @@ pub(crate) fn show(event: &Event, taken: &mut Vec<MeasurementTaken>) {
         EventKind::MeasurementTaken(measurement) => taken.push(measurement.as_ref().clone()),
         EventKind::StepEnded(ended) => show_step(event, ended, taken),
         EventKind::MadeSafe(safe) => show_safe(safe),
+        EventKind::Attached(attached) => {
+            let text = format!("  attached  {} ({} bytes)", attached.name, attached.size);
+            say(&Line::new().add(QUIET, &text));
+        }
         EventKind::Log(log) => say(&Line::new().add(QUIET, &format!("  {}: {}", log.source, log.message))),
         EventKind::RunEnded(_) => {}
     }

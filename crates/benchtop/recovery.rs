@@ -10,7 +10,7 @@ use benchtop_instrument::{Clock, ClockExt, OutputState, RealClock, Resource, Saf
 use benchtop_notation::{Span, Spanned};
 use benchtop_procedure::LogicalName;
 use benchtop_run::MadeSafe;
-use benchtop_station::{Catalogue, Options, open_instrument};
+use benchtop_station::{Catalogue, Options, Station, open_instrument};
 use benchtop_store::{InterruptedInstrument, InterruptedRun, Recovery, Store};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,8 +29,17 @@ pub(crate) struct Doubt {
 }
 
 /// Makes safe what interrupted runs left, saves those runs, and refuses to go on over outputs that may be on.
-pub(crate) async fn before_run(store: &Store, catalogue: &Catalogue, accepted: &[String]) -> Result<(), Failure> {
-    let Cleared { doubts, failure, .. } = make_safe_and_save(store, catalogue).await;
+pub(crate) async fn before_run(
+    store: &Store,
+    catalogue: &Catalogue,
+    station: &Station,
+    accepted: &[String],
+) -> Result<(), Failure> {
+    let bench = Reach {
+        catalogue,
+        station: Some(station),
+    };
+    let Cleared { doubts, failure, .. } = make_safe_and_save(store, bench).await;
     let (known, unknown): (Vec<Doubt>, Vec<Doubt>) = doubts
         .into_iter()
         .partition(|doubt| accepted.contains(&doubt.instrument));
@@ -65,6 +74,13 @@ pub(crate) async fn before_run(store: &Store, catalogue: &Catalogue, accepted: &
     Ok(())
 }
 
+/// How instruments are reached: by what their runs wrote down, and by what the station says of the same resources.
+#[derive(Clone, Copy)]
+pub(crate) struct Reach<'a> {
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) station: Option<&'a Station>,
+}
+
 /// What was done about interrupted runs.
 pub(crate) struct Cleared {
     /// Runs whose instruments were made safe, or could not be.
@@ -76,7 +92,7 @@ pub(crate) struct Cleared {
 }
 
 /// Makes safe what interrupted runs left, and saves those runs. The hardware comes first, trouble with the store last.
-pub(crate) async fn make_safe_and_save(store: &Store, catalogue: &Catalogue) -> Cleared {
+pub(crate) async fn make_safe_and_save(store: &Store, bench: Reach<'_>) -> Cleared {
     let mut cleared = Cleared {
         runs: 0,
         doubts: Vec::new(),
@@ -87,7 +103,7 @@ pub(crate) async fn make_safe_and_save(store: &Store, catalogue: &Catalogue) -> 
             for run in markers {
                 let before = cleared.doubts.len();
                 cleared.runs += 1;
-                make_run_safe(&run, catalogue, &mut cleared.doubts).await;
+                make_run_safe(&run, bench, &mut cleared.doubts).await;
                 if cleared.doubts.len() == before
                     && let Err(error) = store.clear_marker(&run.run_id)
                 {
@@ -107,7 +123,7 @@ pub(crate) async fn make_safe_and_save(store: &Store, catalogue: &Catalogue) -> 
     let mut made_safe = BTreeMap::new();
     for run in recovering.interrupted() {
         cleared.runs += 1;
-        let states = make_run_safe(&run, catalogue, &mut cleared.doubts).await;
+        let states = make_run_safe(&run, bench, &mut cleared.doubts).await;
         made_safe.insert(run.run_id.clone(), states);
     }
     let recovery = recovering.finish(&made_safe);
@@ -119,7 +135,7 @@ pub(crate) async fn make_safe_and_save(store: &Store, catalogue: &Catalogue) -> 
     cleared
 }
 
-async fn make_run_safe(run: &InterruptedRun, catalogue: &Catalogue, doubts: &mut Vec<Doubt>) -> Vec<MadeSafe> {
+async fn make_run_safe(run: &InterruptedRun, bench: Reach<'_>, doubts: &mut Vec<Doubt>) -> Vec<MadeSafe> {
     let unit = &run.serial_number;
     terminal::warn(&format!(
         "the run of {unit} ({}) was interrupted, or left outputs that could not be proved off; they stayed as they were",
@@ -131,7 +147,7 @@ async fn make_run_safe(run: &InterruptedRun, catalogue: &Catalogue, doubts: &mut
         .iter()
         .filter(|instrument| !instrument.outputs.is_empty())
     {
-        let made_safe = make_instrument_safe(instrument, catalogue).await;
+        let made_safe = make_instrument_safe(instrument, bench).await;
         for output in &made_safe.outputs {
             match &output.proof {
                 SafetyProof::Off => {
@@ -158,7 +174,7 @@ async fn make_run_safe(run: &InterruptedRun, catalogue: &Catalogue, doubts: &mut
     states
 }
 
-async fn make_instrument_safe(instrument: &InterruptedInstrument, catalogue: &Catalogue) -> MadeSafe {
+async fn make_instrument_safe(instrument: &InterruptedInstrument, bench: Reach<'_>) -> MadeSafe {
     let name = LogicalName(instrument.name.clone());
     let state = |proof: SafetyProof| {
         let one = |channel: &u32| OutputState {
@@ -172,6 +188,11 @@ async fn make_instrument_safe(instrument: &InterruptedInstrument, catalogue: &Ca
         outputs: state(SafetyProof::NotProved(reason.clone())),
         error: Some(reason),
     };
+    if instrument.resource.is_empty() {
+        let reason =
+            "its journal is damaged and does not say which instrument it was: look at every output of the bench";
+        return not_proved(reason.to_owned());
+    }
     let resource: Resource = match instrument.resource.parse() {
         Ok(resource) => resource,
         Err(error) => return not_proved(format!("{error}")),
@@ -187,7 +208,7 @@ async fn make_instrument_safe(instrument: &InterruptedInstrument, catalogue: &Ca
     let clock = RealClock::shared();
     let deadline = clock.now().after(PATIENCE);
     match clock
-        .within(deadline, switch_off(instrument, &resource, catalogue, &clock))
+        .within(deadline, switch_off(instrument, &resource, bench, &clock))
         .await
     {
         Ok(Ok(outputs)) => MadeSafe {
@@ -203,20 +224,29 @@ async fn make_instrument_safe(instrument: &InterruptedInstrument, catalogue: &Ca
 async fn switch_off(
     instrument: &InterruptedInstrument,
     resource: &Resource,
-    catalogue: &Catalogue,
+    bench: Reach<'_>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Vec<OutputState>, String> {
     let written = Spanned::new(instrument.driver.clone(), Span::of_file("journal"));
-    let definition = catalogue
+    let definition = bench
+        .catalogue
         .driver(&written)
         .map_err(|findings| findings.render_short().trim().to_owned())?;
+    // its line and its timeout are the station's to know
+    let known = bench.station.and_then(|station| {
+        let mut equipment = station.instruments.values();
+        equipment.find(|equipment| equipment.resource == *resource)
+    });
+    let known = known.map(|equipment| equipment.options.clone()).unwrap_or_default();
     // another instrument at the same address must not stand in for the one that was left on
+    let answered = instrument
+        .identity
+        .as_ref()
+        .map(|identity| identity.serial_number.clone());
     let options = Options {
-        serial_number: instrument
-            .identity
-            .as_ref()
-            .map(|identity| identity.serial_number.clone()),
-        ..Options::default()
+        serial_number: answered.or(known.serial_number),
+        shared: false,
+        ..known
     };
     let opened = open_instrument(resource, definition, options, clock).await;
     let mut opened = opened.map_err(|error| error.to_string())?;

@@ -4,7 +4,8 @@ use crate::{
     args::SafeArguments,
     assets::read_text,
     exit::{Exit, Failure},
-    recovery, stores,
+    recovery::{self, Reach},
+    stores,
     terminal::{self, GOOD, Line, PLAIN},
 };
 use benchtop_instrument::{Clock, ClockExt, OutputState, RealClock, SafetyProof};
@@ -50,7 +51,14 @@ pub(crate) async fn safe(
         false,
     )?;
     let store = Store::open(&root).map_err(|error| Failure::error(error.to_string()))?;
-    let cleared = recovery::make_safe_and_save(&store, catalogue).await;
+    let cleared = recovery::make_safe_and_save(
+        &store,
+        Reach {
+            catalogue,
+            station: station.as_ref(),
+        },
+    )
+    .await;
     for doubt in &cleared.doubts {
         terminal::complain(&doubt.message);
         unproved += 1;

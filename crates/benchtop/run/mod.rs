@@ -45,7 +45,8 @@ pub(crate) async fn run(
     )?;
     let store = Store::open(&store_root).map_err(not_saved)?;
     let _locks = lock_instruments(&prepared)?;
-    recovery::before_run(&store, catalogue, &arguments.accept_unsafe).await?;
+    let station = &prepared.equipped.station;
+    recovery::before_run(&store, catalogue, station, &arguments.accept_unsafe).await?;
 
     let now = RealClock::new().utc();
     let ticket = store.begin(now).map_err(not_saved)?;

@@ -39,6 +39,8 @@ pub enum EventKind {
     StepEnded(StepEnded),
     /// The outputs of an instrument were switched off, or could not be.
     MadeSafe(MadeSafe),
+    /// A file was put away that belongs to the run.
+    Attached(Attached),
     /// Something worth knowing later.
     Log(Log),
     /// The run is over; all that could be made safe has been.
@@ -326,6 +328,19 @@ pub struct MadeSafe {
     pub outputs: Vec<OutputState>,
     /// What went wrong on the way, if anything did.
     pub error: Option<String>,
+}
+
+/// A file that belongs to the run. It is durable, under its digest, before this is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// The step that it came from; `None` for one that belongs to the whole run.
+    pub address: Option<StepAddress>,
+    /// Its name, for people.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256 in hex.
+    pub sha256: String,
 }
 
 /// How grave a log line is.

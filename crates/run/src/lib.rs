@@ -15,7 +15,7 @@ pub use bench::Bench;
 pub use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Polarity, Quantity, SafetyProof, Unit};
 pub use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, OverrangeRule};
 pub use event::{
-    Event, EventKind, InstrumentReady, InstrumentUse, Log, LogLevel, MadeSafe, MeasurementTaken, PlannedStep,
+    Attached, Event, EventKind, InstrumentReady, InstrumentUse, Log, LogLevel, MadeSafe, MeasurementTaken, PlannedStep,
     ProcedureUse, Purpose, ReadingWord, RunEnded, RunStarted, Section, Stamp, StepAddress, StepEnded, StepStarted,
     UnitUnderTest,
 };

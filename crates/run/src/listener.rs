@@ -71,6 +71,7 @@ const fn is_progress(kind: &EventKind) -> bool {
         | EventKind::MeasurementTaken(_)
         | EventKind::StepEnded(_)
         | EventKind::MadeSafe(_)
+        | EventKind::Attached(_)
         | EventKind::RunEnded(_) => false,
     }
 }

@@ -30,10 +30,12 @@ impl std::error::Error for RecorderError {
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Recorder: Send {
-    /// Takes an event, in order. It need not be durable yet, but it must survive the death of this process.
+    /// Takes an event, in order. Never waits for a disk: a failure may be told only by a later call.
+    ///
+    /// Called also after a failure, so that the recorder still knows the whole run; then the answer is not heard.
     ///
     /// # Errors
-    /// [`RecorderError`] when it could not be kept.
+    /// [`RecorderError`] when it, or one before it, could not be kept.
     fn record(&mut self, event: &Event) -> Result<(), RecorderError>;
 
     /// Ends when every event so far is on stable storage.
@@ -41,4 +43,13 @@ pub trait Recorder: Send {
     /// # Errors
     /// [`RecorderError`] when that could not be done; it must not be tried again as if it had worked.
     async fn barrier(&mut self) -> Result<(), RecorderError>;
+
+    /// Ends when every event so far survives the death of this process, and when those before the last call are on stable
+    /// storage. It begins to bring the new ones there, beside whatever the run does next.
+    ///
+    /// # Errors
+    /// As [`Recorder::barrier`].
+    async fn pipeline(&mut self) -> Result<(), RecorderError> {
+        self.barrier().await
+    }
 }

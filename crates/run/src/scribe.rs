@@ -88,9 +88,9 @@ impl<R: Recorder> Scribe<R> {
     fn emit_at(&mut self, at: Stamp, kind: EventKind) {
         self.follow(at, &kind);
         let event = Arc::new(Event { at, kind });
-        // after a failed write nothing further goes to that file; the listeners still hear what happens
-        if self.error.is_none()
-            && let Err(error) = self.recorder.record(&event)
+        // the recorder hears everything, also after a failure: what can still be shown of the run is made of it
+        if let Err(error) = self.recorder.record(&event)
+            && self.error.is_none()
         {
             self.fail(error);
         }
@@ -122,6 +122,7 @@ impl<R: Recorder> Scribe<R> {
             EventKind::RunStarted(_)
             | EventKind::InstrumentReady(_)
             | EventKind::MadeSafe(_)
+            | EventKind::Attached(_)
             | EventKind::Log(_)
             | EventKind::RunEnded(_) => {}
         }
@@ -148,13 +149,15 @@ impl<R: Recorder> Scribe<R> {
 
     pub(crate) async fn take(&mut self, report: Report) {
         let Report { kind, at, durable } = report;
-        let syncs = durable.is_some() || matches!(kind, EventKind::StepEnded(_));
+        let ends = matches!(kind, EventKind::StepEnded(_));
         if let EventKind::StepEnded(ended) = &kind {
             self.account_for_the_rest(ended);
         }
         self.emit_at(at, kind);
-        if syncs {
+        if durable.is_some() {
             self.barrier().await;
+        } else if ends {
+            self.written(Wait::Pipelined).await;
         }
         if let Some(durable) = durable
             && self.error.is_none()
@@ -165,13 +168,20 @@ impl<R: Recorder> Scribe<R> {
     }
 
     pub(crate) async fn barrier(&mut self) {
+        self.written(Wait::Durable).await;
+    }
+
+    async fn written(&mut self, wait: Wait) {
         if self.error.is_some() {
             return;
         }
         // the disk is outside the clock's tasks
         let busy = self.clock.busy();
         let deadline = self.clock.now().after(self.patience);
-        let done = self.clock.within(deadline, self.recorder.barrier()).await;
+        let done = match wait {
+            Wait::Durable => self.clock.within(deadline, self.recorder.barrier()).await,
+            Wait::Pipelined => self.clock.within(deadline, self.recorder.pipeline()).await,
+        };
         drop(busy);
         match done {
             Ok(Ok(())) => {}
@@ -289,6 +299,15 @@ impl<R: Recorder> Scribe<R> {
             recorder_error: self.error,
         }
     }
+}
+
+/// What is waited for.
+#[derive(Clone, Copy)]
+enum Wait {
+    /// Every event so far is on stable storage.
+    Durable,
+    /// Every event so far is written, and those of the step before are on stable storage.
+    Pipelined,
 }
 
 const fn run_outcome(outcome: StepOutcome) -> RunOutcome {

@@ -11,7 +11,13 @@ mod system;
 #[path = "disk/unix.rs"]
 mod system;
 
+pub(crate) mod eye;
+mod file;
+
+pub(crate) use file::DiskFile;
+
 use crate::error::{StoreError, StoreErrorKind, kind_of};
+use eye::{Call, Eye};
 use std::{
     fs::File,
     io::{self, Read},
@@ -32,41 +38,51 @@ pub(crate) struct Space {
 pub(crate) struct Dir {
     handle: system::Handle,
     path: PathBuf,
+    eye: Eye,
 }
 
 impl Dir {
     /// Opens a folder by its path; links in it are followed, for the owner chose it.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let handle = system::Handle::open(path).map_err(|error| StoreError::io("open the folder", path, error))?;
+        Self::open_before(path, Eye::default())
+    }
+
+    /// As [`Dir::open`], with somebody looking on.
+    pub(crate) fn open_before(path: &Path, eye: Eye) -> Result<Self, StoreError> {
+        let opened = eye.around(Call::OpenDir, || system::Handle::open(path));
+        let handle = opened.map_err(|error| StoreError::io("open the folder", path, error))?;
         Ok(Self {
             handle,
             path: path.to_owned(),
+            eye,
         })
     }
 
     /// Opens a folder inside this one and makes it first where it is missing, durably.
     pub(crate) fn child(&self, name: &str) -> Result<Self, StoreError> {
         let path = self.path.join(name);
-        let made = match self.handle.make_dir(name) {
+        let make = Call::MakeDir { path: &path };
+        let made = match self.eye.around(make, || self.handle.make_dir(name)) {
             Ok(()) => true,
             Err(error) if kind_of(&error) == StoreErrorKind::Conflict => false,
             Err(error) => return Err(StoreError::io("make the folder", path, error)),
         };
-        let handle = self
-            .handle
-            .open_dir(name)
-            .map_err(|error| StoreError::io("open the folder", &path, error))?;
+        let child = self.existing_child(name)?;
         if made {
             self.sync()?;
         }
-        Ok(Self { handle, path })
+        Ok(child)
     }
 
     /// Opens a folder inside this one.
     pub(crate) fn existing_child(&self, name: &str) -> Result<Self, StoreError> {
         let path = self.path.join(name);
-        match self.handle.open_dir(name) {
-            Ok(handle) => Ok(Self { handle, path }),
+        match self.eye.around(Call::OpenDir, || self.handle.open_dir(name)) {
+            Ok(handle) => Ok(Self {
+                handle,
+                path,
+                eye: self.eye.clone(),
+            }),
             Err(error) => Err(StoreError::io("open the folder", path, error)),
         }
     }
@@ -86,37 +102,57 @@ impl Dir {
         move |error| StoreError::io(operation, path, error)
     }
 
-    /// Makes a file that must not be there yet, for writing.
-    pub(crate) fn create_new(&self, name: &str) -> Result<File, StoreError> {
-        self.handle.create_new(name).map_err(self.failed("create", name))
+    fn opened(
+        &self,
+        name: &str,
+        operation: &'static str,
+        open: impl FnOnce() -> io::Result<File>,
+    ) -> Result<DiskFile, StoreError> {
+        let (path, file) = (self.path_of(name), DiskFile::next_id());
+        let call = match operation {
+            "create" => Call::Create { path: &path, file },
+            _ => Call::Open { path: &path, file },
+        };
+        let opened = self.eye.around(call, open).map_err(self.failed(operation, name))?;
+        Ok(DiskFile::new(opened, file, self.eye.clone()))
+    }
+
+    /// Makes a file that must not be there yet, for writing and reading.
+    pub(crate) fn create_new(&self, name: &str) -> Result<DiskFile, StoreError> {
+        self.opened(name, "create", || self.handle.create_new(name))
     }
 
     /// Opens a file for appending and reading, and makes it where it is missing.
-    pub(crate) fn open_append(&self, name: &str) -> Result<File, StoreError> {
-        let file = self.handle.open_append(name).map_err(self.failed("open", name))?;
+    pub(crate) fn open_append(&self, name: &str) -> Result<DiskFile, StoreError> {
+        let file = self.opened(name, "open", || self.handle.open_append(name))?;
         self.is_ours(&file, name)?;
         Ok(file)
     }
 
     /// Opens a file for appending and reading; it must be there.
-    pub(crate) fn open_existing(&self, name: &str) -> Result<File, StoreError> {
-        let file = self.handle.open_existing(name).map_err(self.failed("open", name))?;
+    pub(crate) fn open_existing(&self, name: &str) -> Result<DiskFile, StoreError> {
+        let file = self.opened(name, "open", || self.handle.open_existing(name))?;
         self.is_ours(&file, name)?;
         Ok(file)
     }
 
     /// Reads a whole file: a regular one with a single name and at most `limit` bytes.
     pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>, StoreError> {
-        let file = self.handle.open_read(name).map_err(self.failed("open", name))?;
-        self.is_ours(&file, name)?;
+        let file = self.open_read(name)?;
         self.read_file(&file, name, limit)
     }
 
+    /// Opens a file for reading: a regular one with a single name.
+    pub(crate) fn open_read(&self, name: &str) -> Result<DiskFile, StoreError> {
+        let file = self.opened(name, "open", || self.handle.open_read(name))?;
+        self.is_ours(&file, name)?;
+        Ok(file)
+    }
+
     /// Reads an open file from its beginning.
-    pub(crate) fn read_file(&self, file: &File, name: &str, limit: u64) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn read_file(&self, file: &DiskFile, name: &str, limit: u64) -> Result<Vec<u8>, StoreError> {
         let mut bytes = Vec::new();
-        let mut file = file;
-        io::Seek::rewind(&mut file).map_err(self.failed("read", name))?;
+        file.rewind().map_err(self.failed("read", name))?;
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(self.failed("read", name))?;
@@ -128,7 +164,7 @@ impl Dir {
     }
 
     /// Refuses what the store never writes: links, pipes, folders, files with a second name.
-    fn is_ours(&self, file: &File, name: &str) -> Result<(), StoreError> {
+    fn is_ours(&self, file: &DiskFile, name: &str) -> Result<(), StoreError> {
         let facts = file.metadata().map_err(self.failed("look at", name))?;
         if !facts.is_file() {
             return Err(self.damaged("open", name, "it is not a regular file"));
@@ -146,31 +182,42 @@ impl Dir {
     /// Gives a file another name, here or in `to`, on the same file system. What is there is never replaced: that
     /// is [`StoreErrorKind::Conflict`].
     pub(crate) fn rename_new(&self, name: &str, to: &Self, new_name: &str) -> Result<(), StoreError> {
-        self.handle
-            .rename_new(name, &to.handle, new_name)
+        let (from_path, to_path) = (self.path_of(name), to.path_of(new_name));
+        let call = Call::Rename {
+            from: &from_path,
+            to: &to_path,
+        };
+        self.eye
+            .around(call, || self.handle.rename_new(name, &to.handle, new_name))
             .map_err(to.failed("rename to", new_name))
     }
 
     /// Gives a file another name in this folder and replaces what is there.
     pub(crate) fn replace(&self, name: &str, new_name: &str) -> Result<(), StoreError> {
-        self.handle
-            .replace(name, new_name)
+        let (from, to) = (self.path_of(name), self.path_of(new_name));
+        self.eye
+            .around(Call::Rename { from: &from, to: &to }, || {
+                self.handle.replace(name, new_name)
+            })
             .map_err(self.failed("replace", new_name))
     }
 
     /// Removes a file.
     pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
-        self.handle.remove(name).map_err(self.failed("remove", name))
+        let path = self.path_of(name);
+        self.eye
+            .around(Call::Remove { path: &path }, || self.handle.remove(name))
+            .map_err(self.failed("remove", name))
     }
 
     /// Removes a file that is of no use; a leftover harms nobody.
     pub(crate) fn discard(&self, name: &str) {
-        drop(self.handle.remove(name));
+        drop(self.remove(name));
     }
 
     /// True when something has that name, whatever it is.
     pub(crate) fn holds(&self, name: &str) -> Result<bool, StoreError> {
-        match self.handle.look(name) {
+        match self.eye.around(Call::Look, || self.handle.look(name)) {
             Ok(()) => Ok(true),
             Err(error) if kind_of(&error) == StoreErrorKind::NotFound => Ok(false),
             Err(error) => Err(StoreError::io("look at", self.path_of(name), error)),
@@ -179,15 +226,15 @@ impl Dir {
 
     /// Ends when the names in this folder are on stable storage.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        self.handle
-            .sync()
+        self.eye
+            .around(Call::SyncDir { path: &self.path }, || self.handle.sync())
             .map_err(|error| StoreError::io("sync the folder", &self.path, error))
     }
 
     /// Calls `each` with every name in the folder, in no order, without looking at the files.
     pub(crate) fn each_name(&self, mut each: impl FnMut(&str)) -> Result<(), StoreError> {
-        self.handle
-            .each_name(&mut each)
+        self.eye
+            .around(Call::List, || self.handle.each_name(&mut each))
             .map_err(|error| StoreError::io("list", &self.path, error))
     }
 
@@ -201,14 +248,14 @@ impl Dir {
 
     /// What is left on the file system.
     pub(crate) fn space(&self) -> Result<Space, StoreError> {
-        self.handle
-            .space()
+        self.eye
+            .around(Call::Space, || self.handle.space())
             .map_err(|error| StoreError::io("look at the free space of", &self.path, error))
     }
 }
 
 /// True while the file still has a name: nobody removed it since it was opened.
-pub(crate) fn is_linked(file: &File) -> io::Result<bool> {
+pub(crate) fn is_linked(file: &DiskFile) -> io::Result<bool> {
     Ok(system::names_of(&file.metadata()?) > 0)
 }
 

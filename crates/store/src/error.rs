@@ -25,6 +25,8 @@ pub enum StoreErrorKind {
     Damaged,
     /// A later program wrote it; this one leaves it alone.
     Newer,
+    /// It is larger than it may be.
+    TooLarge,
     /// The caller asked for something that makes no sense.
     Invalid,
     /// Anything else that the operating system reports.
@@ -42,6 +44,7 @@ impl StoreErrorKind {
             Self::Conflict => "keep both files and have a person compare them",
             Self::Damaged => "the file is kept as it is: have a person look at it",
             Self::Newer => "update benchtop",
+            Self::TooLarge => "keep it elsewhere, or keep less of it",
             Self::Invalid => "this is a fault of the program: report it",
             Self::Io => "check the disk and its cable, and the kernel's log",
         }
@@ -101,6 +104,11 @@ impl StoreError {
         self.0.source = Some(source.into());
         self
     }
+}
+
+/// True for a call that a signal cut short before it did anything: it is made again.
+pub(crate) fn is_interruption(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted
 }
 
 /// Classifies what the operating system reported. The one place that reads [`io::ErrorKind`].

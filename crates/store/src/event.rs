@@ -51,6 +51,8 @@ pub enum EventKind {
     StepEnded(StepEnded),
     /// The outputs of an instrument were switched off, or could not be.
     MadeSafe(MadeSafe),
+    /// A file was put away that belongs to the run.
+    Attached(Attached),
     /// Something worth knowing later.
     Log(Log),
     /// The run is over.
@@ -258,6 +260,23 @@ pub struct Output {
     pub state: OutputState,
     /// Why it could not be proved off.
     pub reason: Option<String>,
+}
+
+/// A file that belongs to the run; it lies under `attachments/` by its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attached {
+    /// Which part of the procedure it came from; absent for one that belongs to the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section: Option<Section>,
+    /// Position of its step in the section, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// Its name, for people.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256 in hex.
+    pub sha256: String,
 }
 
 /// A log line.

@@ -11,7 +11,7 @@ pub(crate) use closing::{closing, has_last_word, never_saved};
 
 use crate::{
     clock::ClockFacts,
-    event::{Event, EventKind, InstrumentReady, Log, MadeSafe, RunEnded, RunStarted},
+    event::{Attached, Event, EventKind, InstrumentReady, Log, MadeSafe, RunEnded, RunStarted},
     record::{self, LogLevel, OutputState, Record, RunOutcome, SCHEMA, StepOutcome},
 };
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -52,6 +52,7 @@ struct Folding<'a> {
     ready: BTreeMap<&'a str, &'a InstrumentReady>,
     steps: Steps,
     outputs: Vec<record::Output>,
+    attachments: Vec<record::Attachment>,
     logs: Vec<record::Log>,
     ended: Option<RunEnded>,
 }
@@ -68,6 +69,7 @@ impl<'a> Folding<'a> {
             ready: BTreeMap::new(),
             steps: Steps::planned(&start.steps),
             outputs: Vec::new(),
+            attachments: Vec::new(),
             logs: Vec::new(),
             ended: None,
         })
@@ -85,6 +87,7 @@ impl<'a> Folding<'a> {
             EventKind::MeasurementTaken(taken) => self.steps.measured(taken, event.elapsed_s, at),
             EventKind::StepEnded(ended) => self.steps.ended(ended, event.elapsed_s),
             EventKind::MadeSafe(made_safe) => self.made_safe(made_safe, at),
+            EventKind::Attached(attached) => self.attached(attached),
             EventKind::Log(log) => self.log(log, at),
             EventKind::RunEnded(ended) => self.ended = Some(ended.clone()),
         }
@@ -105,6 +108,17 @@ impl<'a> Folding<'a> {
                 .retain(|known| known.instrument != output.instrument || known.channel != output.channel);
             self.outputs.push(output);
         }
+    }
+
+    fn attached(&mut self, attached: &Attached) {
+        let Attached {
+            section: _,
+            index: _,
+            name,
+            size,
+            sha256,
+        } = attached.clone();
+        self.attachments.push(record::Attachment { name, size, sha256 });
     }
 
     fn log(&mut self, log: &Log, timestamp: DateTime<Utc>) {
@@ -192,7 +206,7 @@ impl<'a> Folding<'a> {
             passed_on_retry: steps.iter().any(|step| step.passed_on_retry),
             steps,
             outputs: self.outputs,
-            attachments: Vec::new(),
+            attachments: self.attachments,
             logs: self.logs,
         }
     }

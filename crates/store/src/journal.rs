@@ -3,16 +3,19 @@
 //! The first line says the format and the run ([`Header`]); every other one holds an event in the form of
 //! [`crate::event`]. The form of a line is in the `line` module: `<16 hex digits> <json>`.
 //!
-//! An event is handed to the system at once, so that it survives the death of this process; a barrier puts all of
-//! them on stable storage, so that they survive a power cut. The file is locked for as long as the run lives.
+//! An event is handed to a thread that writes and syncs (module `writer`), so that a disk that hangs holds up nobody
+//! but that thread. A step that ended is written before the next one counts, and its sync runs beside the next one;
+//! a barrier ends when everything is on stable storage. The file is locked for as long as the run lives.
 //! Writing or syncing that failed once is never tried again: a second sync would report a success that never was.
+
+mod writer;
 
 use crate::{
     clock::ClockFacts,
-    disk::Dir,
+    disk::{Dir, DiskFile},
     error::{StoreError, StoreErrorKind},
     event::{Event, EventKind},
-    line, lock,
+    line,
     record::Record,
     store::{Layout, Ticket, folded},
 };
@@ -20,11 +23,10 @@ use async_trait::async_trait;
 use benchtop_run::{Recorder, RecorderError};
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::File,
     io::Write,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
-use tokio::runtime::Handle;
+use writer::{Order, Writer, locked};
 
 /// The format that this program writes.
 pub(crate) const FORMAT: &str = "benchtop.journal/1";
@@ -57,6 +59,7 @@ pub(crate) fn run_id_of(name: &str) -> Option<&str> {
 
 /// The number in a journal's header, where it can be read.
 pub(crate) fn sequence_of(layout: &Layout, name: &str) -> Option<u64> {
+    run_id_of(name)?;
     let bytes = layout.journal.read(name, MOST_BYTES).ok()?;
     let header: Header = serde_json::from_str(line::read(&bytes).json.first()?).ok()?;
     Some(header.sequence)
@@ -71,10 +74,9 @@ struct Shared {
     layout: Arc<Layout>,
     name: String,
     clock: ClockFacts,
-    file: File,
+    file: Arc<DiskFile>,
     state: Mutex<State>,
-    /// Held while syncing; true once the folder was synced too.
-    synced: Mutex<bool>,
+    writer: Writer,
 }
 
 #[derive(Debug, Default)]
@@ -82,21 +84,7 @@ struct State {
     /// All events, also those that could not be written: the record is made from these.
     events: Vec<Event>,
     last_checksum: String,
-    failure: Option<Failure>,
     closed: bool,
-}
-
-/// A failure that stays.
-#[derive(Clone, Debug)]
-struct Failure {
-    kind: StoreErrorKind,
-    operation: &'static str,
-    detail: String,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // what a panicking holder left is still the truth: every change here is a single step
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Journal {
@@ -115,7 +103,7 @@ impl Journal {
         }
         let file = folder.create_new(&name)?;
         let failed = |operation, error| StoreError::io(operation, folder.path_of(&name), error);
-        if !lock::try_lock(&file).map_err(|error| failed("lock", error))? {
+        if !file.try_lock().map_err(|error| failed("lock", error))? {
             let detail = "a file that was just made is locked by another";
             return Err(StoreError::new(
                 StoreErrorKind::Locked,
@@ -132,17 +120,32 @@ impl Journal {
         };
         let json = serde_json::to_string(&header).map_err(|error| failed("write", error.into()))?;
         let (line, last_checksum) = line::encode("", &json);
-        write_whole(&file, line.as_bytes()).map_err(|error| failed("write", error))?;
+        (&file)
+            .write_all(line.as_bytes())
+            .map_err(|error| failed("write", error))?;
+        Self::on(layout, name, ticket.clock.clone(), file, last_checksum)
+    }
+
+    fn on(
+        layout: &Arc<Layout>,
+        name: String,
+        clock: ClockFacts,
+        file: DiskFile,
+        last_checksum: String,
+    ) -> Result<Self, StoreError> {
+        let file = Arc::new(file);
+        let path = layout.journal.path_of(&name);
+        let writer = Writer::start(Arc::clone(&file), Arc::clone(layout), path)?;
         Ok(Self(Arc::new(Shared {
             layout: Arc::clone(layout),
-            clock: ticket.clock.clone(),
+            name,
+            clock,
             file,
             state: Mutex::new(State {
                 last_checksum,
                 ..State::default()
             }),
-            synced: Mutex::new(false),
-            name,
+            writer,
         })))
     }
 
@@ -164,6 +167,20 @@ impl Journal {
         // what is left of a saved run does no harm: recovery finds the record and finishes this
         drop(folder.remove(&self.0.name).and_then(|()| folder.sync()));
         drop(self.0.file.unlock());
+    }
+
+    /// Ends when every event so far is in the file.
+    #[cfg(test)]
+    pub(crate) fn wait_written(&self) -> Result<(), StoreError> {
+        let answered = self.0.writer.ask(Order::Written)?;
+        answered.blocking_recv().unwrap()
+    }
+
+    /// Ends when every event so far is on stable storage.
+    #[cfg(test)]
+    pub(crate) fn wait_durable(&self) -> Result<(), StoreError> {
+        let answered = self.0.writer.ask(|answer| Order::Sync(Some(answer)))?;
+        answered.blocking_recv().unwrap()
     }
 }
 
@@ -190,62 +207,16 @@ impl Shared {
         }
         let json = serde_json::to_string(&event);
         state.events.push(event);
-        self.alive(&state)?;
-        let written = json.map_err(std::io::Error::from).and_then(|json| {
-            let (line, checksum) = line::encode(&state.last_checksum, &json);
-            write_whole(&self.file, line.as_bytes())?;
-            Ok(checksum)
-        });
-        match written {
-            Ok(checksum) => {
-                state.last_checksum = checksum;
-                Ok(())
-            }
-            Err(error) => Err(self.fail(&mut state, StoreError::io("write", self.path(), error), "write")),
-        }
+        self.writer.alive()?;
+        let json = json.map_err(|error| {
+            let error = StoreError::io("write", self.path(), error.into());
+            self.writer.fail(&error, "write");
+            error
+        })?;
+        let (line, checksum) = line::encode(&state.last_checksum, &json);
+        state.last_checksum = checksum;
+        self.writer.send(Order::Line(line))
     }
-
-    /// Puts every event so far on stable storage. Blocks.
-    fn sync(&self) -> Result<(), StoreError> {
-        let mut folder_synced = locked(&self.synced);
-        self.alive(&locked(&self.state))?;
-        let synced = self
-            .file
-            .sync_data()
-            .map_err(|error| StoreError::io("sync", self.path(), error))
-            .and_then(|()| if *folder_synced { Ok(()) } else { self.folder().sync() });
-        match synced {
-            Ok(()) => {
-                *folder_synced = true;
-                Ok(())
-            }
-            Err(error) => Err(self.fail(&mut locked(&self.state), error, "sync")),
-        }
-    }
-
-    fn alive(&self, state: &State) -> Result<(), StoreError> {
-        match &state.failure {
-            None => Ok(()),
-            Some(Failure {
-                kind,
-                operation,
-                detail,
-            }) => Err(StoreError::new(*kind, operation, self.path(), detail.clone())),
-        }
-    }
-
-    fn fail(&self, state: &mut State, error: StoreError, operation: &'static str) -> StoreError {
-        state.failure.get_or_insert_with(|| Failure {
-            kind: error.kind(),
-            operation,
-            detail: format!("failed before and is not tried again ({error})"),
-        });
-        error
-    }
-}
-
-fn write_whole(mut file: &File, bytes: &[u8]) -> std::io::Result<()> {
-    file.write_all(bytes)
 }
 
 #[async_trait]
@@ -254,17 +225,25 @@ impl Recorder for Journal {
         self.0.append(Event::from(event)).map_err(RecorderError::new)
     }
 
-    /// Syncs on a thread for blocking work, so that no task of the runtime waits for the disk. Dropping the future
-    /// does not lose a failure: it is remembered by whoever syncs.
+    /// Dropping the future does not lose a failure: it is remembered by whoever syncs.
     async fn barrier(&mut self) -> Result<(), RecorderError> {
         let shared = Arc::clone(&self.0);
-        let Ok(runtime) = Handle::try_current() else {
-            return shared.sync().map_err(RecorderError::new);
-        };
-        match runtime.spawn_blocking(move || shared.sync()).await {
-            Ok(synced) => synced.map_err(RecorderError::new),
-            Err(error) => Err(RecorderError::new(error)),
-        }
+        let synced = shared.writer.ask(|answer| Order::Sync(Some(answer)));
+        let synced = synced.map_err(RecorderError::new)?.await;
+        synced
+            .unwrap_or_else(|_| Err(shared.writer.gone()))
+            .map_err(RecorderError::new)
+    }
+
+    async fn pipeline(&mut self) -> Result<(), RecorderError> {
+        let shared = Arc::clone(&self.0);
+        // the thread keeps the order: what is written now lies behind the sync of the step before
+        let written = shared.writer.ask(Order::Written).map_err(RecorderError::new)?;
+        shared.writer.send(Order::Sync(None)).map_err(RecorderError::new)?;
+        let written = written.await;
+        written
+            .unwrap_or_else(|_| Err(shared.writer.gone()))
+            .map_err(RecorderError::new)
     }
 }
 
@@ -273,17 +252,15 @@ mod tests {
     use super::*;
     use crate::testkit;
 
+    fn on(store: &crate::Store, file: std::fs::File) -> Journal {
+        let (name, clock) = (name_of(testkit::RUN_ID), testkit::ticket().clock);
+        Journal::on(store.layout(), name, clock, DiskFile::of(file), String::new()).unwrap()
+    }
+
     /// A journal whose disk is full: the kernel's own, `/dev/full`, on which fsync fails too.
     #[cfg(target_os = "linux")]
     fn on_a_full_disk(store: &crate::Store) -> Journal {
-        Journal(Arc::new(Shared {
-            layout: Arc::clone(store.layout()),
-            name: name_of(testkit::RUN_ID),
-            clock: testkit::ticket().clock,
-            file: File::options().write(true).open("/dev/full").unwrap(),
-            state: Mutex::default(),
-            synced: Mutex::default(),
-        }))
+        on(store, std::fs::File::options().write(true).open("/dev/full").unwrap())
     }
 
     #[tokio::test]
@@ -292,13 +269,18 @@ mod tests {
         let (_folder, store) = testkit::store();
         let mut journal = on_a_full_disk(&store);
         let events = testkit::passing(&testkit::ticket(), "UNIT-1");
-        for event in &events {
+        journal.record(&events[0]).unwrap();
+        let error = journal.pipeline().await.unwrap_err();
+        assert!(error.to_string().contains("No space left"), "{error}");
+        for event in &events[1..] {
             let error = journal.record(event).unwrap_err();
-            assert!(error.to_string().contains("No space left"), "{error}");
+            assert!(error.to_string().contains("not tried again"), "{error}");
         }
         journal.barrier().await.unwrap_err();
         let saved = store.seal(&journal).unwrap();
-        assert_eq!(*saved.record, testkit::folded(&events));
+        let expected = testkit::folded(&events);
+        assert_eq!(saved.record.steps, expected.steps);
+        assert_eq!(saved.record.outcome, expected.outcome);
     }
 
     #[tokio::test]
@@ -317,18 +299,43 @@ mod tests {
         journal.record(&events[0]).unwrap_err();
     }
 
+    /// A pipe that nobody reads takes 64 KiB and then holds its writer for ever, like a dead NFS server.
     #[tokio::test]
-    async fn a_barrier_runs_with_and_without_a_runtime() {
+    #[cfg(unix)]
+    async fn a_disk_that_hangs_holds_up_no_event() {
         let (_folder, store) = testkit::store();
+        let (unread, pipe) = std::io::pipe().unwrap();
+        let mut journal = on(&store, std::os::fd::OwnedFd::from(pipe).into());
+        let events = testkit::passing(&testkit::ticket(), "UNIT-1");
+        journal.record(&events[0]).unwrap();
+        for _ in 0..2_000 {
+            journal.record(&events[1]).unwrap();
+        }
+        {
+            let mut pipeline = journal.pipeline();
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(pipeline.as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(journal.so_far().unwrap().run_id, testkit::RUN_ID);
+        drop(unread);
+    }
+
+    #[tokio::test]
+    async fn the_sync_of_a_step_runs_beside_the_next_one_and_no_further() {
+        let (_folder, store, watch) = testkit::watched_store();
         let ticket = store.begin(testkit::now()).unwrap();
         let mut journal = store.journal(&ticket).unwrap();
+        let events = testkit::passing(&ticket, "UNIT-1");
+        let name = name_of(&ticket.run_id);
+        for (turn, event) in events.iter().enumerate() {
+            journal.record(event).unwrap();
+            journal.pipeline().await.unwrap();
+            // written, and the syncs of all the earlier ones are done
+            assert!(watch.lines_written(&name) > turn, "{turn}");
+            assert!(watch.syncs_of(&name) >= turn, "{turn}");
+        }
         journal.barrier().await.unwrap();
-        let without = std::thread::spawn(move || {
-            let mut barrier = journal.barrier();
-            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-            assert!(barrier.as_mut().poll(&mut context).is_ready());
-        });
-        without.join().unwrap();
+        assert_eq!(watch.syncs_of(&name), events.len() + 1);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! store/
-//!   journal/<run id>.jsonl       a run in progress; locked while it lives
+//!   journal/<run id>.jsonl       a run in progress; locked while it lives    (.attachment-*: being written)
 //!   pending/<name>.json          sealed, waiting for a target    (.tmp-*: being published)
 //!   synced/YYYY-MM/<name>.json   confirmed by every target that wants it
 //!   parked/  kept/               refused for good; wanted by nobody
@@ -69,9 +69,28 @@
 //!     `integrity::a_later_schema_is_told_from_damage`, `journals::a_journal_of_a_later_format_is_left_alone`.
 //! 19. A reader of the plain form works unchanged: `folding::a_reader_of_the_plain_form_works_unchanged`.
 //!
+//! 20. A disk that hangs holds up no event, and so no supervisor: `journal::a_disk_that_hangs_holds_up_no_event`; the sync
+//!     of a step runs beside the next one and no further: `journal::the_sync_of_a_step_runs_beside_the_next_one_and_no_further`.
+//! 21. An attachment is whole, durable and under its digest before its event, or not there:
+//!     `attachments::an_attachment_lies_under_its_digest_once`, `attachments::what_is_too_large_or_breaks_off_leaves_nothing`,
+//!     `attachments::what_a_dead_program_left_goes_to_quarantine_and_what_a_live_one_writes_stays`.
+//! 22. A journal that cannot be believed still marks the outputs that its readable lines name:
+//!     `recovering::a_damaged_journal_marks_the_outputs_that_its_readable_part_names`.
+//! 23. A disk that refuses any one call, or every call of a kind, is loud and costs nothing that was confirmed:
+//!     `faults::sealing_with_any_call_broken_saves_the_run_or_says_that_it_did_not`,
+//!     `faults::a_journal_with_any_call_broken_keeps_what_a_barrier_confirmed`,
+//!     `faults::a_move_with_any_call_broken_leaves_the_record_in_one_place_and_the_receipt_believed`,
+//!     `faults::a_recovery_with_any_call_broken_is_finished_by_the_next`,
+//!     `faults::an_attachment_with_any_call_broken_is_whole_or_not_there`; a sync that is tried again on the same file is
+//!     seen: `faults::a_sync_that_is_tried_again_is_seen`.
+//! 24. Whatever was confirmed before a power cut is found after it, on a model of a disk that keeps nothing that was not
+//!     synced: `model::whatever_was_confirmed_before_a_power_cut_is_found_after_it`; the model sees what is left out:
+//!     `model::a_store_that_leaves_out_a_sync_is_found_out`.
+//!
 //! Run on Linux. The form for Apple systems is the same code and the one for Windows stands behind the same functions;
 //! neither was run.
 
+mod attach;
 mod clock;
 mod disk;
 mod error;
@@ -95,6 +114,7 @@ mod testkit;
 #[cfg(test)]
 mod tests;
 
+pub use attach::AttachmentWriter;
 pub use clock::ClockFacts;
 pub use error::{StoreError, StoreErrorKind};
 pub use journal::Journal;
@@ -103,6 +123,6 @@ pub use name::{RecordName, RecordNameError};
 pub use outbox::{Listing, Loaded, Place, Sealed, place};
 pub use quarantine::Quarantined;
 pub use receipts::{Receipt, ReceiptKind, Receipts, RunReceipts, Standing, TargetState};
-pub use record::Record;
+pub use record::{Attachment, Record};
 pub use recovery::{InterruptedInstrument, InterruptedRun, Recovering, Recovery};
 pub use store::{Saved, Store, Ticket};

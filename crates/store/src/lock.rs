@@ -3,12 +3,10 @@
 //! The kernel lets go of a lock when its holder dies, however it dies.
 
 use crate::{
-    disk::Dir,
+    disk::{Dir, DiskFile},
     error::{StoreError, StoreErrorKind},
 };
 use std::{
-    fs::{File, TryLockError},
-    io,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::Duration,
@@ -25,13 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    _file: DiskFile,
 }
 
 /// Takes the lock at once, or says that another process holds it.
 pub(crate) fn take(root: &Dir, name: &str) -> Result<Lock, StoreError> {
     let file = root.open_append(name)?;
-    match try_lock(&file) {
+    match file.try_lock() {
         Ok(true) => Ok(Lock { _file: file }),
         Ok(false) => Err(held(root, name, "another process holds it")),
         Err(error) => Err(StoreError::io("lock", root.path_of(name), error)),
@@ -41,7 +39,10 @@ pub(crate) fn take(root: &Dir, name: &str) -> Result<Lock, StoreError> {
 /// Waits for the lock, but not for ever.
 pub(crate) fn wait(root: &Dir, name: &str) -> Result<Lock, StoreError> {
     let file = root.open_append(name)?;
-    if try_lock(&file).map_err(|error| StoreError::io("lock", root.path_of(name), error))? {
+    if file
+        .try_lock()
+        .map_err(|error| StoreError::io("lock", root.path_of(name), error))?
+    {
         return Ok(Lock { _file: file });
     }
     let (sender, receiver) = mpsc::channel();
@@ -57,15 +58,6 @@ pub(crate) fn wait(root: &Dir, name: &str) -> Result<Lock, StoreError> {
             let detail = format!("another process has held it for {} s", PATIENCE.as_secs());
             Err(held(root, name, detail))
         }
-    }
-}
-
-/// Locks a file without waiting; false when another holds it.
-pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
-    match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 

@@ -76,8 +76,9 @@ fn keep(layout: &Layout, last: u64) -> Result<(), StoreError> {
     let (line, _) = line::encode("", &json);
     // a leftover of a process that died here; the lock says that it is nobody's
     root.discard(TEMPORARY);
-    let mut file = root.create_new(TEMPORARY)?;
-    file.write_all(line.as_bytes())
+    let file = root.create_new(TEMPORARY)?;
+    (&file)
+        .write_all(line.as_bytes())
         .map_err(|error| failed("write", error))?;
     file.sync_all().map_err(|error| failed("sync", error))?;
     root.replace(TEMPORARY, FILE)?;

@@ -61,7 +61,7 @@ impl RecordName {
 }
 
 /// The serial number as a file name may hold it: every character outside `[A-Za-z0-9.-]` is a `-`.
-fn escaped(serial: &str) -> String {
+pub(crate) fn escaped(serial: &str) -> String {
     if serial.is_empty() {
         return "-".to_owned();
     }

@@ -133,6 +133,7 @@ impl Store {
                 | StoreErrorKind::Locked
                 | StoreErrorKind::Conflict
                 | StoreErrorKind::Newer
+                | StoreErrorKind::TooLarge
                 | StoreErrorKind::Invalid
                 | StoreErrorKind::Io => return Err(error),
             },

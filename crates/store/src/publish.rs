@@ -6,7 +6,7 @@
 //! dead, for a second sync on it would report a success that never was.
 
 use crate::{
-    disk::Dir,
+    disk::{Dir, DiskFile},
     error::{StoreError, StoreErrorKind},
 };
 use std::{
@@ -66,8 +66,8 @@ fn write_and_rename(folder: &Dir, stem: &str, name: &str, bytes: &[u8]) -> Resul
 
 /// A synced temporary file with these bytes; gone again when that failed.
 fn write_temporary(folder: &Dir, stem: &str, bytes: &[u8]) -> Result<String, StoreError> {
-    let (mut file, temporary) = create_temporary(folder, stem)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let (file, temporary) = create_temporary(folder, stem)?;
+    let written = (&file).write_all(bytes).and_then(|()| file.sync_all());
     match written {
         Ok(()) => Ok(temporary),
         Err(error) => {
@@ -80,7 +80,7 @@ fn write_temporary(folder: &Dir, stem: &str, bytes: &[u8]) -> Result<String, Sto
 /// How many leftovers of dead processes with our process id are stepped over.
 const MOST_LEFTOVERS: u32 = 1000;
 
-fn create_temporary(folder: &Dir, stem: &str) -> Result<(std::fs::File, String), StoreError> {
+fn create_temporary(folder: &Dir, stem: &str) -> Result<(DiskFile, String), StoreError> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let mut tries = 0;
     loop {

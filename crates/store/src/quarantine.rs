@@ -64,8 +64,8 @@ fn first_free(name: &str, mut take: impl FnMut(&str) -> Result<bool, StoreError>
 
 fn explain(to: &Dir, name: String, reason: &str) -> Quarantined {
     let note = format!("{name}.reason");
-    let written = to.create_new(&note).map(|mut file| {
-        let written = writeln!(file, "{reason}");
+    let written = to.create_new(&note).map(|file| {
+        let written = writeln!(&file, "{reason}");
         written.and_then(|()| file.sync_all())
     });
     // the file is safe and the caller has the reason: a note that could not be written takes nothing away

@@ -201,7 +201,7 @@ impl Receipts {
         let folder = &self.layout.receipts;
         let name = self.file_of(run_id)?;
         let failed = |operation, error| StoreError::io(operation, folder.path_of(&name), error);
-        let mut file = folder.open_append(&name)?;
+        let file = folder.open_append(&name)?;
         file.lock().map_err(|error| failed("lock", error))?;
         let bytes = folder.read_file(&file, &name, MOST_BYTES)?;
         let lines = line::read(&bytes);
@@ -224,7 +224,8 @@ impl Receipts {
             text.push_str(&line);
             checksum = next;
         }
-        file.write_all(text.as_bytes())
+        (&file)
+            .write_all(text.as_bytes())
             .map_err(|error| failed("write", error))?;
         file.sync_data().map_err(|error| failed("sync", error))?;
         if is_new { folder.sync() } else { Ok(()) }

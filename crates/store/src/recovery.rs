@@ -11,10 +11,12 @@
 
 mod leftover;
 mod marker;
+mod salvage;
 
 pub use marker::{InterruptedInstrument, InterruptedRun};
 
 use crate::{
+    attach::quarantine_leftovers,
     error::{StoreError, StoreErrorKind},
     integrity::{self, IntegrityError},
     journal,
@@ -75,6 +77,8 @@ pub struct Recovering {
     store: Store,
     _lock: Lock,
     leftovers: Vec<Leftover>,
+    /// Runs whose journals cannot be believed, as far as their outputs are known. Each has a marker.
+    salvaged: Vec<InterruptedRun>,
     recovery: Recovery,
 }
 
@@ -96,6 +100,7 @@ impl Store {
         let lock = self.lock()?;
         let mut recovery = Recovery::default();
         let mut leftovers = Vec::new();
+        let mut salvaged = Vec::new();
         let mut alive = BTreeSet::new();
         let layout = self.layout();
         for name in layout.journal.names()? {
@@ -109,6 +114,15 @@ impl Store {
                 Ok(Found::Gone) => {}
                 Ok(Found::NeverBegan) => recovery.never_began.push(run_id.to_owned()),
                 Ok(Found::Quarantined(quarantined)) => recovery.quarantined.push(quarantined),
+                Ok(Found::Unreadable { bytes, reason }) => {
+                    match salvage::put_away(layout, &name, run_id, &bytes, reason) {
+                        Ok((quarantined, run)) => {
+                            recovery.quarantined.push(quarantined);
+                            salvaged.extend(run);
+                        }
+                        Err(error) => recovery.failed.push(error),
+                    }
+                }
                 Ok(Found::Leftover(leftover)) => leftovers.push(*leftover),
                 Err(error) => recovery.failed.push(error),
             }
@@ -116,10 +130,12 @@ impl Store {
         adopt_temporaries(layout, &alive, &mut recovery)?;
         marker::discard_temporaries(layout)?;
         discard_probes(layout)?;
+        quarantine_leftovers(layout, &mut recovery.quarantined)?;
         Ok(Recovering {
             store: self.clone(),
             _lock: lock,
             leftovers,
+            salvaged,
             recovery,
         })
     }
@@ -147,6 +163,7 @@ impl Recovering {
     #[must_use]
     pub fn interrupted(&self) -> Vec<InterruptedRun> {
         let mut runs: Vec<InterruptedRun> = self.leftovers.iter().filter_map(Leftover::maybe_on).collect();
+        runs.extend(self.salvaged.iter().cloned());
         runs.sort_by_key(|run| run.sequence);
         runs
     }
@@ -160,6 +177,14 @@ impl Recovering {
             let made_safe = made_safe.get(leftover.run_id()).map_or(&[][..], Vec::as_slice);
             if let Err(error) = leftover.finish(&self.store, made_safe, &mut self.recovery) {
                 self.recovery.failed.push(error);
+            }
+        }
+        for run in self.salvaged {
+            let made_safe = made_safe.get(&run.run_id).map_or(&[][..], Vec::as_slice);
+            match salvage::settle(self.store.layout(), &run, made_safe) {
+                Ok(true) => {}
+                Ok(false) => self.recovery.outputs_maybe_on.push(run),
+                Err(error) => self.recovery.failed.push(error),
             }
         }
         self.recovery

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::ClockFacts,
-    disk::{Dir, make_path},
+    disk::{Dir, eye::Eye, make_path},
     error::{StoreError, StoreErrorKind},
     fold::fold,
     integrity,
@@ -93,7 +93,12 @@ impl Store {
     /// [`StoreError`] when a folder cannot be opened or made, or nothing can be written there.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         make_path(root)?;
-        let root = Dir::open(root)?;
+        Self::open_before(root, Eye::default())
+    }
+
+    /// Opens a store, with somebody looking on.
+    pub(crate) fn open_before(root: &Path, eye: Eye) -> Result<Self, StoreError> {
+        let root = Dir::open_before(root, eye)?;
         let layout = Layout {
             pending: root.child("pending")?,
             synced: root.child("synced")?,

@@ -1,5 +1,7 @@
 //! What the tests of this crate share: runs as the runner would tell them, stores in temporary folders, time, files.
 
+pub(crate) mod watch;
+
 use crate::{ClockFacts, Record, Store, Ticket, event::Event, fold::fold};
 use benchtop_run::{
     self as run, Decimal, EventKind, Limit, LogicalName, MeasurementOutcome, OverrangeRule, Recorder, RunOutcome,
@@ -30,6 +32,17 @@ pub(crate) fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("a/b/store")).unwrap();
     (folder, store)
+}
+
+/// A store on which a watch looks.
+pub(crate) fn watched_store() -> (tempfile::TempDir, Store, std::sync::Arc<watch::Watch>) {
+    let in_memory = tempfile::tempdir_in("/dev/shm");
+    let folder = in_memory.unwrap_or_else(|_| tempfile::tempdir().unwrap());
+    let watch = std::sync::Arc::new(watch::Watch::default());
+    let root = folder.path().join("store");
+    std::fs::create_dir(&root).unwrap();
+    let store = Store::open_before(&root, crate::disk::eye::Eye::of(&watch)).unwrap();
+    (folder, store, watch)
 }
 
 /// A store whose syncs cost nothing, for tests that make thousands of steps; an ordinary one where there is no memory
@@ -70,6 +83,7 @@ pub(crate) fn save(store: &Store, serial: &str) -> crate::Saved {
 
 pub(crate) fn record_all(journal: &mut crate::Journal, events: &[run::Event]) {
     events.iter().for_each(|event| journal.record(event).unwrap());
+    journal.wait_written().unwrap();
 }
 
 pub(crate) fn name(name: &str) -> LogicalName {
@@ -362,6 +376,29 @@ pub(crate) fn eventful(ticket: &Ticket) -> Vec<run::Event> {
         .made_safe("psu", &[(1, None), (2, Some("no answer"))])
         .run_ended(RunOutcome::Error, Some("psu channel 2 may be on"))
         .events()
+}
+
+/// How many times more than usual, by `BENCHTOP_SOAK`.
+pub(crate) fn soak() -> u64 {
+    let soak = std::env::var("BENCHTOP_SOAK").ok();
+    soak.and_then(|soak| soak.parse().ok()).unwrap_or(1)
+}
+
+/// A repeatable stream of numbers.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) const fn of(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `sides`, which is not 0.
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
 }
 
 /// Copies a store folder byte for byte, as it stands.

@@ -1,10 +1,13 @@
 //! The promises of the store, each as one user of it would see it.
 
+mod attachments;
 mod crash;
 mod documented;
+mod faults;
 mod folding;
 mod formats;
 mod hostile;
 mod journals;
+mod model;
 mod outgoing;
 mod recovering;

@@ -33,6 +33,18 @@ async fn a_step_that_enables_an_output_is_durable_before_its_command() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_step_that_ended_goes_into_the_pipeline() {
+    let ran = Rig::new().run().await;
+    let log = ran.log();
+    let ended = |line: &&[String]| line[0].starts_with("record StepEnded");
+    let steps: Vec<&[String]> = log.windows(2).filter(ended).collect();
+    assert!(
+        steps.len() >= 6 && steps.iter().all(|pair| pair[1] == "pipeline"),
+        "{log:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_run_ends_on_a_barrier() {
     let ran = Rig::new().run().await;
     let log = ran.log();
@@ -227,7 +239,7 @@ async fn the_second_interrupt_makes_safe_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recorder_that_fails_ends_the_run_and_the_outputs_go_off() {
-    for (write, expect_on) in [("RunStarted", false), ("MeasurementTaken", true), ("barrier 3", true)] {
+    for (write, expect_on) in [("RunStarted", false), ("MeasurementTaken", true), ("pipeline", true)] {
         let ran = Rig::new().recorder_fails_at(write).run().await;
         assert_eq!(ran.outcome(), RunOutcome::Error, "{write}");
         assert!(ran.recorder_failed(), "{write}");

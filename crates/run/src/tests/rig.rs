@@ -336,6 +336,7 @@ fn line(kind: &EventKind) -> String {
         EventKind::MeasurementTaken(taken) => format!("MeasurementTaken {}", taken.name),
         EventKind::StepEnded(ended) => format!("StepEnded {} {}", ended.name, ended.outcome),
         EventKind::MadeSafe(safe) => format!("MadeSafe {}", safe.name),
+        EventKind::Attached(attached) => format!("Attached {}", attached.name),
         EventKind::Log(log) => format!("Log {}", log.message),
         EventKind::RunEnded(ended) => format!("RunEnded {}", ended.outcome),
     }
@@ -369,6 +370,14 @@ impl Recorder for MemoryRecorder {
             return Err(RecorderError::new("fsync failed"));
         }
         self.world.lock().unwrap().log.push("barrier".to_owned());
+        Ok(())
+    }
+
+    async fn pipeline(&mut self) -> Result<(), RecorderError> {
+        if self.fails_at.as_deref() == Some("pipeline") {
+            return Err(RecorderError::new("fsync failed"));
+        }
+        self.world.lock().unwrap().log.push("pipeline".to_owned());
         Ok(())
     }
 }

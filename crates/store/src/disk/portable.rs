@@ -41,7 +41,8 @@ impl Handle {
     }
 
     pub(super) fn create_new(&self, name: &str) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).open(self.0.join(name))
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).open(self.0.join(name))
     }
 
     pub(super) fn open_append(&self, name: &str) -> io::Result<File> {

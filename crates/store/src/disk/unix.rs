@@ -48,7 +48,7 @@ impl Handle {
     }
 
     pub(super) fn create_new(&self, name: &str) -> io::Result<File> {
-        self.open_at(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
+        self.open_at(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
     }
 
     pub(super) fn open_append(&self, name: &str) -> io::Result<File> {

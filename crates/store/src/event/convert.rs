@@ -2,8 +2,8 @@
 //! runner adds is an error of the compiler here and not a gap in the record.
 
 use super::{
-    Event, EventKind, InstrumentReady, InstrumentUse, Log, MadeSafe, MeasurementTaken, Output, PlannedStep, Procedure,
-    RunEnded, RunStarted, StepEnded, StepStarted,
+    Attached, Event, EventKind, InstrumentReady, InstrumentUse, Log, MadeSafe, MeasurementTaken, Output, PlannedStep,
+    Procedure, RunEnded, RunStarted, StepEnded, StepStarted,
 };
 use crate::record::{Identity, OutputState, RangeInUse, UnitUnderTest};
 use benchtop_run as run;
@@ -28,6 +28,7 @@ impl From<&run::EventKind> for EventKind {
             run::EventKind::MeasurementTaken(taken) => Self::MeasurementTaken(Box::new(taken.as_ref().into())),
             run::EventKind::StepEnded(ended) => Self::StepEnded(ended.into()),
             run::EventKind::MadeSafe(made_safe) => Self::MadeSafe(made_safe.into()),
+            run::EventKind::Attached(attached) => Self::Attached(attached.into()),
             run::EventKind::Log(log) => Self::Log(log.into()),
             run::EventKind::RunEnded(ended) => Self::RunEnded(ended.into()),
         }
@@ -279,6 +280,24 @@ impl From<run::OutputState> for Output {
             run::SafetyProof::NotProved(reason) => (OutputState::MaybeOn, Some(reason)),
         };
         Self { channel, state, reason }
+    }
+}
+
+impl From<&run::Attached> for Attached {
+    fn from(attached: &run::Attached) -> Self {
+        let run::Attached {
+            address,
+            name,
+            size,
+            sha256,
+        } = attached.clone();
+        Self {
+            section: address.map(|address| address.section.into()),
+            index: address.map(|address| address.index),
+            name,
+            size,
+            sha256,
+        }
     }
 }
 

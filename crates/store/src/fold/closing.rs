@@ -35,6 +35,7 @@ pub(crate) fn closing(events: &[Event], made_safe: &[MadeSafe]) -> Vec<Event> {
         | EventKind::StepStarted(_)
         | EventKind::MeasurementTaken(_)
         | EventKind::StepEnded(_)
+        | EventKind::Attached(_)
         | EventKind::Log(_)
         | EventKind::RunEnded(_) => None,
     });
@@ -74,6 +75,7 @@ pub(crate) fn never_saved(events: &[Event]) -> Option<Event> {
         | EventKind::MeasurementTaken(_)
         | EventKind::StepEnded(_)
         | EventKind::MadeSafe(_)
+        | EventKind::Attached(_)
         | EventKind::Log(_) => None,
     })?;
     match ended.outcome {
@@ -103,6 +105,7 @@ fn open_attempts(events: &[Event]) -> impl Iterator<Item = (&StepStarted, f64)> 
             | EventKind::StepStarted(_)
             | EventKind::MeasurementTaken(_)
             | EventKind::MadeSafe(_)
+            | EventKind::Attached(_)
             | EventKind::Log(_)
             | EventKind::RunEnded(_) => false,
         })
@@ -115,6 +118,7 @@ fn open_attempts(events: &[Event]) -> impl Iterator<Item = (&StepStarted, f64)> 
         | EventKind::MeasurementTaken(_)
         | EventKind::StepEnded(_)
         | EventKind::MadeSafe(_)
+        | EventKind::Attached(_)
         | EventKind::Log(_)
         | EventKind::RunEnded(_) => None,
     })

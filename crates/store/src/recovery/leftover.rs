@@ -3,20 +3,19 @@
 use super::{InterruptedRun, MOST_RECORD_BYTES, Recovery, marker};
 use crate::{
     clock::ClockFacts,
-    disk,
+    disk::{self, DiskFile},
     error::{StoreError, StoreErrorKind},
     event::{Event, EventKind, Log, MadeSafe},
     fold::{closing, has_last_word, never_saved},
     integrity,
     journal::{self, Header},
     line::{self, Tail},
-    lock,
     name::RecordName,
     quarantine::{Quarantined, quarantine, quarantine_copy},
     record::{LogLevel, OutputState, Record},
     store::{Layout, Saved, Store, folded},
 };
-use std::{fs::File, io::Write};
+use std::io::Write;
 
 /// What a file under `journal/` turned out to be.
 pub(super) enum Found {
@@ -26,8 +25,15 @@ pub(super) enum Found {
     Gone,
     /// It ended before its first event, so before anything was opened.
     NeverBegan,
-    /// It is no journal.
+    /// It is no file of ours.
     Quarantined(Quarantined),
+    /// It cannot be believed; it is still there.
+    Unreadable {
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// Why.
+        reason: &'static str,
+    },
     /// A run to be saved.
     Leftover(Box<Leftover>),
 }
@@ -36,7 +42,7 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) struct Leftover {
     name: String,
-    file: File,
+    file: DiskFile,
     bytes: Vec<u8>,
     /// How many of the bytes are good lines.
     good: usize,
@@ -57,22 +63,26 @@ pub(super) fn find(layout: &Layout, name: &str, run_id: &str) -> Result<Found, S
         Err(error) => return Err(error),
     };
     let failed = |error| StoreError::io("lock", folder.path_of(name), error);
-    if !lock::try_lock(&file).map_err(failed)? {
+    if !file.try_lock().map_err(failed)? {
         return Ok(Found::Alive);
     }
     if !disk::is_linked(&file).map_err(failed)? {
         return Ok(Found::Gone);
     }
     let bytes = folder.read_file(&file, name, journal::MOST_BYTES)?;
+    let unreadable = |reason| {
+        let bytes = bytes.clone();
+        Ok(Found::Unreadable { bytes, reason })
+    };
     let lines = line::read(&bytes);
     let mut json = lines.json.iter();
     let header = match json.next() {
         Some(header) => header_of(header, layout, name)?,
-        None if matches!(lines.tail, Tail::Damaged { .. }) => return give_up("its first line is damaged"),
+        None if matches!(lines.tail, Tail::Damaged { .. }) => return unreadable("its first line is damaged"),
         None => return never_began(layout, name),
     };
     if header.run_id != run_id {
-        return give_up("it is the journal of another run than its name says");
+        return unreadable("it is the journal of another run than its name says");
     }
     let mut events = Vec::new();
     for json in json {
@@ -83,11 +93,11 @@ pub(super) fn find(layout: &Layout, name: &str, run_id: &str) -> Result<Found, S
     if events.is_empty() {
         return match lines.tail {
             Tail::Clean | Tail::Torn { .. } => never_began(layout, name),
-            Tail::Damaged { .. } => give_up("its first event is damaged"),
+            Tail::Damaged { .. } => unreadable("its first event is damaged"),
         };
     }
     if crate::fold::start(&events).is_err() {
-        return give_up("its first event is not the start of a run");
+        return unreadable("its first event is not the start of a run");
     }
     let (good, last_checksum, tail) = (lines.length, lines.last, lines.tail);
     Ok(Found::Leftover(Box::new(Leftover {
@@ -224,7 +234,7 @@ impl Leftover {
         }
         let good = u64::try_from(self.good).unwrap_or(u64::MAX);
         self.file.set_len(good).map_err(|error| failed("cut", error))?;
-        self.file
+        (&self.file)
             .write_all(text.as_bytes())
             .map_err(|error| failed("write", error))?;
         self.file.sync_all().map_err(|error| failed("sync", error))?;

@@ -25,7 +25,7 @@ fn store_with(name: &str, bytes: &[u8]) -> (tempfile::TempDir, Store) {
 }
 
 #[test]
-fn an_event_is_in_the_file_as_soon_as_it_is_recorded() {
+fn every_event_is_in_the_file_on_a_line_of_its_own() {
     let (_name, bytes, ends) = journal_bytes();
     assert_eq!(ends.len(), 1 + passing(&testkit::ticket(), "x").len());
     assert_eq!(ends.last(), Some(&bytes.len()));

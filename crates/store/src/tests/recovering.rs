@@ -259,6 +259,56 @@ fn one_bad_journal_keeps_no_other_from_being_recovered() {
 }
 
 #[test]
+fn a_damaged_journal_marks_the_outputs_that_its_readable_part_names() {
+    // the second last byte of a line is altered: of the header, of the run's start
+    for line in [0, 1] {
+        let (_folder, store) = testkit::store();
+        let run_id = interrupted(&store, 7);
+        let journal = store.root().join("journal").join(format!("{run_id}.jsonl"));
+        let mut bytes = std::fs::read(&journal).unwrap();
+        let ends: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] == b'\n').collect();
+        bytes[ends[line] - 1] = b' ';
+        testkit::plant(&journal, &bytes);
+        let recovery = store.recover().unwrap();
+        assert_eq!(
+            (recovery.quarantined.len(), recovery.sealed.len()),
+            (1, 0),
+            "{recovery:?}"
+        );
+        let [marker] = recovery.outputs_maybe_on.as_slice() else {
+            panic!("{line}: {recovery:?}")
+        };
+        assert_eq!(store.unsafe_markers().unwrap(), std::slice::from_ref(marker));
+        assert_eq!(marker.run_id, run_id);
+        let [instrument] = marker.instruments.as_slice() else {
+            panic!("{marker:?}")
+        };
+        // where even the start cannot be read nobody knows which supply it was
+        let expected = if line == 0 { "psu" } else { "unknown" };
+        assert_eq!(instrument.name, expected);
+    }
+}
+
+#[test]
+fn a_run_with_hardware_clears_the_marker_of_a_damaged_journal() {
+    let (_folder, store) = testkit::store();
+    let run_id = interrupted(&store, 7);
+    let journal = store.root().join("journal").join(format!("{run_id}.jsonl"));
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes[0] ^= 1;
+    testkit::plant(&journal, &bytes);
+    let recovering = store.begin_recovery().unwrap();
+    assert_eq!(recovering.interrupted().len(), 1);
+    assert_eq!(
+        store.unsafe_markers().unwrap().len(),
+        1,
+        "durable before anything else is done"
+    );
+    let recovery = recovering.finish(&off(&run_id));
+    assert!(recovery.outputs_maybe_on.is_empty() && store.unsafe_markers().unwrap().is_empty());
+}
+
+#[test]
 fn a_marker_that_cannot_be_read_is_no_reason_to_go_on() {
     let (_folder, store) = testkit::store();
     testkit::plant(

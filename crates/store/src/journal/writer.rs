@@ -1,0 +1,194 @@
+//! The thread that a journal's file is written on: whatever a disk does, it is this thread that waits for it.
+//!
+//! Lines and syncs are carried out in the order in which they were asked for. After the first failure nothing further
+//! is done to the file: a second sync would report a success that never was.
+
+use crate::{
+    disk::DiskFile,
+    error::{StoreError, StoreErrorKind},
+    store::Layout,
+};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    thread,
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+/// How long letting go of a journal waits for what is still to be written; a disk that hangs longer is left behind.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) type Answer = oneshot::Sender<Result<(), StoreError>>;
+
+pub(super) enum Order {
+    /// Append this.
+    Line(String),
+    /// Answer when everything before is written.
+    Written(Answer),
+    /// Bring everything before to stable storage, and answer where somebody waits.
+    Sync(Option<Answer>),
+}
+
+/// The front of the thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    orders: Option<mpsc::Sender<Order>>,
+    /// Closed when the thread has ended and let go of the file.
+    ended: Mutex<mpsc::Receiver<()>>,
+    failure: Arc<Mutex<Option<Failure>>>,
+    path: PathBuf,
+}
+
+/// A failure that stays.
+#[derive(Clone, Debug)]
+struct Failure {
+    kind: StoreErrorKind,
+    operation: &'static str,
+    detail: String,
+}
+
+/// What a panicking holder left is still the truth: every change under these locks is a single step.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Writer {
+    pub(super) fn start(file: Arc<DiskFile>, layout: Arc<Layout>, path: PathBuf) -> Result<Self, StoreError> {
+        let (orders, received) = mpsc::channel();
+        let (ending, ended) = mpsc::channel::<()>();
+        let failure = Arc::default();
+        let desk = Desk {
+            file,
+            layout,
+            path: path.clone(),
+            failure: Arc::clone(&failure),
+            folder_synced: false,
+        };
+        let work = move || {
+            desk.work(&received);
+            drop(ending);
+        };
+        let started = thread::Builder::new().name("journal".to_owned()).spawn(work);
+        started.map_err(|error| StoreError::io("start the thread that writes", &path, error))?;
+        Ok(Self {
+            orders: Some(orders),
+            ended: Mutex::new(ended),
+            failure,
+            path,
+        })
+    }
+
+    /// Never waits.
+    pub(super) fn send(&self, order: Order) -> Result<(), StoreError> {
+        let sent = self.orders.as_ref().map(|orders| orders.send(order));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) | None => Err(self.gone()),
+        }
+    }
+
+    /// Sends an order that is answered.
+    pub(super) fn ask(
+        &self,
+        order: impl FnOnce(Answer) -> Order,
+    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(order(answer))?;
+        Ok(answered)
+    }
+
+    pub(super) fn gone(&self) -> StoreError {
+        let detail = "the thread that writes it has ended";
+        StoreError::new(StoreErrorKind::Io, "write", &self.path, detail)
+    }
+
+    pub(super) fn alive(&self) -> Result<(), StoreError> {
+        locked(&self.failure)
+            .as_ref()
+            .map_or(Ok(()), |failure| Err(failure.told(&self.path)))
+    }
+
+    /// What cannot even be put into words ends the journal as a disk does.
+    pub(super) fn fail(&self, error: &StoreError, operation: &'static str) {
+        keep(&self.failure, error, operation);
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.orders = None;
+        // the thread lets go of the file, and of its lock, when it has written what was asked of it
+        let _ended = locked(&self.ended).recv_timeout(PATIENCE);
+    }
+}
+
+impl Failure {
+    fn told(&self, path: &std::path::Path) -> StoreError {
+        StoreError::new(self.kind, self.operation, path, self.detail.clone())
+    }
+}
+
+fn keep(failure: &Mutex<Option<Failure>>, error: &StoreError, operation: &'static str) {
+    locked(failure).get_or_insert_with(|| Failure {
+        kind: error.kind(),
+        operation,
+        detail: format!("failed before and is not tried again ({error})"),
+    });
+}
+
+struct Desk {
+    file: Arc<DiskFile>,
+    layout: Arc<Layout>,
+    path: PathBuf,
+    failure: Arc<Mutex<Option<Failure>>>,
+    folder_synced: bool,
+}
+
+impl Desk {
+    fn work(mut self, orders: &mpsc::Receiver<Order>) {
+        while let Ok(order) = orders.recv() {
+            // whoever asked may be gone, and then nobody hears the answer; the failure is kept
+            match order {
+                Order::Line(line) => drop(self.write(&line)),
+                Order::Written(answer) => drop(answer.send(self.alive())),
+                Order::Sync(None) => drop(self.sync()),
+                Order::Sync(Some(answer)) => drop(answer.send(self.sync())),
+            }
+        }
+    }
+
+    fn alive(&self) -> Result<(), StoreError> {
+        locked(&self.failure)
+            .as_ref()
+            .map_or(Ok(()), |failure| Err(failure.told(&self.path)))
+    }
+
+    fn write(&self, line: &str) -> Result<(), StoreError> {
+        self.alive()?;
+        self.done("write", (&*self.file).write_all(line.as_bytes()))
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.alive()?;
+        self.done("sync", self.file.sync_data())?;
+        if !self.folder_synced {
+            let synced = self.layout.journal.sync();
+            if let Err(error) = &synced {
+                keep(&self.failure, error, "sync");
+            }
+            synced?;
+            self.folder_synced = true;
+        }
+        Ok(())
+    }
+
+    fn done(&self, operation: &'static str, result: io::Result<()>) -> Result<(), StoreError> {
+        result.map_err(|error| {
+            let error = StoreError::io(operation, &self.path, error);
+            keep(&self.failure, &error, operation);
+            error
+        })
+    }
+}

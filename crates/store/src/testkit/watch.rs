@@ -1,0 +1,199 @@
+//! Looks on while a store works: what it did to the disk, in order, and a disk that breaks at a chosen call.
+
+use crate::disk::eye::Call;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard},
+};
+
+/// Something that changed the disk, or was said meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    MakeDir(PathBuf),
+    Create(PathBuf, u64),
+    Open(PathBuf, u64),
+    Write(u64, Vec<u8>),
+    Cut(u64, u64),
+    SyncFile(u64),
+    Rename(PathBuf, PathBuf),
+    Remove(PathBuf),
+    SyncDir(PathBuf),
+    Said(String),
+}
+
+/// What a disk answers instead of doing what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// This error.
+    Error(rustix::io::Errno),
+    /// A write takes half of its bytes, and the next one none for want of space.
+    Short,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    steps: Vec<Step>,
+    names: BTreeMap<u64, PathBuf>,
+    calls: usize,
+    /// From which call on what goes wrong; with true, every call of its kind after it too.
+    fault: Option<(usize, Fault, bool)>,
+    struck: Option<&'static str>,
+    short: bool,
+    dead: BTreeSet<u64>,
+    retried: Vec<PathBuf>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Watch(Mutex<Seen>);
+
+impl Watch {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Counts calls from here, and breaks the `at`th.
+    pub(crate) fn break_at(&self, at: usize, fault: Fault, for_good: bool) {
+        let mut seen = self.seen();
+        seen.calls = 0;
+        seen.struck = None;
+        seen.fault = Some((at, fault, for_good));
+    }
+
+    /// The disk is well again; answers the kind of call that was refused, if any was.
+    pub(crate) fn mend(&self) -> Option<&'static str> {
+        let mut seen = self.seen();
+        seen.fault = None;
+        seen.short = false;
+        seen.calls = 0;
+        seen.struck.take()
+    }
+
+    /// Files on which a sync was tried again after one had failed.
+    pub(crate) fn retried(&self) -> Vec<PathBuf> {
+        self.seen().retried.clone()
+    }
+
+    pub(crate) fn say(&self, words: impl Into<String>) {
+        self.seen().steps.push(Step::Said(words.into()));
+    }
+
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        self.seen().steps.clone()
+    }
+
+    pub(crate) fn before(&self, call: Call<'_>) -> io::Result<()> {
+        let mut seen = self.seen();
+        let turn = seen.calls;
+        seen.calls += 1;
+        if let Call::SyncFile { file } = call
+            && seen.dead.contains(&file)
+        {
+            let path = seen.names.get(&file).cloned().unwrap_or_default();
+            seen.retried.push(path);
+        }
+        let Some((at, fault, for_good)) = seen.fault else {
+            return Ok(());
+        };
+        let again = for_good && seen.struck == Some(kind(call));
+        if turn != at && !again {
+            return Ok(());
+        }
+        match fault {
+            Fault::Error(errno) => {
+                seen.struck = Some(kind(call));
+                if let Call::SyncFile { file } = call {
+                    seen.dead.insert(file);
+                }
+                Err(errno.into())
+            }
+            // writes are shortened where they ask
+            Fault::Short => Ok(()),
+        }
+    }
+
+    /// The bytes that one write takes.
+    pub(crate) fn shortened<'b>(&self, bytes: &'b [u8]) -> io::Result<&'b [u8]> {
+        let mut seen = self.seen();
+        let Some((at, Fault::Short, _)) = seen.fault else {
+            return Ok(bytes);
+        };
+        if seen.short {
+            return Err(rustix::io::Errno::NOSPC.into());
+        }
+        if seen.calls != at {
+            return Ok(bytes);
+        }
+        seen.short = true;
+        seen.struck = Some("write");
+        Ok(&bytes[..bytes.len() / 2])
+    }
+
+    pub(crate) fn after(&self, call: Call<'_>) {
+        let mut seen = self.seen();
+        let step = match call {
+            Call::MakeDir { path } => Step::MakeDir(path.to_owned()),
+            Call::Create { path, file } => {
+                seen.names.insert(file, path.to_owned());
+                Step::Create(path.to_owned(), file)
+            }
+            Call::Open { path, file } => {
+                seen.names.insert(file, path.to_owned());
+                Step::Open(path.to_owned(), file)
+            }
+            Call::Write { file, bytes } => Step::Write(file, bytes.to_owned()),
+            Call::Cut { file, length } => Step::Cut(file, length),
+            Call::SyncFile { file } => Step::SyncFile(file),
+            Call::Rename { from, to } => Step::Rename(from.to_owned(), to.to_owned()),
+            Call::Remove { path } => Step::Remove(path.to_owned()),
+            Call::SyncDir { path } => Step::SyncDir(path.to_owned()),
+            Call::OpenDir | Call::Read | Call::Lock | Call::Look | Call::List | Call::Space => return,
+        };
+        seen.steps.push(step);
+    }
+
+    fn of(&self, name: &str, is: impl Fn(&Step, u64) -> bool) -> usize {
+        let seen = self.seen();
+        let files: Vec<u64> = seen
+            .names
+            .iter()
+            .filter(|(_, path)| path.file_name() == Path::new(name).file_name())
+            .map(|(file, _)| *file)
+            .collect();
+        seen.steps
+            .iter()
+            .filter(|step| files.iter().any(|file| is(step, *file)))
+            .count()
+    }
+
+    /// How many writes went to files of this name.
+    pub(crate) fn lines_written(&self, name: &str) -> usize {
+        self.of(name, |step, file| matches!(step, Step::Write(of, _) if *of == file))
+    }
+
+    /// How many syncs files of this name had.
+    pub(crate) fn syncs_of(&self, name: &str) -> usize {
+        self.of(name, |step, file| matches!(step, Step::SyncFile(of) if *of == file))
+    }
+}
+
+fn kind(call: Call<'_>) -> &'static str {
+    match call {
+        Call::MakeDir { .. } => "mkdir",
+        Call::OpenDir => "open folder",
+        Call::Create { .. } => "create",
+        Call::Open { .. } => "open",
+        Call::Read => "read",
+        Call::Write { .. } => "write",
+        Call::Cut { .. } => "truncate",
+        Call::SyncFile { .. } => "fsync",
+        Call::Lock => "lock",
+        Call::Rename { .. } => "rename",
+        Call::Remove { .. } => "unlink",
+        Call::Look => "stat",
+        Call::SyncDir { .. } => "fsync folder",
+        Call::List => "list",
+        Call::Space => "statvfs",
+    }
+}
