@@ -3,8 +3,8 @@
 use crate::terminal::{BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET, say};
 use anstyle::Style;
 use benchtop_run::{
-    Event, EventKind, Limit, MadeSafe, MeasurementOutcome, MeasurementTaken, OverrangeRule, Quantity, RunOutcome,
-    RunStarted, SafetyProof, Section, StepEnded, StepOutcome,
+    Event, EventKind, MadeSafe, MeasurementOutcome, MeasurementTaken, RunOutcome, RunStarted, SafetyProof, Section,
+    StepEnded, StepOutcome,
 };
 
 /// Prints what an event means to a person. The outcome of the run is not among it: that is shown when it is saved.
@@ -92,42 +92,26 @@ fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>
 
 fn show_measurement(taken: &MeasurementTaken) {
     let (word, style) = match taken.outcome {
+        MeasurementOutcome::Pass if taken.marginal => ("PASS", DOUBTFUL),
         MeasurementOutcome::Pass => ("PASS", GOOD),
         MeasurementOutcome::Fail => ("FAIL", BAD),
         MeasurementOutcome::Unset => ("-", QUIET),
     };
-    let value = match taken.value {
-        Some(value) => Quantity::new(value, taken.unit).to_string(),
+    let value = match &taken.value {
+        Some(value) => value.for_people(taken.unit),
         None => taken.reading_kind.word().replace('_', " "),
     };
-    let limit = taken
-        .limit
-        .as_ref()
-        .map(|limit| limits(limit, taken.unit))
-        .unwrap_or_default();
+    let limit = taken.limit.as_ref().map(|limit| limit.for_people(taken.unit));
+    let marginal = if taken.marginal { "  marginal" } else { "" };
     say(&Line::new()
         .add(PLAIN, "      ")
         .column(style, word, 6)
         .column(PLAIN, &taken.name, 24)
         .column(style, &value, 20)
-        .add(QUIET, &limit));
+        .add(QUIET, &limit.unwrap_or_default())
+        .add(DOUBTFUL, marginal));
     if let Some(reason) = &taken.reason {
         say(&Line::new().add(PLAIN, "            ").add(style, reason));
-    }
-}
-
-/// A limit for people: `3.25 .. 3.35 V`, `>= 10 MOhm or overrange`.
-pub(crate) fn limits(limit: &Limit, unit: benchtop_run::Unit) -> String {
-    let with_unit = |value| Quantity::new(value, unit).to_string();
-    let text = match (limit.low, limit.high) {
-        (Some(low), Some(high)) => format!("{low} .. {}", with_unit(high)),
-        (Some(low), None) => format!(">= {}", with_unit(low)),
-        (None, Some(high)) => format!("<= {}", with_unit(high)),
-        (None, None) => String::new(),
-    };
-    match limit.overrange {
-        OverrangeRule::Fail => text,
-        OverrangeRule::Accept => format!("{text} or overrange"),
     }
 }
 

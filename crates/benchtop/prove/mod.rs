@@ -129,7 +129,9 @@ pub(crate) async fn prove(wanted: &str, catalogue: &Catalogue, source: &Source) 
 /// Each quantity across each of its limits.
 async fn move_across(proof: &mut Proof, laboratory: &Laboratory<'_>, ordinary: &Trialled) -> Result<(), Refused> {
     for (from, measurement) in measurements(laboratory.procedure.procedure()).enumerate() {
-        let Some(limit) = &measurement.limit else { continue };
+        let (Some(limit), Some(reading)) = (&measurement.limit, measurement.reading()) else {
+            continue;
+        };
         let value = ordinary.value_of(&measurement.name);
         for side in [Side::Low, Side::High] {
             let (Some(bound), Some(value)) = (side.bound(limit), value) else {
@@ -141,8 +143,8 @@ async fn move_across(proof: &mut Proof, laboratory: &Laboratory<'_>, ordinary: &
             };
             let shift = Shift {
                 from,
-                instrument: measurement.instrument.clone(),
-                request: measurement.request,
+                instrument: reading.instrument.clone(),
+                request: reading.request,
                 amount,
             };
             let moved = laboratory
@@ -252,7 +254,7 @@ fn tripped(taken: &MeasurementTaken) -> Option<Side> {
         ReadingWord::OverrangePositive => Some(Side::High),
         ReadingWord::OverrangeNegative => Some(Side::Low),
         ReadingWord::Value => {
-            let value = taken.value?;
+            let value = taken.value.as_ref()?.number()?;
             let below = limit.low.is_some_and(|low| value < low);
             Some(if below { Side::Low } else { Side::High })
         }

@@ -79,7 +79,7 @@ impl Trialled {
     /// The value in its base unit.
     pub(super) fn value_of(&self, name: &str) -> Option<f64> {
         let taken = self.last_of(name)?;
-        let quantity = Quantity::new(taken.value?, taken.unit);
+        let quantity = Quantity::new(taken.value.as_ref()?.number()?, taken.unit);
         let value = quantity.in_unit(Unit::of(taken.unit.base())).ok()?;
         Some(value.to_f64())
     }
@@ -120,9 +120,9 @@ impl<'b> Laboratory<'b> {
         let procedure = self.procedure.procedure();
         let mut lies = Vec::new();
         for name in procedure.instruments.keys() {
-            let in_series = measurements(procedure).any(|measurement| {
-                let current = matches!(measurement.request.function, Function::DcCurrent | Function::AcCurrent);
-                measurement.instrument == *name && current
+            let in_series = measurements(procedure).filter_map(Measurement::reading).any(|reading| {
+                let current = matches!(reading.request.function, Function::DcCurrent | Function::AcCurrent);
+                reading.instrument == *name && current
             });
             for fault in LIES {
                 let fits = fault != Fault::BlownCurrentFuse || in_series;

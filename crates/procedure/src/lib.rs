@@ -9,15 +9,21 @@ mod limit;
 mod model;
 mod parse;
 mod pattern;
+mod value;
 
 pub use benchtop_notation::{Diagnostics, Span};
 pub use bind::{bind, check_text};
-pub use limit::{Judgement, Limit, Measured, MeasurementOutcome, OverrangeRule, judge};
+pub use limit::{
+    Acceptance, Judgement, Limit, Marginal, Measured, MeasurementOutcome, Nominal, Outside, OverrangeRule, Tolerance,
+    judge, judge_within,
+};
 pub use model::{
-    BoundProcedure, InstrumentNeed, LogicalName, Measurement, OnFail, Procedure, Retry, Step, StepKind, UnitUnderTest,
+    BoundProcedure, InstrumentNeed, LogicalName, Measurement, MeasurementSource, OnFail, Procedure, ReadingSource,
+    Retry, Step, StepKind, UnitUnderTest,
 };
 pub use parse::{id_of, keys, parse};
 pub use pattern::Pattern;
+pub use value::{Value, ValueKind};
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use crate::limit::Limit;
 use crate::pattern::Pattern;
+use crate::value::ValueKind;
 use benchtop_instrument::{Class, Function, Measure, Setting, Unit};
 use benchtop_notation::{Diagnostics, Span};
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -180,22 +181,46 @@ pub enum OnFail {
 pub struct Measurement {
     /// Its name, unique within the procedure.
     pub name: String,
-    /// On which instrument.
-    pub instrument: LogicalName,
-    /// What is asked of it.
-    pub request: Measure,
-    /// The unit of the value and of the limits.
+    /// Where its value comes from.
+    pub source: MeasurementSource,
+    /// What kind of value it has.
+    pub kind: ValueKind,
+    /// The unit of the value and of the limits; the bare number's for texts and booleans.
     pub unit: Unit,
     /// What judges it; none records the value only.
     pub limit: Option<Limit>,
-    /// `range = "auto"` on a current function was allowed by name.
-    pub allow_autorange_in_series: bool,
     /// Where it is written.
     pub place: Span,
     pub(crate) places: MeasurementPlaces,
 }
 
+/// Where the value of a measurement comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MeasurementSource {
+    /// An instrument is read.
+    Reading(ReadingSource),
+}
+
+/// An instrument that is read for a measurement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadingSource {
+    /// Which one.
+    pub instrument: LogicalName,
+    /// What is asked of it.
+    pub request: Measure,
+    /// `range = "auto"` on a current function was allowed by name.
+    pub allow_autorange_in_series: bool,
+}
+
 impl Measurement {
+    /// What is read for it, where an instrument is.
+    #[must_use]
+    pub const fn reading(&self) -> Option<&ReadingSource> {
+        match &self.source {
+            MeasurementSource::Reading(reading) => Some(reading),
+        }
+    }
+
     /// Where its low limit is written.
     #[must_use]
     pub const fn low_place(&self) -> &Span {

@@ -2,7 +2,7 @@
 
 use crate::outcome::{RunOutcome, StepOutcome};
 use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Quantity, Unit};
-use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome};
+use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, Value};
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
@@ -241,20 +241,22 @@ pub struct MeasurementTaken {
     pub attempt: u32,
     /// Its name.
     pub name: String,
-    /// On which instrument.
-    pub instrument: LogicalName,
-    /// On which channel.
-    pub channel: u32,
-    /// What was measured: `dc_voltage`.
-    pub function: &'static str,
-    /// The value in `unit`; `None` where there is no number.
-    pub value: Option<Decimal>,
+    /// On which instrument, where one was read.
+    pub instrument: Option<LogicalName>,
+    /// On which channel, where an instrument was read.
+    pub channel: Option<u32>,
+    /// What was measured, where an instrument was read: `dc_voltage`.
+    pub function: Option<&'static str>,
+    /// The value, numbers in `unit`; `None` where there is none.
+    pub value: Option<Value>,
     /// The unit of the value and the limits.
     pub unit: Unit,
     /// The limit in force.
     pub limit: Option<Limit>,
     /// How it was judged.
     pub outcome: MeasurementOutcome,
+    /// True when it passed within the limit's warning band.
+    pub marginal: bool,
     /// Why it failed, was accepted beyond the range, or was not taken.
     pub reason: Option<String>,
     /// What kind of reading it was.
@@ -272,7 +274,7 @@ pub struct MeasurementTaken {
 /// What kind of reading a measurement was judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReadingWord {
-    /// A number.
+    /// A value.
     Value,
     /// Above the range.
     OverrangePositive,

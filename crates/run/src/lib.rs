@@ -13,7 +13,9 @@ mod supervisor;
 
 pub use bench::Bench;
 pub use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Polarity, Quantity, SafetyProof, Unit};
-pub use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, OverrangeRule};
+pub use benchtop_procedure::{
+    Limit, LogicalName, Marginal, MeasurementOutcome, Nominal, Outside, OverrangeRule, Tolerance, Value,
+};
 pub use event::{
     Attached, Event, EventKind, InstrumentReady, InstrumentUse, Log, LogLevel, MadeSafe, MeasurementTaken, PlannedStep,
     ProcedureUse, Purpose, ReadingWord, RunEnded, RunStarted, Section, Stamp, StepAddress, StepEnded, StepStarted,

@@ -8,7 +8,8 @@ use crate::{
 };
 use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind};
 use benchtop_procedure::{
-    Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, OnFail, Retry, Step, StepKind, judge,
+    Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, MeasurementSource, OnFail, Retry, Step,
+    StepKind, Value, judge,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
@@ -170,7 +171,8 @@ async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt:
 pub(crate) fn instruments_of(step: &Step) -> Vec<&LogicalName> {
     match &step.kind {
         StepKind::Measurements(measurements) => {
-            measurements.iter().map(|measurement| &measurement.instrument).collect()
+            let readings = measurements.iter().filter_map(Measurement::reading);
+            readings.map(|reading| &reading.instrument).collect()
         }
         StepKind::Set { instrument, .. } => vec![instrument],
         StepKind::Wait(_) => Vec::new(),
@@ -220,11 +222,12 @@ async fn measure_all(
 }
 
 async fn take(floor: &Floor, measurement: &Measurement) -> Result<Reading, String> {
-    let actor = actor(floor, &measurement.instrument)?;
+    let MeasurementSource::Reading(source) = &measurement.source;
+    let actor = actor(floor, &source.instrument)?;
     actor
-        .measure(measurement.request)
+        .measure(source.request)
         .await
-        .map_err(|error: CommandError| format!("{}: {error}", measurement.instrument))
+        .map_err(|error: CommandError| format!("{}: {error}", source.instrument))
 }
 
 fn judged(
@@ -246,22 +249,25 @@ fn judged(
         }
     };
     taken.outcome = judgement.outcome;
+    taken.marginal = judgement.marginal;
     taken.reason.clone_from(&judgement.reason);
     (judgement, taken)
 }
 
 fn blank(measurement: &Measurement, address: StepAddress, attempt: u32) -> MeasurementTaken {
+    let reading = measurement.reading();
     MeasurementTaken {
         address,
         attempt,
         name: measurement.name.clone(),
-        instrument: measurement.instrument.clone(),
-        channel: measurement.request.channel,
-        function: measurement.request.function.word(),
+        instrument: reading.map(|reading| reading.instrument.clone()),
+        channel: reading.map(|reading| reading.request.channel),
+        function: reading.map(|reading| reading.request.function.word()),
         value: None,
         unit: measurement.unit,
-        limit: measurement.limit,
+        limit: measurement.limit.clone(),
         outcome: MeasurementOutcome::Unset,
+        marginal: false,
         reason: None,
         reading_kind: ReadingWord::Missing,
         raw: None,
@@ -285,8 +291,9 @@ fn judge_reading(measurement: &Measurement, reading: &Reading, taken: &mut Measu
     let (word, measured) = match reading.kind {
         ReadingKind::Value(quantity) => match quantity.in_unit(measurement.unit) {
             Ok(value) => {
-                taken.value = Some(value);
-                (ReadingWord::Value, Measured::Number(value))
+                let value = Value::Number(value);
+                taken.value = Some(value.clone());
+                (ReadingWord::Value, Measured::Value(value))
             }
             Err(error) => return Judgement::unusable(error.to_string()),
         },
@@ -300,5 +307,5 @@ fn judge_reading(measurement: &Measurement, reading: &Reading, taken: &mut Measu
         ReadingKind::NotANumber => (ReadingWord::NotANumber, Measured::Unusable),
     };
     taken.reading_kind = word;
-    judge(limit, measured, measurement.unit)
+    judge(limit, &measured, measurement.unit)
 }

@@ -6,8 +6,8 @@
 mod convert;
 
 use crate::record::{
-    Identity, LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose, RangeInUse, ReadingKind, RunOutcome,
-    Section, StepOutcome, UnitUnderTest, number, time,
+    Identity, LimitInFull, LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose, RangeInUse, ReadingKind,
+    RunOutcome, Section, StepOutcome, UnitUnderTest, Value, is_false, number, time,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -176,9 +176,8 @@ pub struct MeasurementTaken {
     pub attempt: u32,
     /// Its name.
     pub name: String,
-    /// The value in `unit`; null where there is no number.
-    #[serde(serialize_with = "number::finite_option")]
-    pub value: Option<f64>,
+    /// The value, numbers in `unit`; null where there is none.
+    pub value: Option<Value>,
     /// The unit of the value and the limits.
     pub unit: String,
     /// Smallest value that passes.
@@ -189,20 +188,29 @@ pub struct MeasurementTaken {
     pub limit_high: Option<f64>,
     /// What beyond the range means; null without a limit.
     pub overrange: Option<Overrange>,
+    /// The limit in full, where `limit_low`, `limit_high` and `overrange` do not say all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitInFull>,
     /// How it was judged.
     pub outcome: MeasurementOutcome,
+    /// True when it passed within the limit's warning band.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub marginal: bool,
     /// Why it failed, was accepted beyond the range, or was not taken.
     pub reason: Option<String>,
     /// What kind of reading it was.
     pub reading_kind: ReadingKind,
     /// The response as received.
     pub raw: Option<String>,
-    /// The instrument's name in the procedure.
-    pub instrument: String,
+    /// The instrument's name in the procedure, where one was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instrument: Option<String>,
     /// Its channel.
-    pub channel: u32,
-    /// What was measured.
-    pub function: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<u32>,
+    /// What was measured, where an instrument was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
     /// The range in use.
     pub range: Option<RangeInUse>,
     /// The integration time in use, in power-line cycles.

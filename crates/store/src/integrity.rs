@@ -147,7 +147,7 @@ mod tests {
             assert!(seal(&record).is_err());
             let mut record = testkit::record();
             let measurement = record.steps.iter_mut().find_map(|step| step.measurements.first_mut());
-            measurement.unwrap().value = Some(bad);
+            measurement.unwrap().value = Some(crate::record::Value::Number(bad));
             assert!(seal(&record).is_err());
         }
     }

@@ -8,12 +8,16 @@
 //! null would hide it.
 
 mod attempt;
+mod limit;
 pub(crate) mod number;
 mod schema;
 pub(crate) mod time;
+mod value;
 mod words;
 
 pub use attempt::{Measurement, RangeInUse, Step};
+pub use limit::{Band, LimitInFull};
+pub use value::Value;
 pub use words::{
     LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose, ReadingKind, RunOutcome, Section, StepOutcome,
 };
@@ -26,6 +30,12 @@ use serde::{Deserialize, Serialize};
 
 /// The schema that this program writes.
 pub const SCHEMA: &str = "benchtop.run/1";
+
+/// For members that are absent where they are false.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+pub(crate) const fn is_false(value: &bool) -> bool {
+    !*value
+}
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -261,17 +261,18 @@ pub(crate) fn rail(
         },
         attempt,
         name: "vcc_3v3".to_owned(),
-        instrument: name("dmm"),
-        channel: 1,
-        function: "dc_voltage",
-        value: value.map(decimal),
+        instrument: Some(name("dmm")),
+        channel: Some(1),
+        function: Some("dc_voltage"),
+        value: value.map(decimal).map(run::Value::Number),
         unit: "V".parse().unwrap(),
         limit: Some(Limit {
             low: Some(decimal("3.25")),
             high: Some(decimal("3.35")),
-            overrange: OverrangeRule::Fail,
+            ..Limit::default()
         }),
         outcome,
+        marginal: false,
         reason: None,
         reading_kind: run::ReadingWord::Value,
         raw: value.map(str::to_owned),
@@ -312,13 +313,13 @@ pub(crate) fn eventful(ticket: &Ticket) -> Vec<run::Event> {
     ];
     let insulation = run::MeasurementTaken {
         name: "insulation".to_owned(),
-        function: "resistance",
+        function: Some("resistance"),
         value: None,
         unit: "MOhm".parse().unwrap(),
         limit: Some(Limit {
             low: Some(decimal("10")),
-            high: None,
             overrange: OverrangeRule::Accept,
+            ..Limit::default()
         }),
         reason: Some("the input is beyond the range of 100 MOhm, which the limit accepts above 10 MOhm".to_owned()),
         reading_kind: run::ReadingWord::OverrangePositive,

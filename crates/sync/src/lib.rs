@@ -11,6 +11,7 @@ mod config;
 mod deliver;
 mod drain;
 mod http;
+mod limits;
 mod phases;
 mod policy;
 mod reading;

@@ -1,7 +1,7 @@
 //! What goes out as a measurement's value, for every target alike. A missing value never leaves as a PASS.
 
 use crate::target::Verdict;
-use benchtop_store::record::{Measurement, MeasurementOutcome, Overrange, ReadingKind, Step};
+use benchtop_store::record::{Measurement, MeasurementOutcome, Overrange, ReadingKind, Step, Value};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -15,8 +15,24 @@ use std::fmt::Write as _;
 pub(crate) enum MeasuredValue {
     /// A number.
     Number(f64),
-    /// Words.
-    Text(&'static str),
+    /// A text that was measured.
+    Text(String),
+    /// True or false.
+    Boolean(bool),
+    /// Numbers in a row; both wires tell them as a curve.
+    Numbers(Vec<f64>),
+    /// Beyond the range, in words.
+    BeyondRange(&'static str),
+}
+
+impl MeasuredValue {
+    /// The numbers, where it is an array.
+    pub(crate) fn numbers(&self) -> Option<&[f64]> {
+        match self {
+            Self::Numbers(numbers) => Some(numbers),
+            Self::Number(_) | Self::Text(_) | Self::Boolean(_) | Self::BeyondRange(_) => None,
+        }
+    }
 }
 
 impl From<MeasuredValue> for serde_json::Value {
@@ -24,6 +40,20 @@ impl From<MeasuredValue> for serde_json::Value {
         match value {
             MeasuredValue::Number(number) => Self::from(number),
             MeasuredValue::Text(text) => Self::from(text),
+            MeasuredValue::Boolean(truth) => Self::from(truth),
+            MeasuredValue::Numbers(numbers) => Self::from(numbers),
+            MeasuredValue::BeyondRange(words) => Self::from(words),
+        }
+    }
+}
+
+impl From<Value> for MeasuredValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Number(number) => Self::Number(number),
+            Value::Text(text) => Self::Text(text),
+            Value::Boolean(truth) => Self::Boolean(truth),
+            Value::Numbers(numbers) => Self::Numbers(numbers),
         }
     }
 }
@@ -76,9 +106,9 @@ pub(crate) struct Reading {
 pub(crate) fn reading(step: &Step, measurement: &Measurement) -> Result<Reading, Contradiction> {
     let name = swept_name(step, &measurement.name);
     let value = match measurement.reading_kind {
-        ReadingKind::Value => measurement.value.map(MeasuredValue::Number),
-        ReadingKind::OverrangePositive => Some(MeasuredValue::Text("overrange")),
-        ReadingKind::OverrangeNegative => Some(MeasuredValue::Text("negative overrange")),
+        ReadingKind::Value => measurement.value.clone().map(MeasuredValue::from),
+        ReadingKind::OverrangePositive => Some(MeasuredValue::BeyondRange("overrange")),
+        ReadingKind::OverrangeNegative => Some(MeasuredValue::BeyondRange("negative overrange")),
         ReadingKind::NotANumber | ReadingKind::Missing => None,
     };
     if let Some(contradiction) = contradiction(step, measurement, &name, value.as_ref()) {
@@ -99,8 +129,14 @@ fn contradiction(
     value: Option<&MeasuredValue>,
 ) -> Option<Contradiction> {
     let (step, measured) = (step.name.clone(), name.to_owned());
-    let numbers = [measurement.value, measurement.limit_low, measurement.limit_high];
-    if numbers.into_iter().flatten().any(|number| !number.is_finite()) {
+    let measured_numbers = match &measurement.value {
+        Some(Value::Number(number)) => std::slice::from_ref(number),
+        Some(Value::Numbers(numbers)) => numbers,
+        Some(Value::Text(_) | Value::Boolean(_)) | None => &[],
+    };
+    let bounds = [measurement.limit_low, measurement.limit_high];
+    let mut numbers = measured_numbers.iter().chain(bounds.iter().flatten());
+    if numbers.any(|number| !number.is_finite()) {
         return Some(Contradiction::NotFinite {
             step,
             measurement: measured,
@@ -115,11 +151,19 @@ fn contradiction(
             step,
             measurement: measured,
         }),
-        Some(MeasuredValue::Text(_)) if !is_accepted_overrange(measurement) => Some(Contradiction::PassBeyondRange {
-            step,
-            measurement: measured,
-        }),
-        Some(MeasuredValue::Text(_) | MeasuredValue::Number(_)) => None,
+        Some(MeasuredValue::BeyondRange(_)) if !is_accepted_overrange(measurement) => {
+            Some(Contradiction::PassBeyondRange {
+                step,
+                measurement: measured,
+            })
+        }
+        Some(
+            MeasuredValue::BeyondRange(_)
+            | MeasuredValue::Number(_)
+            | MeasuredValue::Text(_)
+            | MeasuredValue::Boolean(_)
+            | MeasuredValue::Numbers(_),
+        ) => None,
     }
 }
 
@@ -142,8 +186,16 @@ fn why(measurement: &Measurement, value: Option<&MeasuredValue>) -> Option<Strin
     match (&measurement.reason, value) {
         (Some(reason), _) => Some(reason.clone()),
         (None, None) => Some("no value".into()),
-        (None, Some(MeasuredValue::Text(text))) => Some((*text).into()),
-        (None, Some(MeasuredValue::Number(_))) => None,
+        (None, Some(MeasuredValue::BeyondRange(words))) => Some((*words).into()),
+        (
+            None,
+            Some(
+                MeasuredValue::Number(_)
+                | MeasuredValue::Text(_)
+                | MeasuredValue::Boolean(_)
+                | MeasuredValue::Numbers(_),
+            ),
+        ) => None,
     }
 }
 

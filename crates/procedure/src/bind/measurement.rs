@@ -2,18 +2,18 @@
 
 use super::{Chosen, has_channel, has_function};
 use crate::limit::OverrangeRule;
-use crate::model::Measurement;
-use benchtop_instrument::{Decimal, FunctionCapability, Quantity, Range, RangeRequest};
-use benchtop_notation::{Diagnostic, Diagnostics};
+use crate::model::{Measurement, ReadingSource};
+use benchtop_instrument::{Decimal, FunctionCapability, Measure, Quantity, Range, RangeRequest};
+use benchtop_notation::{Diagnostic, Diagnostics, Span};
 use std::cmp::Ordering;
 
 /// A band between two limits of fewer steps of the meter than this is worth a warning.
 const FEWEST_STEPS: i64 = 20;
 
 /// Checks channel, function, integration time, range and limit.
-pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, chosen: &Chosen<'_>) {
+pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, reading: &ReadingSource, chosen: &Chosen<'_>) {
     let label = format!("measurement \"{}\": ", measurement.name);
-    let (request, places) = (&measurement.request, &measurement.places);
+    let (request, places) = (&reading.request, &measurement.places);
     let channel = request.channel;
     let has_channel = has_channel(sink, &label, chosen, channel, &places.channel);
     let Some(function) = has_function(sink, &label, chosen, request.function, &places.function) else {
@@ -28,7 +28,7 @@ pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, chosen: &
         let help = format!("only on {}", channels.join(", "));
         sink.push(Diagnostic::error(&places.channel, &message).help(&help));
     }
-    check_nplc(sink, &label, measurement, function, chosen);
+    check_nplc(sink, &label, request, &places.nplc, function, chosen);
     if let Some(lacking) = function.choices.lacks(request.choices) {
         let place = match lacking {
             "autozero" => &places.autozero,
@@ -61,24 +61,25 @@ pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, chosen: &
 fn check_nplc(
     sink: &mut Diagnostics,
     label: &str,
-    measurement: &Measurement,
+    request: &Measure,
+    place: &Span,
     function: &FunctionCapability,
     chosen: &Chosen<'_>,
 ) {
-    let Some(nplc) = measurement.request.nplc.filter(|nplc| !function.nplc.contains(nplc)) else {
+    let Some(nplc) = request.nplc.filter(|nplc| !function.nplc.contains(nplc)) else {
         return;
     };
     let known: Vec<String> = function.nplc.iter().map(ToString::to_string).collect();
     let finding = match known.as_slice() {
         [] => {
-            let function = measurement.request.function;
+            let function = request.function;
             let message = format!("{label}{chosen} has no `nplc` to choose for {function}");
-            Diagnostic::error(&measurement.places.nplc, &message).help("leave it out")
+            Diagnostic::error(place, &message).help("leave it out")
         }
         known => {
             let message = format!("{label}{chosen} has no `nplc` of {nplc}");
             let help = format!("it has {}", known.join(", "));
-            Diagnostic::error(&measurement.places.nplc, &message).help(&help)
+            Diagnostic::error(place, &message).help(&help)
         }
     };
     sink.push(finding);
@@ -104,15 +105,17 @@ fn check_limit(
             .is_some_and(Ordering::is_gt)
     };
     let (places, full_scale) = (&measurement.places, widest.full_scale);
-    for (word, bound, place) in [("low", limit.low, &places.low), ("high", limit.high, &places.high)] {
-        let Some(bound) = bound else {
-            continue;
+    for (word, bound) in limit.marks() {
+        let place = match word {
+            "low limit" => &places.low,
+            "high limit" => &places.high,
+            _ => &places.limit,
         };
         let shown = Quantity::new(bound, unit);
         if beyond(bound, widest.maximum) {
             let maximum = widest.maximum;
             let message = format!(
-                "{label}the {word} limit {shown} is beyond {maximum}, the largest reading of {chosen} on its {full_scale} range"
+                "{label}the {word} {shown} is beyond {maximum}, the largest reading of {chosen} on its {full_scale} range"
             );
             sink.push(Diagnostic::error(place, &message).help("`range` is the largest value expected"));
         } else if limit.overrange == OverrangeRule::Accept && beyond(bound, full_scale) {
@@ -131,7 +134,7 @@ fn check_resolution(
     range: Option<Range>,
     chosen: &Chosen<'_>,
 ) {
-    let bounds = measurement.limit.and_then(|limit| limit.low.zip(limit.high));
+    let bounds = measurement.limit.as_ref().and_then(|limit| limit.low.zip(limit.high));
     let (Some((low, high)), Some(range)) = (bounds, range) else {
         return;
     };

@@ -3,7 +3,7 @@
 mod measurement;
 mod output;
 
-use crate::model::{BoundProcedure, InstrumentNeed, LogicalName, Procedure, StepKind};
+use crate::model::{BoundProcedure, InstrumentNeed, LogicalName, MeasurementSource, Procedure, StepKind};
 use crate::parse;
 use benchtop_instrument::{Capabilities, Function, FunctionCapability, Setting};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, suggest};
@@ -58,8 +58,9 @@ fn check(sink: &mut Diagnostics, procedure: &Procedure, instruments: &Instrument
         match &step.kind {
             StepKind::Measurements(measurements) => {
                 for measurement in measurements {
-                    if let Some(chosen) = Chosen::find(procedure, instruments, &measurement.instrument) {
-                        measurement::check(sink, measurement, &chosen);
+                    let MeasurementSource::Reading(reading) = &measurement.source;
+                    if let Some(chosen) = Chosen::find(procedure, instruments, &reading.instrument) {
+                        measurement::check(sink, measurement, reading, &chosen);
                     }
                 }
             }

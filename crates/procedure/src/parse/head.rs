@@ -1,9 +1,9 @@
 //! `[procedure]`, `[unit_under_test]` and `[instruments.<name>]`.
 
 use super::draft::Draft;
+use super::limit;
 use super::vocabulary::{INSTRUMENT, LATER_CLASSES, PROCEDURE, UNIT_UNDER_TEST};
 use crate::model::{InstrumentNeed, LogicalName, UnitUnderTest};
-use crate::pattern::Pattern;
 use benchtop_instrument::{Class, Function};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value, one_of};
 
@@ -49,16 +49,7 @@ pub(super) fn unit_under_test(sink: &mut Diagnostics, root: &Table<'_>) -> UnitU
     };
     let serial_number = table
         .string(sink, "serial_number")
-        .and_then(|text| match Pattern::new(&text.value) {
-            Ok(pattern) => Some(pattern),
-            Err(reason) => {
-                let message = format!("`serial_number` is not a regular expression: {reason}");
-                sink.push(
-                    Diagnostic::error(&text.span, &message).help("for example '^UNIT-\\d{4}$', in single quotes"),
-                );
-                None
-            }
-        });
+        .and_then(|text| limit::pattern(sink, "`serial_number`", &text));
     let part_number = table
         .string(sink, "part_number")
         .and_then(|part| identifier(sink, "part_number", part));

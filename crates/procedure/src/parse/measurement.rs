@@ -3,7 +3,8 @@
 use super::draft::{Draft, Named};
 use super::vocabulary::MEASUREMENT;
 use super::{head, limit, quantity, range};
-use crate::model::{InstrumentNeed, LogicalName, Measurement, MeasurementPlaces};
+use crate::model::{InstrumentNeed, LogicalName, Measurement, MeasurementPlaces, MeasurementSource, ReadingSource};
+use crate::value::ValueKind;
 use benchtop_instrument::{Choices, Decimal, Function, InputImpedance, Measure, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Spanned, Table, Value, one_of};
 
@@ -49,7 +50,12 @@ fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measu
     let range = range::read(sink, table, &label, function.as_ref().map(|function| function.value));
     let allow_autorange_in_series = range::autorange_in_series(sink, table, &label, function.as_ref(), range);
     draft.has_limit |= table.contains("limit");
-    let limit = limit::read(&mut draft.sink, table, &label, unit);
+    let reader = limit::Reader {
+        label: &label,
+        kind: ValueKind::Number,
+        unit,
+    };
+    let limit = limit::read(&mut draft.sink, table, reader);
 
     let place = |key: &str| table.value(key).map_or(table.span(), |value| value.span()).clone();
     let (instrument, instrument_place) = instrument?;
@@ -57,19 +63,22 @@ fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measu
     let limit = limit?;
     Some(Measurement {
         name: name?.value,
-        instrument: match instrument {
-            Named::Known(name, _) | Named::Broken(name) => name,
-        },
-        request: Measure {
-            channel: channel?,
-            function: function.value,
-            range: range?,
-            nplc: nplc?,
-            choices: choices?,
-        },
+        source: MeasurementSource::Reading(ReadingSource {
+            instrument: match instrument {
+                Named::Known(name, _) | Named::Broken(name) => name,
+            },
+            request: Measure {
+                channel: channel?,
+                function: function.value,
+                range: range?,
+                nplc: nplc?,
+                choices: choices?,
+            },
+            allow_autorange_in_series,
+        }),
+        kind: ValueKind::Number,
         unit: unit?,
-        limit: limit.as_ref().map(|written| written.limit),
-        allow_autorange_in_series,
+        limit: limit.as_ref().map(|written| written.limit.clone()),
         place: table.span().clone(),
         places: MeasurementPlaces {
             instrument: instrument_place,

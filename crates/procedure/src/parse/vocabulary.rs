@@ -255,25 +255,81 @@ static LIMIT_KEYS: Keys = Keys {
         Key::new("low", Shape::NumberOrQuantity, "The smallest value that passes."),
         Key::new("high", Shape::NumberOrQuantity, "The largest value that passes."),
         Key::new(
+            "nominal",
+            Shape::NumberOrQuantity,
+            "The nominal value; its tolerance says how far from it a value may lie.",
+        ),
+        Key::new(
+            "tolerance",
+            Shape::NumberOrQuantity,
+            "How far from the nominal on either side, both ends included: in the unit, or \"2 %\" of the nominal.",
+        ),
+        Key::new(
+            "outside",
+            Shape::Table(&OUTSIDE_KEYS),
+            "A band in which nothing passes: a value passes below its low or above its high, never on them.",
+        ),
+        Key::new("equals", SCALAR, "The only value that passes, exactly."),
+        Key::new("one_of", Shape::List(&SCALAR), "The only values that pass, exactly."),
+        Key::new(
+            "matches",
+            Shape::Pattern,
+            "A regular expression that the whole text must match; \\d \\w \\s are ASCII.",
+        ),
+        Key::new(
+            "marginal",
+            Shape::Table(&MARGINAL_KEYS),
+            "A warning band inside the limit: a value that passes outside of it is marked in the record.",
+        ),
+        Key::new(
             "overrange",
             Shape::Word(|| vec!["accept"]),
-            "A reading beyond the range passes; only with a low, without a high, on a range that reaches the low.",
+            "A reading beyond the range passes; only with a low alone, on a range that reaches it.",
         ),
     ],
 };
 
+const SCALAR: Shape = Shape::Either(&[Shape::Number, Shape::Text, Shape::Boolean]);
+
 pub(super) static LIMIT: Vocabulary = Vocabulary {
     keys: &LIMIT_KEYS,
-    later: &[
-        ("nominal", "a nominal value (`nominal`)"),
-        ("tolerance", "a tolerance (`tolerance`)"),
-        ("outside", "a forbidden band (`outside`)"),
-        ("equals", "an exact value (`equals`)"),
-        ("one_of", "a list of values (`one_of`)"),
-        ("matches", "a pattern (`matches`)"),
-        ("marginal", "a warning band (`marginal`)"),
-        ("guard_band", "a guard band (`guard_band`)"),
+    later: &[("guard_band", "a guard band (`guard_band`)")],
+};
+
+static OUTSIDE_KEYS: Keys = Keys {
+    title: "outside",
+    keys: &[
+        Key::new("low", Shape::NumberOrQuantity, "A value below it passes.").required(),
+        Key::new("high", Shape::NumberOrQuantity, "A value above it passes.").required(),
     ],
+};
+
+/// The band in which nothing passes.
+pub(super) static OUTSIDE: Vocabulary = Vocabulary {
+    keys: &OUTSIDE_KEYS,
+    later: &[],
+};
+
+static MARGINAL_KEYS: Keys = Keys {
+    title: "marginal",
+    keys: &[
+        Key::new(
+            "low",
+            Shape::NumberOrQuantity,
+            "A value that passes and lies below it is marginal.",
+        ),
+        Key::new(
+            "high",
+            Shape::NumberOrQuantity,
+            "A value that passes and lies above it is marginal.",
+        ),
+    ],
+};
+
+/// Where the warning bands end.
+pub(super) static MARGINAL: Vocabulary = Vocabulary {
+    keys: &MARGINAL_KEYS,
+    later: &[],
 };
 
 static SET_KEYS: Keys = Keys {

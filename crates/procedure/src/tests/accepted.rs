@@ -93,16 +93,25 @@ fn the_worked_example_becomes_what_its_author_wrote() {
         panic!("two measurements");
     };
     assert_eq!((rail.name.as_str(), rail.unit.to_string().as_str()), ("vcc_3v3", "V"));
-    assert_eq!(rail.request.range, RangeRequest::AtLeast("10 V".parse().unwrap()));
+    assert_eq!(
+        rail.reading().unwrap().request.range,
+        RangeRequest::AtLeast("10 V".parse().unwrap())
+    );
     let limit = Limit {
         low: Some(decimal("3.25")),
         high: Some(decimal("3.35")),
-        overrange: OverrangeRule::Fail,
+        ..Limit::default()
     };
     assert_eq!(rail.limit, Some(limit));
-    assert_eq!((idle.request.function, idle.request.channel), (Function::DcCurrent, 1));
+    assert_eq!(
+        (
+            idle.reading().unwrap().request.function,
+            idle.reading().unwrap().request.channel
+        ),
+        (Function::DcCurrent, 1)
+    );
     assert_eq!(idle.unit.to_string(), "mA");
-    assert_eq!(idle.limit.unwrap().low, Some(decimal("30")));
+    assert_eq!(idle.limit.as_ref().unwrap().low, Some(decimal("30")));
 }
 
 #[test]
@@ -129,7 +138,7 @@ fn limits_are_scaled_exactly_to_the_unit_of_the_measurement() {
             "[[steps.measurements]]\nname = 'i'\ninstrument = 'dmm'\nfunction = 'dc_current'\nunit = 'mA'\nlimit = {limit}"
         ));
         let procedure = parsed(&text);
-        let found = measurements(&procedure)[0].limit.unwrap();
+        let found = measurements(&procedure)[0].limit.clone().unwrap();
         assert_eq!(
             (found.low, found.high),
             (low.map(decimal), high.map(decimal)),
@@ -210,9 +219,9 @@ fn overrange_and_autorange_are_accepted_where_they_are_written() {
     let [insulation, current, _] = measurements(bound.procedure())[..] else {
         panic!("three measurements");
     };
-    assert_eq!(insulation.limit.unwrap().overrange, OverrangeRule::Accept);
-    assert_eq!(current.request.range, RangeRequest::Auto);
-    assert!(current.allow_autorange_in_series && current.limit.is_none());
+    assert_eq!(insulation.limit.as_ref().unwrap().overrange, OverrangeRule::Accept);
+    assert_eq!(current.reading().unwrap().request.range, RangeRequest::Auto);
+    assert!(current.reading().unwrap().allow_autorange_in_series && current.limit.is_none());
 }
 
 #[test]

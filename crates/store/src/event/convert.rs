@@ -5,7 +5,7 @@ use super::{
     Attached, Event, EventKind, InstrumentReady, InstrumentUse, Log, MadeSafe, MeasurementTaken, Output, PlannedStep,
     Procedure, RunEnded, RunStarted, StepEnded, StepStarted,
 };
-use crate::record::{Identity, OutputState, RangeInUse, UnitUnderTest};
+use crate::record::{Identity, LimitInFull, OutputState, RangeInUse, UnitUnderTest, Value};
 use benchtop_run as run;
 
 impl From<&run::Event> for Event {
@@ -200,6 +200,7 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             unit,
             limit,
             outcome,
+            marginal,
             reason,
             reading_kind,
             raw,
@@ -212,18 +213,20 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             index,
             attempt,
             name,
-            value: value.map(run::Decimal::to_f64),
+            value: value.map(Value::from),
             unit: unit.to_string(),
-            limit_low: limit.and_then(|limit| limit.low).map(run::Decimal::to_f64),
-            limit_high: limit.and_then(|limit| limit.high).map(run::Decimal::to_f64),
-            overrange: limit.map(|limit| limit.overrange.into()),
+            limit_low: limit.as_ref().and_then(|limit| limit.low).map(run::Decimal::to_f64),
+            limit_high: limit.as_ref().and_then(|limit| limit.high).map(run::Decimal::to_f64),
+            overrange: limit.as_ref().map(|limit| limit.overrange.into()),
+            limit: limit.and_then(LimitInFull::beyond_the_bounds),
             outcome: outcome.into(),
+            marginal,
             reason,
             reading_kind: reading_kind.into(),
             raw,
-            instrument: instrument.0,
+            instrument: instrument.map(|instrument| instrument.0),
             channel,
-            function: function.to_owned(),
+            function: function.map(str::to_owned),
             range: range.map(|range| RangeInUse {
                 value: range.value.to_f64(),
                 unit: range.unit.to_string(),

@@ -1,10 +1,9 @@
 //! Steps and measurements of a record.
 
-use super::{number, time, words};
+use super::{LimitInFull, Value, is_false, number, time, words};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// An attempt at a step. In `steps[]` stands the one that decided, with the earlier ones inside it.
@@ -39,7 +38,7 @@ pub struct Step {
     pub passed_on_retry: bool,
     /// What a sweep set for this turn; numbers, texts and booleans.
     #[serde(default, deserialize_with = "number::unique_keys")]
-    pub parameters: BTreeMap<String, Value>,
+    pub parameters: BTreeMap<String, serde_json::Value>,
     /// What was measured.
     pub measurements: Vec<Measurement>,
     /// The earlier attempts, oldest first; the member is absent when there were none.
@@ -59,9 +58,8 @@ impl Step {
 pub struct Measurement {
     /// Its name.
     pub name: String,
-    /// The value in `unit`; null where there is no number, and then `reading_kind` and `reason` say why.
-    #[serde(serialize_with = "number::finite_option")]
-    pub value: Option<f64>,
+    /// The value, numbers in `unit`; null where there is none, and then `reading_kind` and `reason` say why.
+    pub value: Option<Value>,
     /// The unit of the value and the limits.
     pub unit: String,
     /// Smallest value that passes; null where there is none.
@@ -72,20 +70,29 @@ pub struct Measurement {
     pub limit_high: Option<f64>,
     /// What beyond the range means; null without a limit.
     pub overrange: Option<words::Overrange>,
+    /// The limit in full, where `limit_low`, `limit_high` and `overrange` do not say all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitInFull>,
     /// How it was judged.
     pub outcome: words::MeasurementOutcome,
+    /// True when it passed within the limit's warning band; a field, never an outcome.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub marginal: bool,
     /// Why it failed, was accepted beyond the range, or was not taken.
     pub reason: Option<String>,
     /// What kind of reading it was judged by.
     pub reading_kind: words::ReadingKind,
     /// The response as received.
     pub raw: Option<String>,
-    /// The instrument's name in the procedure.
-    pub instrument: String,
+    /// The instrument's name in the procedure, where one was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instrument: Option<String>,
     /// Its channel.
-    pub channel: u32,
-    /// What was measured: `dc_voltage`.
-    pub function: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<u32>,
+    /// What was measured, where an instrument was read: `dc_voltage`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
     /// The range in use.
     pub range: Option<RangeInUse>,
     /// The integration time in use, in power-line cycles.

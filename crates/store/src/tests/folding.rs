@@ -2,7 +2,7 @@
 
 use crate::{
     Record,
-    record::{MeasurementOutcome, OutputState, ReadingKind, RunOutcome, StepOutcome},
+    record::{MeasurementOutcome, OutputState, ReadingKind, RunOutcome, StepOutcome, Value::Number},
     testkit::{self, Telling, eventful, folded, passing, rail, ticket},
 };
 use benchtop_run::{self as run, Section};
@@ -70,12 +70,83 @@ fn the_last_attempt_decides_and_the_earlier_ones_are_kept() {
 fn what_has_no_number_has_a_kind_and_a_reason() {
     let record = folded(&eventful(&ticket()));
     let overrange = &record.steps[2].measurements[0];
-    assert_eq!((overrange.value, overrange.outcome), (None, MeasurementOutcome::Pass));
+    assert_eq!((&overrange.value, overrange.outcome), (&None, MeasurementOutcome::Pass));
     assert_eq!(overrange.reading_kind, ReadingKind::OverrangePositive);
     assert!(overrange.reason.as_ref().unwrap().contains("accepts"));
     let missing = &record.steps[1].attempts[0].measurements[0];
-    assert_eq!((missing.value, missing.reading_kind), (None, ReadingKind::Missing));
+    assert_eq!((&missing.value, missing.reading_kind), (&None, ReadingKind::Missing));
     assert!(missing.reason.is_some());
+}
+
+#[test]
+fn a_limit_stands_in_the_record_as_it_was_written() {
+    let number = |text: &str| text.parse::<run::Decimal>().unwrap();
+    let tolerated = run::MeasurementTaken {
+        limit: Some(run::Limit {
+            low: Some(number("3.234")),
+            high: Some(number("3.366")),
+            nominal: Some(run::Nominal {
+                value: number("3.3"),
+                tolerance: run::Tolerance::Percent(number("2")),
+            }),
+            outside: Some(run::Outside {
+                low: number("3.31"),
+                high: number("3.32"),
+            }),
+            marginal: Some(run::Marginal {
+                low: Some(number("3.25")),
+                high: None,
+            }),
+            ..run::Limit::default()
+        }),
+        marginal: true,
+        ..rail(0, 1, Some("3.24"), run::MeasurementOutcome::Pass)
+    };
+    let firmware = run::MeasurementTaken {
+        name: "firmware".to_owned(),
+        instrument: None,
+        channel: None,
+        function: None,
+        value: Some(run::Value::Text("1.4.2".to_owned())),
+        unit: "".parse().unwrap(),
+        limit: Some(run::Limit {
+            equals: Some(run::Value::Text("1.4.2".to_owned())),
+            one_of: vec![
+                run::Value::Text("1.4.2".to_owned()),
+                run::Value::Text("1.4.3".to_owned()),
+            ],
+            ..run::Limit::default()
+        }),
+        ..rail(0, 1, None, run::MeasurementOutcome::Pass)
+    };
+    let mut telling = Telling::of(&ticket(), "UNIT-1", &[(Section::Main, 0, "Rail", "measurement")]);
+    telling
+        .started(Section::Main, 0, "Rail", 1)
+        .measured(tolerated)
+        .measured(firmware)
+        .ended(Section::Main, 0, 1, run::StepOutcome::Pass, None);
+    let record = folded(&telling.events());
+    let json = json(&record);
+    let [rail, firmware] = json["steps"][0]["measurements"].as_array().unwrap().as_slice() else {
+        panic!("{json}")
+    };
+    assert_eq!(
+        rail["limit"],
+        serde_json::json!({"nominal": 3.3, "tolerance_percent": 2.0, "outside": {"low": 3.31, "high": 3.32}, "marginal": {"low": 3.25}})
+    );
+    assert_eq!(
+        (&rail["limit_low"], &rail["limit_high"], &rail["marginal"]),
+        (&3.234.into(), &3.366.into(), &true.into())
+    );
+    assert_eq!(firmware["value"], "1.4.2");
+    assert_eq!(
+        firmware["limit"],
+        serde_json::json!({"equals": "1.4.2", "one_of": ["1.4.2", "1.4.3"]})
+    );
+    assert!(firmware["limit_low"].is_null() && firmware["limit_high"].is_null());
+    assert!(firmware.get("instrument").is_none() && firmware.get("marginal").is_none());
+    let back: Record = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(back, record);
 }
 
 #[test]
@@ -161,7 +232,7 @@ fn a_run_without_its_last_word_is_aborted_with_what_it_had() {
     assert!(record.reason.unwrap().starts_with("interrupted"));
     let step = &record.steps[1];
     assert_eq!((step.outcome, step.status), (StepOutcome::Aborted, false));
-    assert_eq!(step.measurements[0].value, Some(3.300123));
+    assert_eq!(step.measurements[0].value, Some(Number(3.300123)));
     assert_eq!(record.steps[0].outcome, StepOutcome::Pass);
     let channels: Vec<_> = record
         .outputs

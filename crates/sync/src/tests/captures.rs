@@ -4,7 +4,9 @@ use super::samples::{RUN_ID, UUID, at, measurement, passing, rich, step};
 use crate::reading::body;
 use crate::{tofupilot_v1, tofupilot_v2};
 use benchtop_store::Record;
-use benchtop_store::record::{MeasurementOutcome, Overrange, ReadingKind, RunOutcome, Step, StepOutcome};
+use benchtop_store::record::{
+    Band, LimitInFull, MeasurementOutcome, Overrange, ReadingKind, RunOutcome, Step, StepOutcome, Value as RecordValue,
+};
 use serde_json::{Value, json};
 
 const V2_MINIMAL: &str = include_str!("../../../../fixtures/captures/v2_minimal__client_2.26.1.json");
@@ -73,7 +75,7 @@ fn the_minimal_v2_run_is_what_the_client_sends() {
 #[test]
 fn the_rich_v2_run_is_what_the_client_sends() {
     let mut theirs = captured(V2_RICH);
-    keep_measurements(&mut theirs, &["vout", "iin", "ripple"]);
+    keep_measurements(&mut theirs, &["vout", "iin", "fw_version", "led_on", "ripple"]);
     // The client's `range` validator for 0.0..0.5 is `<=` 0.5 here; aggregations have no counterpart in a record.
     let load_test = &mut theirs["phases"][1]["measurements"][0];
     assert!(load_test.as_object_mut().unwrap().remove("aggregations").is_some());
@@ -113,10 +115,13 @@ fn the_minimal_v1_run_is_what_the_client_sends() {
 #[test]
 fn the_rich_v1_run_is_what_the_client_sends() {
     let mut theirs = without(captured(V1_RICH), &["client", "client_version"]);
-    keep_measurements(&mut theirs, &["vout", "iin", "ripple"]);
+    keep_measurements(&mut theirs, &["vout", "iin", "fw_version", "led_on", "ripple"]);
     theirs["logs"][0]["line_number"] = json!(1);
     let mut record = rich();
     record.steps[1].measurements[0].limit_low = Some(0.0);
+    // v1 has no field for what a text or a boolean must be: we say it in the docstring, the capture does not
+    record.steps[0].measurements[2].limit = None;
+    record.steps[0].measurements[3].limit = None;
     record.logs[0].timestamp = at("2026-03-04T05:06:08Z");
     assert_equal(without(v1_body(&record), &["client", "client_version"]), theirs);
 }
@@ -168,7 +173,7 @@ fn what_is_no_number_never_leaves_as_a_pass_or_a_bare_null() {
         );
     }
     let infinite = benchtop_store::record::Measurement {
-        value: Some(f64::INFINITY),
+        value: Some(RecordValue::Number(f64::INFINITY)),
         ..measurement("v", "V", 0.0, None, None, MeasurementOutcome::Unset)
     };
     assert!(told(infinite).unwrap_err().contains("not a finite number"));
@@ -241,6 +246,132 @@ fn each_bound_is_judged_as_we_judged() {
     // Equal as floats, judged in decimal: the measurement's FAIL is kept.
     let (v2, _) = told(measurement("v", "V", 3.4, None, Some(3.4), MeasurementOutcome::Fail)).unwrap();
     assert_eq!(v2["validators"][0]["outcome"], "FAIL");
+}
+
+/// A measurement of 5 V that is judged by more than a low and a high.
+fn judged_by(
+    limit: LimitInFull,
+    value: RecordValue,
+    outcome: MeasurementOutcome,
+) -> benchtop_store::record::Measurement {
+    benchtop_store::record::Measurement {
+        value: Some(value),
+        limit: Some(limit),
+        ..measurement("v", "V", 0.0, None, None, outcome)
+    }
+}
+
+#[test]
+fn every_kind_of_limit_has_its_words_on_both_wires() {
+    let number = RecordValue::Number;
+    let text = |text: &str| RecordValue::Text(text.into());
+    let validators = |measured| {
+        let (v2, v1) = told(measured).unwrap();
+        (
+            v2["validators"].clone(),
+            v2["docstring"].clone(),
+            v1["docstring"].clone(),
+        )
+    };
+    let listed = LimitInFull {
+        one_of: vec![number(1.0), number(5.0)],
+        ..LimitInFull::default()
+    };
+    assert_eq!(
+        validators(judged_by(listed.clone(), number(5.0), MeasurementOutcome::Pass)),
+        (
+            json!([{"outcome": "PASS", "operator": "in", "expected_value": [1.0, 5.0]}]),
+            Value::Null,
+            json!("limit one of 1, 5")
+        )
+    );
+    assert_eq!(
+        validators(judged_by(listed, number(2.0), MeasurementOutcome::Fail)).0[0]["outcome"],
+        "FAIL"
+    );
+    let pattern = LimitInFull {
+        matches: Some(r"1\.4\..*".into()),
+        ..LimitInFull::default()
+    };
+    assert_eq!(
+        validators(judged_by(pattern, text("1.5.0"), MeasurementOutcome::Fail)),
+        (
+            json!([{"outcome": "FAIL", "operator": "matches", "expected_value": r"1\.4\..*"}]),
+            Value::Null,
+            json!(r"limit matches 1\.4\..*")
+        )
+    );
+    let gap = benchtop_store::record::Measurement {
+        limit_high: Some(100.0),
+        ..judged_by(
+            LimitInFull {
+                outside: Some(Band {
+                    low: Some(47.0),
+                    high: Some(53.0),
+                }),
+                ..LimitInFull::default()
+            },
+            number(50.0),
+            MeasurementOutcome::Fail,
+        )
+    };
+    assert_eq!(
+        validators(gap),
+        (
+            json!([{"outcome": "PASS", "operator": "<=", "expected_value": 100.0}]),
+            json!("limit outside 47 .. 53 V"),
+            json!("limit outside 47 .. 53 V")
+        )
+    );
+    let close = benchtop_store::record::Measurement {
+        limit_high: Some(5.5),
+        marginal: true,
+        ..judged_by(
+            LimitInFull {
+                marginal: Some(Band {
+                    low: None,
+                    high: Some(5.4),
+                }),
+                ..LimitInFull::default()
+            },
+            number(5.45),
+            MeasurementOutcome::Pass,
+        )
+    };
+    assert_eq!(
+        validators(close),
+        (
+            json!([{"outcome": "PASS", "operator": "<=", "expected_value": 5.5},
+                   {"outcome": "FAIL", "operator": "<=", "expected_value": 5.4, "is_decisive": false}]),
+            Value::Null,
+            json!("marginal")
+        )
+    );
+}
+
+#[test]
+fn an_array_goes_out_as_a_curve() {
+    let wave = benchtop_store::record::Measurement {
+        value: Some(RecordValue::Numbers(vec![0.5, 1.5, 0.25])),
+        ..measurement("ripple", "V", 0.0, None, None, MeasurementOutcome::Unset)
+    };
+    let (v2, v1) = told(wave).unwrap();
+    assert_eq!(
+        v2,
+        json!({"name": "ripple", "outcome": "UNSET",
+               "x_axis": {"data": [0.0, 1.0, 2.0], "name": "sample"},
+               "y_axis": [{"data": [0.5, 1.5, 0.25], "units": "V", "name": "ripple"}]})
+    );
+    assert_eq!(
+        v1,
+        json!({"name": "ripple", "outcome": "UNSET", "units": ["", "V"],
+               "measured_value": [[0.0, 0.5], [1.0, 1.5], [2.0, 0.25]]})
+    );
+    let infinite = benchtop_store::record::Measurement {
+        value: Some(RecordValue::Numbers(vec![0.5, f64::NAN])),
+        ..measurement("ripple", "V", 0.0, None, None, MeasurementOutcome::Unset)
+    };
+    assert!(told(infinite).unwrap_err().contains("not a finite number"));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use benchtop_store::Record;
 use benchtop_store::record::{
-    Clock, Log, LogLevel, Measurement, MeasurementOutcome, Purpose, ReadingKind, RunOutcome, SCHEMA, Section, Station,
-    Step, StepOutcome, UnitUnderTest,
+    Clock, LimitInFull, Log, LogLevel, Measurement, MeasurementOutcome, Purpose, ReadingKind, RunOutcome, SCHEMA,
+    Section, Station, Step, StepOutcome, UnitUnderTest, Value,
 };
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -59,10 +59,26 @@ pub(super) fn passing(serial_number: &str) -> Record {
     }
 }
 
-/// The captured rich run, as far as a record carries it: what it cannot hold (booleans, texts, sweeps) is not there.
+/// The captured rich run, as far as a record carries it: its curve has another x axis than a record's.
 pub(super) fn rich() -> Record {
     let vout = measurement("vout", "V", 3.31, Some(3.2), Some(3.4), MeasurementOutcome::Pass);
     let iin = measurement("iin", "A", 0.42, None, Some(0.5), MeasurementOutcome::Pass);
+    let firmware = Measurement {
+        value: Some(Value::Text("1.4.2".into())),
+        limit: Some(LimitInFull {
+            equals: Some(Value::Text("1.4.2".into())),
+            ..LimitInFull::default()
+        }),
+        ..measurement("fw_version", "", 0.0, None, None, MeasurementOutcome::Pass)
+    };
+    let led = Measurement {
+        value: Some(Value::Boolean(true)),
+        limit: Some(LimitInFull {
+            equals: Some(Value::Boolean(true)),
+            ..LimitInFull::default()
+        }),
+        ..measurement("led_on", "", 0.0, None, None, MeasurementOutcome::Pass)
+    };
     let ripple = measurement("ripple", "mV", 81.5, None, Some(50.0), MeasurementOutcome::Fail);
     Record {
         outcome: RunOutcome::Fail,
@@ -79,7 +95,7 @@ pub(super) fn rich() -> Record {
         },
         steps: vec![
             Step {
-                measurements: vec![vout, iin],
+                measurements: vec![vout, iin, firmware, led],
                 ..step("power_on", StepOutcome::Pass, "05:06:07.123456", "05:06:10.123456")
             },
             Step {
@@ -130,18 +146,20 @@ pub(super) fn measurement(
 ) -> Measurement {
     Measurement {
         name: name.into(),
-        value: Some(value),
+        value: Some(Value::Number(value)),
         unit: unit.into(),
         limit_low: low,
         limit_high: high,
         overrange: None,
+        limit: None,
         outcome,
+        marginal: false,
         reason: None,
         reading_kind: ReadingKind::Value,
         raw: None,
-        instrument: "dmm".into(),
-        channel: 1,
-        function: "dc_voltage".into(),
+        instrument: Some("dmm".into()),
+        channel: Some(1),
+        function: Some("dc_voltage".into()),
         range: None,
         nplc: None,
         autozero: None,

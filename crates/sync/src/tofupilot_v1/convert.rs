@@ -1,6 +1,7 @@
 //! From a record to the body of `POST /api/v1/runs`.
 
-use super::wire::{Log, Measurement, Phase, Run, SubUnit, Unit};
+use super::wire::{Log, Measurement, Phase, Run, SubUnit, Unit, Units, WireValue};
+use crate::limits;
 use crate::phases::phases;
 use crate::reading::{Contradiction, MeasuredValue, cut, reading};
 use crate::times::{iso_duration, span, wire};
@@ -71,33 +72,36 @@ fn phase(phase: &crate::phases::Phase<'_>) -> Result<Phase, Contradiction> {
     })
 }
 
-/// v1 takes limits for numbers only; beside words they go into the docstring.
+/// v1 takes a low and a high, for numbers only; the rest of a limit goes into the docstring.
 fn measurement(step: &Step, measured: &Measured) -> Result<Measurement, Contradiction> {
     let reading = reading(step, measured)?;
-    let (lower_limit, upper_limit, docstring) = match reading.value {
-        Some(MeasuredValue::Number(_)) => (measured.limit_low, measured.limit_high, reading.reason),
-        Some(MeasuredValue::Text(_)) | None => (None, None, with_limits(reading.reason, measured)),
+    let is_number = matches!(reading.value, Some(MeasuredValue::Number(_)));
+    let (lower_limit, upper_limit, limits) = match is_number {
+        true => (
+            measured.limit_low,
+            measured.limit_high,
+            limits::beyond_the_bounds(measured),
+        ),
+        false => (None, None, limits::in_words(measured)),
     };
+    let said: Vec<String> = reading.reason.into_iter().chain(limits).collect();
+    let unit = Some(measured.unit.clone()).filter(|unit| !unit.is_empty());
+    let curve = reading.value.as_ref().and_then(MeasuredValue::numbers);
     Ok(Measurement {
         name: reading.name,
         outcome: reading.outcome.into(),
-        measured_value: reading.value,
-        units: Some(measured.unit.clone()).filter(|unit| !unit.is_empty()),
+        units: match curve {
+            Some(_) => Some(Units::OfCurve(unit.unwrap_or_default())),
+            None => unit.map(Units::One),
+        },
+        measured_value: match curve {
+            Some(numbers) => Some(WireValue::curve(numbers)),
+            None => reading.value.map(WireValue::Plain),
+        },
         lower_limit,
         upper_limit,
-        docstring,
+        docstring: Some(said.join("; ")).filter(|text| !text.is_empty()),
     })
-}
-
-fn with_limits(reason: Option<String>, measured: &Measured) -> Option<String> {
-    let bound = |word: &str, limit: Option<f64>| limit.map(|limit| format!("{word} {limit} {}", measured.unit));
-    let said = [
-        reason,
-        bound("limit low", measured.limit_low),
-        bound("limit high", measured.limit_high),
-    ];
-    let said: Vec<String> = said.into_iter().flatten().collect();
-    Some(said.join("; ")).filter(|text| !text.is_empty())
 }
 
 fn logs(record: &Record) -> Vec<Log> {

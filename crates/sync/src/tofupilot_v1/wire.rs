@@ -62,15 +62,60 @@ pub(crate) struct Measurement {
     pub(crate) name: String,
     pub(crate) outcome: Judged,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) measured_value: Option<MeasuredValue>,
+    pub(crate) measured_value: Option<WireValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) units: Option<String>,
+    pub(crate) units: Option<Units>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) lower_limit: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) upper_limit: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) docstring: Option<String>,
+}
+
+/// A value as v1 takes it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(into = "serde_json::Value")]
+pub(crate) enum WireValue {
+    /// As it is.
+    Plain(MeasuredValue),
+    /// Pairs of position and number.
+    Curve(Vec<(u32, f64)>),
+}
+
+impl WireValue {
+    /// An array as a curve over 0, 1, 2, ...: a record does not say when each of its numbers was taken.
+    pub(crate) fn curve(numbers: &[f64]) -> Self {
+        Self::Curve((0..).zip(numbers.iter().copied()).collect())
+    }
+}
+
+impl From<WireValue> for serde_json::Value {
+    fn from(value: WireValue) -> Self {
+        match value {
+            WireValue::Plain(value) => value.into(),
+            WireValue::Curve(points) => points.into_iter().map(|(x, y)| vec![f64::from(x), y]).collect(),
+        }
+    }
+}
+
+/// The unit of a value, or those of a curve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "serde_json::Value")]
+pub(crate) enum Units {
+    /// Of a single value.
+    One(String),
+    /// Of the numbers of a curve; their positions have none.
+    OfCurve(String),
+}
+
+impl From<Units> for serde_json::Value {
+    fn from(units: Units) -> Self {
+        match units {
+            Units::One(unit) => Self::from(unit),
+            Units::OfCurve(unit) => Self::from(vec![String::new(), unit]),
+        }
+    }
 }
 
 /// A log line.

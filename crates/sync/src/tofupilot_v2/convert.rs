@@ -1,12 +1,11 @@
 //! From a record to the body of `POST /api/v2/runs`: exhaustive, so that a new outcome cannot slip through.
 
-use super::wire::{Log, Measurement, Metadatum, Outcome, Phase, Run, Validator};
-use crate::phases::{Judged, phases};
+use super::wire::{Axis, Log, Measurement, Metadatum, Outcome, Phase, Run, Validator};
+use crate::limits;
+use crate::phases::phases;
 use crate::reading::{Contradiction, MeasuredValue, cut, reading};
 use crate::times::{span, wire};
-use benchtop_store::record::{
-    LogLevel, Measurement as Measured, MeasurementOutcome, Purpose, Record, RunOutcome, Step,
-};
+use benchtop_store::record::{LogLevel, Measurement as Measured, Purpose, Record, RunOutcome, Step};
 use std::collections::BTreeMap;
 
 /// Longest phase name that TofuPilot takes.
@@ -83,44 +82,30 @@ fn phase(phase: &crate::phases::Phase<'_>) -> Result<Phase, Contradiction> {
 
 fn measurement(step: &Step, measured: &Measured) -> Result<Measurement, Contradiction> {
     let reading = reading(step, measured)?;
+    let units = Some(measured.unit.clone()).filter(|unit| !unit.is_empty());
+    let curve = reading.value.as_ref().and_then(MeasuredValue::numbers);
+    let (x_axis, y_axis) = match curve {
+        Some(numbers) => (
+            Some(Axis::counting(numbers.len())),
+            vec![Axis::of(numbers, units.as_deref(), &measured.name)],
+        ),
+        None => (None, Vec::new()),
+    };
+    let said: Vec<String> = reading
+        .reason
+        .into_iter()
+        .chain(limits::outside_in_words(measured))
+        .collect();
     Ok(Measurement {
-        validators: validators(measured, reading.value.as_ref()),
+        validators: limits::parts(measured).into_iter().map(Validator::from).collect(),
         name: reading.name,
         outcome: reading.outcome.into(),
-        measured_value: reading.value,
-        units: Some(measured.unit.clone()).filter(|unit| !unit.is_empty()),
-        docstring: reading.reason.map(|text| cut(&text, DOCSTRING)),
+        units: units.filter(|_| y_axis.is_empty()),
+        measured_value: reading.value.filter(|_| y_axis.is_empty()),
+        x_axis,
+        y_axis,
+        docstring: Some(cut(&said.join("; "), DOCSTRING)).filter(|text| !text.is_empty()),
     })
-}
-
-/// The bounds, each with its outcome. A failed measurement fails at the bound that it violates.
-fn validators(measured: &Measured, value: Option<&MeasuredValue>) -> Vec<Validator> {
-    let number = match value {
-        Some(MeasuredValue::Number(number)) => Some(*number),
-        Some(MeasuredValue::Text(_)) | None => None,
-    };
-    let below = number.zip(measured.limit_low).is_some_and(|(number, low)| number < low);
-    let above = number
-        .zip(measured.limit_high)
-        .is_some_and(|(number, high)| number > high);
-    // Judged in decimal: two numbers that are equal as floats may still differ there, and words have no order.
-    let undecided = !below && !above;
-    let judged = |violated: bool| match measured.outcome {
-        MeasurementOutcome::Pass => Judged::Pass,
-        MeasurementOutcome::Unset => Judged::Unset,
-        MeasurementOutcome::Fail if violated || undecided => Judged::Fail,
-        MeasurementOutcome::Fail => Judged::Pass,
-    };
-    let bound = |operator, expected: Option<f64>, violated| {
-        expected.map(|expected_value| Validator {
-            outcome: judged(violated),
-            operator,
-            expected_value,
-        })
-    };
-    let low = bound(">=", measured.limit_low, below);
-    let high = bound("<=", measured.limit_high, above);
-    low.into_iter().chain(high).collect()
 }
 
 /// A record's log has no source lines: `source_file` is the part of the program that speaks, `line_number` the line of

@@ -1,8 +1,10 @@
 //! The body of `POST /api/v2/runs`, in the order in which the official clients write it.
 
+use crate::limits::{Expected, Part};
 use crate::phases::{Judged, PhaseOutcome};
 use crate::reading::MeasuredValue;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A run.
@@ -72,15 +74,68 @@ pub(crate) struct Measurement {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) validators: Vec<Validator>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) x_axis: Option<Axis>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) y_axis: Vec<Axis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) docstring: Option<String>,
 }
 
-/// One bound of a limit, judged here: the server stores it as sent.
+/// One part of a limit, judged here: the server stores it as sent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Validator {
     pub(crate) outcome: Judged,
     pub(crate) operator: &'static str,
-    pub(crate) expected_value: f64,
+    pub(crate) expected_value: Value,
+    /// Absent where it judges; false for a warning band.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) is_decisive: Option<bool>,
+}
+
+impl From<Part> for Validator {
+    fn from(part: Part) -> Self {
+        let json = |value| Value::from(MeasuredValue::from(value));
+        Self {
+            outcome: part.outcome,
+            operator: part.operator,
+            expected_value: match part.expected {
+                Expected::One(value) => json(value),
+                Expected::OneOf(values) => values.into_iter().map(json).collect(),
+                Expected::Pattern(pattern) => Value::from(pattern),
+            },
+            is_decisive: (!part.is_decisive).then_some(false),
+        }
+    }
+}
+
+/// One axis of a curve.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Axis {
+    pub(crate) data: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) units: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+}
+
+impl Axis {
+    /// Numbers in a row.
+    pub(crate) fn of(numbers: &[f64], units: Option<&str>, name: &str) -> Self {
+        Self {
+            data: numbers.to_vec(),
+            units: units.map(str::to_owned),
+            name: Some(name.to_owned()),
+        }
+    }
+
+    /// 0, 1, 2, ...: a record's array does not say when each of its numbers was taken.
+    pub(crate) fn counting(count: usize) -> Self {
+        Self {
+            data: (0_u32..).take(count).map(f64::from).collect(),
+            units: None,
+            name: Some("sample".to_owned()),
+        }
+    }
 }
 
 /// A log line; the server wants all five.
@@ -103,7 +158,7 @@ pub(crate) enum Metadatum {
     Flag(bool),
 }
 
-impl From<Metadatum> for serde_json::Value {
+impl From<Metadatum> for Value {
     fn from(value: Metadatum) -> Self {
         match value {
             Metadatum::Text(text) => Self::from(text),
