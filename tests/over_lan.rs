@@ -53,3 +53,8 @@ fn the_procedure_runs_over_vxi11_as_it_does_in_process() {
 fn the_procedure_runs_over_hislip_as_it_does_in_process() {
     runs_over(&["--hislip", "127.0.0.1:0"], "hislip");
 }
+
+#[test]
+fn the_procedure_runs_over_hislip_in_overlapped_mode_too() {
+    runs_over(&["--hislip", "127.0.0.1:0", "--hislip-overlapped"], "hislip");
+}

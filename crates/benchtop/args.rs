@@ -275,6 +275,10 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "ADDR")]
     pub(crate) hislip: Option<SocketAddr>,
 
+    /// Speak nothing but overlapped mode over `HiSLIP`; else clients begin in synchronized mode and may ask for the other.
+    #[arg(long, requires = "hislip")]
+    pub(crate) hislip_overlapped: bool,
+
     /// Write a station file for what is served, to use with `benchtop run --station`.
     #[arg(long, value_name = "FILE")]
     pub(crate) write_station: Option<PathBuf>,

@@ -9,8 +9,8 @@ use crate::{
 };
 use benchtop_instrument::RealClock;
 use benchtop_sim::{
-    HislipServer, PtyServer, SimulatedBench, SimulatedInstrument, Vxi11Server, VxiAddresses, serve_hislip, serve_pty,
-    serve_tcp, serve_vxi11,
+    HislipModes, HislipServer, PtyServer, SimulatedBench, SimulatedInstrument, Vxi11Server, VxiAddresses, serve_hislip,
+    serve_pty, serve_tcp, serve_vxi11,
 };
 use benchtop_station::Catalogue;
 use std::{net::SocketAddr, path::Path, sync::Arc};
@@ -154,7 +154,12 @@ async fn on_hislip(
     let Some(address) = arguments.hislip else {
         return Ok(None);
     };
-    let server = serve_hislip(address, all(bench)).await;
+    let modes = if arguments.hislip_overlapped {
+        HislipModes::Overlapped
+    } else {
+        HislipModes::Both
+    };
+    let server = serve_hislip(address, all(bench), modes).await;
     let server = server.map_err(|error| Failure::refused(format!("cannot serve HiSLIP on {address}: {error}")))?;
     let local = server.local_addr();
     for (number, name) in bench.instrument_names().enumerate() {

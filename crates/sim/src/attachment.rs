@@ -153,8 +153,19 @@ impl Attachment {
         fresh.map(|client| self.client = client).is_some()
     }
 
-    pub(crate) fn status_byte(&mut self) -> Option<u8> {
-        self.client.status_byte(&self.shared.lock())
+    /// Nothing if the instrument does not react. `underway` is whether answers have left that did not arrive yet.
+    pub(crate) fn status_byte(&mut self, underway: bool) -> Option<u8> {
+        self.client.status_byte(&self.shared.lock(), underway)
+    }
+
+    /// Whether answers wait in line from now on, or are interrupted by the next message.
+    pub(crate) const fn queue(&mut self, queues: bool) {
+        self.client.queue(queues);
+    }
+
+    /// Whether an answer was interrupted before it could be fetched, since this was last asked.
+    pub(crate) const fn was_cut_off(&mut self) -> bool {
+        self.client.was_cut_off()
     }
 
     pub(crate) fn unterminated(&mut self) {

@@ -59,6 +59,10 @@ pub(crate) struct Client {
     cleared: bool,
     /// The reasons for service that a serial poll has seen.
     polled: u8,
+    /// Answers wait in line on a bus too: no message interrupts them.
+    queues: bool,
+    /// An answer was interrupted before it could be fetched.
+    cut_off: bool,
     /// The instrument has ended the connection.
     gone: bool,
     /// Which of the instrument's lives it is connected to.
@@ -119,6 +123,8 @@ impl Client {
             clears: serial.map_or_else(Vec::new, |serial| serial.clears.clone()),
             cleared: false,
             polled: 0,
+            queues: false,
+            cut_off: false,
             gone: false,
             generation: device.generation,
         }
@@ -236,8 +242,9 @@ impl Client {
             let errors = self.errors.as_mut().unwrap_or(&mut instrument.device.errors);
             errors.overflow(instrument.device.model.0.reporting.reported(SYSTEM_ERROR), now);
         }
-        if self.link == Link::Bus && !self.output.is_empty() {
+        if self.can_be_interrupted() && !self.output.is_empty() {
             self.output.clear();
+            self.cut_off = true;
             self.error(world, QUERY_INTERRUPTED);
         }
         self.running = Some(Running {
@@ -362,7 +369,8 @@ impl Client {
         if !running.answered {
             return;
         }
-        if self.link == Link::Bus && !self.input.is_empty() {
+        if self.can_be_interrupted() && !self.input.is_empty() {
+            self.cut_off = true;
             self.error(world, QUERY_INTERRUPTED);
             return;
         }
@@ -398,15 +406,15 @@ impl Client {
     }
 
     /// The status byte, as a serial poll reads it: bit 6 is the request for service, which the poll clears (IEEE 488.2, 11.2.2.1).
-    /// Nothing if the instrument does not react.
-    pub(crate) fn status_byte(&mut self, world: &World) -> Option<u8> {
+    /// Nothing if the instrument does not react. `underway` is whether answers have left that did not arrive yet.
+    pub(crate) fn status_byte(&mut self, world: &World, underway: bool) -> Option<u8> {
         if self.unreachable(world) {
             return None;
         }
         let device = &world.instruments.get(self.instrument)?.device;
         let errors = self.errors.as_ref().unwrap_or(&device.errors);
         let errors_waiting = !errors.is_empty() && device.model.0.reporting.in_status_byte;
-        let byte = device.status.byte(errors_waiting, !self.output.is_empty());
+        let byte = device.status.byte(errors_waiting, underway || !self.output.is_empty());
         let reasons = byte & device.status.service_enable;
         let requests = reasons & !self.polled != 0;
         self.polled = reasons;

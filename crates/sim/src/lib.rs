@@ -41,8 +41,8 @@ pub use dmm::MeterState;
 pub use fault::{Drift, Fault, FaultOrder};
 pub use model::Model;
 pub use serve::{
-    HislipServer, LineSettings, Parity, PtyServer, TcpServer, Vxi11Server, VxiAddresses, serve_hislip, serve_pty,
-    serve_tcp, serve_vxi11,
+    HislipModes, HislipServer, LineSettings, Parity, PtyServer, TcpServer, Vxi11Server, VxiAddresses, serve_hislip,
+    serve_pty, serve_tcp, serve_vxi11,
 };
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ impl DeviceEnd for Attachment {
     }
 
     fn status_byte(&mut self) -> Option<u8> {
-        Self::status_byte(self)
+        Self::status_byte(self, false)
     }
 
     fn unterminated(&mut self) {

@@ -1,7 +1,7 @@
 //! What a bus can do to an instrument that a stream of bytes cannot: fetch an answer in parts, know whether it was
 //! fetched, trigger.
 
-use super::Client;
+use super::{Client, Link};
 use crate::{
     parser::Path,
     status::{GET_NOT_ALLOWED, QUERY_INTERRUPTED},
@@ -44,6 +44,20 @@ impl Client {
     pub(crate) fn taken(&mut self) {
         self.output.clear();
         self.taken = 0;
+    }
+
+    /// Whether answers wait in line from now on, or are interrupted by the next message.
+    pub(crate) const fn queue(&mut self, queues: bool) {
+        self.queues = queues;
+    }
+
+    pub(super) fn can_be_interrupted(&self) -> bool {
+        self.link == Link::Bus && !self.queues
+    }
+
+    /// Whether an answer was interrupted before it could be fetched, since this was last asked.
+    pub(crate) const fn was_cut_off(&mut self) -> bool {
+        std::mem::replace(&mut self.cut_off, false)
     }
 
     /// Something was said before the answer was taken.

@@ -16,7 +16,7 @@ mod tcp;
 mod vxi11;
 mod wait;
 
-pub use hislip::{HislipServer, serve_hislip};
+pub use hislip::{HislipModes, HislipServer, serve_hislip};
 pub(crate) use lock::Locks;
 pub use pty::{LineSettings, Parity, PtyServer, serve_pty};
 pub use tcp::{TcpServer, serve_tcp};

@@ -4,7 +4,7 @@ use super::{
     board,
     hislip_client::{Channel, Client, FIRST, message},
 };
-use crate::{Fault, HislipServer, SimulatedBench, serve_hislip};
+use crate::{Fault, HislipModes, HislipServer, SimulatedBench, serve_hislip};
 use benchtop_instrument::{Clock, ClockExt, RealClock};
 use proptest::prelude::*;
 use std::{net::SocketAddr, time::Duration};
@@ -17,8 +17,12 @@ fn bench() -> SimulatedBench {
 }
 
 async fn serve(bench: &SimulatedBench) -> HislipServer {
+    serve_modes(bench, HislipModes::Both).await
+}
+
+async fn serve_modes(bench: &SimulatedBench, modes: HislipModes) -> HislipServer {
     let instruments = ["dmm", "psu"].map(|name| (name.to_owned(), bench.instrument(name).unwrap()));
-    serve_hislip(ANY_PORT, instruments.to_vec()).await.unwrap()
+    serve_hislip(ANY_PORT, instruments.to_vec(), modes).await.unwrap()
 }
 
 #[tokio::test]
@@ -102,11 +106,70 @@ async fn an_answer_counts_as_taken_when_the_client_says_so() {
     assert_eq!(client.answer().await, "1\n");
     client.delivered = 0;
     client.send(7, b"*WAI").await;
+    // the client drops that answer by its number, and needs no word of it
+    assert_eq!(client.status_byte().await, 4);
+    assert_eq!(client.ask("SYST:ERR?").await, "-410,\"Query INTERRUPTED\"\n");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_interrupted_before_it_leaves_is_told_on_both_channels() {
+    let bench = bench();
+    let server = serve(&bench).await;
+    let mut client = Client::new(server.local_addr(), "dmm").await;
+    client.send(7, b"CONF:VOLT:DC 10;:SAMP:COUN 5;:READ?").await;
+    client.send(7, b"SYST:VERS?").await;
     let number = client.next.wrapping_sub(2);
     assert_eq!(client.sync.receive().await, Some((13, 0, number, Vec::new())));
     assert_eq!(client.asynchronous.receive().await, Some((14, 0, number, Vec::new())));
-    assert_eq!(client.status_byte().await, 4);
+    assert_eq!(client.answer().await, "1994.0\n");
     assert_eq!(client.ask("SYST:ERR?").await, "-410,\"Query INTERRUPTED\"\n");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn in_overlapped_mode_answers_wait_in_line_with_numbers_of_their_own() {
+    let bench = bench();
+    let server = serve_modes(&bench, HislipModes::Overlapped).await;
+    let mut sync = Channel::new(server.local_addr()).await;
+    let (kind, mode, parameter, _) = sync.ask(0, 0, 0x0100_7878, b"psu").await;
+    assert_eq!((kind, mode), (1, 1));
+    let mut other = Channel::new(server.local_addr()).await;
+    other.ask(17, 0, parameter & 0xFFFF, b"").await;
+    assert_eq!(other.ask(15, 0, 0, &80_u64.to_be_bytes()).await.0, 16);
+    for (number, message) in [
+        "*OPC?",
+        "VOLT 1,(@1)",
+        "VOLT? (@1,1,1,1,1,1,1,1,1,1)",
+        "SYST:VERS?",
+        "SYST:ERR?",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let number = FIRST.wrapping_add(u32::try_from(number).unwrap() * 2);
+        sync.send(7, 0, number, message.as_bytes()).await;
+    }
+    let mut parts = Vec::new();
+    for expected in 0..6_u32 {
+        let (kind, control, number, payload) = sync.receive().await.unwrap();
+        assert_eq!((control, number), (0, FIRST.wrapping_add(expected * 2)));
+        parts.push((kind, payload.len()));
+        if expected == 0 {
+            // what is not delivered yet counts as available, and the last one delivered tells
+            assert_eq!(other.ask(21, 1, FIRST, b"").await.1 & 16, 16);
+        }
+    }
+    assert_eq!(parts, [(7, 2), (6, 64), (6, 64), (7, 32), (7, 7), (7, 14)]);
+    let last = FIRST.wrapping_add(10);
+    assert_eq!(other.ask(21, 1, last.wrapping_sub(2), b"").await.1 & 16, 16);
+    assert_eq!(other.ask(21, 0, last, b"").await.1 & 16, 0);
+
+    // who asks for synchronized mode does not get it here; numbers begin anew
+    assert_eq!(other.ask(19, 0, 0, b"").await, (23, 1, 0, Vec::new()));
+    assert_eq!(sync.ask(8, 0, 0, b"").await, (9, 1, 0, Vec::new()));
+    assert_eq!(other.ask(21, 0, FIRST.wrapping_sub(2), b"").await.1 & 16, 0);
+    assert_eq!(sync.ask(7, 0, FIRST, b"*OPC?").await, (7, 0, FIRST, b"1\n".to_vec()));
     server.stop().await;
 }
 
@@ -123,8 +186,8 @@ async fn device_clear_ends_a_reading_and_drops_what_was_sent() {
     }
     assert_eq!(client.asynchronous.ask(19, 0, 0, b"").await, (23, 0, 0, Vec::new()));
     client.send(7, b"*RST").await;
-    // the client would like overlapped mode: it is declined
-    assert_eq!(client.sync.ask(8, 1, 0, b"").await, (9, 0, 0, Vec::new()));
+    // the client would like overlapped mode, and gets it
+    assert_eq!(client.sync.ask(8, 1, 0, b"").await, (9, 1, 0, Vec::new()));
     client.next = FIRST;
     assert_eq!(client.ask("STAT:OPER:COND?;:SAMP:COUN?").await, "+0;+1000\n");
     assert_eq!(client.ask("SYST:ERR?").await, "+0,\"No error\"\n");

@@ -23,6 +23,8 @@ pub(super) mod kind {
     pub(in super::super) const DATA_END: u8 = 7;
     pub(in super::super) const DEVICE_CLEAR_COMPLETE: u8 = 8;
     pub(in super::super) const DEVICE_CLEAR_ACKNOWLEDGE: u8 = 9;
+    pub(in super::super) const INTERRUPTED: u8 = 13;
+    pub(in super::super) const ASYNC_INTERRUPTED: u8 = 14;
     pub(in super::super) const MAXIMUM_MESSAGE_SIZE: u8 = 15;
     pub(in super::super) const MAXIMUM_MESSAGE_SIZE_RESPONSE: u8 = 16;
     pub(in super::super) const ASYNC_INITIALIZE: u8 = 17;

@@ -1,8 +1,13 @@
 //! SCPI over HiSLIP 1.0 (IVI-6.1): `TCPIP0::10.0.0.7::hislip0::INSTR`, with another port `hislip0,4881`.
 //!
 //! Two connections make a session: messages go over the synchronous channel, status and device clear over the asynchronous one.
-//! Every message has a number, and an answer has the number of its question: an answer to anything else is dropped, in
-//! synchronized and in overlapped mode.
+//!
+//! - **Mode** (IVI-6.1, 3). A session begins in the mode that the instrument names. Device clear asks for synchronized mode and
+//!   takes what it gets: an instrument that only does overlapped mode stays in it.
+//! - **Synchronized**: an answer has the number of its question, and an answer to anything else is dropped. An instrument that
+//!   was interrupted says so on both channels; nothing that came before counts, and nothing is sent between the two words.
+//! - **Overlapped**: the instrument numbers its answers itself, one after the other; they come in the order of the questions, and
+//!   only a device clear drops what was not taken.
 
 mod channel;
 
@@ -24,6 +29,8 @@ const FIRST: u32 = 0xFFFF_FF00;
 const STEP: u32 = 2;
 /// Control bit: the answer before was taken.
 const DELIVERED: u8 = 1;
+/// Control bit of a feature negotiation, and of the answer to the first message: overlapped mode.
+const OVERLAPPED: u8 = 1;
 /// Status and answers without a number of their own, from servers that do not care.
 const ANY: u32 = 0xFFFF_FFFF;
 /// The largest message that we take, header included.
@@ -42,13 +49,35 @@ pub struct HislipSession {
     guarded: Guarded,
 }
 
+/// How questions and answers belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Synchronized,
+    Overlapped,
+}
+
+impl Mode {
+    const fn of(control: u8) -> Self {
+        if control & OVERLAPPED == 0 {
+            Self::Synchronized
+        } else {
+            Self::Overlapped
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Channels {
     synchronous: Channel,
     asynchronous: Channel,
+    mode: Mode,
     /// The number of the last message that was sent.
     last: u32,
+    /// The number of the last message of the instrument that was taken, in overlapped mode.
+    taken: u32,
     delivered: u8,
+    /// The instrument has said on the asynchronous channel that it was interrupted, and not yet on the other.
+    interrupted: bool,
     /// The most that the instrument takes in one payload.
     most: usize,
     /// Something was given up in the middle: what comes next cannot be told from what should have come.
@@ -175,8 +204,11 @@ async fn connect(host: &str, port: u16, sub_address: &str) -> io::Result<Channel
     Ok(Channels {
         synchronous,
         asynchronous,
+        mode: Mode::of(session.control),
         last: FIRST.wrapping_sub(STEP),
+        taken: FIRST.wrapping_sub(STEP),
         delivered: 0,
+        interrupted: false,
         most: most.filter(|most| *most > 0).unwrap_or(USUAL),
         torn: false,
     })
@@ -236,18 +268,24 @@ impl Channels {
         Ok(())
     }
 
-    /// The answer to the last message.
+    /// The answer to the last message, in overlapped mode the next one.
     async fn receive(&mut self) -> io::Result<Vec<u8>> {
         let mut answer = Vec::new();
         loop {
             let message = self.synchronous.receive().await?;
             refused(&message)?;
+            if message.kind == kind::INTERRUPTED {
+                answer.clear();
+                self.interrupted().await?;
+                continue;
+            }
             let data = matches!(message.kind, kind::DATA | kind::DATA_END);
-            if !data || (message.parameter != self.last && message.parameter != ANY) {
-                // an answer to what was given up before, or that it was interrupted
+            if !data || self.interrupted || !self.answers(&message) {
+                // an answer to what was given up before
                 answer.clear();
                 continue;
             }
+            self.taken = message.parameter;
             answer.extend(message.payload);
             if answer.len() > crate::MAX_MESSAGE {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is too long"));
@@ -259,17 +297,47 @@ impl Channels {
         }
     }
 
+    /// Whether a message is part of the answer that is waited for.
+    const fn answers(&self, message: &Message) -> bool {
+        match self.mode {
+            Mode::Synchronized => message.parameter == self.last || message.parameter == ANY,
+            Mode::Overlapped => true,
+        }
+    }
+
+    /// The synchronous channel says that the instrument was interrupted: the other one says so too, or has done so.
+    async fn interrupted(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.interrupted) {
+            self.torn = true;
+            expect(&mut self.asynchronous, kind::ASYNC_INTERRUPTED).await?;
+            self.torn = false;
+        }
+        Ok(())
+    }
+
     async fn status_byte(&mut self) -> io::Result<u8> {
-        let query = Message::new(kind::STATUS_QUERY, self.delivered, self.last, &[]);
+        let number = match self.mode {
+            Mode::Synchronized => self.last,
+            Mode::Overlapped => self.taken,
+        };
+        let query = Message::new(kind::STATUS_QUERY, self.delivered, number, &[]);
         self.torn = true;
         self.asynchronous.send(&query).await?;
         self.delivered = 0;
-        let response = expect(&mut self.asynchronous, kind::STATUS_RESPONSE).await?;
+        let response = loop {
+            let message = self.asynchronous.receive().await?;
+            refused(&message)?;
+            match message.kind {
+                kind::STATUS_RESPONSE => break message,
+                kind::ASYNC_INTERRUPTED => self.interrupted = true,
+                _ => {}
+            }
+        };
         self.torn = false;
         Ok(response.control)
     }
 
-    /// Device clear (IVI-6.1, 6.12), and synchronized mode.
+    /// Device clear (IVI-6.1, 6.12), and synchronized mode where the instrument has it.
     async fn clear(&mut self) -> io::Result<()> {
         self.torn = true;
         self.asynchronous
@@ -279,9 +347,12 @@ impl Channels {
         self.synchronous
             .send(&Message::new(kind::DEVICE_CLEAR_COMPLETE, 0, 0, &[]))
             .await?;
-        expect(&mut self.synchronous, kind::DEVICE_CLEAR_ACKNOWLEDGE).await?;
+        let settled = expect(&mut self.synchronous, kind::DEVICE_CLEAR_ACKNOWLEDGE).await?;
+        self.mode = Mode::of(settled.control);
         self.last = FIRST.wrapping_sub(STEP);
+        self.taken = self.last;
         self.delivered = 0;
+        self.interrupted = false;
         self.torn = false;
         Ok(())
     }

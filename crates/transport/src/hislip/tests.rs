@@ -23,11 +23,25 @@ const SOON: Duration = Duration::from_secs(5);
 /// What is to go out on the synchronous channel.
 type Outbox = mpsc::UnboundedSender<Vec<u8>>;
 
-#[derive(Default)]
 struct Shared {
+    /// Overlapped mode, and no other.
+    overlapped: bool,
     framer: Mutex<Framer>,
     /// The number of the last message, and where answers go.
     last: Mutex<(u32, Option<Outbox>)>,
+    /// Where what goes on the asynchronous channel goes.
+    asynchronous: Mutex<Option<Outbox>>,
+    /// The number of the next answer in overlapped mode.
+    next: Mutex<u32>,
+    /// What the last status query said.
+    queried: Mutex<(u8, u32)>,
+}
+
+impl Shared {
+    /// The control code that says which mode it is.
+    fn feature(&self) -> u8 {
+        u8::from(self.overlapped)
+    }
 }
 
 struct Server {
@@ -46,11 +60,22 @@ impl Drop for Server {
 
 impl Server {
     async fn start() -> Self {
+        Self::in_mode(false).await
+    }
+
+    async fn in_mode(overlapped: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (heard, messages) = mpsc::unbounded_channel();
         let (hang_up, hung_up) = watch::channel(());
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            overlapped,
+            framer: Mutex::default(),
+            last: Mutex::default(),
+            asynchronous: Mutex::default(),
+            next: Mutex::new(FIRST),
+            queried: Mutex::default(),
+        });
         let for_clients = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -95,22 +120,31 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>, heard: mpsc::Unbounde
             let reply = match header[2] {
                 kind::INITIALIZE if payload == b"hislip0" => {
                     shared.last.lock().unwrap().1 = Some(outbox.clone());
-                    Message::new(kind::INITIALIZE_RESPONSE, 0, (VERSION << 16) | 9, &[])
+                    *shared.next.lock().unwrap() = FIRST;
+                    Message::new(kind::INITIALIZE_RESPONSE, shared.feature(), (VERSION << 16) | 9, &[])
                 }
                 kind::INITIALIZE => Message::new(kind::FATAL_ERROR, 3, 0, b"no such instrument"),
                 kind::ASYNC_INITIALIZE => {
                     assert_eq!(parameter, 9);
+                    *shared.asynchronous.lock().unwrap() = Some(outbox.clone());
                     Message::new(kind::ASYNC_INITIALIZE_RESPONSE, 0, 0, &[])
                 }
                 kind::MAXIMUM_MESSAGE_SIZE => {
                     Message::new(kind::MAXIMUM_MESSAGE_SIZE_RESPONSE, 0, 0, &MOST.to_be_bytes())
                 }
-                kind::ASYNC_DEVICE_CLEAR => Message::new(kind::ASYNC_DEVICE_CLEAR_ACKNOWLEDGE, 0, 0, &[]),
-                kind::DEVICE_CLEAR_COMPLETE => {
-                    *shared.framer.lock().unwrap() = Framer::default();
-                    Message::new(kind::DEVICE_CLEAR_ACKNOWLEDGE, 0, 0, &[])
+                kind::ASYNC_DEVICE_CLEAR => {
+                    Message::new(kind::ASYNC_DEVICE_CLEAR_ACKNOWLEDGE, shared.feature(), 0, &[])
                 }
-                kind::STATUS_QUERY => Message::new(kind::STATUS_RESPONSE, 0x50, 0, &[]),
+                kind::DEVICE_CLEAR_COMPLETE => {
+                    assert_eq!(header[3], 0, "synchronized mode is asked for");
+                    *shared.framer.lock().unwrap() = Framer::default();
+                    *shared.next.lock().unwrap() = FIRST;
+                    Message::new(kind::DEVICE_CLEAR_ACKNOWLEDGE, shared.feature(), 0, &[])
+                }
+                kind::STATUS_QUERY => {
+                    *shared.queried.lock().unwrap() = (header[3], parameter);
+                    Message::new(kind::STATUS_RESPONSE, 0x50, 0, &[])
+                }
                 kind::DATA | kind::DATA_END => {
                     message.extend(payload);
                     if header[2] == kind::DATA_END {
@@ -157,6 +191,14 @@ impl FarEnd for Server {
                 } else {
                     kind::DATA_END
                 };
+                let number = if self.shared.overlapped {
+                    let mut next = self.shared.next.lock().unwrap();
+                    let number = *next;
+                    *next = number.wrapping_add(STEP);
+                    number
+                } else {
+                    number
+                };
                 messages.extend(Message::new(kind, 0, number, part).bytes());
             }
         }
@@ -169,7 +211,17 @@ impl FarEnd for Server {
     }
 }
 
-struct Rig(Arc<dyn Clock>);
+struct Rig {
+    clock: Arc<dyn Clock>,
+    overlapped: bool,
+}
+
+fn rig(overlapped: bool) -> Rig {
+    Rig {
+        clock: RealClock::shared(),
+        overlapped,
+    }
+}
 
 async fn open(resource: &Resource, clock: &Arc<dyn Clock>) -> Result<HislipSession, Error> {
     HislipSession::open(resource, Arc::clone(clock), clock.now().after(SOON)).await
@@ -178,25 +230,36 @@ async fn open(resource: &Resource, clock: &Arc<dyn Clock>) -> Result<HislipSessi
 #[async_trait]
 impl SessionRig for Rig {
     async fn open(&self) -> (Box<dyn Session>, Box<dyn FarEnd>) {
-        let server = Server::start().await;
-        let session = open(&server.resource("hislip0"), &self.0).await.unwrap();
+        let server = Server::in_mode(self.overlapped).await;
+        let session = open(&server.resource("hislip0"), &self.clock).await.unwrap();
         (Box::new(session), Box::new(server))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.clock)
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hislip_keeps_the_session_contract() {
-    conformance::session(&Rig(RealClock::shared())).await.unwrap();
+    conformance::session(&rig(false)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hislip_keeps_the_session_contract_in_overlapped_mode() {
+    conformance::session(&rig(true)).await.unwrap();
 }
 
 #[test]
 fn hislip_sessions_leave_nothing_behind() {
     let test = "hislip::tests::hislip_sessions_leave_nothing_behind";
-    println!("{}", conformance::endurance(test, &Rig(RealClock::shared())).unwrap());
+    println!("{}", conformance::endurance(test, &rig(false)).unwrap());
+}
+
+#[test]
+fn overlapped_sessions_leave_nothing_behind() {
+    let test = "hislip::tests::overlapped_sessions_leave_nothing_behind";
+    println!("{}", conformance::endurance(test, &rig(true)).unwrap());
 }
 
 #[tokio::test]
@@ -249,4 +312,68 @@ async fn an_answer_to_an_older_question_is_dropped() {
     assert_eq!(server.shared.last.lock().unwrap().0, FIRST, "numbers begin anew");
     session.close().await.unwrap();
     assert!(session.query("X?", clock.now().after(SOON)).await.is_err());
+}
+
+#[tokio::test]
+async fn in_overlapped_mode_answers_are_numbered_by_the_instrument() {
+    let clock = RealClock::shared();
+    let soon = || clock.now().after(SOON);
+    let mut server = Server::in_mode(true).await;
+    let mut session = open(&server.resource("hislip0"), &clock).await.unwrap();
+    // two messages without an answer: the numbers of questions and answers go their own ways
+    for command in ["A", "B", "C?"] {
+        session.write(command.as_bytes(), soon()).await.unwrap();
+        assert_eq!(server.receive().await.unwrap(), command.as_bytes());
+    }
+    session.status_byte(soon()).await.unwrap();
+    let queried = || *server.shared.queried.lock().unwrap();
+    assert_eq!(queried(), (0, FIRST.wrapping_sub(STEP)), "nothing was taken yet");
+    server.send(b"c\n").await;
+    assert_eq!(session.read(soon()).await.unwrap(), b"c");
+    session.status_byte(soon()).await.unwrap();
+    let queried = || *server.shared.queried.lock().unwrap();
+    assert_eq!(queried(), (DELIVERED, FIRST));
+    session.clear(soon()).await.unwrap();
+    session.status_byte(soon()).await.unwrap();
+    assert_eq!(*server.shared.queried.lock().unwrap(), (0, FIRST.wrapping_sub(STEP)));
+}
+
+/// What a server says on one of its channels.
+fn say(outbox: &Mutex<Option<Outbox>>, message: &Message) {
+    outbox.lock().unwrap().as_ref().unwrap().send(message.bytes()).unwrap();
+}
+
+#[tokio::test]
+async fn what_came_before_an_interruption_does_not_count_on_whichever_channel_it_is_told_first() {
+    let clock = RealClock::shared();
+    let soon = || clock.now().after(SOON);
+    for asynchronous_first in [false, true] {
+        let mut server = Server::start().await;
+        let mut session = open(&server.resource("hislip0"), &clock).await.unwrap();
+        for question in ["A?", "B?"] {
+            session.write(question.as_bytes(), soon()).await.unwrap();
+            server.receive().await.unwrap();
+        }
+        let (number, outbox) = server.shared.last.lock().unwrap().clone();
+        let synchronous = Mutex::new(outbox);
+        let half = Message::new(kind::DATA, 0, number, b"of A and ");
+        let told = Message::new(kind::INTERRUPTED, 0, number, &[]);
+        let told_too = Message::new(kind::ASYNC_INTERRUPTED, 0, number, &[]);
+        if asynchronous_first {
+            say(&server.shared.asynchronous, &told_too);
+            assert_eq!(session.status_byte(soon()).await.unwrap(), 0x50);
+            say(&synchronous, &half);
+            say(&synchronous, &Message::new(kind::DATA_END, 0, number, b"too early\n"));
+            say(&synchronous, &told);
+        } else {
+            say(&synchronous, &half);
+            say(&synchronous, &told);
+            say(&server.shared.asynchronous, &told_too);
+        }
+        server.send(b"b\n").await;
+        assert_eq!(session.read(soon()).await.unwrap(), b"b", "{asynchronous_first}");
+        // the word on the other channel was taken, so that it is not taken for that of the next interruption
+        assert_eq!(session.status_byte(soon()).await.unwrap(), 0x50);
+        assert!(!session.channels.as_ref().unwrap().interrupted);
+    }
 }

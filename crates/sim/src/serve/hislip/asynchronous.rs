@@ -62,12 +62,15 @@ async fn handle(session: &Session, message: &Message) -> Option<Message> {
     match message.kind {
         kind::ASYNC_MAXIMUM_MESSAGE_SIZE => Some(maximum(session, message)),
         kind::ASYNC_STATUS_QUERY => {
-            catch_up(session, message.parameter).await;
+            if !session.state().overlapped {
+                catch_up(session, message.parameter).await;
+            }
             session.state().acknowledged(message.control);
             let byte = wait(session, FOR_EVER, || {
                 let mut state = session.state();
                 state.attachment.work();
-                state.attachment.status_byte()
+                let underway = state.is_underway(message.parameter);
+                state.attachment.status_byte(underway)
             });
             let byte = byte.await?;
             Some(Message::new(kind::ASYNC_STATUS_RESPONSE, byte, 0))
@@ -76,7 +79,8 @@ async fn handle(session: &Session, message: &Message) -> Option<Message> {
             wait(session, FOR_EVER, || session.state().clear().then_some(())).await?;
             // the synchronous channel drops from now on what comes
             session.shared.changed.notify_waiters();
-            Some(Message::new(kind::ASYNC_DEVICE_CLEAR_ACKNOWLEDGE, 0, 0))
+            let preferred = session.modes.preferred();
+            Some(Message::new(kind::ASYNC_DEVICE_CLEAR_ACKNOWLEDGE, preferred, 0))
         }
         kind::ASYNC_LOCK => Some(match message.control {
             0 => release(session, message.parameter).await,

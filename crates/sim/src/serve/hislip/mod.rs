@@ -1,8 +1,8 @@
-//! Simulated instruments over HiSLIP 1.0 (IVI-6.1), in synchronized mode.
+//! Simulated instruments over HiSLIP 1.0 (IVI-6.1), in synchronized and in overlapped mode.
 //!
 //! A session is two connections, the synchronous channel for messages and the asynchronous one for everything that must
 //! not wait behind them. It ends when either of them does. Each session has its own parser and its own answers.
-//! Overlapped mode is declined, service requests are not sent.
+//! Service requests are not sent.
 
 mod asynchronous;
 mod channel;
@@ -27,8 +27,38 @@ use tokio::{
 
 /// The version that is spoken: 1.0.
 const VERSION: u32 = 0x0100;
+/// Control bit of features: overlapped mode.
+const OVERLAPPED: u8 = 1;
 /// How many sessions there may be at a time.
 const MAX_SESSIONS: usize = 1000;
+
+/// What modes instruments speak (IVI-6.1, 3): servers have either or both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HislipModes {
+    /// Synchronized mode, and overlapped mode for clients that ask for it.
+    #[default]
+    Both,
+    /// Overlapped mode, whatever a client asks for.
+    Overlapped,
+}
+
+impl HislipModes {
+    /// The feature bit for the mode that a session begins in.
+    const fn preferred(self) -> u8 {
+        match self {
+            Self::Both => 0,
+            Self::Overlapped => OVERLAPPED,
+        }
+    }
+
+    /// Whether it is overlapped mode that a client gets who asks for these features.
+    const fn settled(self, features: u8) -> bool {
+        match self {
+            Self::Both => features & OVERLAPPED != 0,
+            Self::Overlapped => true,
+        }
+    }
+}
 
 /// Instruments that listen. Dropping it stops it.
 #[derive(Debug)]
@@ -59,6 +89,7 @@ impl HislipServer {
 pub async fn serve_hislip(
     addr: SocketAddr,
     instruments: Vec<(String, SimulatedInstrument)>,
+    modes: HislipModes,
 ) -> io::Result<HislipServer> {
     let names = Names::new("hislip", instruments)?;
     let clock = names.clock();
@@ -68,6 +99,7 @@ pub async fn serve_hislip(
     let (stop, stopped) = Stop::new();
     let server = Arc::new(Server {
         names,
+        modes,
         waiting: Mutex::default(),
     });
     let per_client = stopped.clone();
@@ -82,6 +114,7 @@ pub async fn serve_hislip(
 #[derive(Debug)]
 struct Server {
     names: Names,
+    modes: HislipModes,
     waiting: Mutex<Waiting>,
 }
 
@@ -183,13 +216,17 @@ async fn initialize(mut channel: Channel, message: &Message, server: &Server) ->
         return channel.send(&Message::fatal(Fatal::Initialization)).await;
     };
     let (sender, mut brought) = oneshot::channel();
-    let session = Session::new(instrument);
+    let session = Session::new(instrument, server.modes);
     let (Some(number), Some(session)) = (server.number(sender), session) else {
         return channel.send(&Message::fatal(Fatal::TooManyClients)).await;
     };
     let parameter = (VERSION << 16) | u32::from(number.number);
     channel
-        .send(&Message::new(kind::INITIALIZE_RESPONSE, 0, parameter))
+        .send(&Message::new(
+            kind::INITIALIZE_RESPONSE,
+            server.modes.preferred(),
+            parameter,
+        ))
         .await?;
     let asynchronous = tokio::select! {
         biased;

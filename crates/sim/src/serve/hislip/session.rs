@@ -1,9 +1,11 @@
 //! A session and its synchronous channel: messages in, answers out.
 //!
 //! An answer is sent as soon as there is one and lies in the instrument's output until the client says that it was taken
-//! (the RMT-delivered bit): so the status byte and -410 are what they are on any bus.
+//! (the RMT-delivered bit): so the status byte and -410 are what they are on any bus. In overlapped mode answers wait in line
+//! instead, and the client's word which one it took last tells whether more are on their way.
 
 use super::{
+    HislipModes,
     channel::Channel,
     message::{Fatal, Message, Received, Wrong, kind},
 };
@@ -35,6 +37,7 @@ const USUAL_PAYLOAD: usize = 1024 * 1024;
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) holder: Holder,
+    pub(super) modes: HislipModes,
     state: Mutex<State>,
 }
 
@@ -48,6 +51,10 @@ pub(super) struct State {
     pub(super) clearing: bool,
     /// The answer was sent; it is not known that it was taken.
     sent: bool,
+    /// Answers have numbers of their own and wait in line.
+    pub(super) overlapped: bool,
+    /// The number of the next message to the client, in overlapped mode.
+    next: u32,
     /// The message that interrupted an answer, until the asynchronous channel has said so.
     pub(super) interrupted: Option<u32>,
     /// The longest payload that the client takes.
@@ -65,15 +72,21 @@ enum Turn {
 }
 
 impl Session {
-    pub(super) fn new(instrument: SimulatedInstrument) -> Option<Self> {
+    pub(super) fn new(instrument: SimulatedInstrument, modes: HislipModes) -> Option<Self> {
         let SimulatedInstrument { shared, number } = instrument;
+        let mut attachment = Attachment::connect(Arc::clone(&shared), number, Link::Bus)?;
+        let overlapped = modes.settled(modes.preferred());
+        attachment.queue(overlapped);
         Some(Self {
             holder: Holder::new(Arc::clone(&shared), number),
+            modes,
             state: Mutex::new(State {
-                attachment: Attachment::connect(Arc::clone(&shared), number, Link::Bus)?,
+                attachment,
                 last: FIRST_MESSAGE.wrapping_sub(STEP),
                 clearing: false,
                 sent: false,
+                overlapped,
+                next: FIRST_MESSAGE,
                 interrupted: None,
                 most: USUAL_PAYLOAD,
             }),
@@ -134,6 +147,13 @@ impl Session {
             Progress::Deaf => return Turn::Deaf,
             progress @ (Progress::Idle | Progress::Waiting(_)) => progress,
         };
+        if state.attachment.was_cut_off() && !state.clearing {
+            // the other channel says so too
+            let by = state.last;
+            state.interrupted = Some(by);
+            self.shared.changed.notify_waiters();
+            Message::new(kind::INTERRUPTED, 0, by).write(&mut replies);
+        }
         if !state.sent && !state.clearing {
             state.answer(&mut replies);
         }
@@ -154,7 +174,7 @@ impl Session {
             kind::DATA | kind::DATA_END | kind::TRIGGER if state.clearing => None,
             kind::DATA | kind::DATA_END | kind::TRIGGER => {
                 state.last = message.parameter;
-                let interrupted = state.delivered(message.control);
+                state.delivered(message.control);
                 match message.kind {
                     // nothing answers it, not even where there is no trigger
                     kind::TRIGGER => drop(state.attachment.trigger()),
@@ -164,17 +184,16 @@ impl Session {
                         state.attachment.end_message();
                     }
                 }
-                // the other channel says so too
-                interrupted.then(|| {
-                    state.interrupted = Some(message.parameter);
-                    self.shared.changed.notify_waiters();
-                    Message::new(kind::INTERRUPTED, 0, message.parameter)
-                })
+                None
             }
             kind::DEVICE_CLEAR_COMPLETE if state.clearing => {
                 state.clearing = false;
                 state.last = FIRST_MESSAGE.wrapping_sub(STEP);
-                Some(Message::new(kind::DEVICE_CLEAR_ACKNOWLEDGE, 0, 0))
+                state.next = FIRST_MESSAGE;
+                state.overlapped = self.modes.settled(message.control);
+                let overlapped = state.overlapped;
+                state.attachment.queue(overlapped);
+                Some(Message::new(kind::DEVICE_CLEAR_ACKNOWLEDGE, u8::from(overlapped), 0))
             }
             kind::DEVICE_CLEAR_COMPLETE => Some(Message::error(Wrong::Unidentified)),
             kind::ERROR => None,
@@ -184,17 +203,21 @@ impl Session {
 }
 
 impl State {
-    /// What a client's message says about the answer before it. True if that is interrupted.
-    fn delivered(&mut self, control: u8) -> bool {
-        if !std::mem::take(&mut self.sent) {
-            return false;
+    /// What a client's message says about the answer before it. Where that is interrupted the instrument reports it, and
+    /// nothing is said of it here: the client drops the answer by its number (IVI-6.1, 3.1.1).
+    fn delivered(&mut self, control: u8) {
+        let taken = control & DELIVERED != 0;
+        match (std::mem::take(&mut self.sent), taken) {
+            (true, true) => self.attachment.taken(),
+            (false, true) if !self.overlapped => self.attachment.interrupt(),
+            (true, false) => self.attachment.interrupt(),
+            (false, _) => {}
         }
-        if control & DELIVERED != 0 {
-            self.attachment.taken();
-            return false;
-        }
-        self.attachment.interrupt();
-        true
+    }
+
+    /// Whether answers have left that did not arrive: `taken` is the number of the last one that did.
+    pub(super) const fn is_underway(&self, taken: u32) -> bool {
+        self.overlapped && taken != self.next.wrapping_sub(STEP)
     }
 
     /// What a status query says about it: it interrupts nothing.
@@ -219,9 +242,20 @@ impl State {
         ahead > 0
     }
 
-    /// The answer that waits, if one does, in messages that the client takes.
+    /// The answer that waits, if one does, in messages that the client takes; in overlapped mode all that wait.
     fn answer(&mut self, into: &mut Vec<u8>) {
-        let Some(answer) = self.attachment.answer() else { return };
+        if self.overlapped {
+            while let Some(answer) = self.attachment.take_part(usize::MAX, None) {
+                self.next = self.in_messages(&answer.bytes, self.next, STEP, into);
+            }
+        } else if let Some(answer) = self.attachment.answer() {
+            self.in_messages(answer, self.last, 0, into);
+            self.sent = true;
+        }
+    }
+
+    /// Writes an answer; says which number comes after it.
+    fn in_messages(&self, answer: &[u8], mut number: u32, step: u32, into: &mut Vec<u8>) -> u32 {
         let mut parts = answer.chunks(self.most.max(1)).peekable();
         while let Some(part) = parts.next() {
             let kind = if parts.peek().is_some() {
@@ -229,8 +263,9 @@ impl State {
             } else {
                 kind::DATA_END
             };
-            Message::new(kind, 0, self.last).with(part).write(into);
+            Message::new(kind, 0, number).with(part).write(into);
+            number = number.wrapping_add(step);
         }
-        self.sent = true;
+        number
     }
 }

@@ -209,7 +209,7 @@ impl Link {
         self.pass(patience.lock).await?;
         self.work()?;
         self.until(patience.io, Code::Timeout, |link| {
-            let byte = link.attachment.status_byte();
+            let byte = link.attachment.status_byte(false);
             byte.map_or(Look::NotYet(Wait::ForChange), |byte| Look::Found(Ok(byte)))
         })
         .await
