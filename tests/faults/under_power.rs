@@ -32,8 +32,21 @@ const UNDER_POWER: &[(&str, &str, &str, &str, After)] = &[
         "below the low limit",
         After::Off,
     ),
-    ("psu", "ovp_trip", "FAIL", "below the low limit", After::Off),
-    ("psu", "reboot --delay=100ms", "FAIL", "below the low limit", After::Off),
+    // a good unit without power reads low: that is the supply's doing
+    (
+        "psu",
+        "ovp_trip",
+        "ERROR",
+        "psu: read-back on TCPIP0::127.0.0.1",
+        After::Off,
+    ),
+    (
+        "psu",
+        "reboot --delay=100ms",
+        "ERROR",
+        "output 1 was turned on and reads back as off",
+        After::Off,
+    ),
     ("psu", "error_queue_full", "ERROR", "-310,\"System error\"", After::Off),
     ("psu", "drop_connection --for-messages=1", "PASS", "", After::Off),
     ("psu", "no_answer", "ERROR", "no answer in", After::NamedAndOff),
@@ -177,6 +190,57 @@ fn a_reboot_in_the_middle_is_a_pass_on_retry_over_tcp_too() {
     let run = done(&mut served.run_procedure(&procedure, "UNIT-5501"));
     assert_eq!(run.code, Some(0), "{run}");
     assert_eq!(only_record(&served.store())["passed_on_retry"], true);
+}
+
+/// The level is set, the supply is switched off and on at its own switch, and only then the output is turned on.
+#[test]
+fn a_supply_that_restarts_before_it_is_turned_on_has_its_level_again_on_retry() {
+    let served = impatient();
+    let procedure = served.folder.path().join("restart.toml");
+    let on = "name = \"Power on\"\nset  = { instrument = \"psu\", channel = 1, voltage_level = \"5 V\", current_limit = \"500 mA\", output_enabled = true }";
+    assert!(PROCEDURE.contains(on));
+    let level = on.replace("Power on", "Level").replace(", output_enabled = true", "");
+    let later = format!(
+        "{level}\n\n[[setup]]\nname = \"Before\"\nwait = \"4 s\"\n\n[[setup]]\nname = \"Power on\"\n\
+         retry = {{ attempts = 5, on = [\"error\"], delay = \"300 ms\" }}\n\
+         set = {{ instrument = \"psu\", channel = 1, output_enabled = true }}"
+    );
+    write(&procedure, &PROCEDURE.replace(on, &later));
+    let running = Running::start(&mut served.run_procedure(&procedure, "UNIT-5501"));
+    begun(&served.store(), "Before");
+    served.fault("psu", "reboot --delay=500ms");
+    let run = running.finish();
+    assert_eq!(run.code, Some(0), "{run}");
+    let record = only_record(&served.store());
+    assert_eq!(record["passed_on_retry"], true);
+    outputs_are_off_or_named(&run, &record, false);
+}
+
+/// The last limit is met, and then the supply restarts: what was measured may have been measured with the power going.
+#[test]
+fn a_supply_that_restarts_behind_the_last_measurement_is_an_error_of_the_station() {
+    let served = impatient();
+    let procedure = served.folder.path().join("late.toml");
+    let late = PROCEDURE.replacen(
+        "[[teardown]]",
+        "[[steps]]\nname = \"Linger\"\nwait = \"3 s\"\n\n[[teardown]]",
+        1,
+    );
+    write(&procedure, &late);
+    let running = Running::start(&mut served.run_procedure(&procedure, "UNIT-5501"));
+    begun(&served.store(), "Linger");
+    served.fault("psu", "reboot --delay=100ms");
+    let run = running.finish();
+    assert_eq!(run.code, Some(3), "{run}");
+    let record = only_record(&served.store());
+    let reason = record["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("psu: ") && reason.contains("output 1 was turned on and reads back as off"),
+        "{reason}"
+    );
+    let steps = record["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["outcome"] != "FAIL"), "{run}");
+    outputs_are_off_or_named(&run, &record, false);
 }
 
 /// The one fault that can look right: the digits of the unit before. Only a measurement of another truth finds it.

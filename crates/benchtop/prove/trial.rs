@@ -305,6 +305,10 @@ impl Instrument for Moved {
         self.instrument.set(setting).await
     }
 
+    async fn find_outputs_on(&mut self) -> Result<(), Error> {
+        self.instrument.find_outputs_on().await
+    }
+
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {
         self.instrument.query(message).await
     }

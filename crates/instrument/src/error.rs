@@ -78,6 +78,8 @@ pub enum Operation {
     Measure,
     /// Changing a setting.
     Set,
+    /// Reading back which outputs are on.
+    ReadBack,
     /// Switching outputs off.
     MakeSafe,
     /// The instrument's self-test.
@@ -98,6 +100,7 @@ impl fmt::Display for Operation {
             Self::Prepare => "prepare",
             Self::Measure => "measure",
             Self::Set => "set",
+            Self::ReadBack => "read-back",
             Self::MakeSafe => "make safe",
             Self::SelfTest => "self-test",
         })

@@ -42,6 +42,13 @@ pub trait Instrument: Send {
     /// to turning an output on, the output is not turned on.
     async fn set(&mut self, setting: &Setting) -> Result<(), Error>;
 
+    /// Reads back every output that [`Instrument::set`] turned on and nothing has turned off since: one question each, none where
+    /// nothing is on. A path that was lost is opened again for it.
+    ///
+    /// # Errors
+    /// `Readback` that names the outputs which are off, or what the session said.
+    async fn find_outputs_on(&mut self) -> Result<(), Error>;
+
     /// Sends one raw program message; reads the answer if the message is a query.
     ///
     /// # Errors
@@ -62,10 +69,13 @@ pub trait Instrument: Send {
     /// `Instrument` when it reports a failure, `Unsupported` where there is none.
     async fn self_test(&mut self) -> Result<(), Error>;
 
-    /// Device clear: gives up what hangs.
+    /// Device clear: gives up what hangs; where the path was lost, opens it again and checks who answers.
+    ///
+    /// What was set on outputs is then as it was: on one that is off it is set again.
     ///
     /// # Errors
-    /// What the session said.
+    /// `Readback` that names an output which is off and was turned on, or is on and not as it was set; `WrongIdentity`; what the
+    /// session said.
     async fn recover(&mut self) -> Result<(), Error>;
 
     /// Returns the instrument to local and ends the session.

@@ -37,6 +37,7 @@ enum Command {
     Prepare(Reply<StartState>),
     Measure(Measure, Reply<Reading>),
     Set(Setting, Reply<()>),
+    FindOutputsOn(Reply<()>),
     MakeSafe(Reply<Vec<OutputState>>),
     Close(Reply<()>),
 }
@@ -47,7 +48,7 @@ impl Command {
         match self {
             Self::Prepare(reply) => reply.is_closed(),
             Self::Measure(_, reply) => reply.is_closed(),
-            Self::Set(_, reply) | Self::Close(reply) => reply.is_closed(),
+            Self::Set(_, reply) | Self::FindOutputsOn(reply) | Self::Close(reply) => reply.is_closed(),
             Self::MakeSafe(reply) => reply.is_closed(),
         }
     }
@@ -68,6 +69,7 @@ impl fmt::Debug for Command {
             Self::Prepare(_) => "Prepare",
             Self::Measure(..) => "Measure",
             Self::Set(..) => "Set",
+            Self::FindOutputsOn(_) => "FindOutputsOn",
             Self::MakeSafe(_) => "MakeSafe",
             Self::Close(_) => "Close",
         })
@@ -119,6 +121,10 @@ impl Actor {
         self.ask(|reply| Command::Set(setting, reply)).await
     }
 
+    pub(crate) async fn find_outputs_on(&self) -> Result<(), CommandError> {
+        self.ask(Command::FindOutputsOn).await
+    }
+
     pub(crate) async fn make_safe(&self) -> Result<Vec<OutputState>, CommandError> {
         self.ask(Command::MakeSafe).await
     }
@@ -168,8 +174,9 @@ async fn carry_out(instrument: &mut dyn Instrument, command: Command, in_doubt: 
         (Command::MakeSafe(reply), _) => answer(reply, instrument.make_safe().await),
         (Command::Measure(request, reply), Ok(())) => answer(reply, instrument.measure(&request).await),
         (Command::Set(setting, reply), Ok(())) => answer(reply, instrument.set(&setting).await),
+        (Command::FindOutputsOn(reply), Ok(())) => answer(reply, instrument.find_outputs_on().await),
         (Command::Measure(_, reply), Err(error)) => answer(reply, Err(error)),
-        (Command::Set(_, reply), Err(error)) => answer(reply, Err(error)),
+        (Command::Set(_, reply) | Command::FindOutputsOn(reply), Err(error)) => answer(reply, Err(error)),
     }
 }
 

@@ -5,6 +5,7 @@ mod bench;
 mod event;
 mod listener;
 mod outcome;
+mod readback;
 mod recorder;
 mod safe;
 mod scribe;

@@ -5,6 +5,7 @@ use crate::{
     actor::{Actor, CommandError},
     event::{EventKind, MeasurementTaken, ReadingWord, Section, Stamp, StepAddress, StepEnded, StepStarted},
     outcome::StepOutcome,
+    readback::lost_outputs,
 };
 use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind};
 use benchtop_procedure::{
@@ -37,6 +38,7 @@ pub(crate) struct Floor {
     pub(crate) started: Moment,
     pub(crate) reports: mpsc::UnboundedSender<Report>,
     pub(crate) attempt_deadline: Duration,
+    pub(crate) read_back_deadline: Duration,
 }
 
 impl Floor {
@@ -101,7 +103,8 @@ async fn run_step(floor: &Floor, address: StepAddress, step: &Step) -> Result<St
         } else {
             floor.report(begins)?;
         }
-        let (outcome, reason) = attempt_step(floor, address, step, attempt).await?;
+        let ended = attempt_step(floor, address, step, attempt).await?;
+        let (outcome, reason) = doubted(floor, ended).await;
         let again = attempt < step.retry.attempts && retries(step.retry, outcome);
         floor.report(EventKind::StepEnded(StepEnded {
             address,
@@ -165,6 +168,20 @@ async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt:
     }
     let reason = format!("not done in {}", benchtop_instrument::human_duration(allowed));
     Ok((StepOutcome::Timeout, Some(reason)))
+}
+
+/// A fail while a supply has lost an output is no fact about the unit.
+async fn doubted(floor: &Floor, ended: Ended) -> Ended {
+    let (StepOutcome::Fail, failed) = ended else {
+        return ended;
+    };
+    match lost_outputs(&floor.crew, floor.clock.as_ref(), floor.read_back_deadline).await {
+        None => (StepOutcome::Fail, failed),
+        Some(lost) => {
+            let but = failed.map_or_else(String::new, |failed| format!("; no fact about the unit: {failed}"));
+            (StepOutcome::Error, Some(format!("{lost}{but}")))
+        }
+    }
 }
 
 /// The instruments that a step uses.

@@ -5,6 +5,7 @@
 //! 2. A step that enables an output is durable before its command is sent.
 //! 3. Whatever ends the steps (outcome, deadline, panic, interrupt, recorder), every output is tried afterwards.
 //! 4. An output that was not proved off makes the run an Error and is named.
+//! 5. So does an output that the steps turned on and that is off when they are done.
 
 use crate::{
     actor::Actor,
@@ -12,6 +13,7 @@ use crate::{
     event::{EventKind, InstrumentReady, RunEnded, RunStarted, Section},
     listener::Listener,
     outcome::{RunOutcome, StepOutcome},
+    readback::lost_outputs,
     recorder::{Recorder, RecorderError},
     safe,
     scribe::{Scribe, steps_of},
@@ -46,6 +48,8 @@ pub struct Deadlines {
     pub attempt: Duration,
     /// The whole teardown.
     pub teardown: Duration,
+    /// Reading back the outputs of one instrument.
+    pub read_back: Duration,
     /// Making one instrument safe, for each way of trying.
     pub make_safe: Duration,
     /// Closing one instrument.
@@ -60,6 +64,7 @@ impl Default for Deadlines {
             prepare: Duration::from_secs(30),
             attempt: Duration::from_secs(600),
             teardown: Duration::from_secs(120),
+            read_back: Duration::from_secs(10),
             make_safe: Duration::from_secs(30),
             close: Duration::from_secs(5),
             recorder: Duration::from_secs(30),
@@ -208,6 +213,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
 
     if skipped.is_none() {
         skipped = stage.run_test(&mut scribe, &mut interrupt).await;
+        stage.read_back(&mut scribe, &mut interrupt).await;
     }
     scribe.skip_the_rest(&procedure, &[Section::Setup, Section::Main], skipped.as_deref());
     if scribe.error.is_none() && *interrupt.borrow() < Interrupt::SafeNow {
@@ -309,6 +315,23 @@ impl Stage<'_> {
         None
     }
 
+    /// Looks whether the outputs are still as the steps set them, where the run is about the unit so far.
+    async fn read_back<R: Recorder>(&self, scribe: &mut Scribe<R>, interrupt: &mut watch::Receiver<Interrupt>) {
+        if scribe.error.is_some() || scribe.fold.outcome_so_far() > Some(RunOutcome::Fail) {
+            return;
+        }
+        let looking = lost_outputs(self.crew, self.clock.as_ref(), self.deadlines.read_back);
+        tokio::select! {
+            biased;
+            level = at_least(interrupt, Interrupt::Abandon) => {
+                scribe.at_least(RunOutcome::Aborted, &interrupted(level));
+            }
+            lost = looking => if let Some(lost) = lost {
+                scribe.at_least(RunOutcome::Error, &lost);
+            }
+        }
+    }
+
     async fn run_teardown<R: Recorder>(
         &self,
         scribe: &mut Scribe<R>,
@@ -339,6 +362,7 @@ impl Stage<'_> {
             started: self.begun,
             reports,
             attempt_deadline: self.deadlines.attempt,
+            read_back_deadline: self.deadlines.read_back,
         };
         let procedure = Arc::clone(self.procedure);
         let mut task = spawn(self.clock.as_ref(), async move {

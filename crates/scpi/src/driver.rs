@@ -9,10 +9,10 @@ use crate::{
 use async_trait::async_trait;
 use benchtop_instrument::{
     Capabilities, Clock, ClockExt, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity, Instrument,
-    Measure, Moment, Operation, OutputState, Polarity, Quantity, Range, Reading, ReadingKind, Resource, Session,
-    SessionExt, SessionState, Setting, StartState,
+    Measure, Moment, Operation, OutputSetting, OutputState, Polarity, Quantity, Range, Reading, ReadingKind, Resource,
+    Session, SessionExt, SessionState, Setting, StartState,
 };
-use std::{cmp::Ordering, sync::Arc, time::Duration};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc, time::Duration};
 
 /// Longest wait for one answer while making safe.
 const MOST_URGENT: Duration = Duration::from_secs(5);
@@ -39,6 +39,8 @@ pub struct ScpiInstrument {
     options: Options,
     /// Who answers is known to be who should.
     identified: bool,
+    /// What was set on its outputs.
+    pub(crate) held: BTreeMap<u32, OutputSetting>,
 }
 
 impl std::fmt::Debug for ScpiInstrument {
@@ -69,6 +71,7 @@ impl ScpiInstrument {
             clock,
             options,
             identified: false,
+            held: BTreeMap::new(),
         }
     }
 
@@ -362,6 +365,7 @@ impl Instrument for ScpiInstrument {
     async fn prepare(&mut self) -> Result<StartState, Error> {
         let operation = Operation::Prepare;
         let deadline = self.deadline();
+        self.held.clear();
         match self.session.clear(deadline).await {
             Ok(()) => {}
             // a fresh session has nothing to clear; one that was used is put right by reopening
@@ -452,6 +456,10 @@ impl Instrument for ScpiInstrument {
         }
     }
 
+    async fn find_outputs_on(&mut self) -> Result<(), Error> {
+        Self::find_outputs_on(self).await
+    }
+
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {
         let deadline = self.deadline();
         self.session.write(message.as_bytes(), deadline).await?;
@@ -486,23 +494,8 @@ impl Instrument for ScpiInstrument {
     }
 
     async fn recover(&mut self) -> Result<(), Error> {
-        let operation = Operation::Recover;
-        let mut deadline = self.deadline();
-        if self.is_serial() {
-            // nothing but silence says that an abandoned answer will not come
-            deadline = deadline.after(self.definition.slowest_answer());
-        }
-        match self.session.clear(deadline).await {
-            Ok(()) if self.session.state() == SessionState::Ready => {}
-            Ok(()) | Err(_) => self.session.recover(deadline).await?,
-        }
-        self.go_remote(operation).await?;
-        let definition = Arc::clone(&self.definition);
-        self.send_all(operation, &definition.abort).await?;
-        let deadline = self.deadline();
-        // what the abandoned command left behind is known already and must not fail the next one
-        let drained = definition.error_check.drain(self.session.as_mut(), deadline).await;
-        drained.map(drop).map_err(|error| error.during(operation))
+        self.reconnect().await?;
+        self.restore_outputs().await
     }
 
     async fn close(&mut self) -> Result<(), Error> {
@@ -514,5 +507,33 @@ impl Instrument for ScpiInstrument {
             SessionState::Desynchronised | SessionState::Disconnected | SessionState::Closed => Ok(()),
         };
         self.session.close().await.and(local)
+    }
+}
+
+impl ScpiInstrument {
+    /// Brings the session back. Who answers on a path that was lost is asked who it is, before anything else is told.
+    pub(crate) async fn reconnect(&mut self) -> Result<(), Error> {
+        let operation = Operation::Recover;
+        let was_lost = self.session.state() == SessionState::Disconnected;
+        let mut deadline = self.deadline();
+        if self.is_serial() {
+            // nothing but silence says that an abandoned answer will not come
+            deadline = deadline.after(self.definition.slowest_answer());
+        }
+        match self.session.clear(deadline).await {
+            Ok(()) if self.session.state() == SessionState::Ready => {}
+            Ok(()) | Err(_) => self.session.recover(deadline).await?,
+        }
+        self.go_remote(operation).await?;
+        if was_lost {
+            self.identified = false;
+            self.identify().await.map_err(|error| error.during(operation))?;
+        }
+        let definition = Arc::clone(&self.definition);
+        self.send_all(operation, &definition.abort).await?;
+        let deadline = self.deadline();
+        // what the abandoned command left behind is known already and must not fail the next one
+        let drained = definition.error_check.drain(self.session.as_mut(), deadline).await;
+        drained.map(drop).map_err(|error| error.during(operation))
     }
 }

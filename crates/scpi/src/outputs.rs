@@ -4,6 +4,8 @@
 //! output first. A level that changes under a live output by more than its resolution takes the output off first,
 //! unless `hot`.
 
+mod held;
+
 use crate::{
     definition::{OutputsDefinition, SettingDefinition, SwitchDefinition, plain},
     driver::ScpiInstrument,
@@ -26,6 +28,7 @@ impl ScpiInstrument {
         let operation = Operation::Set;
         let (outputs, capability) = self.output(setting.channel, operation)?;
         let checked = self.checked(setting, &outputs, &capability)?;
+        self.forget(setting);
         let is_off = match setting.output_enabled {
             Some(false) => {
                 self.output_off(setting.channel)
@@ -43,16 +46,14 @@ impl ScpiInstrument {
                 .map_err(|error| error.during(operation))?;
         }
         let channel = setting.channel.to_string();
-        for Checked { wanted, how, .. } in &checked {
-            let value =
-                plain(*wanted).map_err(|error| self.fail(ErrorKind::OutOfRange, operation, error.to_string()))?;
-            let message = how.set.fill(&[("value", &value), ("channel", &channel)]);
-            self.send(operation, &message).await?;
+        for setting in &checked {
+            self.send_setting(operation, setting, &channel).await?;
         }
         self.check_errors(operation).await?;
         for setting in &checked {
             self.read_back(setting, &channel).await?;
         }
+        self.remember(setting);
         if turn_on {
             self.output_on(setting.channel, &outputs).await?;
         }
@@ -149,20 +150,28 @@ impl ScpiInstrument {
         Ok(!is_close(wanted, present, capability.voltage_level.resolution))
     }
 
+    async fn send_setting(&mut self, operation: Operation, setting: &Checked, channel: &str) -> Result<(), Error> {
+        let Checked { wanted, how, .. } = setting;
+        let value = plain(*wanted).map_err(|error| self.fail(ErrorKind::OutOfRange, operation, error.to_string()))?;
+        let message = how.set.fill(&[("value", &value), ("channel", channel)]);
+        self.send(operation, &message).await
+    }
+
+    /// What a setting is now.
+    async fn present(&mut self, operation: Operation, setting: &Checked, channel: &str) -> Result<Quantity, Error> {
+        let query = setting.how.query.fill(&[("channel", channel)]);
+        let present = self.ask_number(operation, &query).await?;
+        Ok(Quantity::new(present, Unit::of(setting.wanted.unit.base())))
+    }
+
     async fn read_back(&mut self, setting: &Checked, channel: &str) -> Result<(), Error> {
         let Checked {
-            name,
-            wanted,
-            bounds,
-            how,
+            name, wanted, bounds, ..
         } = setting;
-        let present = self
-            .ask_number(Operation::Set, &how.query.fill(&[("channel", channel)]))
-            .await?;
-        if is_close(*wanted, present, bounds.resolution) {
+        let present = self.present(Operation::Set, setting, channel).await?;
+        if is_close(*wanted, present.value, bounds.resolution) {
             return Ok(());
         }
-        let present = Quantity::new(present, Unit::of(wanted.unit.base()));
         let message = format!("{name} was set to {wanted} and reads back as {present}");
         Err(self.fail(ErrorKind::Readback, Operation::Set, message))
     }
@@ -174,6 +183,7 @@ impl ScpiInstrument {
         self.wait_complete(operation).await?;
         self.check_errors(operation).await?;
         if self.is_on(channel, outputs, operation).await? {
+            self.remember_switch(channel, true);
             return Ok(());
         }
         let message = format!("output {channel} was turned on and reads back as off");
@@ -212,7 +222,7 @@ impl ScpiInstrument {
     /// Turns one output off and proves it, once more on a fresh path where the first was lost: off is never wrong twice.
     pub(crate) async fn output_off(&mut self, channel: u32) -> Result<(), Error> {
         match self.try_output_off(channel).await {
-            Err(lost) if self.session.state() != SessionState::Ready => match self.recover().await {
+            Err(lost) if self.session.state() != SessionState::Ready => match self.reconnect().await {
                 Ok(()) => self.try_output_off(channel).await,
                 Err(_again) => Err(lost),
             },
@@ -230,6 +240,7 @@ impl ScpiInstrument {
             return Err(self.fail(ErrorKind::Readback, operation, message));
         }
         // the state is what counts; errors from before are not this command's
+        self.remember_switch(channel, false);
         Ok(())
     }
 
@@ -246,6 +257,7 @@ impl ScpiInstrument {
             channels.iter().map(one).collect::<Vec<_>>()
         };
         let mut states = all("it was not tried");
+        self.held.clear();
         for _attempt in 0..2 {
             if self.session.state() != SessionState::Ready {
                 let deadline = self.urgent_deadline();

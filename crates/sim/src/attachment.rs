@@ -1,7 +1,7 @@
 //! One client attached to one instrument of a bench that others use too.
 
 use crate::{
-    client::{Advanced, Client, Link, Part, Progress},
+    client::{Advanced, Client, Link, Part, Progress, Unfetched},
     serve::Locks,
     world::World,
 };
@@ -158,9 +158,9 @@ impl Attachment {
         self.client.status_byte(&self.shared.lock(), underway)
     }
 
-    /// Whether answers wait in line from now on, or are interrupted by the next message.
-    pub(crate) const fn queue(&mut self, queues: bool) {
-        self.client.queue(queues);
+    /// What becomes from now on of an answer that is not fetched before the next message.
+    pub(crate) const fn treat(&mut self, unfetched: Unfetched) {
+        self.client.treat(unfetched);
     }
 
     /// Whether an answer was interrupted before it could be fetched, since this was last asked.

@@ -38,6 +38,13 @@ pub(crate) enum Link {
     Serial,
 }
 
+/// What becomes of an answer on a bus that is not fetched before the next message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfetched {
+    IsInterrupted,
+    Waits,
+}
+
 /// One client.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -59,8 +66,7 @@ pub(crate) struct Client {
     cleared: bool,
     /// The reasons for service that a serial poll has seen.
     polled: u8,
-    /// Answers wait in line on a bus too: no message interrupts them.
-    queues: bool,
+    unfetched: Unfetched,
     /// An answer was interrupted before it could be fetched.
     cut_off: bool,
     /// The instrument has ended the connection.
@@ -123,7 +129,7 @@ impl Client {
             clears: serial.map_or_else(Vec::new, |serial| serial.clears.clone()),
             cleared: false,
             polled: 0,
-            queues: false,
+            unfetched: Unfetched::IsInterrupted,
             cut_off: false,
             gone: false,
             generation: device.generation,

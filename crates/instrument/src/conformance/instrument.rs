@@ -286,6 +286,14 @@ async fn every_output_is_set_and_made_safe(instrument: &mut dyn Instrument) -> R
             .await
             .map_err(|error| broken(rule, error.to_string()))?;
     }
+    for rule in [
+        "what was turned on is found on",
+        "what was turned on is on after a recovery",
+    ] {
+        let fail = |error: Error| broken(rule, error.to_string());
+        instrument.find_outputs_on().await.map_err(fail)?;
+        instrument.recover().await.map_err(fail)?;
+    }
     for _twice in 0..2 {
         let states = instrument
             .make_safe()
@@ -299,6 +307,8 @@ async fn every_output_is_set_and_made_safe(instrument: &mut dyn Instrument) -> R
         if !proved.iter().eq(outputs.keys()) {
             return Err(broken(rule, format!("{states:?}")));
         }
+        let found = instrument.find_outputs_on().await;
+        found.map_err(|error| broken("what was made safe is not looked for", error.to_string()))?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod rig;
 
 use crate::{Interrupt, RunOutcome, StepOutcome};
+use benchtop_procedure::MeasurementOutcome;
 use rig::{Behaviour, Rig};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -285,4 +286,62 @@ async fn listeners_hear_every_outcome() {
         heard.iter().filter(|line| line.starts_with("MeasurementTaken")).count(),
         2
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fail_while_a_supply_has_lost_its_output_is_an_error_that_names_the_supply() {
+    let ran = Rig::new().reads("0.01").psu(Behaviour::TripsAfterOn).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert_eq!(ran.step("Rail"), StepOutcome::Error);
+    assert_eq!(ran.step("Second rail"), StepOutcome::Skip);
+    assert_eq!(
+        ran.ended().reason.as_deref(),
+        Some(
+            "Rail: psu: read-back on SIM::rig::psu: output 1 was turned on and reads back as off; \
+             no fact about the unit: vcc_3v3: 0.01 V is below the low limit 3.25 V"
+        )
+    );
+    let judged: Vec<MeasurementOutcome> = ran.measurements().map(|taken| taken.outcome).collect();
+    assert_eq!(
+        judged[0],
+        MeasurementOutcome::Fail,
+        "what was measured stays in the record"
+    );
+    assert!(!ran.output_is_on());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pass_with_an_output_that_went_off_is_an_error_before_the_teardown() {
+    let ran = Rig::new().psu(Behaviour::TripsAfterOn).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert_eq!(ran.step("Second rail"), StepOutcome::Pass);
+    assert_eq!(
+        ran.ended().reason.as_deref(),
+        Some("psu: read-back on SIM::rig::psu: output 1 was turned on and reads back as off")
+    );
+    let log = ran.log();
+    let looked: Vec<usize> = (0..log.len()).filter(|at| log[*at] == "psu find_outputs_on").collect();
+    let off = log.iter().position(|line| line == "psu set off").unwrap();
+    assert_eq!(looked.len(), 1, "once, where nothing fails");
+    assert!(looked[0] < off, "while it should still be on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_supply_whose_outputs_cannot_be_read_back_in_time_is_an_error_and_is_made_safe() {
+    let ran = Rig::new().psu(Behaviour::ReadBackHangs).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert_eq!(
+        ran.ended().reason.as_deref(),
+        Some("psu: its outputs were not read back in 10 s")
+    );
+    assert_eq!(ran.step("Power off"), StepOutcome::Pass);
+    assert!(!ran.output_is_on());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fail_is_the_units_where_the_outputs_are_as_they_were_set() {
+    let ran = Rig::new().reads("3.18").run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Fail);
+    let looked = ran.log().iter().filter(|line| *line == "psu find_outputs_on").count();
+    assert_eq!(looked, 3, "after each fail, and before the teardown");
 }

@@ -28,6 +28,8 @@ pub(super) enum Behaviour {
     SetPanicsAfterOn,
     SetFailsOff,
     FirstSessionHangsAfterOn,
+    TripsAfterOn,
+    ReadBackHangs,
     StuckOn,
 }
 

@@ -1,7 +1,7 @@
 //! What a bus can do to an instrument that a stream of bytes cannot: fetch an answer in parts, know whether it was
 //! fetched, trigger.
 
-use super::{Client, Link};
+use super::{Client, Link, Unfetched};
 use crate::{
     parser::Path,
     status::{GET_NOT_ALLOWED, QUERY_INTERRUPTED},
@@ -46,13 +46,13 @@ impl Client {
         self.taken = 0;
     }
 
-    /// Whether answers wait in line from now on, or are interrupted by the next message.
-    pub(crate) const fn queue(&mut self, queues: bool) {
-        self.queues = queues;
+    /// What becomes from now on of an answer that is not fetched before the next message.
+    pub(crate) const fn treat(&mut self, unfetched: Unfetched) {
+        self.unfetched = unfetched;
     }
 
     pub(super) fn can_be_interrupted(&self) -> bool {
-        self.link == Link::Bus && !self.queues
+        self.link == Link::Bus && self.unfetched == Unfetched::IsInterrupted
     }
 
     /// Whether an answer was interrupted before it could be fetched, since this was last asked.

@@ -133,6 +133,8 @@ impl Instrument for RigInstrument {
             | Behaviour::SetPanicsAfterOn
             | Behaviour::SetFailsOff
             | Behaviour::FirstSessionHangsAfterOn
+            | Behaviour::TripsAfterOn
+            | Behaviour::ReadBackHangs
             | Behaviour::StuckOn => {}
         }
         let value: Decimal = self.reads.parse().unwrap();
@@ -170,6 +172,25 @@ impl Instrument for RigInstrument {
         world.output_was_on |= on;
         drop(world);
         assert!(!(on && self.behaviour == Behaviour::SetPanicsAfterOn), "broken driver");
+        Ok(())
+    }
+
+    async fn find_outputs_on(&mut self) -> Result<(), Error> {
+        if self.capabilities.outputs.is_empty() {
+            return Ok(());
+        }
+        self.did("find_outputs_on").await;
+        let on = self.world.lock().unwrap().output;
+        let lost = match self.behaviour {
+            Behaviour::TripsAfterOn => on,
+            Behaviour::ReadBackHangs => std::future::pending().await,
+            _ => false,
+        };
+        if lost {
+            let message = "output 1 was turned on and reads back as off";
+            let kind = ErrorKind::Readback;
+            return Err(Error::new(kind, Operation::ReadBack, &self.resource, message));
+        }
         Ok(())
     }
 

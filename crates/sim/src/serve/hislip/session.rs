@@ -12,7 +12,7 @@ use super::{
 use crate::{
     attachment::{Attachment, Shared},
     bench::SimulatedInstrument,
-    client::{Link, Progress},
+    client::{Link, Progress, Unfetched},
     device::Wait,
     serve::lock::Holder,
 };
@@ -76,7 +76,7 @@ impl Session {
         let SimulatedInstrument { shared, number } = instrument;
         let mut attachment = Attachment::connect(Arc::clone(&shared), number, Link::Bus)?;
         let overlapped = modes.settled(modes.preferred());
-        attachment.queue(overlapped);
+        attachment.treat(unfetched(overlapped));
         Some(Self {
             holder: Holder::new(Arc::clone(&shared), number),
             modes,
@@ -192,13 +192,21 @@ impl Session {
                 state.next = FIRST_MESSAGE;
                 state.overlapped = self.modes.settled(message.control);
                 let overlapped = state.overlapped;
-                state.attachment.queue(overlapped);
+                state.attachment.treat(unfetched(overlapped));
                 Some(Message::new(kind::DEVICE_CLEAR_ACKNOWLEDGE, u8::from(overlapped), 0))
             }
             kind::DEVICE_CLEAR_COMPLETE => Some(Message::error(Wrong::Unidentified)),
             kind::ERROR => None,
             kind => Some(Message::unknown(kind)),
         }
+    }
+}
+
+const fn unfetched(overlapped: bool) -> Unfetched {
+    if overlapped {
+        Unfetched::Waits
+    } else {
+        Unfetched::IsInterrupted
     }
 }
 

@@ -1,0 +1,145 @@
+//! What was set on a supply's outputs, and whether the supply still has it.
+//!
+//! - Only what was set and read back counts as held; a setting that failed on the way is forgotten.
+//! - After a path was lost the supply may have lost its settings with it: what an output that is off was set to is set again;
+//!   an output that is on must be as it was set, and one that should be on and is off is never turned on behind anybody's back.
+
+use super::{Checked, is_close};
+use crate::driver::ScpiInstrument;
+use benchtop_instrument::{Error, ErrorKind, Operation, OutputSetting, SessionState};
+
+impl ScpiInstrument {
+    /// What is about to be set is not known to be as it was.
+    pub(super) fn forget(&mut self, setting: &OutputSetting) {
+        let held = self.held(setting.channel);
+        if setting.voltage_level.is_some() {
+            held.voltage_level = None;
+        }
+        if setting.current_limit.is_some() {
+            held.current_limit = None;
+        }
+        if setting.ovp_level.is_some() {
+            held.ovp_level = None;
+        }
+    }
+
+    /// What was set and read back.
+    pub(super) fn remember(&mut self, setting: &OutputSetting) {
+        let held = self.held(setting.channel);
+        held.voltage_level = setting.voltage_level.or(held.voltage_level);
+        held.current_limit = setting.current_limit.or(held.current_limit);
+        held.ovp_level = setting.ovp_level.or(held.ovp_level);
+    }
+
+    /// The output was proved to be on, or off.
+    pub(super) fn remember_switch(&mut self, channel: u32, is_on: bool) {
+        self.held(channel).output_enabled = Some(is_on);
+    }
+
+    fn held(&mut self, channel: u32) -> &mut OutputSetting {
+        let nothing = OutputSetting::of_channel(channel);
+        self.held.entry(channel).or_insert(nothing)
+    }
+
+    /// Reads back each output that was turned on and not off since: one question each.
+    pub(crate) async fn find_outputs_on(&mut self) -> Result<(), Error> {
+        if self.turned_on().is_empty() {
+            return Ok(());
+        }
+        if self.session.state() == SessionState::Disconnected {
+            self.reconnect().await?;
+        }
+        match self.ask_outputs_on().await {
+            Err(error) if self.session.state() == SessionState::Disconnected => {
+                self.reconnect().await.map_err(|_again| error)?;
+                self.ask_outputs_on().await
+            }
+            asked => asked,
+        }
+    }
+
+    fn turned_on(&self) -> Vec<u32> {
+        let on = self.held.values().filter(|held| held.output_enabled == Some(true));
+        on.map(|held| held.channel).collect()
+    }
+
+    async fn ask_outputs_on(&mut self) -> Result<(), Error> {
+        let operation = Operation::ReadBack;
+        let mut off = Vec::new();
+        for channel in self.turned_on() {
+            let (outputs, _) = self.output(channel, operation)?;
+            let deadline = self.urgent_deadline();
+            if !self.switch_state(channel, &outputs, operation, deadline).await? {
+                off.push(went_off(channel));
+            }
+        }
+        self.nothing_lost(operation, &off)
+    }
+
+    /// After a recovery: sets again what an output that is off has lost, and finds what cannot be set again unasked.
+    pub(crate) async fn restore_outputs(&mut self) -> Result<(), Error> {
+        let operation = Operation::Recover;
+        let mut lost = Vec::new();
+        for held in self.held.clone().into_values() {
+            let channel = held.channel;
+            let (outputs, capability) = self.output(channel, operation)?;
+            let is_on = self.is_on(channel, &outputs, operation).await?;
+            match (held.output_enabled, is_on) {
+                (Some(true), false) => {
+                    lost.push(went_off(channel));
+                    continue;
+                }
+                (Some(false), true) => {
+                    lost.push(format!("output {channel} was turned off and reads back as on"));
+                    continue;
+                }
+                (Some(_) | None, _) => {}
+            }
+            for checked in self.checked(&held, &outputs, &capability)? {
+                if is_on {
+                    lost.extend(self.differs(&checked, channel).await?);
+                } else {
+                    self.set_again(&checked, channel).await?;
+                }
+            }
+        }
+        self.nothing_lost(operation, &lost)
+    }
+
+    fn nothing_lost(&self, operation: Operation, lost: &[String]) -> Result<(), Error> {
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(self.fail(ErrorKind::Readback, operation, lost.join("; ")))
+    }
+
+    async fn set_again(&mut self, setting: &Checked, channel: u32) -> Result<(), Error> {
+        if self.differs(setting, channel).await?.is_none() {
+            return Ok(());
+        }
+        let operation = Operation::Recover;
+        self.send_setting(operation, setting, &channel.to_string()).await?;
+        self.check_errors(operation).await?;
+        let differs = self.differs(setting, channel).await?;
+        self.nothing_lost(operation, differs.as_slice())
+    }
+
+    /// How a setting reads back, where it is not what was set.
+    async fn differs(&mut self, setting: &Checked, channel: u32) -> Result<Option<String>, Error> {
+        let present = self.present(Operation::Recover, setting, &channel.to_string()).await?;
+        let Checked {
+            name, wanted, bounds, ..
+        } = setting;
+        if is_close(*wanted, present.value, bounds.resolution) {
+            return Ok(None);
+        }
+        let message = format!("{name} of output {channel} was set to {wanted} and reads back as {present}");
+        Ok(Some(message))
+    }
+}
+
+fn went_off(channel: u32) -> String {
+    format!(
+        "output {channel} was turned on and reads back as off: it tripped, or the supply was switched off or restarted"
+    )
+}
