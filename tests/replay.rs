@@ -69,7 +69,10 @@ fn a_recorded_run_is_replayed_to_the_digit_and_stays_marked_as_no_test() {
     assert_eq!(refused.code, Some(3), "{refused}");
     let record = json(&records(&folder.path().join("refused"), "pending")[0]);
     let line = text.lines().position(|line| line == "> VOLT:DC:RANG 10").unwrap() + 1;
-    let reason = record["reason"].as_str().unwrap();
+    let steps = record["steps"].as_array().unwrap();
+    let reason = steps.iter().find(|step| step["outcome"] == "ERROR").unwrap()["reason"]
+        .as_str()
+        .unwrap();
     let expected = format!("run.txt:{line}: `> VOLT:DC:RANG 10` is next, but `> VOLT:DC:RANG 100` was sent");
     assert!(reason.contains(&expected), "{reason}");
     assert!(

@@ -199,7 +199,7 @@ const IN_THE_MIDDLE: &[Row] = &[
         "psu",
         "'garbled_answer'\nafter_messages = 19",
         "ERROR",
-        "expected a number",
+        "expected",
         true,
     ),
     (
