@@ -100,6 +100,11 @@ fn a_definition_that_its_simulator_does_not_understand_is_refused() {
             "[functions.dc_voltage]\nnplc = \"VOLT:DC:CYCLES {nplc}\"\n",
             "the instrument reports -113",
         ),
+        // a reading that is waited for less than it takes
+        (
+            "[functions.dc_voltage]\nslowest = \"1 us\"\nintegrations = 1\n",
+            "driver.toml:2: dc_voltage, range 100 mV: a reading takes",
+        ),
         // a range that is set and not the one in use
         (
             "[functions.dc_voltage]\nrange = \"VOLT:DC:RANG 10;*WAI\"\n",
@@ -178,6 +183,9 @@ fn a_definition_that_sets_the_meter_to_something_else_is_refused() {
         assert_eq!(checked.code, Some(2), "{wrong}: {checked}");
         assert!(checked.err.contains(words), "{wrong}: {checked}");
         assert!(checked.err.contains("what was said last:"), "{checked}");
+        // each message with the line that has it said, in the copy that was changed
+        let said = checked.err.lines().find(|line| line.trim_start().starts_with("> "));
+        assert!(said.is_some_and(|line| line.contains("driver.toml:")), "{checked}");
     }
 }
 

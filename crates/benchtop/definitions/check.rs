@@ -1,7 +1,7 @@
 //! `benchtop instruments check`: a definition on its own simulated instrument, through a real session; that instrument on
 //! what real ones and their manual said.
 
-use super::{evidence, witness};
+use super::{evidence, said, said::Said, witness};
 use crate::{
     args::CheckDefinitionsArguments,
     byhand::named,
@@ -12,12 +12,9 @@ use async_trait::async_trait;
 use benchtop_instrument::{Clock, Error, Instrument, VirtualClock, conformance, spawn};
 use benchtop_scpi::{Definition, Evidence};
 use benchtop_sim::{Model, SimulatedBench};
-use benchtop_station::{Catalogue, Options, drive};
-use benchtop_transport::{MemoryTrace, TraceSink, Traced};
+use benchtop_station::{Catalogue, Entry, Options, drive};
+use benchtop_transport::{TraceSink, Traced};
 use std::sync::Arc;
-
-/// So much of the dialogue is shown with what went wrong.
-const LAST: usize = 12;
 
 pub(super) async fn check(arguments: &CheckDefinitionsArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
     let names = if arguments.models.is_empty() {
@@ -66,7 +63,7 @@ async fn check_one(name: &str, catalogue: &Catalogue) -> Result<String, Failure>
     if outputs > 0 {
         found.push_str(&format!(", {outputs} outputs"));
     }
-    on_its_simulator(name, Arc::clone(&definition), &model).await?;
+    on_its_simulator(name, Arc::clone(&definition), &model, &catalogue.driver_family(name)).await?;
     let Some(entry) = catalogue.transcripts.get(name) else {
         return Ok(format!("{found}; no transcript"));
     };
@@ -78,9 +75,14 @@ async fn check_one(name: &str, catalogue: &Catalogue) -> Result<String, Failure>
 }
 
 /// The instrument suite, on a virtual clock.
-async fn on_its_simulator(name: &str, definition: Arc<Definition>, model: &Model) -> Result<(), Failure> {
+async fn on_its_simulator(
+    name: &str,
+    definition: Arc<Definition>,
+    model: &Model,
+    family: &[&Entry],
+) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
-    let said = Arc::new(MemoryTrace::default());
+    let said = Arc::new(Said::default());
     let rig = Rig {
         definition,
         bench: SimulatedBench::lone(name, model, Arc::clone(&clock)),
@@ -93,15 +95,16 @@ async fn on_its_simulator(name: &str, definition: Arc<Definition>, model: &Model
         let fail = |error: Error| error.to_string();
         let mut instrument = conformance::InstrumentRig::open(&rig).await.map_err(fail)?;
         instrument.prepare().await.map_err(fail)?;
-        witness::compare(instrument.as_mut(), &rig.definition, &rig.bench).await
+        witness::compare(instrument.as_mut(), &rig.definition, &rig.bench, &rig.said).await
     });
     match suite.await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(violation)) => {
-            let events = said.events();
-            let last = events.iter().skip(events.len().saturating_sub(LAST));
-            let last: String = last.map(|event| format!("\n    {event}")).collect();
-            Err(Failure::refused(format!("{violation}\n  what was said last:{last}")))
+            let last = said.last(&violation, family);
+            let place = said::row(&violation, family).map_or_else(String::new, |place| format!("{place}: "));
+            Err(Failure::refused(format!(
+                "{place}{violation}\n  what was said last:{last}"
+            )))
         }
         Err(panicked) => Err(Failure::error(panicked.to_string())),
     }
@@ -111,7 +114,7 @@ struct Rig {
     definition: Arc<Definition>,
     bench: SimulatedBench,
     clock: Arc<dyn Clock>,
-    said: Arc<MemoryTrace>,
+    said: Arc<Said>,
 }
 
 #[async_trait]

@@ -1,7 +1,9 @@
 //! What was asked of a meter, beside what its simulated one was set to: a driver that measures something else is found.
 
+use super::said::Said;
 use benchtop_instrument::{
     Choices, Decimal, Error, Function, InputImpedance, Instrument, Measure, Quantity, RangeRequest, Unit,
+    human_duration,
 };
 use benchtop_scpi::{Definition, FunctionDefinition};
 use benchtop_sim::{MeterState, SimulatedBench};
@@ -14,6 +16,7 @@ pub(super) async fn compare(
     instrument: &mut dyn Instrument,
     definition: &Definition,
     bench: &SimulatedBench,
+    said: &Said,
 ) -> Result<(), String> {
     for (function, row) in &definition.functions {
         if row.capability.needs_output {
@@ -21,8 +24,11 @@ pub(super) async fn compare(
         }
         for request in requests(*function, row) {
             let reading = instrument.measure(&request).await;
-            let said = |error: Error| format!("{function}, {}: {error}", request.range);
-            let reading = reading.map_err(said)?;
+            let failed = |error: Error| format!("{function}, {}: {error}", request.range);
+            let reading = reading.map_err(failed)?;
+            if let Some(late) = too_slow(&request, row, said) {
+                return Err(format!("{function}, {}: {late}", request.range));
+            }
             let Some(state) = state_of(bench, request.channel) else {
                 return Ok(());
             };
@@ -34,6 +40,19 @@ pub(super) async fn compare(
         }
     }
     Ok(())
+}
+
+/// A reading that takes longer on the simulated meter than the definition waits for one.
+fn too_slow(request: &Measure, row: &FunctionDefinition, said: &Said) -> Option<String> {
+    let question = row.read.fill(&[("channel", &request.channel.to_string())]);
+    let took = said.last_answer(&question)?;
+    let allowed = row.reading_time(request.nplc.or(row.nplc_default));
+    (took > allowed).then(|| {
+        let (took, allowed) = (human_duration(took), human_duration(allowed));
+        format!(
+            "a reading takes {took} on the simulated meter, and `slowest` with the integration time allows {allowed}"
+        )
+    })
 }
 
 fn state_of(bench: &SimulatedBench, channel: u32) -> Option<MeterState> {

@@ -90,14 +90,23 @@ impl Catalogue {
         let Some(entry) = self.drivers.get(name) else {
             return String::new();
         };
-        let ancestors = Document::ancestors(&entry.text, &|base| text(&self.drivers, base));
-        if ancestors.is_empty() {
+        let family = self.driver_family(name);
+        if family.len() <= 1 {
             return entry.sha256.clone();
         }
-        let own = std::iter::once(entry.sha256.as_str());
-        let others = ancestors.iter().filter_map(|name| self.drivers.get(name));
-        let digests: Vec<&str> = own.chain(others.map(|entry| entry.sha256.as_str())).collect();
+        let digests: Vec<&str> = family.iter().map(|entry| entry.sha256.as_str()).collect();
         sha256(digests.join("\n").as_bytes())
+    }
+
+    /// A driver's text and those that it inherits from, the nearest first. Empty for an unknown name.
+    #[must_use]
+    pub fn driver_family(&self, name: &str) -> Vec<&Entry> {
+        let Some(entry) = self.drivers.get(name) else {
+            return Vec::new();
+        };
+        let ancestors = Document::ancestors(&entry.text, &|base| text(&self.drivers, base));
+        let others = ancestors.iter().filter_map(|name| self.drivers.get(name));
+        std::iter::once(entry).chain(others).collect()
     }
 }
 
