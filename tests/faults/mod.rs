@@ -235,7 +235,7 @@ const IN_THE_MIDDLE: &[Row] = &[
         "psu",
         "'reboot'\ndelay = '3600 s'\nafter_messages = 19",
         "ERROR",
-        "closed the connection",
+        "refuses connections",
         true,
     ),
     (
