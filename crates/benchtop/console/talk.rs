@@ -6,7 +6,7 @@ use crate::{
     terminal::{self, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{Clock, Error, ErrorKind, Moment, Resource, Session, SessionExt, SessionState};
-use benchtop_scpi::{Definition, ErrorCheck, SwitchDefinition, Template};
+use benchtop_scpi::{Definition, ErrorCheck, Template};
 use std::{future::Future, sync::Arc, time::Duration};
 
 /// One instrument and the person, or the file, that talks to it.
@@ -157,7 +157,7 @@ impl Talk {
             let query = outputs.output_enabled.query.fill(&[("channel", &channel.to_string())]);
             let deadline = self.deadline();
             match self.session.query(&query, deadline).await {
-                Ok(answer) => match SwitchDefinition::is_on(&answer) {
+                Ok(answer) => match outputs.output_enabled.is_on(*channel, &answer) {
                     Some(true) => terminal::warn(&format!("output {channel} is on, and stays on")),
                     Some(false) => {}
                     None => {

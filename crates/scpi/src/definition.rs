@@ -74,6 +74,8 @@ pub struct Definition {
     pub serial: Option<SerialDefinition>,
     /// How long a plain query or setting may take.
     pub timeout: Duration,
+    /// How long it needs after a message that it does not answer, before it takes the next one.
+    pub pause: Duration,
     /// How it reports its own errors.
     pub error_check: ErrorCheck,
     /// Brings it into its power-on settings.
@@ -174,20 +176,37 @@ pub struct SwitchDefinition {
     pub on: Template,
     /// Turns it off.
     pub off: Template,
-    /// Asks; the answer is a number, 0 when off, or `ON` or `OFF`.
+    /// Asks; the answer is a number, 0 when off, or `ON` or `OFF`; or a status word, of which each channel has a bit.
     pub query: Template,
+    /// One switch for all outputs.
+    pub shared: bool,
+    /// The bit of each channel, where the answer is a status word.
+    pub bits: BTreeMap<u32, u32>,
 }
 
 impl SwitchDefinition {
-    /// Whether `answer` to the query says that it is on: a number, of which 0 is off, or a word; nothing for anything else.
+    /// Whether `answer` to the query says that a channel is on; nothing for an answer that says neither.
     #[must_use]
-    pub fn is_on(answer: &str) -> Option<bool> {
+    pub fn is_on(&self, channel: u32, answer: &str) -> Option<bool> {
+        if !self.bits.is_empty() {
+            let bit = self.bits.get(&channel)?;
+            return Some(status_word(answer)?.checked_shr(*bit)? & 1 == 1);
+        }
         match (response::number(answer, None), answer.trim()) {
             (Ok(response::Number::Value(value)), _) => Some(!value.is_zero()),
             (_, "ON") => Some(true),
             (_, "OFF") => Some(false),
             (Ok(response::Number::Overrange(_) | response::Number::NotANumber) | Err(_), _) => None,
         }
+    }
+}
+
+/// A status word: `0x14`, or 20.
+fn status_word(answer: &str) -> Option<u32> {
+    let answer = answer.trim();
+    match answer.strip_prefix("0x").or_else(|| answer.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => answer.parse().ok(),
     }
 }
 

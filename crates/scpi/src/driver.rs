@@ -106,10 +106,16 @@ impl ScpiInstrument {
 
     pub(crate) async fn send(&mut self, operation: Operation, message: &str) -> Result<(), Error> {
         let deadline = self.deadline();
-        self.session
-            .write(message.as_bytes(), deadline)
-            .await
-            .map_err(|error| error.during(operation))
+        let sent = self.session.write(message.as_bytes(), deadline).await;
+        self.pause().await;
+        sent.map_err(|error| error.during(operation))
+    }
+
+    /// Some instruments lose what comes too soon behind a message that they do not answer.
+    pub(crate) async fn pause(&mut self) {
+        if !self.definition.pause.is_zero() {
+            self.clock.sleep(self.definition.pause).await;
+        }
     }
 
     pub(crate) async fn send_all(&mut self, operation: Operation, templates: &[Template]) -> Result<(), Error> {

@@ -66,9 +66,9 @@ async fn drain_queue(session: &mut dyn Session, query: &str, deadline: Moment) -
             .copied()
             .unwrap_or_default()
             .to_owned();
-        // a code whose text is cut or garbled may be half of another one
+        // a code whose text is cut or garbled may be half of another one; some have a blank for the comma: `0  No Error`
         let number = if is_whole(&answer) {
-            whole_number(session, &code)?
+            whole_number(session, code.split_whitespace().next().unwrap_or(&code))?
         } else {
             whole_number(session, &answer)?
         };

@@ -7,7 +7,7 @@
 mod held;
 
 use crate::{
-    definition::{OutputsDefinition, SettingDefinition, SwitchDefinition, plain},
+    definition::{OutputsDefinition, SettingDefinition, plain},
     driver::ScpiInstrument,
 };
 use benchtop_instrument::{
@@ -28,6 +28,9 @@ impl ScpiInstrument {
         let operation = Operation::Set;
         let (outputs, capability) = self.output(setting.channel, operation)?;
         let checked = self.checked(setting, &outputs, &capability)?;
+        if outputs.output_enabled.shared {
+            self.switch_takes_no_other_along(setting)?;
+        }
         self.forget(setting);
         let is_off = match setting.output_enabled {
             Some(false) => {
@@ -40,6 +43,10 @@ impl ScpiInstrument {
         };
         let mut turn_on = setting.output_enabled == Some(true);
         if !is_off && !setting.hot && self.level_would_jump(setting, &outputs, &capability).await? {
+            if outputs.output_enabled.shared && !self.others_on(setting.channel).is_empty() {
+                let message = "its outputs have one switch, and another one is on: a level changes under way with `hot = true` only";
+                return Err(self.fail(ErrorKind::Unsupported, operation, message));
+            }
             turn_on = turn_on || setting.output_enabled.is_none();
             self.output_off(setting.channel)
                 .await
@@ -212,9 +219,9 @@ impl ScpiInstrument {
     ) -> Result<bool, Error> {
         let query = outputs.output_enabled.query.fill(&[("channel", &channel.to_string())]);
         let answer = self.ask(operation, &query, deadline).await?;
-        SwitchDefinition::is_on(&answer).ok_or_else(|| {
+        outputs.output_enabled.is_on(channel, &answer).ok_or_else(|| {
             let shown = benchtop_notation::escape(&answer).into_owned();
-            let message = format!("{query} answered `{shown}`; expected a number, ON or OFF");
+            let message = format!("{query} answered `{shown}`; expected a number, ON, OFF or a status word");
             self.fail(ErrorKind::Garbled, operation, message)
         })
     }
@@ -292,6 +299,7 @@ impl ScpiInstrument {
             let deadline = self.urgent_deadline();
             let message = off_message(&outputs, *channel);
             drop(self.session.write(message.as_bytes(), deadline).await);
+            self.pause().await;
         }
     }
 

@@ -57,7 +57,7 @@ const ROOT: &[&str] = &[
 ];
 const DRIVER: &[&str] = &["class", "manufacturer", "model", "identity", "evidence"];
 const SOURCE: &[&str] = &["id", "title", "edition"];
-const LINK: &[&str] = &["socket_port", "timeout", "source", "serial"];
+const LINK: &[&str] = &["socket_port", "timeout", "pause", "source", "serial"];
 const COMMANDS: &[&str] = &[
     "error_check",
     "reset",
@@ -89,6 +89,10 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
     let timeout = link
         .require_magnitude(sink, "timeout")
         .and_then(|magnitude| read_duration(sink, &magnitude));
+    let pause = match link.magnitude(sink, "pause") {
+        Some(magnitude) => read_duration(sink, &magnitude),
+        None => Some(Duration::ZERO),
+    };
     let socket_port = link
         .integer(sink, "socket_port")
         .and_then(|port| read_port(sink, &port));
@@ -128,6 +132,7 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
         socket_port,
         serial,
         timeout: timeout?,
+        pause: pause?,
         error_check: error_check?,
         reset: templates(&commands, sink, "reset"),
         abort: templates(&commands, sink, "abort"),
@@ -325,8 +330,15 @@ const OUTPUTS: &[&str] = &[
     "channels",
 ];
 const SETTING: &[&str] = &["set", "query", "source"];
-const SWITCH: &[&str] = &["on", "off", "query", "source"];
-const CHANNEL: &[&str] = &["channel", "voltage_level", "current_limit", "ovp_level", "source"];
+const SWITCH: &[&str] = &["on", "off", "query", "shared", "source"];
+const CHANNEL: &[&str] = &[
+    "channel",
+    "voltage_level",
+    "current_limit",
+    "ovp_level",
+    "status_bit",
+    "source",
+];
 const BOUNDS: &[&str] = &["minimum", "maximum", "resolution"];
 
 fn read_outputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<OutputsDefinition> {
@@ -356,8 +368,11 @@ fn read_outputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -
             on: on?,
             off: off?,
             query: query?,
+            shared: row.bool(sink, "shared").is_some_and(|shared| shared.value),
+            bits: BTreeMap::new(),
         })
     });
+    let mut bits = BTreeMap::new();
     let mut channels = BTreeMap::new();
     for row in table.require_tables(sink, "channels", CHANNEL).unwrap_or_default() {
         check_source(&row, sink, sources);
@@ -370,9 +385,17 @@ fn read_outputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -
         if ovp.is_some() && ovp_level.is_none() {
             sink.error(row.span(), "it has an ovp_level, but [outputs] has no command for it");
         }
+        let bit = row.integer(sink, "status_bit").and_then(|bit| {
+            let place = u32::try_from(bit.value).ok().filter(|bit| *bit < u32::BITS);
+            if place.is_none() {
+                sink.error(&bit.span, "a status word has bits 0 to 31");
+            }
+            place
+        });
         let (Some(channel), Some(volts), Some(amperes)) = (channel, volts, amperes) else {
             continue;
         };
+        bits.extend(bit.map(|bit| (channel, bit)));
         let capability = OutputCapability {
             voltage_level: volts,
             current_limit: amperes,
@@ -382,6 +405,10 @@ fn read_outputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -
             sink.error(row.span(), &format!("channel {channel} stands here twice"));
         }
     }
+    if !bits.is_empty() && bits.len() != channels.len() {
+        sink.error(table.span(), "`status_bit` stands in all channels or in none");
+    }
+    let output_enabled = output_enabled.map(|switch| SwitchDefinition { bits, ..switch });
     Some(OutputsDefinition {
         voltage_level: voltage_level?,
         current_limit: current_limit?,

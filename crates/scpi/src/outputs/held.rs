@@ -41,6 +41,33 @@ impl ScpiInstrument {
         self.held.entry(channel).or_insert(nothing)
     }
 
+    /// One switch for all outputs: one that is turned on must not take along another that was given a level and not turned on.
+    pub(super) fn switch_takes_no_other_along(&self, setting: &OutputSetting) -> Result<(), Error> {
+        if setting.output_enabled != Some(true) {
+            return Ok(());
+        }
+        let charged = |held: &&OutputSetting| {
+            let level = held.voltage_level.is_some_and(|level| !level.value.is_zero());
+            held.channel != setting.channel && held.output_enabled != Some(true) && level
+        };
+        let Some(other) = self.held.values().find(charged) else {
+            return Ok(());
+        };
+        let level = other.voltage_level.map(|level| level.to_string()).unwrap_or_default();
+        let message = format!(
+            "its outputs have one switch: output {} was set to {level} and not turned on, and would be on too",
+            other.channel
+        );
+        Err(self.fail(ErrorKind::Unsupported, Operation::Set, message))
+    }
+
+    /// The other outputs that were turned on.
+    pub(super) fn others_on(&self, channel: u32) -> Vec<u32> {
+        let mut on = self.turned_on();
+        on.retain(|other| *other != channel);
+        on
+    }
+
     /// Reads back each output that was turned on and not off since: one question each.
     pub(crate) async fn find_outputs_on(&mut self) -> Result<(), Error> {
         if self.turned_on().is_empty() {

@@ -3,7 +3,7 @@
 //! Arguments are read to their end before anything changes: a command in error does nothing.
 
 use super::definition::{Addressing, Behaviour, ChannelModel, DcPowerModel, Level, Summary};
-use super::state::{Channel, DcPower, Output, Tripped};
+use super::state::{Channel, DcPower, Output, Regulation, Tripped};
 use crate::{
     answer::{quoted, whole},
     device::{Call, Outcome, Suffix, Wait},
@@ -27,6 +27,8 @@ pub(crate) fn execute(
             channels.into_iter().for_each(|place| supply.switch(place, on));
             Ok(Outcome::Done)
         }
+        Behaviour::OutputOfAll => output_of_all(supply, call),
+        Behaviour::StatusWord => status_word(supply, call),
         Behaviour::OcpState if call.query => flags(supply, model, call, |channel| channel.ocp),
         Behaviour::OcpState => {
             let (channels, on) = switch_arguments(supply, model, call)?;
@@ -113,6 +115,30 @@ fn switch_arguments(
     let on = call.arguments.required()?.boolean()?;
     call.arguments.end()?;
     Ok((channels, on))
+}
+
+fn output_of_all(supply: &mut DcPower, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+    if call.query {
+        call.arguments.end()?;
+        let on = supply.channels.iter().any(|channel| channel.enabled);
+        return Ok(Outcome::Answer(call.numbers.flag(on)));
+    }
+    let on = call.arguments.required()?.boolean()?;
+    call.arguments.end()?;
+    (0..supply.channels.len()).for_each(|place| supply.switch(place, on));
+    Ok(Outcome::Done)
+}
+
+/// Bit 0 and 1: constant current; 2 and 3: independent outputs, always; 4 and 5: on.
+fn status_word(supply: &DcPower, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+    call.arguments.end()?;
+    let mut word = 0b0100_u32;
+    for (place, channel) in supply.channels.iter().take(2).enumerate() {
+        let regulation = call.around.outputs.get(place).map(|output| output.regulation);
+        word |= u32::from(regulation == Some(Regulation::Current)) << place;
+        word |= u32::from(channel.enabled) << (4 + place);
+    }
+    Ok(Outcome::Answer(format!("0x{word:x}")))
 }
 
 /// One answer for each channel of the list.

@@ -55,6 +55,10 @@ pub(crate) enum Behaviour {
     /// A number that is set and answered per channel.
     Level(Level),
     Output,
+    /// One switch for all channels.
+    OutputOfAll,
+    /// Modes and switches of the channels in one number.
+    StatusWord,
     OcpState,
     MeasureVoltage,
     MeasureCurrent,
@@ -95,6 +99,9 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("current_limit", Behaviour::Level(Level::Current), Forms::Both),
     ("ovp_level", Behaviour::Level(Level::Ovp), Forms::Both),
     ("output", Behaviour::Output, Forms::Both),
+    ("output_switch", Behaviour::Output, Forms::Set),
+    ("output_of_all", Behaviour::OutputOfAll, Forms::Both),
+    ("status_word", Behaviour::StatusWord, Forms::Query),
     ("ocp_state", Behaviour::OcpState, Forms::Both),
     ("measure_voltage", Behaviour::MeasureVoltage, Forms::Query),
     ("measure_current", Behaviour::MeasureCurrent, Forms::Query),
@@ -156,7 +163,16 @@ fn channel(row: &Table<'_>, sink: &mut Diagnostics) -> Option<ChannelModel> {
     let names = row.require_strings(sink, "names");
     let voltage = bounds(row, sink, "voltage", Dimension::Volts);
     let current = bounds(row, sink, "current", Dimension::Amperes);
-    let ovp = bounds(row, sink, "ovp", Dimension::Volts);
+    // one that has no protection is never above it
+    let ovp = if row.contains("ovp") {
+        bounds(row, sink, "ovp", Dimension::Volts)
+    } else {
+        Some(Bounds {
+            minimum: 0.0,
+            maximum: f64::MAX,
+            default: f64::MAX,
+        })
+    };
     let voltage_step = quantity::require(sink, row, "voltage_step", Dimension::Volts);
     let current_step = quantity::require(sink, row, "current_step", Dimension::Amperes);
     let rating = row.string(sink, "rating").map(|rating| rating.value);

@@ -36,6 +36,8 @@ enum ErrorForm {
     Plain,
     /// Its type and when it happened.
     Event,
+    /// And no quotes: a blank stands between number and text.
+    Blank,
 }
 
 /// A serial line, where the model has one that differs from its bus.
@@ -65,6 +67,7 @@ impl Reporting {
         let ScpiError { code, text } = self.reported(error.map_or(NO_ERROR, |(error, _)| error));
         let text = self.texts.get(&code).map_or(text, String::as_str);
         let event = match (self.form, error) {
+            (ErrorForm::Blank, _) => return format!("{}  {text}", self.numbers.integer(code.into())),
             (ErrorForm::Plain, _) => String::new(),
             (ErrorForm::Event, None) => ";0;0 0".to_owned(),
             // 1 is an error, as opposed to a warning
@@ -120,7 +123,11 @@ impl Reporting {
             (None, true) => Settings::Shortest,
             (None, false) => Settings::AsReadings,
         };
-        let forms = [("plain", ErrorForm::Plain), ("event", ErrorForm::Event)];
+        let forms = [
+            ("plain", ErrorForm::Plain),
+            ("event", ErrorForm::Event),
+            ("blank", ErrorForm::Blank),
+        ];
         let form = match table.string(sink, "error_form") {
             Some(word) => one_of(sink, "form", &word, &forms)?,
             None => ErrorForm::Plain,
