@@ -105,6 +105,10 @@ impl Instrument for AtOnce {
         Ok(())
     }
 
+    async fn find_outputs_on(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn query(&mut self, _message: &str) -> Result<Option<String>, Error> {
         Ok(None)
     }
