@@ -181,12 +181,10 @@ impl Instrument for RigInstrument {
         }
         self.did("find_outputs_on").await;
         let on = self.world.lock().unwrap().output;
-        let lost = match self.behaviour {
-            Behaviour::TripsAfterOn => on,
-            Behaviour::ReadBackHangs => std::future::pending().await,
-            _ => false,
-        };
-        if lost {
+        if self.behaviour == Behaviour::ReadBackHangs {
+            std::future::pending::<()>().await;
+        }
+        if on && self.behaviour == Behaviour::TripsAfterOn {
             let message = "output 1 was turned on and reads back as off";
             let kind = ErrorKind::Readback;
             return Err(Error::new(kind, Operation::ReadBack, &self.resource, message));
