@@ -15,7 +15,7 @@
 use async_trait::async_trait;
 use benchtop_instrument::{
     Capabilities, Choices, Clock, Error, Function, Instrument, Measure, OutputState, Reading, ReadingKind, RealClock,
-    Resource, Setting, StartState,
+    Resource, Sampling, Setting, StartState,
 };
 use benchtop_procedure::{BoundProcedure, LogicalName, check_text};
 use benchtop_run::{
@@ -151,6 +151,8 @@ impl AtOnce {
                 range_in_use: Some("10 V".parse().unwrap()),
                 nplc: None,
                 choices: Choices::default(),
+                sampling: Sampling::ONE,
+                samples: None,
             },
         }
     }

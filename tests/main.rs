@@ -29,6 +29,8 @@ mod prove;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod sampling;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod schemas;

@@ -312,6 +312,34 @@ pub(crate) struct MeasureArguments {
     #[arg(long, value_name = "10 MOhm|high")]
     pub(crate) input_impedance: Option<String>,
 
+    /// Let the meter integrate so long ("20 ms"), in place of --nplc.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) aperture: Option<String>,
+
+    /// The smallest step wanted ("10 uV"), in place of --nplc: the meter chooses the integration time.
+    #[arg(long, value_name = "QUANTITY")]
+    pub(crate) resolution: Option<String>,
+
+    /// What lets the meter begin; at once otherwise.
+    #[arg(long, value_name = "immediate|external|bus")]
+    pub(crate) trigger: Option<String>,
+
+    /// Wait so long between the trigger and each reading.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) delay: Option<String>,
+
+    /// Make each reading the mean of so many, which the meter takes on one command where it can.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) burst: Option<u32>,
+
+    /// Leave so many readings out before those of --burst.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) discard: Option<u32>,
+
+    /// Mean, smallest and largest of --burst are the meter's own.
+    #[arg(long)]
+    pub(crate) statistics: bool,
+
     /// Take so many readings; behind several, their mean and standard deviation.
     #[arg(long, default_value_t = 1, value_name = "COUNT")]
     pub(crate) samples: u64,

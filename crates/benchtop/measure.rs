@@ -8,8 +8,8 @@ use crate::{
     terminal::{self, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{
-    BaseUnit, Choices, Clock, Function, InputImpedance, Instrument, Measure, Moment, Polarity, Quantity, RangeRequest,
-    Reading, ReadingKind, RealClock, Unit,
+    BaseUnit, Choices, Clock, Decimal, Function, InputImpedance, Instrument, Measure, Moment, Polarity, Quantity,
+    RangeRequest, Reading, ReadingKind, RealClock, Sampling, Trigger, Unit,
 };
 use benchtop_notation::suggest;
 use benchtop_run::Interrupt;
@@ -92,6 +92,35 @@ fn request(arguments: &MeasureArguments) -> Result<Measure, Failure> {
                 InputImpedance::ALL,
             )?,
         },
+        sampling: sampling(arguments)?,
+    })
+}
+
+fn sampling(arguments: &MeasureArguments) -> Result<Sampling, Failure> {
+    let time = |option: &str, text: &Option<String>| match text {
+        Some(text) => interval(text).map(Some).ok_or_else(|| {
+            Failure::refused(format!(
+                "{option} {text}: expected a time from 0 s to a day, \"20 ms\" for example"
+            ))
+        }),
+        None => Ok(None),
+    };
+    let resolution = match &arguments.resolution {
+        Some(text) => Some(
+            text.parse()
+                .map_err(|error| Failure::refused(format!("--resolution {text}: {error}")))?,
+        ),
+        None => None,
+    };
+    let seconds = |time: Duration| Decimal::new(i128::try_from(time.as_nanos()).ok()?, -9);
+    Ok(Sampling {
+        samples: arguments.burst,
+        discard: arguments.discard,
+        delay: time("--delay", &arguments.delay)?,
+        trigger: word("--trigger", arguments.trigger.as_deref(), Trigger::ALL)?,
+        aperture: time("--aperture", &arguments.aperture)?.and_then(seconds),
+        resolution,
+        statistics: arguments.statistics,
     })
 }
 
@@ -249,12 +278,33 @@ impl Taken<'_> {
     fn line(&self, line: Line) -> Line {
         let range = self.reading.range_in_use.map(|range| format!("  range {range}"));
         let nplc = self.reading.nplc.map(|nplc| format!("  nplc {nplc}"));
-        let rest = [range, nplc].into_iter().flatten().collect::<String>();
+        let several = self.reading.samples.as_ref().map(|samples| {
+            let deviation = samples
+                .s
+                .map(|s| format!("  standard deviation {}", significant(s.to_f64(), 3)));
+            format!(
+                "  n {}{}  min {}  max {}",
+                samples.n,
+                deviation.unwrap_or_default(),
+                samples.min,
+                samples.max
+            )
+        });
+        let rest = [range, nplc, several].into_iter().flatten().collect::<String>();
         line.add(PLAIN, &self.words()).add(QUIET, &rest)
     }
 
     fn json(&self) -> serde_json::Value {
         let value = self.value();
+        let samples = self.reading.samples.as_ref().map(|samples| {
+            serde_json::json!({
+                "n": samples.n,
+                "s": samples.s.map(|s| s.to_f64()),
+                "min": samples.min.to_f64(),
+                "max": samples.max.to_f64(),
+                "by": samples.by.word(),
+            })
+        });
         serde_json::json!({
             "time": self.utc,
             "value": value.map(|quantity| quantity.value.to_f64()),
@@ -263,6 +313,7 @@ impl Taken<'_> {
             "raw": self.reading.text,
             "range": self.reading.range_in_use.map(|range| range.to_string()),
             "nplc": self.reading.nplc.map(|nplc| nplc.to_f64()),
+            "samples": samples,
         })
     }
 

@@ -2,11 +2,12 @@
 
 use super::said::Said;
 use benchtop_instrument::{
-    Choices, Decimal, Error, Function, InputImpedance, Instrument, Measure, Quantity, RangeRequest, Unit,
-    human_duration,
+    Choices, Decimal, Error, Function, InputImpedance, Instrument, Measure, Quantity, RangeRequest, Sampling, Trigger,
+    Unit, human_duration,
 };
 use benchtop_scpi::{Definition, FunctionDefinition};
 use benchtop_sim::{MeterState, SimulatedBench};
+use std::time::Duration;
 
 /// SCPI's own number for overload (SCPI-99, volume 1, 7.2.1).
 const OVERLOAD: f64 = 9.9E37;
@@ -32,7 +33,8 @@ pub(super) async fn compare(
             let Some(state) = state_of(bench, request.channel) else {
                 return Ok(());
             };
-            let differs = difference(&request, row, &state, definition.overrange);
+            let differs = difference(&request, row, &state, definition.overrange)
+                .or_else(|| sampled_otherwise(&request, definition, &state));
             if let Some(differs) = differs {
                 return Err(format!("{function}, {}: {differs}", request.range));
             }
@@ -44,6 +46,9 @@ pub(super) async fn compare(
 
 /// A reading that takes longer on the simulated meter than the definition waits for one.
 fn too_slow(request: &Measure, row: &FunctionDefinition, said: &Said) -> Option<String> {
+    if request.sampling != Sampling::ONE {
+        return None;
+    }
     let question = row.read.fill(&[("channel", &request.channel.to_string())]);
     let took = said.last_answer(&question)?;
     let allowed = row.reading_time(request.nplc.or(row.nplc_default));
@@ -91,7 +96,102 @@ fn requests(function: Function, row: &FunctionDefinition) -> Vec<Measure> {
         },
     ];
     let chosen = choices.map(|choices| Measure { choices, ..usual });
-    ranged.chain(timed).chain(chosen).chain([usual]).collect()
+    let sampled = ways_to_sample(row).into_iter().map(|sampling| Measure {
+        nplc: None,
+        sampling,
+        ..usual
+    });
+    ranged
+        .chain(timed)
+        .chain(chosen)
+        .chain(sampled)
+        .chain([usual])
+        .collect()
+}
+
+fn ways_to_sample(row: &FunctionDefinition) -> Vec<Sampling> {
+    let can = &row.capability.sampling;
+    let one = Sampling::ONE;
+    let mut ways = vec![Sampling {
+        samples: Some(3),
+        delay: Some(Duration::from_millis(5)),
+        ..one
+    }];
+    if can.triggers.contains(&Trigger::Bus) {
+        ways.push(Sampling {
+            trigger: Some(Trigger::Bus),
+            ..one
+        });
+    }
+    if can.statistics {
+        ways.push(Sampling {
+            samples: Some(3),
+            statistics: true,
+            ..one
+        });
+    }
+    let ends = can
+        .aperture
+        .iter()
+        .flat_map(|aperture| [aperture.shortest(), aperture.longest()]);
+    ways.extend(ends.map(|aperture| Sampling { aperture, ..one }));
+    ways
+}
+
+/// What of the samples, their trigger and delay is another than was asked for. What is not asked for must be as usual: a setting
+/// that another measurement left behind is found by that.
+fn sampled_otherwise(request: &Measure, definition: &Definition, state: &MeterState) -> Option<String> {
+    let wanted = &request.sampling;
+    let own = &definition.sampling;
+    let counted = own
+        .samples
+        .as_ref()
+        .filter(|samples| (2..=samples.most).contains(&wanted.count()));
+    let samples = if counted.is_some() {
+        u64::from(wanted.count())
+    } else {
+        1
+    };
+    if state.samples != samples {
+        return Some(format!(
+            "the simulated meter takes {} readings, not {samples}",
+            state.samples
+        ));
+    }
+    let trigger = wanted.trigger.unwrap_or(Trigger::Immediate).word();
+    if state.trigger != trigger {
+        return Some(format!(
+            "the simulated meter's trigger is {}, not {trigger}",
+            state.trigger
+        ));
+    }
+    let delay = wanted
+        .delay
+        .filter(|_| own.delay.is_some())
+        .map(|delay| delay.as_secs_f64());
+    let as_wanted = match (delay, state.delay) {
+        (Some(delay), Some(there)) => same(delay, there),
+        // a meter whose usual delay is none says so with a zero
+        (None, there) => there.is_none_or(|there| same(there, 0.0)),
+        (Some(_), None) => false,
+    };
+    if !as_wanted {
+        return Some(format!(
+            "the simulated meter delays by {:?}, not {delay:?}",
+            state.delay
+        ));
+    }
+    let counts = state.statistics.filter(|_| own.statistics.is_some());
+    if counts.is_some_and(|counts| counts != wanted.statistics) {
+        return Some("the statistics of the simulated meter are not as was asked for".to_owned());
+    }
+    let (aperture, gate) = (wanted.aperture.map(Decimal::to_f64), state.gate);
+    match (aperture, gate) {
+        (Some(aperture), Some(gate)) if !same(aperture, gate) => Some(format!(
+            "aperture {aperture} s: the simulated meter counts for {gate} s"
+        )),
+        (Some(_) | None, _) => None,
+    }
 }
 
 fn difference(
@@ -133,7 +233,12 @@ fn difference(
     if request.range == RangeRequest::Auto && !state.autorange {
         return Some("the simulated meter does not choose its range".to_owned());
     }
-    let nplc = request.nplc.or(row.nplc_default).map(Decimal::to_f64);
+    let is_timed = request.sampling.aperture.is_some() || request.sampling.resolution.is_some();
+    let nplc = request
+        .nplc
+        .or(row.nplc_default)
+        .filter(|_| !is_timed)
+        .map(Decimal::to_f64);
     if let (Some(wanted), Some(used)) = (nplc, state.nplc)
         && !same(wanted, used)
     {

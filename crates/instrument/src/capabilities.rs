@@ -1,6 +1,6 @@
 //! What an instrument can do: plain data, known without opening anything.
 
-use crate::{AccuracyRow, ChoiceCapability, Class, Decimal, Function, Quantity, RangeRequest};
+use crate::{AccuracyRow, ChoiceCapability, Class, Decimal, Function, Quantity, RangeRequest, SamplingCapability};
 use std::{cmp::Ordering, collections::BTreeMap};
 
 /// One range of a function.
@@ -31,6 +31,8 @@ pub struct FunctionCapability {
     pub choices: ChoiceCapability,
     /// How well it measures, as far as the definition holds it; empty where it does not.
     pub accuracy: Vec<AccuracyRow>,
+    /// How readings may be taken.
+    pub sampling: SamplingCapability,
 }
 
 /// Why a range request cannot be met.

@@ -150,6 +150,25 @@ impl Decimal {
         )
     }
 
+    /// The mean of `values`, rounded (half away from zero) six digits beyond the finest of them; `None` for none at all.
+    #[must_use]
+    pub fn mean(values: &[Self]) -> Option<Self> {
+        let count = i128::try_from(values.len()).ok().filter(|count| *count > 0)?;
+        let finest = values.iter().map(|value| value.exponent).min()?;
+        let sum = values
+            .iter()
+            .try_fold(0_i128, |sum, value| sum.checked_add(value.aligned(finest)?));
+        let exact = sum.and_then(|sum| sum.checked_mul(1_000_000)).and_then(|sum| {
+            let twice = sum.checked_mul(2)?.checked_add(count.checked_mul(sum.signum())?)?;
+            Self::new(twice.checked_div(count.checked_mul(2)?)?, finest.checked_sub(6)?)
+        });
+        // magnitudes too far apart for exact digits
+        exact.or_else(|| {
+            let sum: f64 = values.iter().map(|value| value.to_f64()).sum();
+            Self::from_f64(sum / Self::new(count, 0)?.to_f64())
+        })
+    }
+
     fn aligned(self, exponent: i32) -> Option<i128> {
         let shift = u32::try_from(self.exponent.checked_sub(exponent)?).ok()?;
         self.mantissa.checked_mul(10_i128.checked_pow(shift)?)

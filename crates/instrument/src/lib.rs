@@ -25,6 +25,7 @@ mod quantity;
 mod reading;
 mod request;
 mod resource;
+mod sampling;
 mod session;
 mod virtual_clock;
 
@@ -51,6 +52,10 @@ pub use quantity::{BaseUnit, Quantity, QuantityError, Unit, UnitError};
 pub use reading::{Identity, IdentityError, OutputState, Polarity, Reading, ReadingKind, SafetyProof, StartState};
 pub use request::{Measure, OutputSetting, RangeRequest, Setting};
 pub use resource::{Resource, ResourceError};
+pub use sampling::{
+    ApertureCapability, MOST_SAMPLES, ResolutionCapability, SampledBy, Samples, Sampling, SamplingCapability,
+    SamplingRefusal, Trigger,
+};
 #[cfg(any(test, feature = "mock"))]
 pub use session::MockSession;
 pub use session::{Session, SessionExt, SessionState};

@@ -1,6 +1,6 @@
 //! What instruments said.
 
-use crate::{Choices, Decimal, Quantity};
+use crate::{Choices, Decimal, Quantity, Samples, Sampling};
 use std::{fmt, str::FromStr};
 
 /// On which side of its range an input lies.
@@ -23,10 +23,10 @@ pub enum ReadingKind {
     NotANumber,
 }
 
-/// What the instrument answered, and how it was set when it did.
+/// What the instrument answered, and how it was set when it did. Of several samples it is their mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The response as received, without its terminator.
+    /// The response as received, without its terminator; of several readings all, with commas between them.
     pub text: String,
     /// What it means, in the function's own unit.
     pub kind: ReadingKind,
@@ -36,6 +36,10 @@ pub struct Reading {
     pub nplc: Option<Decimal>,
     /// Autozero and input impedance that were in use, where there is a choice.
     pub choices: Choices,
+    /// How the readings were taken, as far as that was asked for.
+    pub sampling: Sampling,
+    /// The readings behind it, where there are several and all are numbers.
+    pub samples: Option<Samples>,
 }
 
 /// The four fields of `*IDN?` (IEEE 488.2, section 10.14).

@@ -1,6 +1,6 @@
 //! What can be asked of an instrument: closed types, so that a new class adds a variant and never a trait.
 
-use crate::{Choices, Decimal, Function, Quantity};
+use crate::{Choices, Decimal, Function, Quantity, Sampling};
 use std::fmt;
 
 /// How the range is chosen.
@@ -40,6 +40,8 @@ pub struct Measure {
     pub nplc: Option<Decimal>,
     /// Autozero and input impedance.
     pub choices: Choices,
+    /// How many readings, when and how.
+    pub sampling: Sampling,
 }
 
 impl Measure {
@@ -55,6 +57,7 @@ impl Measure {
                 autozero: None,
                 input_impedance: None,
             },
+            sampling: Sampling::ONE,
         }
     }
 }

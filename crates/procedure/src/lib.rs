@@ -18,8 +18,8 @@ pub use limit::{
     judge, judge_within,
 };
 pub use model::{
-    BoundProcedure, InstrumentNeed, LogicalName, Measurement, MeasurementSource, OnFail, Procedure, ReadingSource,
-    Retry, Step, StepKind, UnitUnderTest,
+    BoundProcedure, InstrumentNeed, LogicalName, Measurement, MeasurementSource, OnFail, Poll, Procedure,
+    ReadingSource, Retry, Step, StepKind, UnitUnderTest, Until, settle_time_name,
 };
 pub use parse::{id_of, keys, parse};
 pub use pattern::Pattern;

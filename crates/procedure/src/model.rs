@@ -3,7 +3,7 @@
 use crate::limit::Limit;
 use crate::pattern::Pattern;
 use crate::value::ValueKind;
-use benchtop_instrument::{Class, Function, Measure, Setting, Unit};
+use benchtop_instrument::{Class, Function, Measure, Quantity, Setting, Unit};
 use benchtop_notation::{Diagnostics, Span};
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -208,11 +208,19 @@ pub struct ReadingSource {
     pub instrument: LogicalName,
     /// What is asked of it.
     pub request: Measure,
+    /// Measures again until the value is good; the last reading is judged.
+    pub poll: Option<Poll>,
     /// `range = "auto"` on a current function was allowed by name.
     pub allow_autorange_in_series: bool,
 }
 
 impl Measurement {
+    /// How it is waited for, where it is.
+    #[must_use]
+    pub fn poll(&self) -> Option<Poll> {
+        self.reading().and_then(|reading| reading.poll)
+    }
+
     /// What is read for it, where an instrument is.
     #[must_use]
     pub const fn reading(&self) -> Option<&ReadingSource> {
@@ -234,6 +242,34 @@ impl Measurement {
     }
 }
 
+/// Measuring again and again until the value is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Poll {
+    /// What good means.
+    pub until: Until,
+    /// How long it must stay good.
+    pub hold: Duration,
+    /// From the beginning of one reading to that of the next; as fast as they come where it is zero.
+    pub every: Duration,
+    /// How long it may take in all: later is a FAIL.
+    pub patience: Duration,
+}
+
+/// When a polled value is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// When it meets its limit.
+    InLimit,
+    /// When readings are no further apart than this.
+    Stable(Quantity),
+}
+
+/// What the measurement of the time is called that another one took to settle.
+#[must_use]
+pub fn settle_time_name(measurement: &str) -> String {
+    format!("{measurement}_settle_time")
+}
+
 /// Where the parts of a measurement are written; what is not written has the place of the whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MeasurementPlaces {
@@ -244,6 +280,8 @@ pub(crate) struct MeasurementPlaces {
     pub(crate) nplc: Span,
     pub(crate) autozero: Span,
     pub(crate) input_impedance: Span,
+    /// Those of its samples, trigger and so on that are written.
+    pub(crate) sampling: BTreeMap<&'static str, Span>,
     pub(crate) limit: Span,
     pub(crate) low: Span,
     pub(crate) high: Span,

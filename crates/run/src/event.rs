@@ -1,7 +1,7 @@
 //! What the runner says happened: its only output. The store writes it down; the terminal listens.
 
 use crate::outcome::{RunOutcome, StepOutcome};
-use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Quantity, Unit};
+use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Quantity, Samples, Sampling, Unit};
 use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, Value};
 use chrono::{DateTime, Utc};
 use std::time::Duration;
@@ -269,6 +269,10 @@ pub struct MeasurementTaken {
     pub nplc: Option<Decimal>,
     /// Autozero and input impedance in use.
     pub choices: Choices,
+    /// How the readings were taken, as far as that was asked for.
+    pub sampling: Sampling,
+    /// The readings behind the value, in `unit`, where there were several.
+    pub samples: Option<Samples>,
 }
 
 /// What kind of reading a measurement was judged by.

@@ -5,6 +5,7 @@ mod bench;
 mod event;
 mod listener;
 mod outcome;
+mod poll;
 mod readback;
 mod recorder;
 mod safe;
@@ -13,7 +14,9 @@ mod steps;
 mod supervisor;
 
 pub use bench::Bench;
-pub use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Polarity, Quantity, SafetyProof, Unit};
+pub use benchtop_instrument::{
+    Choices, Decimal, Identity, OutputState, Polarity, Quantity, SafetyProof, Samples, Sampling, Unit,
+};
 pub use benchtop_procedure::{
     Limit, LogicalName, Marginal, MeasurementOutcome, Nominal, Outside, OverrangeRule, Tolerance, Value,
 };

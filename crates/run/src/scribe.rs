@@ -228,11 +228,11 @@ impl<R: Recorder> Scribe<R> {
         };
         let reason = ended.reason.as_deref().unwrap_or("the step ended");
         for measurement in measurements {
-            if self.taken.contains(&measurement.name) {
-                continue;
+            for taken in not_taken(measurement, ended.address, ended.attempt, reason) {
+                if !self.taken.contains(&taken.name) {
+                    self.emit(EventKind::MeasurementTaken(Box::new(taken)));
+                }
             }
-            let taken = not_taken(measurement, ended.address, ended.attempt, reason);
-            self.emit(EventKind::MeasurementTaken(Box::new(taken)));
         }
     }
 

@@ -5,9 +5,10 @@ use crate::{
     actor::{Actor, CommandError},
     event::{EventKind, MeasurementTaken, ReadingWord, Section, Stamp, StepAddress, StepEnded, StepStarted},
     outcome::StepOutcome,
+    poll::{self, Settling},
     readback::lost_outputs,
 };
-use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind};
+use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind, Sampling};
 use benchtop_procedure::{
     Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, MeasurementSource, OnFail, Retry, Step,
     StepKind, Value, judge,
@@ -138,7 +139,11 @@ type Ended = (StepOutcome, Option<String>);
 async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt: u32) -> Result<Ended, NotRecorded> {
     let patience = match &step.kind {
         StepKind::Wait(duration) => floor.attempt_deadline.saturating_add(*duration),
-        StepKind::Measurements(_) | StepKind::Set { .. } => floor.attempt_deadline,
+        StepKind::Measurements(measurements) => {
+            let polls = measurements.iter().filter_map(Measurement::poll);
+            polls.fold(floor.attempt_deadline, |all, poll| all.saturating_add(poll.patience))
+        }
+        StepKind::Set { .. } => floor.attempt_deadline,
     };
     let allowed = step.timeout.unwrap_or(patience);
     let deadline = floor.clock.now().after(allowed);
@@ -214,31 +219,33 @@ async fn measure_all(
     let mut ended = (StepOutcome::Pass, None);
     let mut broken = None;
     for measurement in measurements {
-        let reading = match &broken {
-            Some(reason) => Err(format!("not taken: {reason}")),
-            None => take(floor, measurement).await,
+        let (reading, settling) = match (&broken, measurement.poll()) {
+            (Some(reason), _) => (Err(format!("not taken: {reason}")), Settling::Unknown),
+            (None, Some(poll)) => poll::take_until(floor, measurement, poll).await,
+            (None, None) => (take(floor, measurement).await, Settling::Unknown),
         };
         let (judgement, taken) = judged(measurement, reading, address, attempt);
-        let reason = || {
-            taken
-                .reason
-                .clone()
-                .map(|reason| format!("{}: {reason}", measurement.name))
-        };
-        if judgement.is_error {
-            if broken.is_none() {
-                ended = (StepOutcome::Error, reason());
-                broken = judgement.reason.clone();
-            }
-        } else if judgement.outcome == MeasurementOutcome::Fail && ended.0 == StepOutcome::Pass {
-            ended = (StepOutcome::Fail, reason());
+        let mut results = vec![(judgement, taken)];
+        if let Some(poll) = measurement.poll() {
+            results.push(poll::settle_time(blank(measurement, address, attempt), poll, settling));
         }
-        floor.report(EventKind::MeasurementTaken(Box::new(taken)))?;
+        for (judgement, taken) in results {
+            let reason = || taken.reason.clone().map(|reason| format!("{}: {reason}", taken.name));
+            if judgement.is_error {
+                if broken.is_none() {
+                    ended = (StepOutcome::Error, reason());
+                    broken = judgement.reason.clone();
+                }
+            } else if judgement.outcome == MeasurementOutcome::Fail && ended.0 == StepOutcome::Pass {
+                ended = (StepOutcome::Fail, reason());
+            }
+            floor.report(EventKind::MeasurementTaken(Box::new(taken)))?;
+        }
     }
     Ok(ended)
 }
 
-async fn take(floor: &Floor, measurement: &Measurement) -> Result<Reading, String> {
+pub(crate) async fn take(floor: &Floor, measurement: &Measurement) -> Result<Reading, String> {
     let MeasurementSource::Reading(source) = &measurement.source;
     let actor = actor(floor, &source.instrument)?;
     actor
@@ -262,6 +269,10 @@ fn judged(
             taken.range = reading.range_in_use;
             taken.nplc = reading.nplc;
             taken.choices = reading.choices;
+            taken.sampling = reading.sampling;
+            let own = measurement.reading().map(|reading| reading.request.function.unit());
+            let samples = reading.samples.zip(own);
+            taken.samples = samples.and_then(|(samples, own)| samples.in_unit(own, measurement.unit));
             judgement
         }
     };
@@ -291,16 +302,43 @@ fn blank(measurement: &Measurement, address: StepAddress, attempt: u32) -> Measu
         range: None,
         nplc: None,
         choices: Choices::default(),
+        sampling: Sampling::ONE,
+        samples: None,
     }
 }
 
-/// What is said of a measurement whose step ended before it.
-pub(crate) fn not_taken(measurement: &Measurement, address: StepAddress, attempt: u32, why: &str) -> MeasurementTaken {
+/// What is said of a measurement whose step ended before it, and of the time that it took to settle.
+pub(crate) fn not_taken(
+    measurement: &Measurement,
+    address: StepAddress,
+    attempt: u32,
+    why: &str,
+) -> Vec<MeasurementTaken> {
+    let blank = blank(measurement, address, attempt);
+    let settling = measurement
+        .poll()
+        .map(|poll| poll::settle_time(blank.clone(), poll, Settling::Unknown).1);
     let reason = Some(format!("not taken: {why}"));
-    MeasurementTaken {
-        reason,
-        ..blank(measurement, address, attempt)
-    }
+    std::iter::once(blank)
+        .chain(settling)
+        .map(|taken| MeasurementTaken {
+            reason: reason.clone(),
+            ..taken
+        })
+        .collect()
+}
+
+/// True when its limit passes the reading.
+pub(crate) fn is_within(measurement: &Measurement, reading: &Reading) -> bool {
+    let mut unused = blank(
+        measurement,
+        StepAddress {
+            section: Section::Main,
+            index: 0,
+        },
+        1,
+    );
+    judge_reading(measurement, reading, &mut unused).outcome == MeasurementOutcome::Pass
 }
 
 fn judge_reading(measurement: &Measurement, reading: &Reading, taken: &mut MeasurementTaken) -> Judgement {

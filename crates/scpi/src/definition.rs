@@ -1,9 +1,14 @@
 //! One model, as its `driver.toml` says: the types.
 
-use crate::{ErrorCheck, LineChanges, Template, choices::ChoiceDefinitions, response};
+use crate::{
+    ErrorCheck, LineChanges, Template,
+    choices::ChoiceDefinitions,
+    response,
+    sampling::{ApertureDefinition, ResolutionDefinition, SamplingDefinition, longest_aperture},
+};
 use benchtop_instrument::{
     Capabilities, Class, Decimal, Function, FunctionCapability, LineSettings, OutputCapability, Quantity, Range,
-    UnitError,
+    Sampling, UnitError,
 };
 use regex::Regex;
 use std::{
@@ -92,6 +97,8 @@ pub struct Definition {
     pub overrange: Option<Decimal>,
     /// How its inputs are connected, where it has a scanner.
     pub inputs: Option<InputsDefinition>,
+    /// How it takes several readings, when and how.
+    pub sampling: SamplingDefinition,
     /// What it measures.
     pub functions: BTreeMap<Function, FunctionDefinition>,
     /// Its outputs, for a supply.
@@ -120,6 +127,10 @@ pub struct FunctionDefinition {
     pub nplc_default: Option<Decimal>,
     /// Autozero and input impedance, where there is a choice.
     pub choices: ChoiceDefinitions,
+    /// Integration time in seconds, where there is a choice.
+    pub aperture: Option<ApertureDefinition>,
+    /// Resolution, where there is a choice.
+    pub resolution: Option<ResolutionDefinition>,
     /// Everything else that would otherwise be left as it was: math off.
     pub defaults: Vec<Template>,
     /// Triggers and fetches one reading.
@@ -278,7 +289,13 @@ impl Definition {
     #[must_use]
     pub fn slowest_answer(&self) -> Duration {
         let functions = self.functions.values();
-        let times = functions.map(|function| function.reading_time(function.capability.nplc.last().copied()));
+        let times = functions.map(|function| {
+            let longest = Sampling {
+                aperture: longest_aperture(function.aperture.as_ref()),
+                ..Sampling::ONE
+            };
+            function.sample_time(function.capability.nplc.last().copied(), &longest)
+        });
         times.max().unwrap_or_default().max(self.timeout)
     }
 }
@@ -313,6 +330,17 @@ impl FunctionDefinition {
     pub fn reading_time(&self, nplc: Option<Decimal>) -> Duration {
         let cycles = nplc.map_or(0.0, Decimal::to_f64);
         self.slowest + SLOWEST_LINE_PERIOD.mul_f64(cycles * f64::from(self.integrations))
+    }
+
+    /// How long one of the readings may take that are taken so: with its aperture, or as slow as it goes where a resolution decides.
+    pub(crate) fn sample_time(&self, nplc: Option<Decimal>, sampling: &Sampling) -> Duration {
+        let usual = match sampling.resolution {
+            Some(_) => self.reading_time(self.capability.nplc.last().copied()),
+            None => self.reading_time(nplc),
+        };
+        let aperture = sampling.aperture.map_or(0.0, Decimal::to_f64);
+        let aperture = Duration::try_from_secs_f64(aperture * f64::from(self.integrations)).unwrap_or_default();
+        usual + aperture + sampling.delay.unwrap_or_default()
     }
 }
 

@@ -79,6 +79,10 @@ impl ScpiInstrument {
         self.clock.now().after(self.timeout())
     }
 
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
     fn timeout(&self) -> Duration {
         self.options.timeout.unwrap_or(self.definition.timeout)
     }
@@ -216,6 +220,7 @@ impl ScpiInstrument {
             range,
             nplc,
             choices,
+            sampling,
         } = *request;
         let refuse = |kind, message: String| Err(self.fail(kind, Operation::Measure, message));
         let Some(definition) = self.definition.functions.get(&function) else {
@@ -248,6 +253,10 @@ impl ScpiInstrument {
         }
         if let Some(lacking) = definition.capability.choices.lacks(choices) {
             let message = format!("{function} has no {lacking} to choose");
+            return refuse(ErrorKind::OutOfRange, message);
+        }
+        if let Some(lacking) = definition.capability.sampling.lacks(&sampling, nplc, chosen) {
+            let message = format!("{function}: {}: {}", lacking.key, lacking.reason);
             return refuse(ErrorKind::OutOfRange, message);
         }
         Ok((definition.clone(), chosen))
@@ -286,6 +295,7 @@ impl ScpiInstrument {
             self.send(operation, &template.fill(&[("range", range), ("channel", &channel)]))
                 .await?;
         }
+        self.configure_sampling(function, request).await?;
         self.check_errors(operation).await?;
         match &definition.inputs {
             Some(inputs) => self.connect(inputs, &channel).await,
@@ -406,7 +416,9 @@ impl Instrument for ScpiInstrument {
     async fn measure(&mut self, request: &Measure) -> Result<Reading, Error> {
         let operation = Operation::Measure;
         let (function, range) = self.plan(request)?;
-        let nplc = request.nplc.or(function.nplc_default);
+        let sampling = &request.sampling;
+        let is_timed = sampling.aperture.is_some() || sampling.resolution.is_some();
+        let nplc = request.nplc.or(function.nplc_default).filter(|_| !is_timed);
         if function.capability.needs_output && !self.output_is_on(request.channel).await? {
             let message = format!(
                 "output {} is off, and {} measures only while it is on",
@@ -420,18 +432,9 @@ impl Instrument for ScpiInstrument {
             self.clock.sleep(function.settle).await;
         }
         let channel = request.channel.to_string();
-        let deadline = self.deadline().after(function.reading_time(nplc));
-        let text = self
-            .ask(operation, &function.read.fill(&[("channel", &channel)]), deadline)
-            .await?;
-        let unit = request.function.unit();
-        let kind = match response::number(&text, self.definition.overrange) {
-            Ok(Number::Value(value)) => ReadingKind::Value(Quantity::new(value, unit)),
-            Ok(Number::Overrange(polarity)) => ReadingKind::Overrange(polarity),
-            Ok(Number::NotANumber) => ReadingKind::NotANumber,
-            Err(error) => return Err(self.fail(ErrorKind::Garbled, operation, error.to_string())),
-        };
+        let taken = self.take(&function, request, nplc).await?;
         self.check_errors(operation).await?;
+        let sampling = self.sampling_in_use(&function, request).await?;
         let range_in_use = match &function.range_query {
             Some(query) => {
                 let question = query.fill(&[("channel", &channel)]);
@@ -447,12 +450,16 @@ impl Instrument for ScpiInstrument {
             return Err(self.fail(ErrorKind::Readback, operation, message));
         }
         let range_in_use = range.or(range_in_use);
+        let judged = |kind| beyond_its_range(kind, &function.capability, range_in_use);
+        let (text, kind, samples) = taken.reading(request.function.unit(), judged);
         Ok(Reading {
             text,
-            kind: beyond_its_range(kind, &function.capability, range_in_use),
+            kind,
             range_in_use,
             nplc,
             choices,
+            sampling,
+            samples,
         })
     }
 

@@ -5,6 +5,7 @@
 //! [`Session`](benchtop_instrument::Session). This crate opens no file and no connection, and knows nothing of what
 //! the simulator believes.
 
+mod acquire;
 mod choices;
 mod definition;
 mod driver;
@@ -13,6 +14,7 @@ mod line;
 mod outputs;
 mod parse;
 mod response;
+mod sampling;
 mod template;
 
 pub use choices::{ChoiceDefinition, ChoiceDefinitions};
@@ -25,6 +27,10 @@ pub use error_check::ErrorCheck;
 pub use line::LineChanges;
 pub use parse::{parse, parse_inheriting};
 pub use response::{Number, ResponseError, number, string, values};
+pub use sampling::{
+    ApertureDefinition, DelayDefinition, ResolutionDefinition, SamplesDefinition, SamplingDefinition,
+    StatisticsDefinition, TriggerDefinition,
+};
 pub use template::{Template, TemplateError};
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod functions;
+mod sampling;
 
 use crate::{
     definition::{
@@ -16,6 +17,7 @@ use benchtop_instrument::{Bounds, Class, Decimal, Function, OutputCapability, Qu
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Documents, Magnitude, Spanned, Table, one_of};
 use functions::{read_channel, read_functions};
 use regex::Regex;
+use sampling::read_sampling;
 use std::{collections::BTreeMap, time::Duration};
 
 /// Reads one definition. `name` is `<vendor>/<model>`; `file` is how messages call the text.
@@ -52,6 +54,7 @@ const ROOT: &[&str] = &[
     "commands",
     "numbers",
     "inputs",
+    "sampling",
     "functions",
     "outputs",
 ];
@@ -114,7 +117,8 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
         Some(Some(inputs)) => inputs.channels.clone(),
         Some(None) | None => vec![1],
     };
-    let functions = read_functions(&root, sink, class, &sources, &channels);
+    let sampling = read_sampling(&root, sink, &sources);
+    let functions = read_functions(&root, sink, class, &sources, &channels, &sampling);
     let outputs = root
         .table(sink, "outputs", OUTPUTS)
         .map(|table| read_outputs(&table, sink, &sources));
@@ -144,6 +148,7 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
             Some(inputs) => Some(inputs?),
             None => None,
         },
+        sampling,
         functions,
         outputs: match outputs {
             Some(outputs) => Some(outputs?),

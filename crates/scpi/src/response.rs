@@ -13,6 +13,17 @@ pub enum Number {
     NotANumber,
 }
 
+impl Number {
+    /// The number, where there is one.
+    #[must_use]
+    pub const fn value(self) -> Option<Decimal> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Overrange(_) | Self::NotANumber => None,
+        }
+    }
+}
+
 /// The response is not of the form that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseError {

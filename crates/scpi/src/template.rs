@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The names that may stand in a template.
-const PLACES: [&str; 4] = ["range", "nplc", "value", "channel"];
+const PLACES: [&str; 5] = ["range", "nplc", "value", "channel", "samples"];
 
 /// A program message with named places.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,12 @@ impl Template {
                 .map_or("", |(_, value)| value);
             message.replace(&format!("{{{name}}}"), value)
         })
+    }
+
+    /// True when it is answered.
+    #[must_use]
+    pub fn is_query(&self) -> bool {
+        self.0.contains('?')
     }
 
     /// The text as written.

@@ -3,6 +3,7 @@
 mod accuracy;
 mod one_switch;
 mod reconnect;
+mod sampling;
 
 use crate::{Definition, Options, ScpiInstrument, parse};
 use benchtop_instrument::{

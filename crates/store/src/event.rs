@@ -7,7 +7,7 @@ mod convert;
 
 use crate::record::{
     Identity, LimitInFull, LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose, RangeInUse, ReadingKind,
-    RunOutcome, Section, StepOutcome, UnitUnderTest, Value, is_false, number, time,
+    RunOutcome, Sampling, Section, StepOutcome, UnitUnderTest, Value, is_false, number, time,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -222,6 +222,9 @@ pub struct MeasurementTaken {
     /// The meter's input resistance, where there was a choice: `10 MOhm` or `high`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_impedance: Option<String>,
+    /// How its readings were taken, where that was asked for or there were several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
 }
 
 /// An attempt at a step ended.

@@ -15,7 +15,7 @@ pub(crate) mod time;
 mod value;
 mod words;
 
-pub use attempt::{Measurement, RangeInUse, Step};
+pub use attempt::{Measurement, RangeInUse, Sampling, Step};
 pub use limit::{Band, LimitInFull};
 pub use value::Value;
 pub use words::{

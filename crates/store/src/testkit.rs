@@ -279,6 +279,8 @@ pub(crate) fn rail(
         range: Some("10 V".parse().unwrap()),
         nplc: Some(Decimal::ONE),
         choices: run::Choices::default(),
+        sampling: run::Sampling::ONE,
+        samples: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The instrument suite: everything that the capabilities promise is tried, everything beyond is refused.
 
-use super::{Violation, broken};
+use super::{Violation, broken, sampling};
 use crate::{
     Bounds, Choices, Decimal, Error, ErrorKind, InputImpedance, Instrument, Measure, OutputCapability, OutputSetting,
     Quantity, RangeRequest, ReadingKind, SafetyProof, Setting,
@@ -65,6 +65,7 @@ async fn every_function_and_range_reads(instrument: &mut dyn Instrument) -> Resu
             .map(|range| RangeRequest::Exactly(range.full_scale));
         let auto = capability.autorange.then_some(RangeRequest::Auto);
         every_choice_is_in_use(instrument, function, &capability).await?;
+        sampling::every_way_is_in_use(instrument, function, &capability).await?;
         for range in ranges.chain(auto).chain([RangeRequest::Default]) {
             let channel = capability.channels.first().copied().unwrap_or(1);
             let request = Measure {
@@ -251,6 +252,14 @@ async fn requests_beyond_the_capabilities_are_refused(instrument: &mut dyn Instr
                 let request = Measure { choices, ..request };
                 refused(rule, "a choice that it has not", instrument.measure(&request).await)?;
             }
+        }
+        for sampling in sampling::beyond(capability) {
+            let request = Measure { sampling, ..request };
+            refused(
+                rule,
+                "a way of sampling that it has not",
+                instrument.measure(&request).await,
+            )?;
         }
         let nplc = Decimal::from_integer(12_345);
         refused(

@@ -5,6 +5,7 @@
 
 mod endurance;
 mod instrument;
+mod sampling;
 mod session;
 
 pub use endurance::endurance;

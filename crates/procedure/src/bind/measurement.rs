@@ -52,6 +52,15 @@ pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, reading: 
         sink.push(Diagnostic::error(&measurement.place, &format!("{label}`range` is missing")).help(&help));
         return;
     }
+    let chosen_range = function.choose(request.range).unwrap_or(None);
+    if let Some(lacking) = function.sampling.lacks(&request.sampling, request.nplc, chosen_range) {
+        let place = places.sampling.get(lacking.key).unwrap_or(&measurement.place);
+        let message = format!(
+            "{label}{chosen} for {}: `{}`: {}",
+            request.function, lacking.key, lacking.reason
+        );
+        sink.error(place, &message);
+    }
     match function.choose(request.range) {
         Ok(range) => check_limit(sink, &label, measurement, function, range, chosen),
         Err(error) => sink.error(&places.range, &format!("{label}{chosen}: {error}")),

@@ -2,8 +2,10 @@
 
 use super::draft::{Draft, Named};
 use super::vocabulary::MEASUREMENT;
-use super::{head, limit, quantity, range};
-use crate::model::{InstrumentNeed, LogicalName, Measurement, MeasurementPlaces, MeasurementSource, ReadingSource};
+use super::{head, limit, quantity, range, sampling};
+use crate::model::{
+    InstrumentNeed, LogicalName, Measurement, MeasurementPlaces, MeasurementSource, ReadingSource, settle_time_name,
+};
 use crate::value::ValueKind;
 use benchtop_instrument::{Choices, Decimal, Function, InputImpedance, Measure, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Spanned, Table, Value, one_of};
@@ -48,6 +50,13 @@ fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measu
     let choices = choices(sink, table);
     let unit = unit(sink, table, function.as_ref());
     let range = range::read(sink, table, &label, function.as_ref().map(|function| function.value));
+    let sampling = sampling::read(sink, table, function.as_ref().map(|function| function.value));
+    let poll = sampling::poll(sink, table, &label, unit);
+    if let (Some(Some(_)), Some(name)) = (&poll, &name) {
+        let settling = name.clone().map(|name| settle_time_name(&name));
+        draft.claim_measurement_name(&settling);
+    }
+    let sink = &mut draft.sink;
     let allow_autorange_in_series = range::autorange_in_series(sink, table, &label, function.as_ref(), range);
     draft.has_limit |= table.contains("limit");
     let reader = limit::Reader {
@@ -73,7 +82,9 @@ fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measu
                 range: range?,
                 nplc: nplc?,
                 choices: choices?,
+                sampling: sampling?,
             },
+            poll: poll?,
             allow_autorange_in_series,
         }),
         kind: ValueKind::Number,
@@ -92,6 +103,7 @@ fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measu
             nplc: place("nplc"),
             autozero: place("autozero"),
             input_impedance: place("input_impedance"),
+            sampling: sampling::places(table),
             limit: place("limit"),
             low: limit
                 .as_ref()

@@ -10,6 +10,7 @@ mod limit;
 mod measurement;
 mod quantity;
 mod range;
+mod sampling;
 mod setting;
 mod steps;
 mod vocabulary;

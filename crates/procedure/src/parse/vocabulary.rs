@@ -4,7 +4,7 @@
 //! A planned key is never unknown and never ignored: whoever writes one learns that this version cannot do it. The JSON
 //! Schema that editors use is made of the same tables.
 
-use benchtop_instrument::{Class, Function, InputImpedance};
+use benchtop_instrument::{Class, Function, InputImpedance, Trigger};
 use benchtop_notation::{Diagnostic, Diagnostics, Key, Keys, Shape, Table, Value};
 
 /// The keys of one kind of table.
@@ -22,6 +22,10 @@ fn classes() -> Vec<&'static str> {
 
 fn functions() -> Vec<&'static str> {
     Function::ALL.iter().map(|(word, _)| *word).collect()
+}
+
+fn triggers() -> Vec<&'static str> {
+    Trigger::ALL.iter().map(|(word, _)| *word).collect()
 }
 
 fn input_impedances() -> Vec<&'static str> {
@@ -224,6 +228,42 @@ static MEASUREMENT_KEYS: Keys = Keys {
             "Resistance of the voltage input, where the meter has a choice.",
         ),
         Key::new(
+            "aperture",
+            Shape::Quantity,
+            "Integration time in seconds, instead of nplc, where the meter has that.",
+        ),
+        Key::new(
+            "resolution",
+            Shape::Quantity,
+            "The smallest step wanted, instead of nplc: the meter chooses the integration time.",
+        ),
+        Key::new(
+            "samples",
+            Shape::Integer(1),
+            "Readings whose mean is the value; all of them are recorded with their spread. 1 if left out.",
+        ),
+        Key::new(
+            "discard",
+            Shape::Integer(0),
+            "Readings taken before them that do not count.",
+        ),
+        Key::new("delay", Shape::Quantity, "From the trigger to each reading."),
+        Key::new(
+            "trigger",
+            Shape::Word(triggers),
+            "What lets the meter begin: at once, an edge at its trigger input, or a command when all else is set.",
+        ),
+        Key::new(
+            "statistics",
+            Shape::Boolean,
+            "Mean, smallest and largest of the samples are the meter's own, and the readings are not transferred.",
+        ),
+        Key::new(
+            "poll",
+            Shape::Table(&POLL_KEYS),
+            "Measures again until the value is good; the last reading is judged.",
+        ),
+        Key::new(
             "unit",
             Shape::Text,
             "The unit of the value, of its limits and of the record: V, mV, Ohm, kHz.",
@@ -239,14 +279,36 @@ static MEASUREMENT_KEYS: Keys = Keys {
 
 pub(super) static MEASUREMENT: Vocabulary = Vocabulary {
     keys: &MEASUREMENT_KEYS,
-    later: &[
-        ("compute", "a computed measurement (`compute`)"),
-        ("samples", "averaging (`samples`)"),
-        ("discard", "discarding samples (`discard`)"),
-        ("delay", "a trigger delay (`delay`)"),
-        ("poll", "waiting for a value (`poll`)"),
-        ("aperture", "an integration time in seconds (`aperture`)"),
+    later: &[("compute", "a computed measurement (`compute`)")],
+};
+
+static POLL_KEYS: Keys = Keys {
+    title: "poll",
+    keys: &[
+        Key::new(
+            "until",
+            Shape::Word(|| vec!["in_limit", "stable"]),
+            "Good is within its limit, or stable within a band.",
+        )
+        .required(),
+        Key::new(
+            "band",
+            Shape::NumberOrQuantity,
+            "How far apart the readings may be that count as stable.",
+        ),
+        Key::new("hold", Shape::Quantity, "How long it must stay good."),
+        Key::new(
+            "every",
+            Shape::Quantity,
+            "From one reading's beginning to the next; as fast as they come if left out.",
+        ),
+        Key::new("for", Shape::Quantity, "How long it may take in all; later is a FAIL.").required(),
     ],
+};
+
+pub(super) static POLL: Vocabulary = Vocabulary {
+    keys: &POLL_KEYS,
+    later: &[],
 };
 
 static LIMIT_KEYS: Keys = Keys {

@@ -2,10 +2,10 @@
 
 use super::bench;
 use crate::{
-    BoundProcedure, Limit, LogicalName, Measurement, OnFail, OverrangeRule, Procedure, Retry, StepKind, bind,
-    check_text, parse,
+    BoundProcedure, Limit, LogicalName, Measurement, OnFail, OverrangeRule, Poll, Procedure, Retry, StepKind, Until,
+    bind, check_text, parse,
 };
-use benchtop_instrument::{Decimal, Function, OutputSetting, RangeRequest, Setting};
+use benchtop_instrument::{Decimal, Function, OutputSetting, RangeRequest, Sampling, Setting, Trigger};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -124,6 +124,43 @@ fn the_blocks_of_the_readme_are_one_working_procedure() {
     let bound = bound(&text);
     assert!(bound.warnings().is_empty(), "{}", bound.warnings());
     assert!(measurements(bound.procedure()).len() >= 3);
+}
+
+#[test]
+fn samples_triggers_and_polls_become_what_their_author_wrote() {
+    let one = |lines: &str| {
+        let text = with_step(&format!(
+            "[[steps.measurements]]\nname = 'v'\ninstrument = 'dmm'\nfunction = 'dc_voltage'\nrange = '10 V'\nunit = 'mV'\n\
+             limit = {{ low = 1 }}\n{lines}"
+        ));
+        measurements(bound(&text).procedure())[0].clone()
+    };
+    let asked = |lines: &str| one(lines).reading().unwrap().request;
+    let sampled = asked("samples = 8\ndiscard = 2\ndelay = '20 ms'\ntrigger = 'external'\nresolution = '10 uV'");
+    let expected = Sampling {
+        samples: Some(8),
+        discard: Some(2),
+        delay: Some(Duration::from_millis(20)),
+        trigger: Some(Trigger::External),
+        resolution: Some("10 uV".parse().unwrap()),
+        ..Sampling::ONE
+    };
+    assert_eq!(sampled.sampling, expected);
+    assert!(asked("samples = 100\nstatistics = true").sampling.statistics);
+    assert_eq!(asked("").sampling, Sampling::ONE);
+    let poll = one("poll = { until = 'stable', band = 2, hold = '300 ms', every = '50 ms', for = '5 s' }").poll();
+    let expected = Poll {
+        until: Until::Stable("2 mV".parse().unwrap()),
+        hold: Duration::from_millis(300),
+        every: Duration::from_millis(50),
+        patience: Duration::from_secs(5),
+    };
+    assert_eq!(poll, Some(expected));
+    let poll = one("poll = { until = 'in_limit', for = '1 s' }").poll().unwrap();
+    assert_eq!(
+        (poll.until, poll.hold, poll.every),
+        (Until::InLimit, Duration::ZERO, Duration::ZERO)
+    );
 }
 
 #[test]

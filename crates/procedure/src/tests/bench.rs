@@ -3,6 +3,7 @@
 use crate::LogicalName;
 use benchtop_instrument::{
     Bounds, Capabilities, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity, Range,
+    ResolutionCapability, SamplingCapability, Trigger,
 };
 use std::collections::BTreeMap;
 
@@ -54,6 +55,24 @@ fn function(channels: &[u32], ranges: &[&str], nplc: &[&str]) -> FunctionCapabil
             input_impedance: ranges.contains(&"1000 V"),
         },
         accuracy: Vec::new(),
+        sampling: sampling(channels == [1] && !nplc.is_empty()),
+    }
+}
+
+/// Of the 34461A as its definition has it; of the others, nothing to choose.
+fn sampling(is_rich: bool) -> SamplingCapability {
+    if !is_rich {
+        return SamplingCapability::default();
+    }
+    let part = |text: &str| text.parse().unwrap();
+    SamplingCapability {
+        aperture: None,
+        resolution: Some(ResolutionCapability {
+            finest: part("3e-7"),
+            coarsest: part("1e-4"),
+        }),
+        triggers: vec![Trigger::External, Trigger::Bus],
+        statistics: true,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The runner against instruments that misbehave in every way, on the virtual clock.
 
+mod polling;
 mod rig;
 
 use crate::{Interrupt, RunOutcome, StepOutcome};

@@ -1,14 +1,17 @@
 //! `[functions.<name>]`.
 
 use super::{
-    accuracy::read_accuracy, check_source, read_decimal, read_duration, read_quantity, require_template, template,
-    templates,
+    accuracy::read_accuracy,
+    check_source, read_decimal, read_duration, read_quantity, require_template,
+    sampling::{read_aperture, read_resolution},
+    template, templates,
 };
 use crate::{
     choices::ChoiceDefinitions,
     definition::{FunctionDefinition, Source, plain},
+    sampling::SamplingDefinition,
 };
-use benchtop_instrument::{Class, Decimal, Function, FunctionCapability, Range};
+use benchtop_instrument::{Class, Decimal, Function, FunctionCapability, Range, SamplingCapability};
 use benchtop_notation::{Diagnostics, Table, Value, one_of};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -30,6 +33,9 @@ const FUNCTION: &[&str] = &[
     "needs_output",
     "integrations",
     "accuracy",
+    "aperture",
+    "resolution",
+    "statistics",
     ChoiceDefinitions::KEYS[0],
     ChoiceDefinitions::KEYS[1],
 ];
@@ -41,6 +47,7 @@ pub(super) fn read_functions(
     class: Option<Class>,
     sources: &[Source],
     channels: &[u32],
+    sampling: &SamplingDefinition,
 ) -> BTreeMap<Function, FunctionDefinition> {
     let mut functions = BTreeMap::new();
     for (word, table) in root.tables_by_name(sink, "functions", FUNCTION) {
@@ -51,7 +58,7 @@ pub(super) fn read_functions(
         if let Some(class) = class.filter(|class| !class.may_measure(function)) {
             sink.error(&word.span, &format!("a {class} does not measure {function}"));
         }
-        if let Some(definition) = read_function(&table, sink, function, sources, channels) {
+        if let Some(definition) = read_function(&table, sink, function, sources, channels, sampling) {
             functions.insert(function, definition);
         }
     }
@@ -64,6 +71,7 @@ fn read_function(
     function: Function,
     sources: &[Source],
     inputs: &[u32],
+    sampling: &SamplingDefinition,
 ) -> Option<FunctionDefinition> {
     let channels = match table.items(sink, "channels") {
         Some(items) => items.iter().filter_map(|item| read_channel(sink, item)).collect(),
@@ -109,9 +117,17 @@ fn read_function(
     };
     let choices = ChoiceDefinitions::read(table, sink);
     let accuracy = read_accuracy(table, sink, function, &ranges, sources);
+    let (aperture, resolution) = (read_aperture(table, sink), read_resolution(table, sink));
     let capability = FunctionCapability {
         choices: choices.capability(),
         accuracy,
+        sampling: SamplingCapability {
+            aperture: aperture.as_ref().map(|aperture| aperture.capability.clone()),
+            resolution: resolution.as_ref().map(|resolution| resolution.capability),
+            triggers: sampling.triggers.iter().map(|(trigger, _)| *trigger).collect(),
+            statistics: sampling.statistics.is_some()
+                && table.bool(sink, "statistics").is_none_or(|statistics| statistics.value),
+        },
         channels,
         ranges,
         autorange: autorange.is_some(),
@@ -128,6 +144,8 @@ fn read_function(
         nplc,
         nplc_default,
         choices,
+        aperture,
+        resolution,
         defaults: templates(table, sink, "defaults"),
         read: read?,
         settle,

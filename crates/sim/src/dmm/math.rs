@@ -82,6 +82,11 @@ impl Math {
         }
     }
 
+    /// True while readings go into minimum, maximum and average.
+    pub(super) fn averages(&self) -> bool {
+        self.on && self.operation == Operation::Average
+    }
+
     /// As after `*RST`, which leaves the reference of dBm alone.
     pub(super) const fn reset(&mut self, model: &DmmModel) {
         let dbm = self.dbm;

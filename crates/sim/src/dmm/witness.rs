@@ -1,6 +1,8 @@
 //! What a meter is set to, for whoever wants to know whether a driver did what it was asked for.
 
 use super::behaviour::Group;
+use super::definition::Habit;
+use super::state::TriggerSource;
 use super::{Dmm, DmmModel};
 
 /// The settings that a reading on one channel has.
@@ -20,6 +22,16 @@ pub struct MeterState {
     pub autozero: bool,
     /// The input's resistance follows the range.
     pub high_impedance: bool,
+    /// Readings for one trigger.
+    pub samples: u64,
+    /// What triggers it: `immediate`, `bus`, `external`, `manual`, `timer`.
+    pub trigger: &'static str,
+    /// From trigger to reading, in seconds, where it is not the meter's own choice.
+    pub delay: Option<f64>,
+    /// How long it counts, in seconds, where it counts.
+    pub gate: Option<f64>,
+    /// Readings go into its statistics; nothing where those are of a buffer, whatever it is set to.
+    pub statistics: Option<bool>,
     /// The number that stands for overload.
     pub overrange: f64,
 }
@@ -40,6 +52,17 @@ impl Dmm {
             nplc: function.settings.contains(&Group::Nplc).then_some(state.cycles),
             autozero: state.autozero,
             high_impedance: state.high_impedance,
+            samples: self.samples(),
+            trigger: match self.trigger.source {
+                TriggerSource::Immediate => "immediate",
+                TriggerSource::Bus => "bus",
+                TriggerSource::External => "external",
+                TriggerSource::Manual => "manual",
+                TriggerSource::Timer => "timer",
+            },
+            delay: self.trigger.delay.map(|delay| delay.as_secs_f64()),
+            gate: function.gate.as_ref().map(|_| state.gate),
+            statistics: (!model.has(Habit::Buffers)).then(|| self.math.averages()),
             overrange: model.overrange,
         })
     }

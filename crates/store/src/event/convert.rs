@@ -5,7 +5,7 @@ use super::{
     Attached, Event, EventKind, InstrumentReady, InstrumentUse, Log, MadeSafe, MeasurementTaken, Output, PlannedStep,
     Procedure, RunEnded, RunStarted, StepEnded, StepStarted,
 };
-use crate::record::{Identity, LimitInFull, OutputState, RangeInUse, UnitUnderTest, Value};
+use crate::record::{Identity, LimitInFull, OutputState, RangeInUse, Sampling, UnitUnderTest, Value};
 use benchtop_run as run;
 
 impl From<&run::Event> for Event {
@@ -207,6 +207,8 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             range,
             nplc,
             choices,
+            sampling,
+            samples,
         } = taken.clone();
         Self {
             section: section.into(),
@@ -227,15 +229,65 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             instrument: instrument.map(|instrument| instrument.0),
             channel,
             function: function.map(str::to_owned),
-            range: range.map(|range| RangeInUse {
-                value: range.value.to_f64(),
-                unit: range.unit.to_string(),
-            }),
+            range: range.map(in_use),
             nplc: nplc.map(run::Decimal::to_f64),
             autozero: choices.autozero,
             input_impedance: choices.input_impedance.map(|choice| choice.word().to_owned()),
+            sampling: how_taken(sampling, samples),
         }
     }
+}
+
+fn in_use(quantity: run::Quantity) -> RangeInUse {
+    RangeInUse {
+        value: quantity.value.to_f64(),
+        unit: quantity.unit.to_string(),
+    }
+}
+
+/// Nothing for one reading, taken as usual.
+fn how_taken(sampling: run::Sampling, samples: Option<run::Samples>) -> Option<Sampling> {
+    if sampling == run::Sampling::ONE && samples.is_none() {
+        return None;
+    }
+    let run::Sampling {
+        samples: wanted,
+        discard,
+        delay,
+        trigger,
+        aperture,
+        resolution,
+        // `by` says it
+        statistics: _,
+    } = sampling;
+    let mut taken = Sampling {
+        samples: wanted,
+        discarded: discard,
+        delay_s: delay.map(|delay| delay.as_secs_f64()),
+        trigger: trigger.map(|trigger| trigger.word().to_owned()),
+        aperture_s: aperture.map(run::Decimal::to_f64),
+        resolution: resolution.map(in_use),
+        ..Sampling::default()
+    };
+    if let Some(run::Samples {
+        // the record keeps them as they were received, in `raw`
+        values: _,
+        n,
+        // the value of the measurement
+        mean: _,
+        s,
+        min,
+        max,
+        by,
+    }) = samples
+    {
+        taken.samples = Some(n);
+        taken.by = Some(by.word().to_owned());
+        taken.s = s.map(run::Decimal::to_f64);
+        taken.min = Some(min.to_f64());
+        taken.max = Some(max.to_f64());
+    }
+    Some(taken)
 }
 
 impl From<&run::StepEnded> for StepEnded {

@@ -76,6 +76,7 @@ impl Steps {
             nplc,
             autozero,
             input_impedance,
+            sampling,
         } = taken.clone();
         let attempt = self.slot(section, index, "", "").attempt(attempt, elapsed_s);
         attempt.last_s = attempt.last_s.max(elapsed_s);
@@ -99,6 +100,7 @@ impl Steps {
             nplc,
             autozero,
             input_impedance,
+            sampling,
             taken_at,
         });
     }

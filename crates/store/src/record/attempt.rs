@@ -104,10 +104,68 @@ pub struct Measurement {
     /// The meter's input resistance, where there was a choice: `10 MOhm` or `high`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_impedance: Option<String>,
+    /// How its readings were taken, where that was asked for or there were several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
     /// When it was taken, as `started_at` plus the monotonic time.
     #[serde(with = "time")]
     #[schemars(with = "DateTime<Utc>")]
     pub taken_at: DateTime<Utc>,
+}
+
+/// How the readings of a measurement were taken. Values are in the measurement's unit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Sampling {
+    /// Readings whose mean is the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u32>,
+    /// Readings before them that did not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discarded: Option<u32>,
+    /// `instrument`: on one command; `repeated`: one command each; `statistics`: the meter computed what stands here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Their standard deviation (n - 1).
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "number::finite_option"
+    )]
+    pub s: Option<f64>,
+    /// The smallest of them.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "number::finite_option"
+    )]
+    pub min: Option<f64>,
+    /// The largest of them.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "number::finite_option"
+    )]
+    pub max: Option<f64>,
+    /// From the trigger to each reading, in seconds.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "number::finite_option"
+    )]
+    pub delay_s: Option<f64>,
+    /// What let the meter begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+    /// Integration time in seconds.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "number::finite_option"
+    )]
+    pub aperture_s: Option<f64>,
+    /// Resolution, as the meter said where it can be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<RangeInUse>,
 }
 
 /// The full scale of the range in use.

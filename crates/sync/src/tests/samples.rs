@@ -164,6 +164,7 @@ pub(super) fn measurement(
         nplc: None,
         autozero: None,
         input_impedance: None,
+        sampling: None,
         taken_at: at("2026-03-04T05:06:08Z"),
     }
 }

@@ -137,18 +137,30 @@ impl Instrument for RigInstrument {
             | Behaviour::ReadBackHangs
             | Behaviour::StuckOn => {}
         }
-        let value: Decimal = self.reads.parse().unwrap();
-        let kind = match self.reads.as_str() {
+        let measured = self
+            .world
+            .lock()
+            .unwrap()
+            .log
+            .iter()
+            .filter(|line| *line == "dmm measure")
+            .count();
+        let texts: Vec<&str> = self.reads.split(';').collect();
+        let text = texts[(measured - 1).min(texts.len() - 1)];
+        let value: Decimal = text.parse().unwrap();
+        let kind = match text {
             "9.9E37" => ReadingKind::Overrange(Polarity::Positive),
             "9.91E37" => ReadingKind::NotANumber,
             _ => ReadingKind::Value(Quantity::new(value, request.function.unit())),
         };
         Ok(Reading {
-            text: self.reads.clone(),
+            text: text.to_owned(),
             kind,
             range_in_use: None,
             nplc: None,
             choices: request.choices,
+            sampling: request.sampling,
+            samples: None,
         })
     }
 
@@ -255,6 +267,7 @@ pub(super) fn capabilities(name: &str) -> Capabilities {
         needs_output: false,
         choices: benchtop_instrument::ChoiceCapability::default(),
         accuracy: Vec::new(),
+        sampling: benchtop_instrument::SamplingCapability::default(),
     };
     let output = OutputCapability {
         voltage_level: bounds("0 V", "6 V"),
