@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod definitions;
+#[cfg(test)]
+mod demo;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]

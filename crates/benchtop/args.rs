@@ -1,7 +1,10 @@
 //! The command line.
 
+mod sync;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
+pub(crate) use sync::{ChosenArguments, DropArguments, InstallArguments, InstallKind, SyncArguments, SyncCommand};
 
 /// Runs hardware tests on a bench, keeps every run, and syncs the records when there is a connection.
 #[derive(Debug, Parser)]
@@ -31,10 +34,17 @@ pub(crate) enum Command {
     ///
     /// Exit code: 0 without errors, 2 with errors.
     Check(CheckArguments),
-    /// Upload the records that wait.
+    /// Upload the records that wait, and see what waits.
     ///
     /// Exit code: 0 everything confirmed, 1 something pending, 2 usage, 3 something parked or quarantined.
     Sync(SyncArguments),
+    /// Carry runs out of a room without a network, and the confirmations back in.
+    #[command(subcommand)]
+    Bundle(BundleCommand),
+    /// A stand-in for TofuPilot on this machine, for tests and demonstrations. It is no product.
+    ///
+    /// Prints one JSON line with its url once it listens; its page there shows what arrived.
+    DemoServer(DemoArguments),
     /// Switch every output of the bench off, also after a crash.
     Safe(SafeArguments),
     /// Serve a simulated bench, or one simulated instrument, to anything that speaks SCPI.
@@ -147,6 +157,11 @@ pub(crate) struct RunArguments {
     /// Run although the outputs of this instrument, left by an interrupted run, could not be proved off.
     #[arg(long, value_name = "NAME")]
     pub(crate) accept_unsafe: Vec<String>,
+
+    /// Begin to upload what waits as soon as the run is saved, in another process: the run neither waits for it nor depends
+    /// on it. FILE is the station file that names the targets, where it is not the one of --station.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) sync: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -169,18 +184,15 @@ pub(crate) struct CheckArguments {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SyncArguments {
-    /// The station file that names the targets.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) station: Option<PathBuf>,
+pub(crate) struct DemoArguments {
+    /// Where it listens, on this machine only (port 0: any free one).
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
 
-    /// Where the records are kept.
-    #[arg(long, value_name = "DIR", env = "BENCHTOP_STORE")]
-    pub(crate) store: Option<PathBuf>,
-
-    /// A TofuPilot server to use instead of the url of the station file's only target.
-    #[arg(long, value_name = "URL")]
-    pub(crate) url: Option<String>,
+    /// Spoil the next answer: a status such as 500, slow:MILLISECONDS, cut, lost, twice, `hang_up`, redirect, html, `wrong_json`; several
+    /// spoil the next ones in order.
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) fault: Vec<String>,
 }
 
 #[derive(Debug, Args)]

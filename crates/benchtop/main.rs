@@ -5,11 +5,13 @@
 mod args;
 mod assets;
 mod bench;
+mod bundle;
 mod byhand;
 mod check;
 mod console;
 mod control;
 mod definitions;
+mod demo;
 mod exit;
 mod interrupt;
 mod locks;
@@ -74,6 +76,8 @@ async fn dispatch(command: Command, catalogue: &Catalogue, recorder: Option<Arc<
         Command::Run(arguments) => run::run(arguments, catalogue, recorder).await,
         Command::Check(arguments) => check::check(&arguments, catalogue).await,
         Command::Sync(arguments) => sync::sync(arguments).await,
+        Command::Bundle(command) => bundle::bundle(command),
+        Command::DemoServer(arguments) => demo::serve(&arguments).await,
         Command::Safe(arguments) => safe::safe(arguments, catalogue, recorder).await,
         Command::Sim(arguments) => sim::sim(arguments, catalogue).await,
         Command::Instruments(command) => definitions::carry_out(command, catalogue, recorder).await,

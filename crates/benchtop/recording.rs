@@ -21,6 +21,8 @@ pub(crate) fn begin(path: Option<&Path>, command: &Command) -> Result<Option<Arc
         Command::Console(_) => "console",
         Command::Check(_)
         | Command::Sync(_)
+        | Command::Bundle(_)
+        | Command::DemoServer(_)
         | Command::Sim(_)
         | Command::Instruments(_)
         | Command::Schema(_)

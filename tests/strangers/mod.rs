@@ -24,7 +24,7 @@ fn stranger(command: &mut Command) -> Option<Done> {
 }
 
 /// One of the scripts beside this file, or `None`, said aloud, where Python has not got what it imports.
-fn script(name: &str, imports: &str, arguments: &[&str]) -> Option<Done> {
+pub(crate) fn script(name: &str, imports: &str, arguments: &[&str]) -> Option<Done> {
     let python = std::env::var("BENCHTOP_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let probe = Command::new(&python)
         .args(["-c", &format!("import {imports}")])

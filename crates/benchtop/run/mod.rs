@@ -86,6 +86,10 @@ pub(crate) async fn run(
     };
     // saved: from here a reader that stands still (a paused console) costs nothing but its own lines
     let exit = Exit::from(benchtop_run::RunOutcome::from(saved.record.outcome));
+    if let Some(other) = &arguments.sync {
+        let other = Some(other.as_path()).filter(|path| !path.as_os_str().is_empty());
+        crate::sync::push_in_background(&store, other.or(arguments.bench.station.as_deref()));
+    }
     let clock = RealClock::new();
     let shown = async {
         let last = printer.await.ok().flatten();

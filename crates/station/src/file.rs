@@ -88,6 +88,14 @@ pub struct TargetEntry {
     pub ca_file: Option<PathBuf>,
     /// A file with the API key, as written.
     pub api_key_file: Option<PathBuf>,
+    /// The proxy to go through.
+    pub proxy: Option<String>,
+    /// For a connection.
+    pub connect_timeout: Option<Duration>,
+    /// Between two pieces of an answer.
+    pub idle_timeout: Option<Duration>,
+    /// For one whole request.
+    pub total_timeout: Option<Duration>,
 }
 
 const CALIBRATION: &[(&str, CalibrationRule)] = &[("refuse", CalibrationRule::Refuse), ("warn", CalibrationRule::Warn)];
@@ -278,6 +286,12 @@ fn read_target(table: &Table<'_>, sink: &mut Diagnostics) -> Option<TargetEntry>
         }
     }
     let path = |text: Spanned<String>| PathBuf::from(text.value);
+    let mut time = |key: &str| {
+        let magnitude = table.magnitude(sink, key)?;
+        read_timeout(sink, &magnitude)
+    };
+    let (connect_timeout, idle_timeout) = (time("connect_timeout"), time("idle_timeout"));
+    let total_timeout = time("total_timeout");
     Some(TargetEntry {
         name: name?,
         kind: kind?,
@@ -286,5 +300,9 @@ fn read_target(table: &Table<'_>, sink: &mut Diagnostics) -> Option<TargetEntry>
         procedures,
         ca_file: table.string(sink, "ca_file").map(path),
         api_key_file: table.string(sink, "api_key_file").map(path),
+        proxy: table.string(sink, "proxy").map(|text| text.value),
+        connect_timeout,
+        idle_timeout,
+        total_timeout,
     })
 }

@@ -105,8 +105,13 @@ pub(crate) static TARGET: Keys = Keys {
     title: "target",
     keys: &[
         Key::new("name", Shape::Text, "Its name in receipts and messages.").required(),
-        Key::new("kind", Shape::Text, "What it is: tofupilot-v2, tofupilot-v1.").required(),
-        Key::new("url", Shape::Text, "Where it is.").required(),
+        Key::new(
+            "kind",
+            Shape::Text,
+            "What it is: tofupilot-v2, tofupilot-v1, webhook, directory.",
+        )
+        .required(),
+        Key::new("url", Shape::Text, "Where it is; for a directory, its path.").required(),
         Key::new("accept_simulated", Shape::Boolean, "Simulated runs may go there too."),
         Key::new(
             "procedures",
@@ -114,6 +119,30 @@ pub(crate) static TARGET: Keys = Keys {
             "Our procedure ids to the target's.",
         ),
         Key::new("ca_file", Shape::Text, "A private certificate authority, PEM."),
-        Key::new("api_key_file", Shape::Text, "A file of mode 0600 with the API key."),
+        Key::new(
+            "api_key_file",
+            Shape::Text,
+            "A file of mode 0600 with the API key, or with the secret that a webhook signs with.",
+        ),
+        Key::new(
+            "proxy",
+            Shape::Text,
+            "The proxy to go through, instead of the environment's: http://10.0.0.1:3128.",
+        ),
+        Key::new(
+            "connect_timeout",
+            Shape::Quantity,
+            "How long to wait for a connection; 10 s if left out.",
+        ),
+        Key::new(
+            "idle_timeout",
+            Shape::Quantity,
+            "How long to wait for the next piece of an answer; 30 s if left out.",
+        ),
+        Key::new(
+            "total_timeout",
+            Shape::Quantity,
+            "How long one request may take; 60 s if left out.",
+        ),
     ],
 };

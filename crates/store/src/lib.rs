@@ -16,6 +16,7 @@
 //!   quarantine/                  what cannot be believed, each with a .reason
 //!   unsafe/<run id>.json         outputs that a killed run may have left on
 //!   attachments/                 by digest
+//!   sync.json                    how the targets stood at the end of the last sync, for people
 //!   sequence                     the last number that was handed out
 //!   lock.store  lock.syncer      never removed
 //! ```
@@ -90,6 +91,7 @@
 //! Run on Linux. The form for Apple systems is the same code and the one for Windows stands behind the same functions;
 //! neither was run.
 
+mod adopt;
 mod attach;
 mod clock;
 mod disk;
@@ -103,6 +105,7 @@ mod lock;
 mod mint;
 mod name;
 mod outbox;
+mod outlook;
 mod publish;
 mod quarantine;
 mod receipts;
@@ -114,6 +117,7 @@ mod testkit;
 #[cfg(test)]
 mod tests;
 
+pub use adopt::Adopted;
 pub use attach::AttachmentWriter;
 pub use clock::ClockFacts;
 pub use error::{StoreError, StoreErrorKind};
@@ -121,8 +125,12 @@ pub use journal::Journal;
 pub use lock::Lock;
 pub use name::{RecordName, RecordNameError};
 pub use outbox::{Listing, Loaded, Place, Sealed, place};
+pub use outlook::{Outlook, TargetOutlook};
+pub use publish::put_elsewhere;
 pub use quarantine::Quarantined;
-pub use receipts::{Receipt, ReceiptKind, Receipts, RunReceipts, Standing, TargetState};
+pub use receipts::{
+    AttachmentState, AttachmentStep, Receipt, ReceiptKind, Receipts, RunReceipts, Standing, TargetState,
+};
 pub use record::{Attachment, Record};
 pub use recovery::{InterruptedInstrument, InterruptedRun, Recovering, Recovery};
 pub use store::{Saved, Store, Ticket};

@@ -58,6 +58,13 @@ impl RecordName {
     pub fn run_id(&self) -> &str {
         &self.run_id
     }
+
+    /// True when it may be the record of a unit with this serial number: names hold no more than its first characters,
+    /// and only plain ones.
+    #[must_use]
+    pub fn is_of(&self, serial_number: &str) -> bool {
+        self.text.split('_').nth(1) == Some(escaped(serial_number).as_str())
+    }
 }
 
 /// The serial number as a file name may hold it: every character outside `[A-Za-z0-9.-]` is a `-`.

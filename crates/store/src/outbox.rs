@@ -11,7 +11,7 @@ use crate::{
     publish::holds_exactly,
     quarantine::{Quarantined, quarantine},
     receipts::{RunReceipts, Standing},
-    record::Record,
+    record::{Attachment, Record},
     recovery::MOST_RECORD_BYTES,
     store::Store,
 };
@@ -172,6 +172,32 @@ impl Store {
             bytes,
             record,
         })
+    }
+
+    /// The bytes of an attachment, every one of them checked.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::NotFound`] when it is not there, [`StoreErrorKind::Damaged`] when it is not what was put away, or
+    /// trouble with the disk.
+    pub fn attachment_bytes(&self, attachment: &Attachment) -> Result<Vec<u8>, StoreError> {
+        let folder = &self.layout().attachments;
+        let path = || folder.path_of(&attachment.sha256);
+        let is_digest = attachment.sha256.len() == 64 && attachment.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_digest {
+            let detail = format!("`{}` is no digest", attachment.sha256);
+            return Err(StoreError::new(
+                StoreErrorKind::Damaged,
+                "read in",
+                folder.path(),
+                detail,
+            ));
+        }
+        let bytes = folder.read(&attachment.sha256, attachment.size)?;
+        if integrity::sha256_hex(&bytes) != attachment.sha256 {
+            let detail = format!("it is not the `{}` that was put away", attachment.name);
+            return Err(StoreError::new(StoreErrorKind::Damaged, "read", path(), detail));
+        }
+        Ok(bytes)
     }
 
     /// Puts a file in `pending/` into quarantine: one that does not have a record's name, say.

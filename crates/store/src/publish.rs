@@ -10,7 +10,9 @@ use crate::{
     error::{StoreError, StoreErrorKind},
 };
 use std::{
+    ffi::OsStr,
     io::Write,
+    path::Path,
     process,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -44,6 +46,40 @@ pub(crate) fn publish(folder: &Dir, stem: &str, name: &str, bytes: &[u8]) -> Res
     // also when it was there already: whoever put it there may have died before this step
     folder.sync()?;
     Ok(published)
+}
+
+/// Puts bytes durably into a folder that is no store: a stick, a share. The folder is made where it is missing, the ones
+/// above it are not. The same bytes under the same name are no error.
+///
+/// # Errors
+/// [`StoreErrorKind::Conflict`] when something else has that name; else what the disk says.
+pub fn put_elsewhere(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    let is_plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+    if !is_plain {
+        let detail = format!("{name:?} is not the name of a file");
+        return Err(StoreError::new(StoreErrorKind::Invalid, "write in", folder, detail));
+    }
+    let folder = match (
+        folder.is_dir(),
+        folder.parent(),
+        folder.file_name().and_then(OsStr::to_str),
+    ) {
+        (false, Some(above), Some(last)) => Dir::open(above)?.child(last)?,
+        (_, _, _) => Dir::open(folder)?,
+    };
+    match publish(&folder, name, name, bytes)? {
+        Published::New | Published::Already => Ok(()),
+        Published::Conflict { temporary } => {
+            folder.discard(&temporary);
+            let path = folder.path_of(name);
+            Err(StoreError::new(
+                StoreErrorKind::Conflict,
+                "write",
+                path,
+                "something else has that name",
+            ))
+        }
+    }
 }
 
 fn write_and_rename(folder: &Dir, stem: &str, name: &str, bytes: &[u8]) -> Result<Published, StoreError> {

@@ -59,6 +59,28 @@ pub enum ReceiptKind {
         /// What it calls it.
         remote_id: String,
     },
+    /// The target holds the run, but not yet its attachments.
+    Stored {
+        /// What it calls the run.
+        remote_id: String,
+    },
+    /// The target has made room for an attachment.
+    AttachmentBegun {
+        /// Its place in the record, from 0.
+        attachment: u64,
+        /// What the target calls it.
+        remote_id: String,
+    },
+    /// The target has an attachment's bytes.
+    AttachmentSent {
+        /// Its place in the record, from 0.
+        attachment: u64,
+    },
+    /// The target has an attachment and knows whose it is.
+    AttachmentDone {
+        /// Its place in the record, from 0.
+        attachment: u64,
+    },
     /// The target refused the run for good, or a person must decide.
     Parked {
         /// Why.
@@ -85,6 +107,123 @@ pub struct TargetState {
     pub last_attempt: Option<DateTime<Utc>>,
     /// The outcome so far.
     pub standing: Standing,
+    /// What the target calls the run, as soon as it holds it; its attachments may be missing still.
+    pub remote_id: Option<String>,
+    /// How far the attachments came, by their place in the record.
+    pub attachments: BTreeMap<u64, AttachmentState>,
+    /// How many times in a row the target gave [`TargetState::last_answer`] to the run.
+    pub same_answers: u32,
+    /// The last answer by which the run was deferred or left uncertain; none after any other receipt.
+    pub last_answer: Option<String>,
+}
+
+/// How far an attachment came at a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachmentState {
+    /// What the target calls it.
+    pub remote_id: String,
+    /// The last step that is known to be done.
+    pub reached: AttachmentStep,
+}
+
+/// The steps of an attachment's upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AttachmentStep {
+    /// The target has made room for it.
+    Begun,
+    /// The target has its bytes.
+    Sent,
+    /// The target knows whose it is: nothing is left to do.
+    Done,
+}
+
+impl TargetState {
+    /// How many times in a row this answer would have been given, if it were given now.
+    #[must_use]
+    pub fn times_with(&self, answer: &str) -> u32 {
+        match self.last_answer.as_deref() == Some(answer) {
+            true => self.same_answers.saturating_add(1),
+            false => 1,
+        }
+    }
+
+    fn take(&mut self, at: DateTime<Utc>, kind: ReceiptKind) {
+        match kind {
+            ReceiptKind::Attempt => {
+                self.attempts = self.attempts.saturating_add(1);
+                self.last_attempt = Some(at);
+                return self.begin();
+            }
+            ReceiptKind::AttachmentBegun { attachment, remote_id } => {
+                let reached = AttachmentStep::Begun;
+                let begun = AttachmentState { remote_id, reached };
+                self.attachments.insert(attachment, begun);
+                return;
+            }
+            ReceiptKind::AttachmentSent { attachment } => return self.reached(attachment, AttachmentStep::Sent),
+            ReceiptKind::AttachmentDone { attachment } => return self.reached(attachment, AttachmentStep::Done),
+            ReceiptKind::Deferred { .. }
+            | ReceiptKind::Uncertain { .. }
+            | ReceiptKind::Confirmed { .. }
+            | ReceiptKind::Stored { .. }
+            | ReceiptKind::Parked { .. }
+            | ReceiptKind::Unwanted { .. }
+            | ReceiptKind::Reopened { .. } => {}
+        }
+        if matches!(self.standing, Standing::Confirmed { .. }) {
+            return;
+        }
+        if let ReceiptKind::Confirmed { remote_id } | ReceiptKind::Stored { remote_id } = &kind {
+            self.remote_id = Some(remote_id.clone());
+        }
+        let answered = match &kind {
+            ReceiptKind::Deferred { reason } | ReceiptKind::Uncertain { reason } => Some(reason.clone()),
+            ReceiptKind::Attempt
+            | ReceiptKind::Confirmed { .. }
+            | ReceiptKind::Stored { .. }
+            | ReceiptKind::AttachmentBegun { .. }
+            | ReceiptKind::AttachmentSent { .. }
+            | ReceiptKind::AttachmentDone { .. }
+            | ReceiptKind::Parked { .. }
+            | ReceiptKind::Unwanted { .. }
+            | ReceiptKind::Reopened { .. } => None,
+        };
+        self.same_answers = match &answered {
+            Some(reason) if self.last_answer.as_ref() == Some(reason) => self.same_answers.saturating_add(1),
+            Some(_) => 1,
+            None => 0,
+        };
+        self.last_answer = answered;
+        self.standing = match kind {
+            ReceiptKind::Deferred { reason } => Standing::Deferred { reason },
+            ReceiptKind::Uncertain { reason } => Standing::Uncertain { reason },
+            ReceiptKind::Confirmed { remote_id } => Standing::Confirmed { remote_id, at },
+            ReceiptKind::Stored { .. } => Standing::Deferred {
+                reason: "the run is there, its attachments are not yet".to_owned(),
+            },
+            ReceiptKind::Parked { reason } => Standing::Parked { reason },
+            ReceiptKind::Unwanted { reason } => Standing::Unwanted { reason },
+            ReceiptKind::Reopened { .. } => Standing::Open,
+            ReceiptKind::Attempt
+            | ReceiptKind::AttachmentBegun { .. }
+            | ReceiptKind::AttachmentSent { .. }
+            | ReceiptKind::AttachmentDone { .. } => return,
+        };
+    }
+
+    fn begin(&mut self) {
+        if !matches!(self.standing, Standing::Confirmed { .. }) {
+            self.standing = Standing::Uncertain {
+                reason: "an upload was begun and its end is not recorded".to_owned(),
+            };
+        }
+    }
+
+    fn reached(&mut self, attachment: u64, step: AttachmentStep) {
+        if let Some(state) = self.attachments.get_mut(&attachment) {
+            state.reached = state.reached.max(step);
+        }
+    }
 }
 
 /// The outcome of a run at a target so far.
@@ -153,25 +292,7 @@ impl RunReceipts {
 
     fn take(&mut self, receipt: Receipt) {
         let Receipt { at, target, kind } = receipt;
-        let state = self.targets.entry(target).or_default();
-        if kind == ReceiptKind::Attempt {
-            state.attempts = state.attempts.saturating_add(1);
-            state.last_attempt = Some(at);
-        }
-        if matches!(state.standing, Standing::Confirmed { .. }) {
-            return;
-        }
-        state.standing = match kind {
-            ReceiptKind::Attempt => Standing::Uncertain {
-                reason: "an upload was begun and its end is not recorded".to_owned(),
-            },
-            ReceiptKind::Deferred { reason } => Standing::Deferred { reason },
-            ReceiptKind::Uncertain { reason } => Standing::Uncertain { reason },
-            ReceiptKind::Confirmed { remote_id } => Standing::Confirmed { remote_id, at },
-            ReceiptKind::Parked { reason } => Standing::Parked { reason },
-            ReceiptKind::Unwanted { reason } => Standing::Unwanted { reason },
-            ReceiptKind::Reopened { .. } => Standing::Open,
-        };
+        self.targets.entry(target).or_default().take(at, kind);
     }
 }
 

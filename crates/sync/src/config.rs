@@ -1,5 +1,7 @@
 //! What a station file says of a target, and what is refused before anything is sent.
 
+use crate::target::Wants;
+use benchtop_store::Record;
 use reqwest::Url;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -21,6 +23,8 @@ pub struct TargetConfig {
     pub procedures: BTreeMap<String, String>,
     /// PEM file with the certificate authority of a private server, beside the bundled and the system's ones.
     pub ca_file: Option<PathBuf>,
+    /// The proxy to go through, in place of the environment's.
+    pub proxy: Option<String>,
     /// How long to wait.
     pub timeouts: Timeouts,
 }
@@ -32,12 +36,42 @@ pub enum TargetKind {
     TofuPilotV2,
     /// `POST /api/v1/runs` of old self-hosted servers; a repeat may be stored twice.
     TofuPilotV1,
+    /// A signed `POST` of the record to any receiver.
+    Webhook,
+    /// A folder elsewhere.
+    Directory,
+}
+
+impl TargetConfig {
+    /// Yes, unless it is simulated and the target does not ask for such.
+    pub(crate) fn wants_simulated(&self, record: &Record) -> Wants {
+        match record.simulated && !self.accept_simulated {
+            true => Wants::No {
+                reason: "simulated, and accept_simulated is not set".into(),
+            },
+            false => Wants::Yes,
+        }
+    }
 }
 
 impl TargetKind {
     /// Every kind with its word in station files.
-    pub const ALL: &'static [(&'static str, Self)] =
-        &[("tofupilot-v2", Self::TofuPilotV2), ("tofupilot-v1", Self::TofuPilotV1)];
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("tofupilot-v2", Self::TofuPilotV2),
+        ("tofupilot-v1", Self::TofuPilotV1),
+        ("webhook", Self::Webhook),
+        ("directory", Self::Directory),
+    ];
+
+    /// What the key that a target needs is for; none where it needs none.
+    #[must_use]
+    pub const fn needs_key(self) -> Option<KeyNeed> {
+        match self {
+            Self::TofuPilotV2 | Self::TofuPilotV1 => Some(KeyNeed::ApiKey),
+            Self::Webhook => Some(KeyNeed::SigningSecret),
+            Self::Directory => None,
+        }
+    }
 
     /// The kind that a station file's word names.
     #[must_use]
@@ -49,11 +83,22 @@ impl TargetKind {
     }
 }
 
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyNeed {
+    /// TofuPilot's, which the environment may hold.
+    ApiKey,
+    /// A secret of this target alone: only a file will do.
+    SigningSecret,
+}
+
 /// How long to wait for a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// For a connection, TLS included.
     pub connect: Duration,
+    /// Between two pieces of an answer.
+    pub idle: Duration,
     /// For one whole request, from connecting to the last byte of the answer.
     pub total: Duration,
 }
@@ -62,6 +107,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
             total: Duration::from_secs(60),
         }
     }
@@ -95,6 +141,20 @@ pub enum TargetError {
     /// The API key cannot stand in a header.
     #[error("target {target}: the API key is empty or holds characters that no key has")]
     Key {
+        /// The target's name.
+        target: String,
+    },
+    /// The `proxy` is refused.
+    #[error("target {target}: proxy: {reason}")]
+    Proxy {
+        /// The target's name.
+        target: String,
+        /// Why; without the proxy's URL, which may hold a password.
+        reason: String,
+    },
+    /// The secret is too short to sign with.
+    #[error("target {target}: the secret in api_key_file has fewer than 16 characters")]
+    Secret {
         /// The target's name.
         target: String,
     },
@@ -132,12 +192,25 @@ pub enum TargetError {
 /// [`TargetError::Url`] for anything but https, for http outside loopback, for credentials, a query or a fragment
 /// in the URL, and for link-local hosts (cloud metadata services live there).
 pub(crate) fn server_root(config: &TargetConfig) -> Result<Url, TargetError> {
+    let mut url = checked_url(config)?;
+    let path = url.path().trim_end_matches('/').to_owned();
+    let versions = ["/v1", "/v2"];
+    let unversioned = versions.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
+    url.set_path(unversioned.strip_suffix("/api").unwrap_or(unversioned));
+    Ok(url)
+}
+
+/// The configured URL, where it is fit to send anything to.
+///
+/// # Errors
+/// As [`server_root`].
+pub(crate) fn checked_url(config: &TargetConfig) -> Result<Url, TargetError> {
     let refuse = |reason: String| TargetError::Url {
         target: config.name.clone(),
         url: without_credentials(&config.url),
         reason,
     };
-    let mut url = Url::parse(config.url.trim()).map_err(|error| refuse(error.to_string()))?;
+    let url = Url::parse(config.url.trim()).map_err(|error| refuse(error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refuse(
             "holds credentials; the key comes from TOFUPILOT_API_KEY or its file".into(),
@@ -155,11 +228,35 @@ pub(crate) fn server_root(config: &TargetConfig) -> Result<Url, TargetError> {
     if is_link_local(&url) {
         return Err(refuse("link-local addresses are refused".into()));
     }
-    let path = url.path().trim_end_matches('/').to_owned();
-    let versions = ["/v1", "/v2"];
-    let unversioned = versions.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
-    url.set_path(unversioned.strip_suffix("/api").unwrap_or(unversioned));
     Ok(url)
+}
+
+/// The URL that a server names for an upload, where bytes may go there.
+///
+/// # Errors
+/// Why not: it is no https (unless the server itself is on this machine), holds credentials, or points at this machine or
+/// a link-local address although the server is elsewhere.
+pub(crate) fn upload_url(text: &str, server: &Url) -> Result<Url, String> {
+    let refuse = |why: &str| {
+        Err(format!(
+            "the server names an upload URL that {why}: nothing was sent there"
+        ))
+    };
+    let Ok(url) = server.join(text) else {
+        return refuse("is none");
+    };
+    let at_home = is_loopback(server);
+    if !url.username().is_empty() || url.password().is_some() {
+        return refuse("holds credentials");
+    }
+    if is_link_local(&url) || (is_loopback(&url) && !at_home) {
+        return refuse("points back at this machine or its link");
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if at_home && is_loopback(&url) => Ok(url),
+        _ => refuse("is not https"),
+    }
 }
 
 /// True for hosts that are this machine.
@@ -209,8 +306,30 @@ mod tests {
             accept_simulated: false,
             procedures: BTreeMap::new(),
             ca_file: None,
+            proxy: None,
             timeouts: Timeouts::default(),
         }
+    }
+
+    #[test]
+    fn an_upload_goes_only_where_it_may() {
+        let away = Url::parse("https://lab.example/").unwrap();
+        let home = Url::parse("http://127.0.0.1:8080/").unwrap();
+        assert!(upload_url("https://storage.example/x?sig=1", &away).is_ok());
+        assert!(upload_url("/storage/x", &away).is_ok());
+        assert!(upload_url("http://127.0.0.1:9/x", &home).is_ok());
+        for url in [
+            "http://storage.example/x",
+            "https://127.0.0.1/x",
+            "https://localhost/x",
+            "https://[::1]/x",
+            "https://169.254.169.254/latest/meta-data",
+            "https://user:pass@storage.example/x",
+            "file:///etc/passwd",
+        ] {
+            assert!(upload_url(url, &away).is_err(), "{url}");
+        }
+        assert!(upload_url("http://10.0.0.1/x", &home).is_err());
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! A receipt is durable before a request leaves and after its answer, so that a crash at any point reads as an upload
 //! whose end is not known: it is asked about before the record is sent again.
 
+use crate::enclose::enclose;
 use crate::summary::Stopped;
-use crate::target::{Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
+use crate::target::{Patience, Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
 use benchtop_store::{Receipt, ReceiptKind, Sealed, Standing, Store, StoreError, TargetState};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -82,13 +83,16 @@ pub(crate) async fn deliver(
         Wants::NotConfigured { reason } => return desk.not_configured(state, reason),
         Wants::No { reason } => return desk.unwanted(state, reason),
     }
+    if let Some(remote_id) = &state.remote_id {
+        return enclose(desk, state, remote_id).await;
+    }
     match &state.standing {
         Standing::Uncertain { .. } => settle(desk, state, progress).await,
         Standing::Open
         | Standing::Deferred { .. }
         | Standing::Unwanted { .. }
         | Standing::Confirmed { .. }
-        | Standing::Parked { .. } => send(desk, progress).await,
+        | Standing::Parked { .. } => send(desk, state, progress).await,
     }
 }
 
@@ -96,9 +100,9 @@ pub(crate) async fn deliver(
 async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> Result<Delivery, StoreError> {
     let repeat = desk.target.repeat();
     match (desk.target.settle(desk.sealed).await, repeat) {
-        (Settled::Confirmed { remote_id }, _) => desk.confirmed(remote_id),
-        (Settled::Absent | Settled::Unknown { .. }, Repeat::StoredOnce) => send(desk, progress).await,
-        (Settled::Absent, Repeat::MayDouble) if desk.is_settled(state) => send(desk, progress).await,
+        (Settled::Confirmed { remote_id }, _) => desk.stored(state, remote_id).await,
+        (Settled::Absent | Settled::Unknown { .. }, Repeat::StoredOnce) => send(desk, state, progress).await,
+        (Settled::Absent, Repeat::MayDouble) if desk.is_settled(state) => send(desk, state, progress).await,
         (Settled::Absent, Repeat::MayDouble) => Ok(Delivery::Lacks {
             reason: "the answer was lost a moment ago: asked again two minutes after it was sent".into(),
             stop: None,
@@ -114,51 +118,52 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
     }
 }
 
-async fn send(desk: &Desk<'_>, progress: &mut Progress) -> Result<Delivery, StoreError> {
+async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> Result<Delivery, StoreError> {
     desk.receipt(ReceiptKind::Attempt)?;
-    match desk.target.upload(desk.sealed, progress).await {
-        Verdict::Confirmed { remote_id } => desk.confirmed(remote_id),
-        Verdict::Park { reason } => desk.refused(reason),
-        Verdict::Pause { reason } => {
-            desk.receipt(ReceiptKind::Deferred { reason: reason.clone() })?;
-            let this = Stop::Procedure(Stopped {
-                reason: reason.clone(),
-                after: None,
-            });
-            let stop = desk.nobody_there().await.unwrap_or(this);
-            Ok(Delivery::Lacks {
-                reason,
-                stop: Some(stop),
-            })
+    let verdict = desk.target.upload(desk.sealed, progress).await;
+    match verdict {
+        Verdict::Confirmed { remote_id } => desk.stored(state, remote_id).await,
+        Verdict::Uncertain { patience, reason } => {
+            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() })?;
+            desk.not_yet(state, patience, reason).await
         }
         Verdict::Retry {
-            perhaps_stored,
-            after,
+            perhaps_stored: true,
+            after: None,
+            patience,
             reason,
         } => {
-            desk.receipt(match perhaps_stored {
-                true => ReceiptKind::Uncertain { reason: reason.clone() },
-                false => ReceiptKind::Deferred { reason: reason.clone() },
-            })?;
-            let stop = match after {
-                Some(rest) => Some(Stop::Target(Stopped {
-                    reason: format!("{reason}; asks to be left alone for {} s", rest.as_secs()),
-                    after,
-                })),
-                None => desk.nobody_there().await,
-            };
-            Ok(Delivery::Lacks { reason, stop })
-        }
-        Verdict::Uncertain { reason } => {
             desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() })?;
-            let stop = desk.nobody_there().await;
-            Ok(Delivery::Lacks { reason, stop })
+            desk.not_yet(state, patience, reason).await
         }
+        Verdict::Retry {
+            perhaps_stored: true,
+            after: after @ Some(_),
+            reason,
+            ..
+        } => {
+            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() })?;
+            Ok(resting(reason, after))
+        }
+        Verdict::Retry { .. } | Verdict::Park { .. } | Verdict::Pause { .. } => desk.put_off(state, verdict).await,
+    }
+}
+
+/// The target asked to be left alone.
+fn resting(reason: String, after: Option<std::time::Duration>) -> Delivery {
+    let seconds = after.unwrap_or_default().as_secs();
+    let stop = Stop::Target(Stopped {
+        reason: format!("{reason}; asks to be left alone for {seconds} s"),
+        after,
+    });
+    Delivery::Lacks {
+        reason,
+        stop: Some(stop),
     }
 }
 
 impl Desk<'_> {
-    fn receipt(&self, kind: ReceiptKind) -> Result<(), StoreError> {
+    pub(crate) fn receipt(&self, kind: ReceiptKind) -> Result<(), StoreError> {
         let receipt = Receipt {
             at: (self.now)(),
             target: self.target.name().to_owned(),
@@ -167,14 +172,70 @@ impl Desk<'_> {
         self.store.receipts().append(&self.sealed.run_id, &receipt)
     }
 
-    fn confirmed(&self, remote_id: String) -> Result<Delivery, StoreError> {
+    /// The target has the run; where there are attachments, they follow.
+    async fn stored(&self, state: &TargetState, remote_id: String) -> Result<Delivery, StoreError> {
+        if self.sealed.record.attachments.is_empty() {
+            return self.confirmed(remote_id);
+        }
+        self.receipt(ReceiptKind::Stored {
+            remote_id: remote_id.clone(),
+        })?;
+        enclose(self, state, &remote_id).await
+    }
+
+    /// What becomes of something that did not get through, and that the target surely does not hold.
+    pub(crate) async fn put_off(&self, state: &TargetState, verdict: Verdict) -> Result<Delivery, StoreError> {
+        let deferred = |reason: &String| self.receipt(ReceiptKind::Deferred { reason: reason.clone() });
+        match verdict {
+            Verdict::Confirmed { remote_id } => Ok(Delivery::Has { remote_id }),
+            Verdict::Park { reason } => self.refused(reason),
+            Verdict::Pause { reason } => {
+                deferred(&reason)?;
+                let this = Stop::Procedure(Stopped {
+                    reason: reason.clone(),
+                    after: None,
+                });
+                let stop = self.nobody_there().await.unwrap_or(this);
+                Ok(Delivery::Lacks {
+                    reason,
+                    stop: Some(stop),
+                })
+            }
+            Verdict::Retry {
+                after: after @ Some(_),
+                reason,
+                ..
+            } => {
+                deferred(&reason)?;
+                Ok(resting(reason, after))
+            }
+            Verdict::Retry { patience, reason, .. } | Verdict::Uncertain { patience, reason } => {
+                deferred(&reason)?;
+                self.not_yet(state, patience, reason).await
+            }
+        }
+    }
+
+    /// The record waits, unless the same came too often from a target that is well: nothing loops for ever.
+    async fn not_yet(&self, state: &TargetState, patience: Patience, reason: String) -> Result<Delivery, StoreError> {
+        let stop = self.nobody_there().await;
+        let times = state.times_with(&reason);
+        match (stop.is_none(), patience.times()) {
+            (true, Some(most)) if times >= most => {
+                self.refused(format!("{times} times the same, and the target is well: {reason}"))
+            }
+            (true | false, Some(_) | None) => Ok(Delivery::Lacks { reason, stop }),
+        }
+    }
+
+    pub(crate) fn confirmed(&self, remote_id: String) -> Result<Delivery, StoreError> {
         self.receipt(ReceiptKind::Confirmed {
             remote_id: remote_id.clone(),
         })?;
         Ok(Delivery::Has { remote_id })
     }
 
-    fn refused(&self, reason: String) -> Result<Delivery, StoreError> {
+    pub(crate) fn refused(&self, reason: String) -> Result<Delivery, StoreError> {
         self.receipt(ReceiptKind::Parked { reason: reason.clone() })?;
         Ok(Delivery::Refuses { reason })
     }

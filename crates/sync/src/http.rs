@@ -3,10 +3,11 @@
 //! No redirect is followed, no body is decompressed, no request is repeated, at most 1 MiB of an answer is read, and the
 //! key goes nowhere but into the `Authorization` header.
 
-use crate::config::{TargetConfig, TargetError, is_loopback, server_root};
+use crate::config::{TargetConfig, TargetError, is_loopback, server_root, upload_url};
 use crate::words::harmless;
+use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url};
+use reqwest::{Certificate, Client, Method, Proxy, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error as StdError;
 use std::fmt;
@@ -22,6 +23,16 @@ pub(crate) struct Http {
     client: Client,
     root: Url,
     key: SecretString,
+    key_use: KeyUse,
+}
+
+/// What carries the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyUse {
+    /// `Authorization: Bearer <key>`, in every request.
+    Bearer,
+    /// Nothing: the key signs, and never leaves.
+    Signs,
 }
 
 impl fmt::Debug for Http {
@@ -49,6 +60,16 @@ pub(crate) enum Exchange {
     Answered(Answer),
 }
 
+impl Exchange {
+    /// The server's own time, where it answered and said it.
+    pub(crate) fn said_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Answered(answer) => answer.said_at,
+            Self::NotSent { .. } | Self::Lost { .. } => None,
+        }
+    }
+}
+
 /// An answer, with the key redacted from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -58,6 +79,8 @@ pub(crate) struct Answer {
     pub(crate) media: Media,
     /// How long the server asks to be left alone; at most five minutes.
     pub(crate) retry_after: Option<Duration>,
+    /// The server's own time.
+    pub(crate) said_at: Option<DateTime<Utc>>,
     /// Where a redirect points to.
     pub(crate) location: Option<String>,
     /// The body; `None` when it was cut short or too long.
@@ -78,7 +101,16 @@ pub(crate) enum Media {
 impl Http {
     /// A client that trusts the bundled, the system's and the configured authorities.
     pub(crate) fn new(config: &TargetConfig, key: &SecretString) -> Result<Self, TargetError> {
-        let root = server_root(config)?;
+        Self::at(server_root(config)?, KeyUse::Bearer, config, key)
+    }
+
+    /// The same for any root and any use of the key.
+    pub(crate) fn at(
+        root: Url,
+        key_use: KeyUse,
+        config: &TargetConfig,
+        key: &SecretString,
+    ) -> Result<Self, TargetError> {
         let key = SecretString::from(key.expose_secret().trim().to_owned());
         if bearer(&key).is_none() {
             return Err(TargetError::Key {
@@ -92,18 +124,30 @@ impl Http {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(config.timeouts.connect)
+            .read_timeout(config.timeouts.idle)
             .timeout(config.timeouts.total);
         let authorities = authorities(config)?;
         let builder = match is_loopback(&root) {
-            // This machine: no proxy may see the key, and a machine without authorities of its own is no obstacle.
-            true => builder.no_proxy().tls_certs_only(authorities),
+            // This machine: a machine without authorities of its own is no obstacle.
+            true => builder.tls_certs_only(authorities),
             false => builder.tls_certs_merge(authorities),
+        };
+        let builder = match &config.proxy {
+            Some(proxy) => builder.proxy(proxy_of(config, proxy)?),
+            // no proxy of the environment may see the key of a server on this machine
+            None if is_loopback(&root) => builder.no_proxy(),
+            None => builder,
         };
         let client = builder.build().map_err(|source| TargetError::Client {
             target: config.name.clone(),
             source: source.without_url(),
         })?;
-        Ok(Self { client, root, key })
+        Ok(Self {
+            client,
+            root,
+            key,
+            key_use,
+        })
     }
 
     /// The URL of a path below the server's root, with a query where there is one.
@@ -118,11 +162,28 @@ impl Http {
         url
     }
 
+    /// The root itself.
+    pub(crate) fn root(&self) -> Url {
+        self.root.clone()
+    }
+
     /// Sends a JSON body.
     pub(crate) async fn post(&self, url: Url, body: Vec<u8>) -> Exchange {
-        let request = self.client.request(Method::POST, url);
-        self.exchange(request.header(CONTENT_TYPE, "application/json").body(body))
-            .await
+        self.post_with(url, "application/json", &[], body).await
+    }
+
+    /// Sends a body with headers of its own.
+    pub(crate) async fn post_with(&self, url: Url, media: &str, headers: &[(&str, String)], body: Vec<u8>) -> Exchange {
+        let request = self.client.request(Method::POST, url).header(CONTENT_TYPE, media);
+        let request = headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, value));
+        self.exchange(request.body(body)).await
+    }
+
+    /// Posts without a body.
+    pub(crate) async fn post_empty(&self, url: Url) -> Exchange {
+        self.exchange(self.client.request(Method::POST, url)).await
     }
 
     /// Asks.
@@ -130,17 +191,35 @@ impl Http {
         self.exchange(self.client.request(Method::GET, url)).await
     }
 
+    /// Puts bytes where the server said, without the key.
+    pub(crate) async fn put_elsewhere(&self, url: &str, media: &str, bytes: Vec<u8>) -> Exchange {
+        let url = match upload_url(url, &self.root) {
+            Ok(url) => url,
+            Err(reason) => return Exchange::NotSent { reason },
+        };
+        let request = self.client.request(Method::PUT, url).header(CONTENT_TYPE, media);
+        self.sent(request.body(bytes)).await
+    }
+
     async fn exchange(&self, request: RequestBuilder) -> Exchange {
-        let Some(bearer) = bearer(&self.key) else {
-            return Exchange::NotSent {
-                reason: "the API key cannot stand in a header".into(),
-            };
+        let request = match self.key_use {
+            KeyUse::Signs => request,
+            KeyUse::Bearer => match bearer(&self.key) {
+                Some(bearer) => request.header(AUTHORIZATION, bearer),
+                None => {
+                    let reason = "the API key cannot stand in a header".into();
+                    return Exchange::NotSent { reason };
+                }
+            },
         };
         let request = request
-            .header(AUTHORIZATION, bearer)
             .header(ACCEPT, "application/json")
             .header("x-client-type", "benchtop")
             .header("x-client-version", env!("CARGO_PKG_VERSION"));
+        self.sent(request).await
+    }
+
+    async fn sent(&self, request: RequestBuilder) -> Exchange {
         match request.send().await {
             Ok(response) => Exchange::Answered(self.answer(response).await),
             // A request that could not be built or connected was not sent; everything else may have arrived.
@@ -157,6 +236,7 @@ impl Http {
         let status = response.status().as_u16();
         let media = media(response.headers());
         let retry_after = retry_after(response.headers());
+        let said_at = text(response.headers(), &DATE).and_then(|date| DateTime::parse_from_rfc2822(date).ok());
         let location = text(response.headers(), &LOCATION).map(|to| harmless(&self.redacted(to)));
         let body = whole_body(&mut response).await;
         let body = body.map(|bytes| self.redacted_bytes(bytes));
@@ -164,6 +244,7 @@ impl Http {
             status,
             media,
             retry_after,
+            said_at: said_at.map(|time| time.with_timezone(&Utc)),
             location,
             body,
         }
@@ -240,8 +321,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
                 .min(LONGEST_REST),
         );
     }
-    let until = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-    let said_at = chrono::DateTime::parse_from_rfc2822(text(headers, &DATE)?).ok()?;
+    let until = DateTime::parse_from_rfc2822(value).ok()?;
+    let said_at = DateTime::parse_from_rfc2822(text(headers, &DATE)?).ok()?;
     let rest = (until - said_at).to_std().unwrap_or(Duration::ZERO);
     Some(rest.min(LONGEST_REST))
 }
@@ -262,6 +343,21 @@ fn install_crypto() {
         // Losing the race to another thread is as good: it installed one too.
         drop(rustls::crypto::ring::default_provider().install_default());
     }
+}
+
+fn proxy_of(config: &TargetConfig, proxy: &str) -> Result<Proxy, TargetError> {
+    let refuse = |reason: &str| TargetError::Proxy {
+        target: config.name.clone(),
+        reason: reason.to_owned(),
+    };
+    let url = Url::parse(proxy).map_err(|error| refuse(&error.to_string()))?;
+    if !["http", "https"].contains(&url.scheme()) {
+        return Err(refuse("it must begin with http:// or https://"));
+    }
+    Proxy::all(url).map_err(|source| TargetError::Client {
+        target: config.name.clone(),
+        source: source.without_url(),
+    })
 }
 
 fn authorities(config: &TargetConfig) -> Result<Vec<Certificate>, TargetError> {

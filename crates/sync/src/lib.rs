@@ -7,35 +7,50 @@
 //!
 //! Nothing here prints, sleeps or reads the clock: observers are told, times are passed in.
 
+mod bundle;
 mod config;
 mod deliver;
+mod directory;
 mod drain;
+mod enclose;
+mod hmac;
 mod http;
 mod limits;
+mod one;
+mod outbox;
 mod phases;
 mod policy;
 mod reading;
+mod rest;
 mod settle;
 mod summary;
 mod target;
 mod times;
 mod tofupilot_v1;
 mod tofupilot_v2;
+mod told;
+mod uploads;
+mod webhook;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
-pub use config::{TargetConfig, TargetError, TargetKind, Timeouts};
+pub use bundle::{BundleError, Carried, Confirmations, confirmations, export, import, take_confirmations};
+pub use config::{KeyNeed, TargetConfig, TargetError, TargetKind, Timeouts};
 pub use deliver::Now;
-pub use drain::{Observer, drain};
+pub use directory::Directory;
+pub use drain::{Observer, Pace, drain};
+pub use outbox::{Chosen, Dealt, Status, TargetStatus, drop_records, requeue, retry, status};
+pub use policy::policy_table;
 pub use secrecy::SecretString;
 pub use summary::{DrainEvent, Stopped, Summary};
-pub use target::{Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
+pub use target::{Enclosure, Patience, Probe, Progress, Repeat, Settled, Step, Steps, Target, Verdict, Wants};
 pub use tofupilot_v1::TofuPilotV1;
 pub use tofupilot_v2::TofuPilotV2;
+pub use webhook::Webhook;
 
-/// The target that a station file describes.
+/// The target that a station file describes. `key` is not looked at where the kind needs none.
 ///
 /// # Errors
 /// [`TargetError`] for a description that cannot be used; nothing has been sent.
@@ -43,5 +58,7 @@ pub fn open(config: TargetConfig, key: &SecretString) -> Result<Box<dyn Target>,
     Ok(match config.kind {
         TargetKind::TofuPilotV2 => Box::new(TofuPilotV2::new(config, key)?),
         TargetKind::TofuPilotV1 => Box::new(TofuPilotV1::new(config, key)?),
+        TargetKind::Webhook => Box::new(Webhook::new(config, key)?),
+        TargetKind::Directory => Box::new(Directory::new(config)?),
     })
 }

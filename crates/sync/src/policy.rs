@@ -1,21 +1,8 @@
-//! The policy: what an answer means for the record that was sent. One table, here and nowhere else.
-//!
-//! | answer | verdict |
-//! |---|---|
-//! | 2xx, `application/json`, a string `id` | Confirmed |
-//! | any other 2xx (captive portal, 204, cut body) | Uncertain |
-//! | 3xx | Pause: never followed |
-//! | 401, 402, 403, 407 | Pause: key, quota, permission, proxy; nothing wrong with the record |
-//! | 400, 404, 409, 413, 415, 422 | Park, in the server's words |
-//! | the same as an HTML page (not 413), or 404 without JSON | Retry: not TofuPilot's answer, so no judgement of the record |
-//! | 408 and 5xx but 503 | Retry, asking first; Uncertain where a repeat may be stored twice |
-//! | 425, 429, 503 | Retry, after `Retry-After` (at most 5 minutes) |
-//! | any other 4xx, any other number | Retry |
-//! | refused or failed connection | Retry: nothing was sent |
-//! | no answer, an answer cut before its status | Uncertain |
+//! The policy: what an answer means for the record that was sent. One table, [`POLICY`], here and nowhere else; the README
+//! shows it, and a test holds the two equal.
 
 use crate::http::{Answer, Exchange, Media};
-use crate::target::{Repeat, Verdict};
+use crate::target::{Patience, Repeat, Verdict};
 use crate::words::server_words;
 use serde::Deserialize;
 
@@ -25,65 +12,188 @@ struct Stored {
     id: String,
 }
 
+/// What may come back, in the order of [`POLICY`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Case {
+    Stored,
+    Unproven,
+    Redirect,
+    NoEntry,
+    Refused,
+    NotItsAnswer,
+    Busy,
+    Broken,
+    Odd,
+    NotSent,
+    Lost,
+}
+
+/// The table: each case with what comes back, and what becomes of the record.
+const POLICY: [(Case, &str, &str); 11] = [
+    (
+        Case::Stored,
+        "2xx, JSON, with an id",
+        "confirmed: `synced/` as soon as every target has it",
+    ),
+    (
+        Case::Unproven,
+        "any other 2xx: a captive portal's page, 204, an answer that was cut",
+        "uncertain: the server is asked for the run, then it is sent again under the same key; to v1 only if it says that it has none; the same five times: `parked/`",
+    ),
+    (
+        Case::Redirect,
+        "3xx",
+        "never followed; the target rests, the record waits",
+    ),
+    (
+        Case::NoEntry,
+        "401 402 403 407: key, permission, quota, proxy",
+        "the target rests, or only runs of this procedure; the record waits",
+    ),
+    (
+        Case::Refused,
+        "400 404 409 413 415 422",
+        "`parked/` with the server's words",
+    ),
+    (
+        Case::NotItsAnswer,
+        "the same as an HTML page (not 413), or 404 without JSON",
+        "waits: it is not the target's answer",
+    ),
+    (
+        Case::Busy,
+        "425 429 503",
+        "waits, after `Retry-After` (at most 5 minutes); to v1, 503 is as the next row",
+    ),
+    (
+        Case::Broken,
+        "408 499 5xx",
+        "the server is asked for the run, then it is sent again; to v1 only if it says that it has none; the same five times: `parked/`",
+    ),
+    (Case::Odd, "anything else", "waits; the same five times: `parked/`"),
+    (Case::NotSent, "no connection", "waits, for ever: nothing was sent"),
+    (
+        Case::Lost,
+        "nothing, after it was sent",
+        "uncertain, as above; the same twenty times although the server is there: `parked/`",
+    ),
+];
+
+/// The policy as the README shows it.
+#[must_use]
+pub fn policy_table() -> String {
+    let rows = POLICY
+        .iter()
+        .map(|(_, answer, becomes)| format!("| {answer} | {becomes} |\n"));
+    format!(
+        "| the server says | what becomes of the record |\n|---|---|\n{}",
+        rows.collect::<String>()
+    )
+}
+
+impl Case {
+    fn of(answer: &Answer) -> Self {
+        match answer.status {
+            200..=299 if proof(answer).is_ok() => Self::Stored,
+            200..=299 => Self::Unproven,
+            300..=399 => Self::Redirect,
+            401 | 402 | 403 | 407 => Self::NoEntry,
+            413 => Self::Refused,
+            400 | 409 | 415 | 422 if answer.media != Media::Html => Self::Refused,
+            404 if answer.media == Media::Json => Self::Refused,
+            400 | 404 | 409 | 415 | 422 => Self::NotItsAnswer,
+            425 | 429 | 503 => Self::Busy,
+            408 | 499 | 500..=599 => Self::Broken,
+            _ => Self::Odd,
+        }
+    }
+}
+
 /// What an upload's exchange means.
 pub(crate) fn verdict(exchange: Exchange, repeat: Repeat) -> Verdict {
     match exchange {
         Exchange::NotSent { reason } => Verdict::Retry {
             perhaps_stored: false,
             after: None,
+            patience: Patience::Endless,
             reason: format!("not sent: {reason}"),
         },
         Exchange::Lost { reason } => Verdict::Uncertain {
+            patience: Patience::Many,
             reason: format!("no answer: {reason}"),
         },
         Exchange::Answered(answer) => judge(&answer, repeat),
     }
 }
 
-/// The table.
 fn judge(answer: &Answer, repeat: Repeat) -> Verdict {
-    match answer.status {
-        200..=299 => stored(answer),
-        300..=399 => Verdict::Pause {
+    match Case::of(answer) {
+        Case::Stored | Case::Unproven => match proof(answer) {
+            Ok(remote_id) => Verdict::Confirmed { remote_id },
+            Err(reason) => Verdict::Uncertain {
+                patience: Patience::Few,
+                reason: format!("status {}, but {reason}", answer.status),
+            },
+        },
+        Case::Redirect => Verdict::Pause {
             reason: format!("{}; {REDIRECT}", elsewhere(answer)),
         },
-        401 => pause(answer, "is the API key right?"),
-        402 | 403 => pause(answer, "permission or quota"),
-        407 => pause(answer, "a proxy wants a login"),
-        413 => park(answer),
-        400 | 409 | 415 | 422 if answer.media != Media::Html => park(answer),
-        404 if answer.media == Media::Json => park(answer),
-        425 | 429 => retry(answer, false),
+        Case::NoEntry => Verdict::Pause {
+            reason: format!("{}; {}", said(answer), what_is_missing(answer.status)),
+        },
+        Case::Refused => Verdict::Park { reason: said(answer) },
         // a gateway may say it after the server behind it has stored the run
-        408 | 499 | 500..=599 if repeat == Repeat::MayDouble => Verdict::Uncertain { reason: said(answer) },
-        503 => retry(answer, false),
-        408 | 499 | 500..=599 => retry(answer, true),
-        400 | 404 | 409 | 415 | 422 => Verdict::Retry {
+        Case::Broken => broken(answer, repeat),
+        Case::Busy if answer.status == 503 && repeat == Repeat::MayDouble => broken(answer, repeat),
+        Case::Busy => retry(answer, Patience::Endless),
+        Case::NotItsAnswer => Verdict::Retry {
             perhaps_stored: false,
             after: answer.retry_after,
-            reason: format!("{}; this is not TofuPilot's answer: is the url right?", said(answer)),
+            patience: Patience::Endless,
+            reason: format!("{}; this is not the target's answer: is the url right?", said(answer)),
         },
-        _ => retry(answer, false),
+        Case::Odd | Case::NotSent | Case::Lost => retry(answer, Patience::Few),
+    }
+}
+
+const fn what_is_missing(status: u16) -> &'static str {
+    match status {
+        401 => "is the API key right?",
+        407 => "a proxy wants a login",
+        _ => "permission or quota",
+    }
+}
+
+fn broken(answer: &Answer, repeat: Repeat) -> Verdict {
+    match repeat {
+        Repeat::StoredOnce => Verdict::Retry {
+            perhaps_stored: true,
+            after: answer.retry_after,
+            patience: Patience::Few,
+            reason: said(answer),
+        },
+        Repeat::MayDouble => Verdict::Uncertain {
+            patience: Patience::Few,
+            reason: said(answer),
+        },
     }
 }
 
 /// Why a redirect is not followed.
 pub(crate) const REDIRECT: &str = "not followed: a captive portal, or the target's url is not its real address";
 
-fn stored(answer: &Answer) -> Verdict {
-    let unproven = |reason: &str| Verdict::Uncertain {
-        reason: format!("status {}, but {reason}", answer.status),
-    };
+/// The target's name for the run, or why the answer proves nothing.
+pub(crate) fn proof(answer: &Answer) -> Result<String, &'static str> {
     let Some(body) = &answer.body else {
-        return unproven("the answer was cut short");
+        return Err("the answer was cut short");
     };
     match answer.media {
         Media::Json => match serde_json::from_slice::<Stored>(body) {
-            Ok(stored) if is_usable_id(&stored.id) => Verdict::Confirmed { remote_id: stored.id },
-            Ok(_) | Err(_) => unproven("without the id of a run"),
+            Ok(stored) if is_usable_id(&stored.id) => Ok(stored.id),
+            Ok(_) | Err(_) => Err("without the id of a run"),
         },
-        Media::Html => unproven("a page instead of TofuPilot's answer (captive portal?)"),
-        Media::Other => unproven("not as application/json"),
+        Media::Html => Err("a page instead of the target's answer (captive portal?)"),
+        Media::Other => Err("not as application/json"),
     }
 }
 
@@ -92,20 +202,11 @@ fn is_usable_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= 200 && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn park(answer: &Answer) -> Verdict {
-    Verdict::Park { reason: said(answer) }
-}
-
-fn pause(answer: &Answer, hint: &str) -> Verdict {
-    Verdict::Pause {
-        reason: format!("{}; {hint}", said(answer)),
-    }
-}
-
-fn retry(answer: &Answer, perhaps_stored: bool) -> Verdict {
+fn retry(answer: &Answer, patience: Patience) -> Verdict {
     Verdict::Retry {
-        perhaps_stored,
+        perhaps_stored: false,
         after: answer.retry_after,
+        patience,
         reason: said(answer),
     }
 }
@@ -140,6 +241,7 @@ mod tests {
             status,
             media,
             retry_after: None,
+            said_at: None,
             location: None,
             body: Some(body.as_bytes().to_vec()),
         }
@@ -238,8 +340,22 @@ mod tests {
             Verdict::Retry {
                 perhaps_stored: false,
                 after: Some(Duration::from_secs(10)),
+                patience: Patience::Endless,
                 reason: "status 429: {}".into()
             }
         );
+    }
+
+    #[test]
+    fn the_readme_shows_this_table() {
+        let readme = include_str!("../../../README.md");
+        assert!(
+            readme.contains(&policy_table()),
+            "the README lacks:\n{}",
+            policy_table()
+        );
+        // in the order of the cases, none left out
+        let cases = POLICY.map(|(case, _, _)| case as usize);
+        assert!(cases.into_iter().eq(0..POLICY.len()));
     }
 }

@@ -84,6 +84,7 @@ mod tests {
             status,
             media,
             retry_after: None,
+            said_at: None,
             location: None,
             body: Some(body.as_bytes().to_vec()),
         };

@@ -1,7 +1,8 @@
 //! Where records go: the contract that every kind of target keeps.
 
 use async_trait::async_trait;
-use benchtop_store::{Record, Sealed};
+use benchtop_store::{AttachmentState, Record, Sealed, StoreError};
+use chrono::{DateTime, Utc};
 use std::time::Duration;
 
 /// A place that takes records.
@@ -19,8 +20,15 @@ pub trait Target: Send + Sync {
     /// Whether this record is for it.
     fn wants(&self, record: &Record) -> Wants;
 
-    /// Sends a record once.
+    /// Sends a record once; its attachments follow one by one.
     async fn upload(&self, sealed: &Sealed, progress: &mut Progress) -> Verdict;
+
+    /// Brings an attachment of a run that the target has to its end, from where it came to. Each step that was done is
+    /// told to `steps` at once, which makes it durable.
+    ///
+    /// # Errors
+    /// Only what `steps` returned: then nothing more is sent.
+    async fn attach(&self, enclosure: &Enclosure<'_>, steps: Steps<'_>) -> Result<Verdict, StoreError>;
 
     /// Asks what became of an earlier upload whose answer was lost. Sends nothing.
     async fn settle(&self, sealed: &Sealed) -> Settled;
@@ -28,6 +36,42 @@ pub trait Target: Send + Sync {
     /// Asks whether anybody is there. Sends nothing.
     async fn probe(&self) -> Probe;
 }
+
+/// An attachment on its way out.
+#[derive(Debug)]
+pub struct Enclosure<'a> {
+    /// The run's id here.
+    pub run_id: &'a str,
+    /// What the target calls the run.
+    pub remote_id: &'a str,
+    /// Its place in the record, from 0.
+    pub index: u64,
+    /// Its name, for people.
+    pub name: &'a str,
+    /// Its SHA-256, in hex.
+    pub sha256: &'a str,
+    /// Its bytes, checked.
+    pub bytes: Vec<u8>,
+    /// The time.
+    pub at: DateTime<Utc>,
+    /// How far it came before.
+    pub reached: Option<&'a AttachmentState>,
+}
+
+/// A step of an attachment's upload that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The target has made room for it.
+    Begun {
+        /// What the target calls it.
+        remote_id: String,
+    },
+    /// The target has its bytes.
+    Sent,
+}
+
+/// Makes a step durable.
+pub type Steps<'a> = &'a mut (dyn FnMut(Step) -> Result<(), StoreError> + Send);
 
 /// What becomes of a run that is sent twice under the same run id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +113,8 @@ pub enum Verdict {
         perhaps_stored: bool,
         /// How long the target asked to be left alone; at most five minutes.
         after: Option<Duration>,
+        /// How often the same may come again.
+        patience: Patience,
         /// Why.
         reason: String,
     },
@@ -84,9 +130,34 @@ pub enum Verdict {
     },
     /// The target may or may not have the run.
     Uncertain {
+        /// How often the same may come again.
+        patience: Patience,
         /// Why.
         reason: String,
     },
+}
+
+/// How often in a row a target that is well may give the same answer to a record before a person must look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// For ever: the target is busy or away, which is no judgement of the record.
+    Endless,
+    /// Five times: an answer that does not change.
+    Few,
+    /// Twenty times: no answer at all, which a bad line explains as well as a bad record.
+    Many,
+}
+
+impl Patience {
+    /// How often; none for ever.
+    #[must_use]
+    pub const fn times(self) -> Option<u32> {
+        match self {
+            Self::Endless => None,
+            Self::Few => Some(5),
+            Self::Many => Some(20),
+        }
+    }
 }
 
 /// What became of an earlier upload.
@@ -135,12 +206,40 @@ pub enum Probe {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     notes: Vec<String>,
+    said_at: Option<DateTime<Utc>>,
+    begun: DateTime<Utc>,
 }
 
 impl Progress {
+    /// Of an upload that begins now.
+    #[must_use]
+    pub fn begun(now: DateTime<Utc>) -> Self {
+        Self {
+            begun: now,
+            ..Self::default()
+        }
+    }
+
+    /// When it began, by this computer's clock.
+    #[must_use]
+    pub fn time(&self) -> DateTime<Utc> {
+        self.begun
+    }
+
     /// Adds a sentence for people: what was sent differs from the record in form.
     pub fn note(&mut self, sentence: impl Into<String>) {
         self.notes.push(sentence.into());
+    }
+
+    /// Notes the target's own time, where its answer says it.
+    pub fn said_at(&mut self, time: Option<DateTime<Utc>>) {
+        self.said_at = time.or(self.said_at);
+    }
+
+    /// The target's own time in its last answer.
+    #[must_use]
+    pub fn server_time(&self) -> Option<DateTime<Utc>> {
+        self.said_at
     }
 
     /// The sentences so far.

@@ -1,7 +1,7 @@
 //! A store with records to send, a target, and drains of it.
 
 use super::samples::{UUID, at, passing};
-use crate::{DrainEvent, SecretString, Summary, Target, TargetConfig, TargetKind, Timeouts, drain, open};
+use crate::{DrainEvent, Pace, SecretString, Summary, Target, TargetConfig, TargetKind, Timeouts, drain, open};
 use benchtop_store::{Receipt, ReceiptKind, Record, RecordName, Store, StoreError, TargetState, integrity};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::io::Write;
@@ -94,7 +94,12 @@ impl Bench {
 
     pub(super) async fn drain_at(&self, targets: &[Box<dyn Target>], at: DateTime<Utc>) -> Result<Drained, StoreError> {
         let mut events = Vec::new();
-        let summary = drain(&self.store, targets, &|| at, &mut |event| events.push(event)).await?;
+        // one after the other: the server's script is in the order of the records
+        let pace = Pace {
+            at_once: 1,
+            ..Pace::default()
+        };
+        let summary = drain(&self.store, targets, &|| at, pace, &mut |event| events.push(event)).await?;
         Ok(Drained { events, summary })
     }
 }
@@ -155,7 +160,7 @@ pub(super) fn numbered(number: u64) -> Record {
 pub(super) fn config(kind: TargetKind, url: &str) -> TargetConfig {
     let procedure = match kind {
         TargetKind::TofuPilotV2 => UUID,
-        TargetKind::TofuPilotV1 => "FVT1",
+        TargetKind::TofuPilotV1 | TargetKind::Webhook | TargetKind::Directory => "FVT1",
     };
     TargetConfig {
         name: "fleet".into(),
@@ -164,8 +169,10 @@ pub(super) fn config(kind: TargetKind, url: &str) -> TargetConfig {
         accept_simulated: false,
         procedures: [("BOARD-FUNCTIONAL-V3".to_owned(), procedure.to_owned())].into(),
         ca_file: None,
+        proxy: None,
         timeouts: Timeouts {
             connect: Duration::from_secs(5),
+            idle: Duration::from_secs(20),
             total: Duration::from_secs(20),
         },
     }

@@ -1,9 +1,9 @@
 //! What is durable when a request leaves.
 
 use super::bench::{Bench, numbered, run_id};
-use crate::{Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
+use crate::{Enclosure, Probe, Progress, Repeat, Settled, Steps, Target, Verdict, Wants};
 use async_trait::async_trait;
-use benchtop_store::{Place, Record, Sealed, Standing, Store};
+use benchtop_store::{Place, Record, Sealed, Standing, Store, StoreError};
 
 /// A target that looks into the store while it is being sent to.
 struct Peeking {
@@ -31,6 +31,10 @@ impl Target for Peeking {
         Verdict::Confirmed {
             remote_id: "there".into(),
         }
+    }
+
+    async fn attach(&self, _enclosure: &Enclosure<'_>, _steps: Steps<'_>) -> Result<Verdict, StoreError> {
+        unreachable!("the record has none")
     }
 
     async fn settle(&self, _sealed: &Sealed) -> Settled {

@@ -29,6 +29,7 @@ pub(super) struct Request {
     pub(super) target: String,
     pub(super) head: String,
     pub(super) body: Value,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// What the server holds.
@@ -37,6 +38,7 @@ struct Held {
     requests: Vec<Request>,
     runs: Vec<Value>,
     script: VecDeque<Act>,
+    url: String,
     /// Answers to questions, in place of the real ones.
     questions: Option<String>,
 }
@@ -72,7 +74,10 @@ impl Server {
     pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let held = Arc::new(Mutex::new(Held::default()));
+        let held = Arc::new(Mutex::new(Held {
+            url: url.clone(),
+            ..Held::default()
+        }));
         let task = tokio::spawn(serve(listener, Arc::clone(&held)));
         Self { url, held, task }
     }
@@ -113,6 +118,15 @@ impl Server {
             .iter()
             .filter(|request| request.method == method)
             .count()
+    }
+
+    /// Method and path of every request that changes something.
+    pub(super) fn changes(&self) -> Vec<String> {
+        let held = self.held();
+        let changes = held.requests.iter().filter(|request| request.method != "GET");
+        changes
+            .map(|request| format!("{} {}", request.method, request.target))
+            .collect()
     }
 
     /// The serial numbers of the runs that it keeps.
@@ -158,6 +172,7 @@ async fn receive(stream: &mut TcpStream) -> Option<Request> {
                     method: words.next()?.to_owned(),
                     target: words.next()?.to_owned(),
                     body: serde_json::from_slice(&bytes[end + 4..]).unwrap_or(Value::Null),
+                    bytes: bytes[end + 4..].to_vec(),
                     head: lower,
                 });
             }
@@ -191,8 +206,19 @@ fn reply(held: &mut Held, request: &Request) -> String {
     }
 }
 
-/// v2 keeps a reference once; v1 knows none.
+/// v2 keeps a reference once; v1 knows none. Attachments are as the captured answers have them.
 fn stored(held: &mut Held, request: &Request) -> String {
+    let path = request.target.as_str();
+    if path.ends_with("/attachments") || path.ends_with("/initialize") {
+        let place = format!("{}/storage/{}", held.url, held.requests.len());
+        return json_answer(200, &json!({"id": id(9), "upload_url": place, "uploadUrl": place}));
+    }
+    if path.starts_with("/storage/") {
+        return answer(200, "text/plain", "", "");
+    }
+    if path.ends_with("/finalize") || path.ends_with("/sync") {
+        return json_answer(200, &json!({"url": "https://storage.example/x"}));
+    }
     let reference = request.body.get("client_run_ref");
     let known = reference.and_then(|one| held.runs.iter().position(|run| run.get("client_run_ref") == Some(one)));
     let index = known.unwrap_or_else(|| {

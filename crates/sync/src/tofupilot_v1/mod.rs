@@ -12,10 +12,11 @@ use crate::http::Http;
 use crate::policy;
 use crate::reading::body;
 use crate::settle::found_in_list;
-use crate::target::{Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
+use crate::target::{Enclosure, Probe, Progress, Repeat, Settled, Steps, Target, Verdict, Wants};
 use crate::tofupilot_v2::{note_differences, probe};
+use crate::uploads::{self, Dialect};
 use async_trait::async_trait;
-use benchtop_store::{Record, Sealed};
+use benchtop_store::{Record, Sealed, StoreError};
 use secrecy::SecretString;
 
 /// A TofuPilot server spoken to in v1.
@@ -58,12 +59,7 @@ impl Target for TofuPilotV1 {
     }
 
     fn wants(&self, record: &Record) -> Wants {
-        match record.simulated && !self.config.accept_simulated {
-            true => Wants::No {
-                reason: "simulated, and accept_simulated is not set".into(),
-            },
-            false => Wants::Yes,
-        }
+        self.config.wants_simulated(record)
     }
 
     async fn upload(&self, sealed: &Sealed, progress: &mut Progress) -> Verdict {
@@ -74,7 +70,19 @@ impl Target for TofuPilotV1 {
         };
         note_differences(record, progress);
         let url = self.http.url(&["api", "v1", "runs"], &[]);
-        policy::verdict(self.http.post(url, body).await, self.repeat())
+        let exchange = self.http.post(url, body).await;
+        progress.said_at(exchange.said_at());
+        policy::verdict(exchange, self.repeat())
+    }
+
+    async fn attach(&self, enclosure: &Enclosure<'_>, steps: Steps<'_>) -> Result<Verdict, StoreError> {
+        // what the official client refuses before it sends anything
+        if enclosure.bytes.len() > MOST_ATTACHMENT_BYTES {
+            return Ok(Verdict::Park {
+                reason: "TofuPilot v1 takes at most 10 MiB".into(),
+            });
+        }
+        uploads::attach(&self.http, &V1, enclosure, steps).await
     }
 
     async fn settle(&self, sealed: &Sealed) -> Settled {
@@ -86,5 +94,28 @@ impl Target for TofuPilotV1 {
     /// v1 has no question about the key: it is asked for the runs of a unit that nobody has.
     async fn probe(&self) -> Probe {
         probe(self.http.get(self.runs_of("BENCHTOP-PROBE")).await)
+    }
+}
+
+/// Largest attachment of the official v1 client.
+const MOST_ATTACHMENT_BYTES: usize = 10 * 1024 * 1024;
+
+struct V1;
+
+impl Dialect for V1 {
+    fn begin(&self, http: &Http, enclosure: &Enclosure<'_>) -> (reqwest::Url, Vec<u8>) {
+        let body = serde_json::json!({
+            "name": enclosure.name,
+            "mimeType": uploads::media_type(enclosure.name),
+            "sizeBytes": enclosure.bytes.len(),
+        });
+        let url = http.url(&["api", "v1", "uploads", "initialize"], &[]);
+        (url, body.to_string().into_bytes())
+    }
+
+    fn finish(&self, http: &Http, enclosure: &Enclosure<'_>, upload: &str) -> (reqwest::Url, Option<Vec<u8>>) {
+        let body = serde_json::json!({ "upload_id": upload, "run_id": enclosure.remote_id });
+        let url = http.url(&["api", "v1", "uploads", "sync"], &[]);
+        (url, Some(body.to_string().into_bytes()))
     }
 }

@@ -11,10 +11,11 @@ use crate::http::{Exchange, Http, Media};
 use crate::policy;
 use crate::reading::body;
 use crate::settle::found_in_list;
-use crate::target::{Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
+use crate::target::{Enclosure, Probe, Progress, Repeat, Settled, Steps, Target, Verdict, Wants};
 use crate::times::span;
+use crate::uploads::{self, Dialect};
 use async_trait::async_trait;
-use benchtop_store::{Record, Sealed};
+use benchtop_store::{Record, Sealed, StoreError};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use secrecy::SecretString;
 
@@ -56,13 +57,9 @@ impl Target for TofuPilotV2 {
     }
 
     fn wants(&self, record: &Record) -> Wants {
-        if record.simulated && !self.config.accept_simulated {
-            return Wants::No {
-                reason: "simulated, and accept_simulated is not set".into(),
-            };
-        }
         match self.config.procedures.contains_key(&record.procedure_id) {
-            true => Wants::Yes,
+            true => self.config.wants_simulated(record),
+            false if record.simulated && !self.config.accept_simulated => self.config.wants_simulated(record),
             false => Wants::NotConfigured {
                 reason: format!(
                     "procedure {} has no TofuPilot UUID: add it to [sync.targets.procedures] of target {} in the station file",
@@ -85,7 +82,13 @@ impl Target for TofuPilotV2 {
         };
         note_differences(record, progress);
         let url = self.http.url(&["api", "v2", "runs"], &[]);
-        policy::verdict(self.http.post(url, body).await, self.repeat())
+        let exchange = self.http.post(url, body).await;
+        progress.said_at(exchange.said_at());
+        policy::verdict(exchange, self.repeat())
+    }
+
+    async fn attach(&self, enclosure: &Enclosure<'_>, steps: Steps<'_>) -> Result<Verdict, StoreError> {
+        uploads::attach(&self.http, &V2, enclosure, steps).await
     }
 
     async fn settle(&self, sealed: &Sealed) -> Settled {
@@ -113,16 +116,26 @@ impl Target for TofuPilotV2 {
     }
 }
 
+struct V2;
+
+impl Dialect for V2 {
+    fn begin(&self, http: &Http, enclosure: &Enclosure<'_>) -> (reqwest::Url, Vec<u8>) {
+        let url = http.url(&["api", "v2", "runs", enclosure.remote_id, "attachments"], &[]);
+        (
+            url,
+            serde_json::json!({ "name": enclosure.name }).to_string().into_bytes(),
+        )
+    }
+
+    fn finish(&self, http: &Http, _: &Enclosure<'_>, upload: &str) -> (reqwest::Url, Option<Vec<u8>>) {
+        (http.url(&["api", "v2", "attachments", upload, "finalize"], &[]), None)
+    }
+}
+
 /// Says in what the body differs from the record.
 pub(crate) fn note_differences(record: &Record, progress: &mut Progress) {
     if span(record.started_at, record.ended_at).moved {
         progress.note(convert::END_MOVED);
-    }
-    let attachments = record.attachments.len();
-    if attachments > 0 {
-        progress.note(format!(
-            "attachments are not uploaded by this version: {attachments} stay in the store"
-        ));
     }
 }
 

@@ -1,0 +1,127 @@
+//! `benchtop bundle`: runs out of a room without a network, and the confirmations back in.
+
+use crate::{
+    args::{BundleArguments, BundleCommand, SyncArguments},
+    exit::{Exit, Failure},
+    sync::{Outbox, secret_file},
+    terminal::{self, Line, PLAIN, QUIET},
+};
+use benchtop_instrument::{Clock, RealClock};
+use benchtop_sync::{BundleError, Carried, SecretString};
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    path::Path,
+};
+
+pub(crate) fn bundle(command: BundleCommand) -> Result<Exit, Failure> {
+    match command {
+        BundleCommand::Export(arguments) => export(&arguments),
+        BundleCommand::Import(arguments) => import(&arguments),
+        BundleCommand::Receipt(asked) if asked.write => write_receipt(&asked.bundle),
+        BundleCommand::Receipt(asked) => take_receipt(&asked.bundle),
+    }
+}
+
+fn open(arguments: &BundleArguments) -> Result<(Outbox, Option<SecretString>), Failure> {
+    let of = SyncArguments::of(arguments.station.clone(), arguments.store.clone());
+    let secret = arguments.secret_file.as_deref().map(secret_file).transpose()?;
+    Ok((Outbox::open(&of)?, secret))
+}
+
+fn export(arguments: &BundleArguments) -> Result<Exit, Failure> {
+    let (outbox, secret) = open(arguments)?;
+    let clock = RealClock::new();
+    let carried = write_new(&arguments.file, |to| {
+        benchtop_sync::export(&outbox.store, to, secret.as_ref(), &|| clock.utc())
+    })?;
+    say(
+        &format!("{} records, {} attachments", carried.records, carried.attachments),
+        &arguments.file,
+    );
+    Ok(left_out(&carried))
+}
+
+fn import(arguments: &BundleArguments) -> Result<Exit, Failure> {
+    let (outbox, secret) = open(arguments)?;
+    let from = || File::open(&arguments.file);
+    let carried = benchtop_sync::import(&outbox.store, from, secret.as_ref())
+        .map_err(|error| refused(&arguments.file, &error))?;
+    let text = format!(
+        "{} records wait here now, {} were here already, {} attachments",
+        carried.records, carried.already, carried.attachments
+    );
+    say(&text, outbox.store.root());
+    Ok(left_out(&carried))
+}
+
+fn write_receipt(arguments: &BundleArguments) -> Result<Exit, Failure> {
+    let (outbox, secret) = open(arguments)?;
+    let clock = RealClock::new();
+    let count = write_new(&arguments.file, |to| {
+        benchtop_sync::confirmations(&outbox.store, to, secret.as_ref(), &|| clock.utc())
+    })?;
+    say(&format!("{count} confirmations"), &arguments.file);
+    Ok(Exit::Success)
+}
+
+fn take_receipt(arguments: &BundleArguments) -> Result<Exit, Failure> {
+    let (outbox, secret) = open(arguments)?;
+    let clock = RealClock::new();
+    let from = || File::open(&arguments.file);
+    let names = outbox.names();
+    let taken = benchtop_sync::take_confirmations(&outbox.store, from, secret.as_ref(), &names, &|| clock.utc())
+        .map_err(|error| refused(&arguments.file, &error))?;
+    let text = format!(
+        "{} confirmed, {} were confirmed already, {} are of other stations",
+        taken.confirmed, taken.already, taken.not_here
+    );
+    say(&text, outbox.store.root());
+    for (record, reason) in &taken.refused {
+        terminal::complain(&format!("{record}: {reason}"));
+    }
+    Ok(if taken.refused.is_empty() {
+        Exit::Success
+    } else {
+        Exit::Error
+    })
+}
+
+fn say(text: &str, place: &Path) {
+    let place = format!("  {}", place.display());
+    terminal::say(&Line::new().add(PLAIN.bold(), text).add(QUIET, &place));
+}
+
+fn left_out(carried: &Carried) -> Exit {
+    for (record, reason) in &carried.left_out {
+        terminal::complain(&format!("{record}: {reason}"));
+    }
+    if carried.left_out.is_empty() {
+        Exit::Success
+    } else {
+        Exit::Error
+    }
+}
+
+fn refused(path: &Path, error: &BundleError) -> Failure {
+    Failure::error(format!("{}: {error}; nothing was taken", path.display()))
+}
+
+/// Writes a new file, whole and durable, or leaves none.
+fn write_new<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T, BundleError>) -> Result<T, Failure> {
+    let about = |error: &dyn std::fmt::Display| Failure::error(format!("{}: {error}", path.display()));
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = file.map_err(|error| about(&error))?;
+    let written = write(&mut file).and_then(|written| {
+        file.sync_all()?;
+        Ok(written)
+    });
+    match written {
+        Ok(written) => Ok(written),
+        Err(error) => {
+            // half a bundle is refused anyway
+            drop(std::fs::remove_file(path));
+            Err(about(&error))
+        }
+    }
+}

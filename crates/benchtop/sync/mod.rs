@@ -1,0 +1,151 @@
+//! `benchtop sync`: uploads what waits, oldest first, and lets a person see and correct the outbox. Opens no instrument.
+
+mod install;
+mod notify;
+mod outbox;
+mod show;
+mod signs;
+mod targets;
+mod watch;
+
+use crate::{
+    args::{SyncArguments, SyncCommand},
+    exit::{Exit, Failure},
+    recovery, stores, terminal,
+};
+use benchtop_instrument::{Clock, RealClock};
+use benchtop_station::StationFile;
+use benchtop_store::{Store, StoreError, StoreErrorKind};
+use benchtop_sync::{Pace, drain};
+use std::time::Duration;
+pub(crate) use targets::{open_targets, secret_file};
+
+/// How long the sync after a run waits for another one of the same store.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What every command of the outbox needs.
+pub(crate) struct Outbox {
+    pub(crate) file: Option<StationFile>,
+    pub(crate) store: Store,
+}
+
+impl Outbox {
+    pub(crate) fn open(arguments: &SyncArguments) -> Result<Self, Failure> {
+        let file = match &arguments.station {
+            Some(path) => Some(targets::station_file(path)?),
+            None => None,
+        };
+        let root = stores::root(
+            arguments.store.as_deref(),
+            file.as_ref(),
+            arguments.station.as_deref(),
+            false,
+        )?;
+        let store = Store::open(&root).map_err(|error| Failure::error(error.to_string()))?;
+        Ok(Self { file, store })
+    }
+
+    /// The names of the station file's targets.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let targets = self.file.iter().flat_map(|file| &file.targets);
+        targets.map(|target| target.name.value.as_str()).collect()
+    }
+}
+
+pub(crate) async fn sync(mut arguments: SyncArguments) -> Result<Exit, Failure> {
+    let command = arguments.command.take();
+    match command {
+        None if arguments.watch => watch::watch(&arguments).await,
+        None => once(&arguments).await,
+        Some(SyncCommand::Status(asked)) => outbox::status(&Outbox::open(&asked.joined(arguments))?, asked.format),
+        Some(SyncCommand::Health(asked)) => outbox::health(&Outbox::open(&asked.of.joined(arguments))?, &asked.max_age),
+        Some(SyncCommand::Retry(chosen)) => outbox::retry(&Outbox::open(&chosen.of.joined(arguments))?, &chosen),
+        Some(SyncCommand::Requeue(chosen)) => outbox::requeue(&Outbox::open(&chosen.of.joined(arguments))?, &chosen),
+        Some(SyncCommand::Drop(chosen)) => {
+            outbox::take_out(&Outbox::open(&chosen.which.of.joined(arguments))?, &chosen)
+        }
+        Some(SyncCommand::Install(asked)) => install::install(&asked, &arguments),
+    }
+}
+
+async fn once(arguments: &SyncArguments) -> Result<Exit, Failure> {
+    let outbox = Outbox::open(arguments)?;
+    let targets = open_targets(arguments, outbox.file.as_ref())?;
+    let store = &outbox.store;
+    let saved = save_interrupted(store)?;
+    let clock = RealClock::new();
+    let now = || clock.utc();
+    let total = store.pending(0).map_err(trouble)?.count;
+    let mut shown = show::Drain::new(arguments.format, total);
+    let patience = if arguments.patient { PATIENCE } else { Duration::ZERO };
+    let until = clock.now().after(patience);
+    let summary = loop {
+        match drain(store, &targets, &now, Pace::default(), &mut |event| shown.tell(&event)).await {
+            Ok(summary) => break summary,
+            // another one may have listed what is pending before this run was saved
+            Err(error) if error.kind() == StoreErrorKind::Locked && clock.now() < until => {
+                clock.sleep_until(clock.now().after(Duration::from_millis(500))).await;
+            }
+            Err(error) => return Err(trouble(error)),
+        }
+    };
+    shown.sum_up(&summary, store.root());
+    if !saved {
+        // a run that could not even be saved is worse than one that waits
+        return Ok(Exit::Error);
+    }
+    Ok(exit_of(summary.exit_code()))
+}
+
+/// Saves what killed programs left; false when some of it could not be saved.
+fn save_interrupted(store: &Store) -> Result<bool, Failure> {
+    let recovery = store.recover().map_err(trouble)?;
+    recovery::tell(&recovery);
+    for run in &recovery.outputs_maybe_on {
+        let message = format!(
+            "the run of {} was interrupted: outputs may still be on; `benchtop safe`, or the next run, switches them off",
+            run.serial_number
+        );
+        terminal::warn(&message);
+    }
+    Ok(recovery.failed.is_empty())
+}
+
+fn trouble(error: StoreError) -> Failure {
+    if error.kind() == StoreErrorKind::Locked {
+        let message = "another sync is draining this store; let it finish".to_owned();
+        return Failure {
+            exit: Exit::Fail,
+            message,
+        };
+    }
+    Failure::error(error.to_string())
+}
+
+const fn exit_of(code: u8) -> Exit {
+    match code {
+        0 => Exit::Success,
+        1 => Exit::Fail,
+        _ => Exit::Error,
+    }
+}
+
+/// `run --sync`: another process drains the store, so that nothing of it touches this run.
+pub(crate) fn push_in_background(store: &Store, station: Option<&std::path::Path>) {
+    let started = std::env::current_exe().and_then(|program| {
+        let mut command = std::process::Command::new(program);
+        command.args(["sync", "--patient", "--store"]).arg(store.root());
+        if let Some(station) = station {
+            command.arg("--station").arg(station);
+        }
+        let quiet = std::process::Stdio::null;
+        command.stdin(quiet()).stdout(quiet()).stderr(quiet());
+        // a Ctrl-C for the next run is none for this
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.spawn()
+    });
+    if let Err(error) = started {
+        terminal::warn(&format!("the run is saved, but its upload could not be begun: {error}"));
+    }
+}

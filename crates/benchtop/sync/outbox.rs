@@ -1,0 +1,198 @@
+//! `sync status`, `health`, `retry`, `requeue` and `drop`: seeing the outbox and correcting it. Nothing here sends anything.
+
+use super::{Outbox, exit_of, trouble};
+use crate::{
+    args::{ChosenArguments, DropArguments, Format},
+    exit::{Exit, Failure},
+    terminal::{self, BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET},
+};
+use benchtop_instrument::{Clock, RealClock};
+use benchtop_sync::{Chosen, Dealt, Status, TargetStatus};
+use std::io::{self, BufRead, IsTerminal};
+
+pub(super) fn status(outbox: &Outbox, format: Format) -> Result<Exit, Failure> {
+    let status = benchtop_sync::status(&outbox.store, &outbox.names()).map_err(trouble)?;
+    match format {
+        Format::Json => terminal::emit(&status.to_json()),
+        Format::Human => show(&status, outbox),
+    }
+    Ok(exit_of(status.exit_code()))
+}
+
+fn show(status: &Status, outbox: &Outbox) {
+    let Status {
+        pending,
+        parked,
+        kept,
+        quarantined,
+        ..
+    } = status;
+    let counts = format!("{pending} pending, {parked} parked, {kept} kept, {quarantined} quarantined");
+    let root = outbox.store.root().display().to_string();
+    terminal::say(&Line::new().add(PLAIN.bold(), &counts).add(QUIET, &format!("  {root}")));
+    if let Some(oldest) = status.oldest_pending {
+        let text = format!("the oldest that waits began {}", oldest.format("%Y-%m-%d %H:%M:%S UTC"));
+        terminal::say(&Line::new().add(QUIET, &text));
+    }
+    for (name, own) in &status.targets {
+        show_target(name, own);
+    }
+    if *parked > 0 {
+        terminal::say(&Line::new().add(
+            QUIET,
+            "after their cause is gone: benchtop sync retry --all, or retry RECORD",
+        ));
+    }
+}
+
+fn show_target(name: &str, own: &TargetStatus) {
+    let style = match (own.parked_count, own.pending) {
+        (0, 0) => GOOD,
+        (0, _) => DOUBTFUL,
+        (_, _) => BAD,
+    };
+    let mut text = format!("{} pending, {} parked", own.pending, own.parked_count);
+    if own.uncertain > 0 {
+        text.push_str(&format!(", {} whose answer was lost", own.uncertain));
+    }
+    terminal::say(&Line::new().column(style, name, 16).add(PLAIN, &text));
+    let outlook = &own.outlook;
+    let when = |word: &str, time: Option<chrono::DateTime<chrono::Utc>>| {
+        time.map(|time| format!("{word} {}", time.format("%Y-%m-%d %H:%M:%S UTC")))
+    };
+    let said = [
+        when("last success", outlook.last_success),
+        when("last try", outlook.last_try),
+        when("next try", outlook.next_try.max(own.next_try)),
+        outlook
+            .clock_ahead_s
+            .map(|ahead| format!("its clock is {ahead} s ahead")),
+        outlook.stopped.as_ref().map(|reason| format!("took nothing: {reason}")),
+    ];
+    for text in said.into_iter().flatten() {
+        terminal::say(&Line::new().add(QUIET, &format!("    {text}")));
+    }
+    for (reason, count) in &own.waiting {
+        terminal::say(&Line::new().add(QUIET, &format!("    {count} wait: {reason}")));
+    }
+    for (record, reason) in &own.parked {
+        terminal::say(
+            &Line::new()
+                .add(BAD, "    parked ")
+                .add(PLAIN, record)
+                .add(QUIET, &format!("  {reason}")),
+        );
+    }
+}
+
+/// One line and an exit code, for monitoring.
+pub(super) fn health(outbox: &Outbox, max_age: &str) -> Result<Exit, Failure> {
+    let most = parse_age(max_age)?;
+    let status = benchtop_sync::status(&outbox.store, &outbox.names()).map_err(trouble)?;
+    let age = status.oldest_pending.map(|oldest| RealClock::new().utc() - oldest);
+    let is_old = age.is_some_and(|age| age > most);
+    let (exit, word) = match status.exit_code() {
+        3 => (Exit::Error, "a person is wanted"),
+        _ if is_old => (Exit::Fail, "something waits too long"),
+        _ => (Exit::Success, "ok"),
+    };
+    let oldest = age.map_or_else(String::new, |age| format!(", the oldest for {} s", age.num_seconds()));
+    let text = format!(
+        "{word}: {} pending{oldest}, {} parked, {} quarantined",
+        status.pending, status.parked, status.quarantined
+    );
+    terminal::say(&Line::new().add(PLAIN, &text));
+    Ok(exit)
+}
+
+/// `90s`, `30m`, `24h`, `7d`.
+fn parse_age(text: &str) -> Result<chrono::TimeDelta, Failure> {
+    let refuse = || {
+        Failure::refused(format!(
+            "--max-age `{text}`: expected a number with s, m, h or d, such as 24h"
+        ))
+    };
+    let (unit, seconds) = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
+        .into_iter()
+        .find(|(unit, _)| text.ends_with(unit))
+        .ok_or_else(refuse)?;
+    let number: i64 = text
+        .trim_end_matches(unit)
+        .trim()
+        .parse()
+        .map_err(|_not_a_number| refuse())?;
+    let age = number.checked_mul(seconds).filter(|age| *age > 0);
+    age.and_then(chrono::TimeDelta::try_seconds).ok_or_else(refuse)
+}
+
+fn chosen(arguments: &ChosenArguments) -> Result<Chosen, Failure> {
+    match (&arguments.record, arguments.all) {
+        (Some(record), false) => Ok(Chosen::Named(record.clone())),
+        (None, true) => Ok(Chosen::All),
+        (Some(_), true) | (None, false) => Err(Failure::refused(
+            "which? name a record, a run id or a serial number, or --all",
+        )),
+    }
+}
+
+pub(super) fn retry(outbox: &Outbox, arguments: &ChosenArguments) -> Result<Exit, Failure> {
+    let clock = RealClock::new();
+    let dealt = benchtop_sync::retry(&outbox.store, &chosen(arguments)?, &|| clock.utc()).map_err(trouble)?;
+    told(
+        &dealt,
+        "pending again: the next sync tries them",
+        "nothing like that is parked",
+    )
+}
+
+pub(super) fn requeue(outbox: &Outbox, arguments: &ChosenArguments) -> Result<Exit, Failure> {
+    let clock = RealClock::new();
+    let dealt = benchtop_sync::requeue(&outbox.store, &chosen(arguments)?, &|| clock.utc()).map_err(trouble)?;
+    told(
+        &dealt,
+        "pending again: the next sync offers them to every target",
+        "nothing like that is kept",
+    )
+}
+
+pub(super) fn take_out(outbox: &Outbox, arguments: &DropArguments) -> Result<Exit, Failure> {
+    let chosen = chosen(&arguments.which)?;
+    if !arguments.yes && !is_agreed(&chosen)? {
+        return Err(Failure::refused("nothing was dropped"));
+    }
+    let clock = RealClock::new();
+    let names = outbox.names();
+    let dealt = benchtop_sync::drop_records(&outbox.store, &chosen, &names, &|| clock.utc()).map_err(trouble)?;
+    told(
+        &dealt,
+        "taken out of the outbox; the files are kept",
+        "nothing like that is pending or parked",
+    )
+}
+
+/// Asks at a terminal; without one, only `--yes` is an answer.
+fn is_agreed(chosen: &Chosen) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::refused("to drop records without a terminal, say --yes"));
+    }
+    let which = match chosen {
+        Chosen::All => "every pending and parked record".to_owned(),
+        Chosen::Named(name) => name.clone(),
+    };
+    terminal::say_aside(&Line::new().add(DOUBTFUL, &format!("Never upload {which}? The file is kept. Type yes: ")));
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.map_err(|error| Failure::error(format!("read the answer: {error}")))?;
+    Ok(answer.trim() == "yes")
+}
+
+fn told(dealt: &Dealt, done: &str, nothing: &str) -> Result<Exit, Failure> {
+    if dealt.records.is_empty() {
+        return Err(Failure::refused(nothing));
+    }
+    for record in &dealt.records {
+        terminal::say(&Line::new().add(PLAIN, record));
+    }
+    terminal::say(&Line::new().add(PLAIN.bold(), &format!("{} {done}", dealt.records.len())));
+    Ok(Exit::Success)
+}

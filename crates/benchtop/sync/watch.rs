@@ -1,0 +1,140 @@
+//! `sync --watch`: for as long as it runs. Drains when a record comes in, when the network changes, and when something that
+//! waits is due; while nobody answers it asks whether anybody is there, and sends nothing.
+
+use super::{
+    Outbox,
+    notify::notify,
+    open_targets, save_interrupted, show,
+    signs::{Sign, Signs},
+    trouble,
+};
+use crate::{
+    args::SyncArguments,
+    exit::{Exit, Failure},
+    interrupt,
+    terminal::{self, Line, QUIET},
+};
+use benchtop_instrument::{Clock, ClockExt, RealClock};
+use benchtop_run::Interrupt;
+use benchtop_store::{Store, StoreErrorKind};
+use benchtop_sync::{Pace, Probe, Summary, Target, drain};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::watch::Receiver;
+
+/// How often something that waits is looked at, without any sign.
+const USUAL: Duration = Duration::from_secs(15);
+/// Longest rest between two questions whether anybody is there.
+const LONGEST: Duration = Duration::from_secs(120);
+/// How long an answer is waited for after it was told to end; then the next sync asks what became of the upload.
+const LAST_ANSWER: Duration = Duration::from_secs(10);
+
+pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
+    let outbox = Outbox::open(arguments)?;
+    let targets = open_targets(arguments, outbox.file.as_ref())?;
+    let mut interrupt = interrupt::listen();
+    save_interrupted(&outbox.store)?;
+    notify("READY=1\nSTATUS=watching");
+    let clock = RealClock::new();
+    let mut signs = Signs::new(&outbox.store);
+    let mut away = 0_u32;
+    let mut all_at_once = true;
+    loop {
+        let rest;
+        if away == 0 || is_anybody_there(&targets).await {
+            let drained = one_drain(
+                &outbox.store,
+                &targets,
+                arguments,
+                !all_at_once || away == 0,
+                &mut interrupt,
+            )
+            .await?;
+            let Some(summary) = drained else { break };
+            let longest = summary.stopped.values().filter_map(|stop| stop.after).max();
+            rest = longest.map_or(USUAL, |asked| asked.max(Duration::from_secs(1)));
+            away = u32::from(summary.stopped.len() == targets.len() && longest.is_none());
+            notify(&format!(
+                "STATUS={} pending, {} for a person",
+                summary.pending, summary.need_a_person
+            ));
+            signs.forget();
+        } else {
+            away = away.saturating_add(1);
+            rest = Duration::from_secs(2).saturating_mul(1 << away.min(6)).min(LONGEST);
+        }
+        let until = clock.now().after(rest);
+        let sign = tokio::select! {
+            sign = signs.wait(&clock, until) => sign,
+            _ = interrupt.changed() => break,
+        };
+        all_at_once = sign == Sign::Network;
+        if sign == Sign::Network {
+            away = away.min(1);
+        }
+    }
+    notify("STOPPING=1");
+    Ok(Exit::Success)
+}
+
+/// One drain; nothing when it was told to end.
+async fn one_drain(
+    store: &Store,
+    targets: &[Box<dyn Target>],
+    arguments: &SyncArguments,
+    only_due: bool,
+    interrupt: &mut Receiver<Interrupt>,
+) -> Result<Option<Summary>, Failure> {
+    let clock = RealClock::new();
+    let now = || clock.utc();
+    let stop = Arc::new(AtomicBool::new(false));
+    let pace = Pace {
+        only_due,
+        stop: Some(&stop),
+        ..Pace::default()
+    };
+    let total = store.pending(0).map_err(trouble)?.count;
+    let mut shown = show::Drain::new(arguments.format, total);
+    let drained = {
+        let mut observe = |event| shown.tell(&event);
+        let draining = drain(store, targets, &now, pace, &mut observe);
+        tokio::pin!(draining);
+        tokio::select! {
+            drained = &mut draining => Some(drained),
+            _ = interrupt.changed() => {
+                stop.store(true, Ordering::Relaxed);
+                drop(clock.within(clock.now().after(LAST_ANSWER), &mut draining).await);
+                None
+            }
+        }
+    };
+    let Some(drained) = drained else { return Ok(None) };
+    match drained {
+        Ok(summary) => {
+            if summary.synced + summary.parked + summary.quarantined + summary.kept > 0 {
+                shown.sum_up(&summary, store.root());
+            }
+            Ok(Some(summary))
+        }
+        // somebody runs `benchtop sync` by hand: one at a time
+        Err(error) if error.kind() == StoreErrorKind::Locked => {
+            terminal::say_aside(&Line::new().add(QUIET, "another sync is draining this store"));
+            Ok(Some(Summary::default()))
+        }
+        Err(error) => Err(trouble(error)),
+    }
+}
+
+async fn is_anybody_there(targets: &[Box<dyn Target>]) -> bool {
+    for target in targets {
+        if matches!(target.probe().await, Probe::Ready { .. }) {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,100 @@
+//! Records and attachments that come from another store, in a bundle: checked like our own, and put where ours wait.
+
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    integrity,
+    name::RecordName,
+    outbox::Place,
+    publish::{Published, publish},
+    record::Record,
+    store::Store,
+};
+
+/// What became of a record that was brought.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Adopted {
+    /// It waits in `pending/` now.
+    New(RecordName),
+    /// It is here already, byte for byte, wherever it lies.
+    Already(RecordName),
+}
+
+impl Store {
+    /// Puts a sealed record of another store into `pending/`, as it is.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Damaged`] when it is not what was sealed, [`StoreErrorKind::Newer`] when a later program wrote it,
+    /// [`StoreErrorKind::Conflict`] when another record has its name; else trouble with the disk.
+    pub fn adopt(&self, bytes: &[u8]) -> Result<Adopted, StoreError> {
+        let pending = &self.layout().pending;
+        let record =
+            opened(bytes).map_err(|(kind, detail)| StoreError::new(kind, "adopt into", pending.path(), detail))?;
+        let name = RecordName::of(&record);
+        let conflict = || {
+            let detail = "another record is here under its name";
+            StoreError::new(
+                StoreErrorKind::Conflict,
+                "adopt",
+                pending.path_of(name.as_str()),
+                detail,
+            )
+        };
+        for place in [Place::Synced, Place::Parked, Place::Kept, Place::Pending] {
+            match self.read(place, &name) {
+                Ok(sealed) if sealed.bytes == bytes => return Ok(Adopted::Already(name)),
+                Ok(_) => return Err(conflict()),
+                Err(error) if error.kind() == StoreErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match publish(pending, &record.run_id, name.as_str(), bytes)? {
+            Published::New | Published::Already => Ok(Adopted::New(name)),
+            Published::Conflict { temporary } => {
+                pending.discard(&temporary);
+                Err(conflict())
+            }
+        }
+    }
+
+    /// Puts an attachment of another store away, under its digest.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Damaged`] when these are not the bytes of that digest; else trouble with the disk.
+    pub fn adopt_attachment(&self, sha256: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let folder = &self.layout().attachments;
+        if integrity::sha256_hex(bytes) != sha256 {
+            let detail = "its bytes are not those of its digest";
+            return Err(StoreError::new(
+                StoreErrorKind::Damaged,
+                "adopt into",
+                folder.path(),
+                detail,
+            ));
+        }
+        match publish(folder, sha256, sha256, bytes)? {
+            Published::New | Published::Already => Ok(()),
+            Published::Conflict { temporary } => {
+                folder.discard(&temporary);
+                let detail = "what is there under its digest is something else";
+                Err(StoreError::new(
+                    StoreErrorKind::Conflict,
+                    "adopt",
+                    folder.path_of(sha256),
+                    detail,
+                ))
+            }
+        }
+    }
+}
+
+fn opened(bytes: &[u8]) -> Result<Record, (StoreErrorKind, String)> {
+    integrity::open(bytes).map_err(|error| {
+        let kind = match error {
+            integrity::IntegrityError::Missing
+            | integrity::IntegrityError::Altered
+            | integrity::IntegrityError::Form(_) => StoreErrorKind::Damaged,
+            integrity::IntegrityError::Newer(_) => StoreErrorKind::Newer,
+        };
+        (kind, error.to_string())
+    })
+}

@@ -1,0 +1,190 @@
+//! Bundles: runs carried out of a room without a network, and the confirmations carried back.
+//!
+//! A bundle is one gzip file of text lines. The first names the format and what follows, then one line for each record and each
+//! attachment, and the last one holds the SHA-256 over everything before it, and a signature where a secret is shared. Each
+//! record stands there byte for byte as it was sealed (as JSON text), an attachment in hexadecimal: a person can read it with
+//! `zcat`. Nothing is believed before the last line is checked, so that a torn or altered file changes nothing.
+
+mod lines;
+mod receipt;
+
+use crate::bundle::lines::{Reader, Writer};
+use crate::deliver::Now;
+use crate::hmac::hex;
+use benchtop_store::record::Attachment;
+use benchtop_store::{Adopted, Loaded, Store, StoreError, StoreErrorKind, integrity};
+pub use receipt::{Confirmations, confirmations, take_confirmations};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+
+const FORMAT: &str = "benchtop.bundle/1";
+
+/// Why a bundle cannot be made or is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// It cannot be written or read.
+    #[error("the bundle cannot be read or written: {0}")]
+    Io(#[from] std::io::Error),
+    /// It ends too early: the copy was broken off.
+    #[error("the bundle is torn: it ends before its last line; copy it again")]
+    Torn,
+    /// It is not what was written.
+    #[error("the bundle was altered: {0}")]
+    Altered(String),
+    /// It is none.
+    #[error("this is no bundle of that kind: {0}")]
+    Foreign(String),
+    /// Its signature is missing or wrong.
+    #[error("the bundle's signature {0}")]
+    Signature(&'static str),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What was put into a bundle, or taken out of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Records that were carried.
+    pub records: usize,
+    /// Records that were here already.
+    pub already: usize,
+    /// Attachments that were carried.
+    pub attachments: usize,
+    /// Records that were left out, with the reason.
+    pub left_out: Vec<(String, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: String,
+    made_at: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+enum Line {
+    Record { name: String, json: String },
+    Attachment { sha256: String, hex: String },
+}
+
+/// Writes every pending record and its attachments; nothing in the store changes.
+///
+/// # Errors
+/// [`BundleError`] when the store or the file is in trouble.
+pub fn export(
+    store: &Store,
+    to: &mut dyn Write,
+    secret: Option<&SecretString>,
+    now: Now<'_>,
+) -> Result<Carried, BundleError> {
+    let mut writer = Writer::begin(
+        to,
+        &Header {
+            format: FORMAT.to_owned(),
+            made_at: crate::times::wire(now()),
+        },
+    )?;
+    let mut carried = Carried::default();
+    let mut written = BTreeSet::new();
+    for name in store.pending(usize::MAX)?.names {
+        let sealed = match store.load(&name)? {
+            Loaded::Sealed(sealed) => sealed,
+            Loaded::Quarantined(quarantined) => {
+                carried.left_out.push((name.to_string(), quarantined.reason));
+                continue;
+            }
+            Loaded::Gone => continue,
+        };
+        for attachment in &sealed.record.attachments {
+            if !written.contains(&attachment.sha256) {
+                match attachment_line(store, attachment) {
+                    Ok(line) => writer.line(&line)?,
+                    Err(error) => {
+                        carried.left_out.push((attachment.name.clone(), error.to_string()));
+                        continue;
+                    }
+                }
+                written.insert(attachment.sha256.clone());
+                carried.attachments += 1;
+            }
+        }
+        let json = String::from_utf8(sealed.bytes).map_err(|error| BundleError::Altered(error.to_string()))?;
+        writer.line(&Line::Record {
+            name: name.to_string(),
+            json,
+        })?;
+        carried.records += 1;
+    }
+    writer.end(secret)?;
+    Ok(carried)
+}
+
+fn attachment_line(store: &Store, attachment: &Attachment) -> Result<Line, StoreError> {
+    Ok(Line::Attachment {
+        sha256: attachment.sha256.clone(),
+        hex: hex(&store.attachment_bytes(attachment)?),
+    })
+}
+
+/// Takes the records of a bundle into a store, where they wait for its targets. `from` gives the same bytes twice: the whole
+/// bundle is checked before anything is taken.
+///
+/// # Errors
+/// [`BundleError`]: what is torn, altered, unsigned or no bundle is refused as a whole.
+pub fn import<R: Read>(
+    store: &Store,
+    mut from: impl FnMut() -> std::io::Result<R>,
+    secret: Option<&SecretString>,
+) -> Result<Carried, BundleError> {
+    let mut reader = Reader::begin(from()?, FORMAT)?;
+    while reader.line()?.is_some() {}
+    reader.end(secret)?;
+    let mut reader = Reader::begin(from()?, FORMAT)?;
+    let mut carried = Carried::default();
+    while let Some(line) = reader.line()? {
+        match serde_json::from_str(&line).map_err(|error| BundleError::Altered(error.to_string()))? {
+            Line::Attachment { sha256, hex } => {
+                let bytes = unhex(&hex).ok_or_else(|| BundleError::Altered(format!("attachment {sha256}")))?;
+                store.adopt_attachment(&sha256, &bytes)?;
+                carried.attachments += 1;
+            }
+            Line::Record { name, json } => match store.adopt(json.as_bytes()) {
+                Ok(Adopted::New(_)) => carried.records += 1,
+                Ok(Adopted::Already(_)) => carried.already += 1,
+                Err(error) if is_its_own(error.kind()) => carried.left_out.push((name, error.to_string())),
+                Err(error) => return Err(error.into()),
+            },
+        }
+    }
+    Ok(carried)
+}
+
+/// Trouble of one record, which the others do not share.
+const fn is_its_own(kind: StoreErrorKind) -> bool {
+    matches!(
+        kind,
+        StoreErrorKind::Damaged | StoreErrorKind::Newer | StoreErrorKind::Conflict
+    )
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    let pairs = digits.chunks_exact(2);
+    Some(
+        pairs
+            .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+            .collect(),
+    )
+}
+
+/// The digest that names a record's bytes in a receipt.
+fn digest(bytes: &[u8]) -> String {
+    integrity::sha256_hex(bytes)
+}

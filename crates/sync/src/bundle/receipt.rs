@@ -1,0 +1,154 @@
+//! The way back: what the targets confirmed, from the machine with a network to the stations.
+
+use super::lines::{Reader, Writer};
+use super::{BundleError, digest};
+use crate::deliver::Now;
+use benchtop_store::{Place, Receipt, ReceiptKind, RecordName, Standing, Store};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use std::io::{Read, Write};
+
+const FORMAT: &str = "benchtop.bundle-receipt/1";
+
+/// What a receipt brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confirmations {
+    /// Runs that are confirmed here now.
+    pub confirmed: usize,
+    /// Runs that were confirmed here before.
+    pub already: usize,
+    /// Runs of other stations, or that are not here any more.
+    pub not_here: usize,
+    /// Runs whose record here is another one than the confirmed one, with the reason: nothing was changed.
+    pub refused: Vec<(String, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: String,
+    made_at: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Confirmed {
+    name: String,
+    /// Of the record's bytes.
+    sha256: String,
+    target: String,
+    remote_id: String,
+}
+
+/// Writes what the targets confirmed of everything that lies in `synced/`; how many confirmations.
+///
+/// # Errors
+/// [`BundleError`] when the store or the file is in trouble.
+pub fn confirmations(
+    store: &Store,
+    to: &mut dyn Write,
+    secret: Option<&SecretString>,
+    now: Now<'_>,
+) -> Result<usize, BundleError> {
+    let header = Header {
+        format: FORMAT.to_owned(),
+        made_at: crate::times::wire(now()),
+    };
+    let mut writer = Writer::begin(to, &header)?;
+    let mut count = 0;
+    for name in store.list(Place::Synced, usize::MAX)?.names {
+        let sealed = store.read(Place::Synced, &name)?;
+        for (target, state) in store.receipts().read(name.run_id())?.targets() {
+            if let Standing::Confirmed { remote_id, .. } = &state.standing {
+                writer.line(&Confirmed {
+                    name: name.to_string(),
+                    sha256: digest(&sealed.bytes),
+                    target: target.to_owned(),
+                    remote_id: remote_id.clone(),
+                })?;
+                count += 1;
+            }
+        }
+    }
+    writer.end(secret)?;
+    Ok(count)
+}
+
+/// Takes the confirmations of a receipt: runs that wait here are confirmed and move, as after an upload from here.
+/// `targets` are the names of the station's own targets; `from` gives the same bytes twice.
+///
+/// # Errors
+/// [`BundleError`]: what is torn, altered, unsigned or no receipt is refused as a whole.
+pub fn take_confirmations<R: Read>(
+    store: &Store,
+    mut from: impl FnMut() -> std::io::Result<R>,
+    secret: Option<&SecretString>,
+    targets: &[&str],
+    now: Now<'_>,
+) -> Result<Confirmations, BundleError> {
+    let mut reader = Reader::begin(from()?, FORMAT)?;
+    while reader.line()?.is_some() {}
+    reader.end(secret)?;
+    let _syncer = store.lock_syncer()?;
+    let mut reader = Reader::begin(from()?, FORMAT)?;
+    let mut taken = Confirmations::default();
+    while let Some(line) = reader.line()? {
+        let line: Confirmed = serde_json::from_str(&line).map_err(|error| BundleError::Altered(error.to_string()))?;
+        take(store, line, targets, now, &mut taken)?;
+    }
+    store.sync_moves()?;
+    Ok(taken)
+}
+
+fn take(
+    store: &Store,
+    line: Confirmed,
+    targets: &[&str],
+    now: Now<'_>,
+    taken: &mut Confirmations,
+) -> Result<(), BundleError> {
+    let Ok(name) = line.name.parse::<RecordName>() else {
+        return Err(BundleError::Altered(format!(
+            "`{}` is not the name of a record",
+            line.name
+        )));
+    };
+    let places = [Place::Pending, Place::Parked, Place::Synced, Place::Kept];
+    let found = places
+        .into_iter()
+        .find_map(|place| Some((place, store.read(place, &name).ok()?)));
+    let Some((place, sealed)) = found else {
+        taken.not_here += 1;
+        return Ok(());
+    };
+    if digest(&sealed.bytes) != line.sha256 {
+        let reason = "the record here is not the one that was confirmed".to_owned();
+        taken.refused.push((line.name, reason));
+        return Ok(());
+    }
+    let before = store.receipts().read(name.run_id())?.target(&line.target);
+    match before.standing {
+        Standing::Confirmed { .. } => taken.already += 1,
+        Standing::Open
+        | Standing::Deferred { .. }
+        | Standing::Uncertain { .. }
+        | Standing::Parked { .. }
+        | Standing::Unwanted { .. } => {
+            let receipt = Receipt {
+                at: now(),
+                target: line.target.clone(),
+                kind: ReceiptKind::Confirmed {
+                    remote_id: line.remote_id,
+                },
+            };
+            store.receipts().append(name.run_id(), &receipt)?;
+            taken.confirmed += 1;
+        }
+    }
+    if matches!(place, Place::Parked | Place::Kept) {
+        store.requeue(place, &name)?;
+    }
+    if place != Place::Synced {
+        let own: Vec<&str> = targets.iter().copied().chain([line.target.as_str()]).collect();
+        store.settle(&name, &own, now())?;
+    }
+    Ok(())
+}

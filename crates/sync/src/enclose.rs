@@ -1,0 +1,89 @@
+//! The attachments of a run that a target has: one after the other, each step durable before the next.
+
+use crate::deliver::{Delivery, Desk};
+use crate::target::{Enclosure, Step, Verdict};
+use benchtop_store::record::Attachment;
+use benchtop_store::{AttachmentStep, ReceiptKind, StoreError, StoreErrorKind, TargetState};
+
+/// Brings every attachment to its end; then the run is confirmed. The first that does not get through ends it for now: the
+/// next time it goes on where it stopped.
+///
+/// # Errors
+/// [`StoreError`] when a receipt could not be made durable, or the disk is in trouble.
+pub(crate) async fn enclose(desk: &Desk<'_>, state: &TargetState, remote_id: &str) -> Result<Delivery, StoreError> {
+    for (index, attachment) in (0..).zip(&desk.sealed.record.attachments) {
+        let reached = state.attachments.get(&index);
+        if reached.is_some_and(|state| state.reached == AttachmentStep::Done) {
+            continue;
+        }
+        let bytes = match desk.store.attachment_bytes(attachment) {
+            Ok(bytes) => bytes,
+            Err(error) if is_lost(error.kind()) => return desk.refused(about(attachment, &error.to_string())),
+            Err(error) => return Err(error),
+        };
+        let enclosure = Enclosure {
+            run_id: &desk.sealed.run_id,
+            remote_id,
+            index,
+            name: &attachment.name,
+            sha256: &attachment.sha256,
+            bytes,
+            at: (desk.now)(),
+            reached,
+        };
+        let mut steps = |step| {
+            desk.receipt(match step {
+                Step::Begun { remote_id } => ReceiptKind::AttachmentBegun {
+                    attachment: index,
+                    remote_id,
+                },
+                Step::Sent => ReceiptKind::AttachmentSent { attachment: index },
+            })
+        };
+        match desk.target.attach(&enclosure, &mut steps).await? {
+            Verdict::Confirmed { .. } => desk.receipt(ReceiptKind::AttachmentDone { attachment: index })?,
+            verdict @ (Verdict::Retry { .. }
+            | Verdict::Park { .. }
+            | Verdict::Pause { .. }
+            | Verdict::Uncertain { .. }) => return desk.put_off(state, of(attachment, verdict)).await,
+        }
+    }
+    desk.confirmed(remote_id.to_owned())
+}
+
+/// Only a person can bring it back.
+const fn is_lost(kind: StoreErrorKind) -> bool {
+    matches!(kind, StoreErrorKind::NotFound | StoreErrorKind::Damaged)
+}
+
+fn about(attachment: &Attachment, reason: &str) -> String {
+    format!("the run is there, but not its attachment {}: {reason}", attachment.name)
+}
+
+/// The verdict, with the attachment's name in its reason.
+fn of(attachment: &Attachment, verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Confirmed { remote_id } => Verdict::Confirmed { remote_id },
+        Verdict::Park { reason } => Verdict::Park {
+            reason: about(attachment, &reason),
+        },
+        Verdict::Pause { reason } => Verdict::Pause {
+            reason: about(attachment, &reason),
+        },
+        Verdict::Retry {
+            perhaps_stored,
+            after,
+            patience,
+            reason,
+        } => Verdict::Retry {
+            perhaps_stored,
+            after,
+            patience,
+            reason: about(attachment, &reason),
+        },
+        Verdict::Uncertain { patience, reason } => Verdict::Uncertain {
+            patience,
+            reason: about(attachment, &reason),
+        },
+    }
+}

@@ -1,0 +1,241 @@
+//! One record in a drain: read and checked, offered to every target that lacks it, moved to where its receipts say.
+
+use crate::deliver::{Delivery, Desk, Now, Stop, deliver};
+use crate::drain::Floor;
+use crate::rest::is_due;
+use crate::summary::DrainEvent;
+use crate::target::{Progress, Target};
+use benchtop_store::{Loaded, Place, RecordName, RunReceipts, Sealed, Store, StoreError, StoreErrorKind};
+
+/// What a record's turn led to.
+#[derive(Debug)]
+pub(crate) enum Turn<'a> {
+    /// Sub-units of it wait here: they go first.
+    Postponed {
+        /// Their records.
+        by: Vec<&'a RecordName>,
+    },
+    /// It was tried a moment ago.
+    NotDue,
+    /// It was dealt with.
+    Told {
+        /// What to tell, the record first.
+        events: Vec<DrainEvent>,
+        /// True when it is not in `pending/` any more.
+        left: bool,
+    },
+}
+
+impl Turn<'_> {
+    fn stays(event: DrainEvent) -> Self {
+        Self::Told {
+            events: vec![event],
+            left: false,
+        }
+    }
+
+    fn leaves(event: DrainEvent) -> Self {
+        Self::Told {
+            events: vec![event],
+            left: true,
+        }
+    }
+}
+
+/// One record: what became of it, and the targets that it showed to be out of reach.
+pub(crate) async fn one<'a>(
+    floor: &Floor<'a>,
+    name: &RecordName,
+    wait_for_sub_units: bool,
+) -> Result<Turn<'a>, StoreError> {
+    let store = floor.store;
+    let sealed = match store.load(name) {
+        Ok(Loaded::Sealed(sealed)) => sealed,
+        Ok(Loaded::Gone) => {
+            return Ok(Turn::Told {
+                events: Vec::new(),
+                left: true,
+            });
+        }
+        Ok(Loaded::Quarantined(quarantined)) => {
+            return Ok(Turn::leaves(DrainEvent::Quarantined {
+                record: name.to_string(),
+                reason: quarantined.reason,
+            }));
+        }
+        Err(error) => return Ok(Turn::stays(unreadable(name, &error))),
+    };
+    let receipts = match store.receipts().read(&sealed.run_id) {
+        Ok(receipts) => receipts,
+        Err(error) => return Ok(Turn::stays(unreadable(name, &error))),
+    };
+    if floor.pace.only_due && !is_anywhere_due(floor, &sealed.run_id, &receipts) {
+        return Ok(Turn::NotDue);
+    }
+    let by = match wait_for_sub_units {
+        true => blockers(floor, &sealed, &receipts),
+        false => Vec::new(),
+    };
+    if !by.is_empty() {
+        return Ok(Turn::Postponed { by });
+    }
+    let mut told = Told {
+        progress: Progress::begun((floor.now)()),
+        ..Told::default()
+    };
+    let mut events = Vec::new();
+    for target in floor.targets {
+        offer(floor, target.as_ref(), &sealed, &receipts, &mut told, &mut events).await?;
+    }
+    let names: Vec<&str> = floor.targets.iter().map(|target| target.name()).collect();
+    let (event, left) = moved(store, &sealed, &names, floor.now, told)?;
+    events.insert(0, event);
+    Ok(Turn::Told { events, left })
+}
+
+/// One record to one target.
+async fn offer(
+    floor: &Floor<'_>,
+    target: &dyn Target,
+    sealed: &Sealed,
+    receipts: &RunReceipts,
+    told: &mut Told,
+    events: &mut Vec<DrainEvent>,
+) -> Result<(), StoreError> {
+    let desk = Desk {
+        store: floor.store,
+        target,
+        sealed,
+        now: floor.now,
+    };
+    let name = target.name();
+    let state = receipts.target(name);
+    let is_to_be_asked = floor.stops().is_to_be_asked(name, &state);
+    if is_to_be_asked && let Some(stop) = desk.nobody_there().await {
+        events.extend(floor.stops().add(name, sealed, stop));
+    }
+    let stopped = floor.stops().of(name, sealed).cloned();
+    let delivery = match stopped {
+        Some(stop) if state.standing.is_open() => Delivery::Lacks {
+            reason: format!("not tried: {}", stop.reason),
+            stop: None,
+        },
+        Some(_) | None => {
+            let delivery = deliver(&desk, &state, &mut told.progress).await?;
+            if state.standing.is_open() {
+                let mut stops = floor.stops();
+                stops.tried(name, (floor.now)(), told.progress.server_time());
+                if matches!(delivery, Delivery::Has { .. }) {
+                    stops.confirmed(name, (floor.now)());
+                }
+            }
+            delivery
+        }
+    };
+    let stop = told.take(name, delivery);
+    events.extend(stop.and_then(|stop| floor.stops().add(name, sealed, stop)));
+    Ok(())
+}
+
+/// True when at least one target is to be tried now.
+fn is_anywhere_due(floor: &Floor<'_>, run_id: &str, receipts: &RunReceipts) -> bool {
+    let now = (floor.now)();
+    floor.targets.iter().any(|target| {
+        let state = receipts.target(target.name());
+        state.standing.is_open() && is_due(run_id, &state, now)
+    })
+}
+
+/// The records of its sub-units that wait here for a target that lacks the assembly too: the target must know the
+/// sub-units first.
+fn blockers<'a>(floor: &Floor<'a>, sealed: &Sealed, receipts: &RunReceipts) -> Vec<&'a RecordName> {
+    let sub_units = &sealed.record.unit_under_test.sub_units;
+    if sub_units.is_empty() {
+        return Vec::new();
+    }
+    let open = |receipts: &RunReceipts, target: &str| receipts.target(target).standing.is_open();
+    let blocks = |name: &&RecordName| {
+        // receipts that cannot be believed wait for a person, and block nobody
+        let Ok(other) = floor.store.receipts().read(name.run_id()) else {
+            return false;
+        };
+        let names = floor.targets.iter().map(|target| target.name());
+        let mut both = names.filter(|target| open(receipts, target) && open(&other, target));
+        both.any(|target| floor.stops().of(target, sealed).is_none())
+    };
+    let waiting = floor.waiting_for(sub_units, &sealed.run_id);
+    waiting.into_iter().filter(blocks).collect()
+}
+
+/// A record that cannot be read now, or whose receipts cannot be believed: it stays, and a person sees why.
+fn unreadable(name: &RecordName, error: &StoreError) -> DrainEvent {
+    DrainEvent::Waiting {
+        record: name.to_string(),
+        reasons: vec![("store".into(), error.to_string())],
+    }
+}
+
+/// Moves the record to where its receipts say, which are durable by now; true when it left `pending/`.
+fn moved(
+    store: &Store,
+    sealed: &Sealed,
+    targets: &[&str],
+    now: Now<'_>,
+    told: Told,
+) -> Result<(DrainEvent, bool), StoreError> {
+    let record = sealed.name.to_string();
+    let place = match store.settle(&sealed.name, targets, now()) {
+        Ok(place) => place,
+        Err(error) if error.kind() == StoreErrorKind::Conflict => {
+            let reason = error.to_string();
+            return Ok((DrainEvent::Quarantined { record, reason }, true));
+        }
+        Err(error) => return Err(error),
+    };
+    let event = match place {
+        Place::Pending => DrainEvent::Waiting {
+            record,
+            reasons: told.lacking,
+        },
+        Place::Synced => DrainEvent::Synced {
+            record,
+            remote_ids: told.having,
+            notes: told.progress.notes().to_vec(),
+        },
+        Place::Parked => DrainEvent::Parked {
+            record,
+            reasons: told.refusing,
+        },
+        Place::Kept => DrainEvent::Kept {
+            record,
+            reasons: told.not_for,
+        },
+    };
+    Ok((event, place != Place::Pending))
+}
+
+/// What the targets said of one record, each with its name.
+#[derive(Debug, Default)]
+struct Told {
+    having: Vec<(String, String)>,
+    lacking: Vec<(String, String)>,
+    refusing: Vec<(String, String)>,
+    not_for: Vec<(String, String)>,
+    progress: Progress,
+}
+
+impl Told {
+    fn take(&mut self, target: &str, delivery: Delivery) -> Option<Stop> {
+        let target = target.to_owned();
+        match delivery {
+            Delivery::Has { remote_id } => self.having.push((target, remote_id)),
+            Delivery::Refuses { reason } => self.refusing.push((target, reason)),
+            Delivery::NotForIt { reason } => self.not_for.push((target, reason)),
+            Delivery::Lacks { reason, stop } => {
+                self.lacking.push((target, reason));
+                return stop;
+            }
+        }
+        None
+    }
+}

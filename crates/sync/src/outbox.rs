@@ -1,0 +1,276 @@
+//! The outbox as a person sees and corrects it: what waits and why, and bringing records back or taking them out.
+
+use crate::deliver::Now;
+use crate::rest::next_try;
+use benchtop_store::{
+    Place, Receipt, ReceiptKind, RecordName, Standing, Store, StoreError, TargetOutlook, TargetState,
+};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Most parked and waiting records that a status names.
+const MOST_NAMED: usize = 50;
+
+/// How the outbox stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Status {
+    /// By the target's name: the configured ones, and those that a waiting record has receipts of.
+    pub targets: BTreeMap<String, TargetStatus>,
+    /// Records in `pending/`.
+    pub pending: u64,
+    /// Records in `parked/`.
+    pub parked: u64,
+    /// Records in `kept/`.
+    pub kept: u64,
+    /// Files in `quarantine/`.
+    pub quarantined: u64,
+    /// When the oldest pending run started.
+    pub oldest_pending: Option<DateTime<Utc>>,
+}
+
+/// How a target stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetStatus {
+    /// Pending records that it lacks.
+    pub pending: u64,
+    /// Of those, uploads whose answer was lost.
+    pub uncertain: u64,
+    /// Why pending records wait, with how many; at most fifty reasons.
+    pub waiting: BTreeMap<String, u64>,
+    /// Records that it refused, with its words; at most fifty.
+    pub parked: Vec<(String, String)>,
+    /// How many records it refused.
+    pub parked_count: u64,
+    /// When the first of its pending records is tried again by a sync that goes on.
+    pub next_try: Option<DateTime<Utc>>,
+    /// How it stood at the end of the last sync.
+    pub outlook: TargetOutlook,
+}
+
+/// How the outbox stands. Reads the receipts of everything that is pending or parked; sends nothing, moves nothing.
+///
+/// # Errors
+/// [`StoreError`] when a folder cannot be listed.
+pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
+    let (pending, parked) = (store.pending(usize::MAX)?, store.list(Place::Parked, usize::MAX)?);
+    let mut outlook = store.outlook();
+    let mut status = Status {
+        pending: pending.count,
+        parked: parked.count,
+        kept: store.list(Place::Kept, 0)?.count,
+        quarantined: u64::try_from(store.quarantined()?.len()).unwrap_or(u64::MAX),
+        ..Status::default()
+    };
+    for name in targets {
+        status.targets.entry((*name).to_owned()).or_default();
+    }
+    for name in &pending.names {
+        let receipts = store.receipts().read(name.run_id()).unwrap_or_default();
+        for (target, own) in &mut status.targets {
+            own.take_pending(name, &receipts.target(target));
+        }
+    }
+    for name in &parked.names {
+        let receipts = store.receipts().read(name.run_id()).unwrap_or_default();
+        for (target, state) in receipts.targets() {
+            if let Standing::Parked { reason } = &state.standing {
+                let own = status.targets.entry(target.to_owned()).or_default();
+                own.parked_count += 1;
+                if own.parked.len() < MOST_NAMED {
+                    own.parked.push((name.to_string(), reason.clone()));
+                }
+            }
+        }
+    }
+    for (name, own) in &mut status.targets {
+        own.outlook = outlook.targets.remove(name).unwrap_or_default();
+    }
+    status.oldest_pending = oldest(store, pending.names.first());
+    Ok(status)
+}
+
+fn oldest(store: &Store, name: Option<&RecordName>) -> Option<DateTime<Utc>> {
+    let sealed = store.read(Place::Pending, name?).ok()?;
+    Some(sealed.record.started_at)
+}
+
+impl TargetStatus {
+    fn take_pending(&mut self, name: &RecordName, state: &TargetState) {
+        let reason = match &state.standing {
+            Standing::Open => None,
+            Standing::Deferred { reason } => Some(reason),
+            Standing::Uncertain { reason } => {
+                self.uncertain += 1;
+                Some(reason)
+            }
+            Standing::Confirmed { .. } | Standing::Parked { .. } | Standing::Unwanted { .. } => return,
+        };
+        self.pending += 1;
+        if let Some(next) = next_try(name.run_id(), state) {
+            self.next_try = Some(self.next_try.map_or(next, |known| known.min(next)));
+        }
+        let Some(reason) = reason else { return };
+        if self.waiting.len() < MOST_NAMED || self.waiting.contains_key(reason) {
+            *self.waiting.entry(reason.clone()).or_default() += 1;
+        }
+    }
+}
+
+impl Status {
+    /// 0 when everything is confirmed, 1 when something is pending, 3 when something waits for a person.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        if self.parked > 0 || self.quarantined > 0 {
+            return 3;
+        }
+        (self.pending > 0) as u8
+    }
+
+    /// One line of JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let time = |time: Option<DateTime<Utc>>| time.map(crate::times::wire);
+        let targets = self.targets.iter().map(|(name, own)| {
+            let parked: Vec<Value> = own
+                .parked
+                .iter()
+                .map(|(record, reason)| json!({"record": record, "reason": reason}))
+                .collect();
+            let value = json!({
+                "pending": own.pending,
+                "uncertain": own.uncertain,
+                "waiting": own.waiting,
+                "parked": own.parked_count,
+                "parked_records": parked,
+                "last_success": time(own.outlook.last_success),
+                "last_try": time(own.outlook.last_try),
+                "next_try": time(own.outlook.next_try.max(own.next_try)),
+                "stopped": own.outlook.stopped,
+                "clock_ahead_s": own.outlook.clock_ahead_s,
+            });
+            (name.clone(), value)
+        });
+        json!({
+            "pending": self.pending,
+            "parked": self.parked,
+            "kept": self.kept,
+            "quarantined": self.quarantined,
+            "oldest_pending": time(self.oldest_pending),
+            "targets": targets.collect::<Map<String, Value>>(),
+        })
+        .to_string()
+    }
+}
+
+/// Which records a person means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// All of the folder.
+    All,
+    /// Those with this file name, run id or serial number.
+    Named(String),
+}
+
+impl Chosen {
+    fn means(&self, name: &RecordName) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(text) => name.as_str() == text || name.run_id() == text || name.is_of(text),
+        }
+    }
+}
+
+/// What was done to the records that were chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dealt {
+    /// Their file names.
+    pub records: Vec<String>,
+}
+
+/// Gives parked records another try: a receipt says that a person asked for it, then they are pending again. What a target
+/// had taken of them already, run or attachments, is not sent again.
+///
+/// # Errors
+/// [`StoreError`]: another process drains the store, or trouble with the disk.
+pub fn retry(store: &Store, chosen: &Chosen, now: Now<'_>) -> Result<Dealt, StoreError> {
+    bring_back(store, Place::Parked, chosen, now, "a person asked for another try")
+}
+
+/// Makes records that no target wanted pending again: a target was added.
+///
+/// # Errors
+/// As [`retry`].
+pub fn requeue(store: &Store, chosen: &Chosen, now: Now<'_>) -> Result<Dealt, StoreError> {
+    bring_back(store, Place::Kept, chosen, now, "a person queued it again")
+}
+
+fn bring_back(store: &Store, from: Place, chosen: &Chosen, now: Now<'_>, reason: &str) -> Result<Dealt, StoreError> {
+    let _syncer = store.lock_syncer()?;
+    let mut dealt = Dealt::default();
+    for name in store
+        .list(from, usize::MAX)?
+        .names
+        .iter()
+        .filter(|name| chosen.means(name))
+    {
+        for (target, state) in store.receipts().read(name.run_id())?.targets() {
+            let closed = matches!(state.standing, Standing::Parked { .. } | Standing::Unwanted { .. });
+            if closed {
+                let reason = reason.to_owned();
+                receipt(store, name, target, ReceiptKind::Reopened { reason }, now)?;
+            }
+        }
+        store.requeue(from, name)?;
+        dealt.records.push(name.to_string());
+    }
+    store.sync_moves()?;
+    Ok(dealt)
+}
+
+/// Takes records out of the outbox, for good, and removes no file.
+///
+/// Each goes to `kept/`, where no sync looks, with a receipt that a person dropped it; where a target had confirmed it, to
+/// `synced/`.
+///
+/// # Errors
+/// As [`retry`].
+pub fn drop_records(store: &Store, chosen: &Chosen, targets: &[&str], now: Now<'_>) -> Result<Dealt, StoreError> {
+    let _syncer = store.lock_syncer()?;
+    let mut dealt = Dealt::default();
+    for from in [Place::Parked, Place::Pending] {
+        for name in store
+            .list(from, usize::MAX)?
+            .names
+            .iter()
+            .filter(|name| chosen.means(name))
+        {
+            let receipts = store.receipts().read(name.run_id())?;
+            let known = receipts.targets().map(|(target, _)| target);
+            let all: std::collections::BTreeSet<&str> = known.chain(targets.iter().copied()).collect();
+            for target in &all {
+                if !matches!(receipts.target(target).standing, Standing::Confirmed { .. }) {
+                    let reason = "a person dropped it".to_owned();
+                    receipt(store, name, target, ReceiptKind::Unwanted { reason }, now)?;
+                }
+            }
+            if from != Place::Pending {
+                store.requeue(from, name)?;
+            }
+            let all: Vec<&str> = all.into_iter().collect();
+            store.settle(name, &all, now())?;
+            dealt.records.push(name.to_string());
+        }
+    }
+    store.sync_moves()?;
+    Ok(dealt)
+}
+
+fn receipt(store: &Store, name: &RecordName, target: &str, kind: ReceiptKind, now: Now<'_>) -> Result<(), StoreError> {
+    let receipt = Receipt {
+        at: now(),
+        target: target.to_owned(),
+        kind,
+    };
+    store.receipts().append(name.run_id(), &receipt)
+}

@@ -1,0 +1,211 @@
+//! Attachments: three requests each, every step remembered, none made twice that can be known to be done.
+
+use super::bench::{Bench, KEY, numbered, v1, v2};
+use super::server::{Act, Server, answer, id, json_answer};
+use benchtop_store::record::Attachment;
+use benchtop_store::{Place, Record, Standing, integrity};
+use serde_json::json;
+use std::io::Write;
+
+const BYTES: &[u8] = b"a waveform";
+
+/// A run with so many attachments, which lie in the store.
+fn put(bench: &Bench, count: u8) {
+    let attachments = (0..count).map(|number| {
+        let bytes = [BYTES, &[number]].concat();
+        let sha256 = integrity::sha256_hex(&bytes);
+        let mut file = std::fs::File::create(bench.store.attachments().join(&sha256)).unwrap();
+        file.write_all(&bytes).unwrap();
+        Attachment {
+            name: format!("scope-{number}.png"),
+            size: u64::try_from(bytes.len()).unwrap(),
+            sha256,
+        }
+    });
+    bench.put(&Record {
+        attachments: attachments.collect(),
+        ..numbered(1)
+    });
+}
+
+/// The requests of the first attachment, and of the run before it.
+fn whole(server: &Server) -> Vec<String> {
+    let run = id(0);
+    let mut whole = vec!["POST /api/v2/runs".to_owned()];
+    whole.extend(first(server, &run));
+    whole
+}
+
+fn first(server: &Server, run: &str) -> Vec<String> {
+    let storage = server
+        .changes()
+        .into_iter()
+        .find(|change| change.starts_with("PUT"))
+        .unwrap();
+    vec![
+        format!("POST /api/v2/runs/{run}/attachments"),
+        storage,
+        format!("POST /api/v2/attachments/{}/finalize", id(9)),
+    ]
+}
+
+#[tokio::test]
+async fn an_attachment_is_begun_sent_and_finished_without_the_key_where_it_is_stored() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    put(&bench, 1);
+    let drained = bench.drain(&v2(&server.url)).await;
+    assert_eq!((drained.words(), drained.summary.exit_code()), (vec!["synced"], 0));
+    assert_eq!(server.changes(), whole(&server));
+    let requests = server.requests();
+    let upload = requests.iter().find(|request| request.method == "PUT").unwrap();
+    assert_eq!(upload.bytes, [BYTES, &[0]].concat());
+    assert!(
+        upload.head.contains("content-type: image/png") && !upload.head.contains(KEY),
+        "{}",
+        upload.head
+    );
+    assert_eq!(requests[1].body, json!({"name": "scope-0.png"}));
+}
+
+#[tokio::test]
+async fn v1_has_its_own_three_requests() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    put(&bench, 1);
+    assert_eq!(bench.drain(&v1(&server.url)).await.words(), ["synced"]);
+    let changes = server.changes();
+    assert_eq!(
+        (changes[1].as_str(), changes[3].as_str()),
+        ("POST /api/v1/uploads/initialize", "POST /api/v1/uploads/sync")
+    );
+    let requests = server.requests();
+    assert_eq!(
+        requests[1].body,
+        json!({"name": "scope-0.png", "mimeType": "image/png", "sizeBytes": 11})
+    );
+    assert_eq!(requests[3].body, json!({"upload_id": id(9), "run_id": id(0)}));
+}
+
+/// The request in this place goes wrong in this way; the next drain does what is left, and no more.
+async fn check(place: usize, act: Act, again: &[usize]) {
+    let (server, bench) = (Server::start().await, Bench::new());
+    put(&bench, 1);
+    server.script(std::iter::repeat_n(Act::Store, place).chain([act.clone()]));
+    let drained = bench.drain(&v2(&server.url)).await;
+    assert_eq!(drained.words(), ["waiting"], "{place} {act:?} {}", drained.text());
+    let sent = server.changes().len();
+    assert_eq!(sent, place + 1);
+    let drained = bench.drain(&v2(&server.url)).await;
+    assert_eq!(drained.words(), ["synced"], "{place} {act:?} {}", drained.text());
+    let kind = |change: &String| ["/runs", "/attachments", "/storage", "/finalize"].map(|part| change.contains(part));
+    let all = whole(&server);
+    let expected: Vec<_> = again.iter().map(|at| kind(&all[*at])).collect();
+    let seen: Vec<_> = server.changes()[sent..].iter().map(kind).collect();
+    assert_eq!(seen, expected, "{place} {act:?}");
+    assert_eq!(server.runs().len(), 1, "{place} {act:?}");
+}
+
+#[tokio::test]
+async fn each_step_is_remembered() {
+    let broken = || Act::Answer(json_answer(500, &json!({"message": "oops"})));
+    for act in [broken(), Act::HangUp, Act::StoreThenHangUp] {
+        check(1, act.clone(), &[1, 2, 3]).await;
+        check(2, act.clone(), &[1, 2, 3]).await;
+        // the bytes are there: only the last request is made again
+        check(3, act, &[3]).await;
+    }
+    // the upload URL lived for a minute only
+    let expired = Act::Answer(answer(403, "application/xml", "", "<Error/>"));
+    check(2, expired, &[1, 2, 3]).await;
+}
+
+#[tokio::test]
+async fn one_that_is_done_is_not_sent_again() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    put(&bench, 2);
+    let broken = Act::Answer(json_answer(502, &json!({})));
+    server.script(std::iter::repeat_n(Act::Store, 4).chain([broken]));
+    assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["waiting"]);
+    assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["synced"]);
+    let puts = server.requests().into_iter().filter(|request| request.method == "PUT");
+    let bytes: Vec<_> = puts.map(|request| request.bytes).collect();
+    assert_eq!(bytes, [[BYTES, &[0]].concat(), [BYTES, &[1]].concat()]);
+}
+
+#[tokio::test]
+async fn an_attachment_that_is_refused_or_lost_parks_and_a_retry_does_not_send_the_run_again() {
+    let too_large = Act::Answer(answer(413, "text/plain", "", "too large"));
+    let (server, bench) = (Server::start().await, Bench::new());
+    put(&bench, 1);
+    server.script([Act::Store, Act::Store, too_large]);
+    let drained = bench.drain(&v2(&server.url)).await;
+    assert_eq!((drained.words(), drained.summary.exit_code()), (vec!["parked"], 3));
+    assert!(
+        drained.text().contains("scope-0.png: status 413: too large"),
+        "{}",
+        drained.text()
+    );
+    let dealt = crate::retry(&bench.store, &crate::Chosen::All, &super::bench::now).unwrap();
+    assert_eq!(dealt.records.len(), 1);
+    assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["synced"]);
+    assert_eq!(
+        server
+            .changes()
+            .iter()
+            .filter(|change| change.ends_with("/runs"))
+            .count(),
+        1
+    );
+
+    let bench = Bench::new();
+    put(&bench, 1);
+    let file = std::fs::read_dir(bench.store.attachments())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let mut file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+    file.write_all(b"X").unwrap();
+    let drained = bench.drain(&v2(&server.url)).await;
+    assert_eq!(drained.words(), ["parked"]);
+    assert!(
+        drained.text().contains("not the `scope-0.png` that was put away"),
+        "{}",
+        drained.text()
+    );
+    assert_eq!(bench.store.list(Place::Parked, 0).unwrap().count, 1);
+}
+
+#[tokio::test]
+async fn bytes_go_only_where_a_server_may_send_them() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    put(&bench, 1);
+    let room = json!({"id": id(9), "upload_url": "http://169.254.169.254/latest/meta-data"});
+    server.script([Act::Store, Act::Answer(json_answer(200, &room))]);
+    let drained = bench.drain(&v2(&server.url)).await;
+    assert_eq!(drained.words(), ["waiting"]);
+    assert!(drained.text().contains("nothing was sent there"), "{}", drained.text());
+    assert!(matches!(bench.standing(1).standing, Standing::Deferred { .. }));
+}
+
+#[tokio::test]
+async fn ten_mebibytes_go_through() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    let bytes = vec![7; 10 * 1024 * 1024];
+    let sha256 = integrity::sha256_hex(&bytes);
+    let mut file = std::fs::File::create(bench.store.attachments().join(&sha256)).unwrap();
+    file.write_all(&bytes).unwrap();
+    let attachment = Attachment {
+        name: "log.txt".into(),
+        size: 10 * 1024 * 1024,
+        sha256,
+    };
+    bench.put(&Record {
+        attachments: vec![attachment],
+        ..numbered(1)
+    });
+    assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["synced"]);
+    let requests = server.requests();
+    let upload = requests.iter().find(|request| request.method == "PUT").unwrap();
+    assert!(upload.bytes == bytes);
+}

@@ -1,0 +1,167 @@
+//! Out of a room without a network, and back.
+
+use super::bench::{Bench, later, now, numbered, v2};
+use super::server::Server;
+use crate::{BundleError, Carried, SecretString, confirmations, export, import, take_confirmations};
+use benchtop_store::record::Attachment;
+use benchtop_store::{Record, integrity};
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use std::io::{Read, Write};
+
+fn exported(bench: &Bench, secret: Option<&SecretString>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    export(&bench.store, &mut bytes, secret, &now).unwrap();
+    bytes
+}
+
+fn imported(bench: &Bench, bytes: &[u8], secret: Option<&SecretString>) -> Result<Carried, BundleError> {
+    import(&bench.store, || Ok(bytes), secret)
+}
+
+/// A store with two runs, one of them with an attachment.
+fn station() -> Bench {
+    let bench = Bench::new();
+    let sha256 = integrity::sha256_hex(b"scope");
+    let path = bench.store.attachments().join(&sha256);
+    std::fs::File::create(path).unwrap().write_all(b"scope").unwrap();
+    let attachment = Attachment {
+        name: "scope.png".into(),
+        size: 5,
+        sha256,
+    };
+    bench.put(&numbered(1));
+    bench.put(&Record {
+        attachments: vec![attachment],
+        ..numbered(2)
+    });
+    bench
+}
+
+#[tokio::test]
+async fn runs_go_out_and_confirmations_come_back() {
+    let (server, station, office) = (Server::start().await, station(), Bench::new());
+    let bundle = exported(&station, None);
+    assert_eq!(station.names("pending").len(), 2, "an export changes nothing");
+    let carried = imported(&office, &bundle, None).unwrap();
+    assert_eq!((carried.records, carried.already, carried.attachments), (2, 0, 1));
+    assert_eq!(imported(&office, &bundle, None).unwrap().already, 2, "twice is no harm");
+    assert_eq!(office.drain(&v2(&server.url)).await.summary.exit_code(), 0);
+    assert_eq!(
+        imported(&office, &bundle, None).unwrap().already,
+        2,
+        "nor after the upload"
+    );
+    assert_eq!(server.serials(), ["SN0001", "SN0002"]);
+
+    // another station's runs lie in the same office
+    let mut receipt = Vec::new();
+    assert_eq!(confirmations(&office.store, &mut receipt, None, &later).unwrap(), 2);
+    let other = Bench::new();
+    other.put(&numbered(7));
+    let take =
+        |bench: &Bench| take_confirmations(&bench.store, || Ok(receipt.as_slice()), None, &["fleet"], &later).unwrap();
+    assert_eq!((take(&other).not_here, other.names("pending").len()), (2, 1));
+    let taken = take(&station);
+    assert_eq!((taken.confirmed, taken.already, taken.not_here), (2, 0, 0));
+    assert_eq!((station.names("pending").len(), station.names("synced").len()), (0, 2));
+    assert_eq!(take(&station).already, 2);
+}
+
+#[test]
+fn several_stations_share_a_stick() {
+    let (office, other) = (Bench::new(), Bench::new());
+    other.put(&numbered(9));
+    for bundle in [exported(&station(), None), exported(&other, None)] {
+        imported(&office, &bundle, None).unwrap();
+    }
+    assert_eq!(office.names("pending").len(), 3);
+}
+
+#[test]
+fn a_torn_bundle_is_refused_wherever_it_was_cut_and_changes_nothing() {
+    let bundle = exported(&station(), None);
+    for length in (0..bundle.len()).step_by(7) {
+        let office = Bench::new();
+        assert!(imported(&office, &bundle[..length], None).is_err(), "{length}");
+        assert!(
+            office.names("pending").is_empty() && office.names("attachments").is_empty(),
+            "{length}"
+        );
+    }
+}
+
+/// The bundle with its text changed, and compressed again.
+fn altered(bundle: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let mut text = String::new();
+    GzDecoder::new(bundle).read_to_string(&mut text).unwrap();
+    assert!(text.contains(from), "{from} in {text}");
+    let mut out = GzEncoder::new(Vec::new(), Compression::default());
+    out.write_all(text.replacen(from, to, 1).as_bytes()).unwrap();
+    out.finish().unwrap()
+}
+
+#[test]
+fn an_altered_or_foreign_bundle_is_refused_with_a_sentence() {
+    let bundle = exported(&station(), None);
+    for (bytes, sentence) in [
+        (altered(&bundle, "SN0001", "SN0009"), "was altered"),
+        (
+            altered(&bundle, "benchtop.bundle/1", "benchtop.bundle/9"),
+            "its format is benchtop.bundle/9",
+        ),
+        (b"PK\x03\x04 a zip".to_vec(), "not compressed as bundles are"),
+        (Vec::new(), "empty"),
+    ] {
+        let office = Bench::new();
+        let error = imported(&office, &bytes, None).unwrap_err().to_string();
+        assert!(error.contains(sentence), "{sentence}: {error}");
+        assert!(office.names("pending").is_empty());
+    }
+    let mut receipt = Vec::new();
+    confirmations(&Bench::new().store, &mut receipt, None, &now).unwrap();
+    let error = imported(&Bench::new(), &receipt, None).unwrap_err().to_string();
+    assert!(error.contains("no bundle of that kind"), "{error}");
+}
+
+#[test]
+fn where_a_secret_is_shared_only_its_signature_is_believed() {
+    let secret = SecretString::from("correct horse battery");
+    let other = SecretString::from("another secret entirely");
+    let (signed, plain) = (exported(&station(), Some(&secret)), exported(&station(), None));
+    assert!(imported(&Bench::new(), &signed, Some(&secret)).is_ok());
+    assert!(imported(&Bench::new(), &signed, None).is_ok());
+    for (bytes, key) in [(&plain, &secret), (&signed, &other)] {
+        let office = Bench::new();
+        let error = imported(&office, bytes, Some(key)).unwrap_err();
+        assert!(matches!(error, BundleError::Signature(_)), "{error}");
+        assert!(office.names("pending").is_empty());
+    }
+    let mut text = String::new();
+    GzDecoder::new(signed.as_slice()).read_to_string(&mut text).unwrap();
+    assert!(!text.contains("correct horse"));
+}
+
+#[test]
+fn a_receipt_for_another_record_of_that_name_changes_nothing() {
+    let (station, office) = (Bench::new(), Bench::new());
+    let name = station.put(&numbered(1));
+    office.put(&Record {
+        reason: Some("another one".into()),
+        ..numbered(1)
+    });
+    let receipt = |store: &benchtop_store::Store| {
+        let confirmed = benchtop_store::Receipt {
+            at: now(),
+            target: "fleet".into(),
+            kind: benchtop_store::ReceiptKind::Confirmed { remote_id: "x".into() },
+        };
+        store.receipts().append(name.run_id(), &confirmed).unwrap();
+        store.settle(&name, &["fleet"], now()).unwrap();
+        let mut bytes = Vec::new();
+        confirmations(store, &mut bytes, None, &now).unwrap();
+        bytes
+    };
+    let bytes = receipt(&office.store);
+    let taken = take_confirmations(&station.store, || Ok(bytes.as_slice()), None, &["fleet"], &now).unwrap();
+    assert_eq!((taken.refused.len(), station.names("pending").len()), (1, 1));
+}

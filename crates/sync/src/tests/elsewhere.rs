@@ -1,0 +1,134 @@
+//! Targets that are no TofuPilot: a signed webhook, a folder.
+
+use super::bench::{Bench, KEY, config, later, numbered, opened};
+use super::server::{Act, Server, answer, json_answer};
+use crate::hmac::{hex, hmac};
+use crate::{SecretString, TargetConfig, TargetKind, open};
+use benchtop_store::record::Attachment;
+use benchtop_store::{Record, RecordName, integrity};
+use serde_json::json;
+use std::io::Write;
+
+fn webhook(url: &str) -> Vec<Box<dyn crate::Target>> {
+    opened(config(TargetKind::Webhook, &format!("{url}/hook/runs")))
+}
+
+#[tokio::test]
+async fn a_webhook_gets_the_sealed_bytes_signed_and_under_the_runs_id() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    bench.put(&numbered(1));
+    assert_eq!(bench.drain(&webhook(&server.url)).await.words(), ["synced"]);
+    let request = &server.requests()[0];
+    assert_eq!(request.target, "/hook/runs");
+    assert_eq!(request.bytes, integrity::seal(&numbered(1)).unwrap());
+    assert!(integrity::open(&request.bytes).is_ok(), "the receiver can check it");
+    let header = |name: &str| {
+        let start = format!("{name}: ");
+        let line = request.head.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap().to_owned()
+    };
+    assert_eq!(header("idempotency-key"), numbered(1).run_id);
+    let time = header("benchtop-timestamp");
+    assert_eq!(time, super::bench::now().timestamp().to_string());
+    let expected = hex(&hmac(KEY.as_bytes(), &[time.as_bytes(), b".", &request.bytes]));
+    assert_eq!(header("benchtop-signature"), format!("v1={expected}"));
+    assert!(
+        !request.head.contains(KEY) && !request.head.contains("authorization"),
+        "{}",
+        request.head
+    );
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_sent_again_under_the_same_key() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    bench.put(&numbered(1));
+    server.script([Act::StoreThenHangUp]);
+    assert_eq!(bench.drain(&webhook(&server.url)).await.words(), ["waiting"]);
+    assert_eq!(
+        bench.drain_at(&webhook(&server.url), later()).await.unwrap().words(),
+        ["synced"]
+    );
+    let requests = server.requests();
+    let posts: Vec<_> = requests.iter().filter(|request| request.method == "POST").collect();
+    assert_eq!((posts.len(), &posts[0].bytes), (2, &posts[1].bytes));
+}
+
+#[tokio::test]
+async fn a_captive_portal_is_no_receiver() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    bench.put(&numbered(1));
+    server.script([
+        Act::Answer(answer(200, "text/html", "", "<html>")),
+        Act::Answer(json_answer(200, &json!({"ok": true}))),
+    ]);
+    assert_eq!(bench.drain(&webhook(&server.url)).await.words(), ["waiting"]);
+    assert_eq!(bench.drain(&webhook(&server.url)).await.words(), ["waiting"]);
+    assert_eq!(bench.drain(&webhook(&server.url)).await.words(), ["synced"]);
+}
+
+#[test]
+fn a_secret_that_anybody_could_guess_is_refused() {
+    let config = config(TargetKind::Webhook, "https://lab.example/hook");
+    let Err(error) = open(config, &SecretString::from("short")) else {
+        panic!("accepted");
+    };
+    assert!(error.to_string().contains("fewer than 16") && !format!("{error:?}").contains("short\""));
+}
+
+fn directory(folder: &std::path::Path) -> TargetConfig {
+    config(TargetKind::Directory, &folder.display().to_string())
+}
+
+#[tokio::test]
+async fn a_folder_gets_the_file_and_its_attachments() {
+    let (stick, bench) = (tempfile::tempdir().unwrap(), Bench::new());
+    let sha256 = integrity::sha256_hex(b"scope");
+    let mut file = std::fs::File::create(bench.store.attachments().join(&sha256)).unwrap();
+    file.write_all(b"scope").unwrap();
+    let record = Record {
+        attachments: vec![Attachment {
+            name: "scope.png".into(),
+            size: 5,
+            sha256: sha256.clone(),
+        }],
+        ..numbered(1)
+    };
+    bench.put(&record);
+    assert_eq!(bench.drain(&opened(directory(stick.path()))).await.words(), ["synced"]);
+    let copied = std::fs::read(stick.path().join(RecordName::of(&record).as_str())).unwrap();
+    assert_eq!(copied, integrity::seal(&record).unwrap());
+    assert_eq!(
+        std::fs::read(stick.path().join("attachments").join(sha256)).unwrap(),
+        b"scope"
+    );
+}
+
+#[tokio::test]
+async fn a_stick_that_is_not_there_is_waited_for_and_another_file_is_never_replaced() {
+    let (above, bench) = (tempfile::tempdir().unwrap(), Bench::new());
+    let stick = above.path().join("stick");
+    bench.put_runs(2);
+    let targets = opened(directory(&stick));
+    for _ in 0..30 {
+        let drained = bench.drain(&targets).await;
+        assert_eq!(
+            (drained.summary.pending, drained.summary.parked),
+            (2, 0),
+            "{}",
+            drained.text()
+        );
+    }
+    assert!(!stick.exists());
+    std::fs::create_dir(&stick).unwrap();
+    let taken = stick.join(RecordName::of(&numbered(2)).as_str());
+    std::fs::File::create(&taken).unwrap().write_all(b"somebody's").unwrap();
+    let drained = bench.drain(&targets).await;
+    assert_eq!(
+        (drained.summary.synced, drained.summary.parked),
+        (1, 1),
+        "{}",
+        drained.text()
+    );
+    assert_eq!(std::fs::read(&taken).unwrap(), b"somebody's");
+}

@@ -1,0 +1,132 @@
+//! Everything at once: a server that spoils answers, syncers that are killed at random, two of them at a time, and runs that
+//! keep coming. In the end every run is there exactly once, and the store knows it.
+
+use crate::demo::{Demo, station};
+use crate::testkit::{benchtop, done, records, scratch, simulated};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+/// So many runs; `BENCHTOP_SOAK` multiplies it.
+const RUNS: u64 = 100;
+
+fn runs() -> u64 {
+    let soak = std::env::var("BENCHTOP_SOAK").ok().and_then(|soak| soak.parse().ok());
+    RUNS * soak.unwrap_or(1)
+}
+
+fn sync(station: &Path) -> Command {
+    let mut command = benchtop();
+    command.arg("sync").arg("--station").arg(station);
+    command.env("TOFUPILOT_API_KEY", "canary-chaos-key");
+    command
+}
+
+/// Starts syncs one after the other and kills most of them, until it is told to stop; how many it killed.
+#[expect(clippy::disallowed_methods, reason = "a kill at a random moment is what is tested")]
+fn kill_syncers(station: &Path, seed: u64, stop: &AtomicBool, killed: &AtomicU64) {
+    let mut state = seed;
+    while !stop.load(Ordering::Relaxed) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let mut child = sync(station)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        if !state.is_multiple_of(4) {
+            thread::sleep(Duration::from_millis(state % 60));
+            child.kill().unwrap();
+            killed.fetch_add(1, Ordering::Relaxed);
+        }
+        child.wait().unwrap();
+    }
+}
+
+#[test]
+fn every_run_arrives_exactly_once_whatever_happens_on_the_way() {
+    let demo = Demo::start(&[]);
+    let folder = scratch();
+    let store = folder.path().join("store");
+    let station = station(folder.path(), &demo.url);
+    done(&mut simulated(&store, "UNIT-0000"));
+    let spoiled = [
+        "500",
+        "502",
+        "429",
+        "html",
+        "cut",
+        "lost",
+        "hang_up",
+        "wrong_json",
+        "redirect",
+        "twice",
+        "slow:30",
+    ];
+    demo.faults(&json!({"percent": 35, "of": spoiled, "seed": 7}));
+    let (stop, killed) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for seed in [0x9e37_79b9, 0x7f4a_7c15] {
+            let (stop, killed, station) = (&stop, &killed, &station);
+            scope.spawn(move || kill_syncers(station, seed, stop, killed));
+        }
+        for number in 1..runs() {
+            let run = done(&mut simulated(&store, &format!("UNIT-{:04}", number % 10_000)));
+            assert!(matches!(run.code, Some(0 | 1)), "{run}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    demo.faults(&json!({"percent": 0}));
+    let mut last = done(&mut sync(&station));
+    for _ in 0..10 {
+        if last.code == Some(0) {
+            break;
+        }
+        // five equal answers in a row park a record: a person looks, and tries again
+        done(benchtop().args(["sync", "retry", "--all", "--station"]).arg(&station));
+        last = done(&mut sync(&station));
+    }
+    assert_eq!(last.code, Some(0), "{last}");
+    let status = done(
+        benchtop()
+            .args(["sync", "status", "--format", "json", "--station"])
+            .arg(&station),
+    );
+    let status: Value = serde_json::from_str(&status.out).unwrap();
+    assert_eq!(
+        (&status["pending"], &status["parked"], &status["quarantined"]),
+        (&json!(0), &json!(0), &json!(0))
+    );
+
+    let arrived = demo.arrived();
+    let there: Vec<&str> = arrived["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["body"]["client_run_ref"].as_str().unwrap())
+        .collect();
+    let here: BTreeSet<String> = records(&store, "synced")
+        .iter()
+        .map(|path| crate::testkit::json(path)["run_id"].as_str().unwrap().to_owned())
+        .collect();
+    let total = usize::try_from(runs()).unwrap();
+    assert_eq!((there.len(), here.len()), (total, total));
+    assert_eq!(there.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), here);
+    println!(
+        "{total} runs, {} requests, {} syncers killed",
+        arrived["requests"],
+        killed.load(Ordering::Relaxed)
+    );
+    assert!(
+        killed.load(Ordering::Relaxed) > 10,
+        "nothing was killed: the test proves nothing"
+    );
+    assert!(arrived["requests"].as_u64().unwrap() > runs(), "nothing was spoiled");
+}
