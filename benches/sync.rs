@@ -46,12 +46,23 @@ for name in sorted(os.listdir(os.path.join(root, "pending"))):
 "#;
 
 fn main() {
-    let runs: usize = std::env::args().skip(1).find_map(|text| text.parse().ok()).unwrap_or(1000);
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runs: usize = std::env::args()
+        .skip(1)
+        .find_map(|text| text.parse().ok())
+        .unwrap_or(1000);
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     let record = one_record();
     for (latency, runs) in [(Duration::ZERO, runs), (Duration::from_millis(20), (runs / 10).max(50))] {
         let url = serve(&runtime, latency);
-        println!("{runs} runs of {} bytes, server latency {} ms:", record.len(), latency.as_millis());
+        println!(
+            "{runs} runs of {} bytes, server latency {} ms:",
+            record.len(),
+            latency.as_millis()
+        );
         let script = script(&record, runs, &url);
         for at_once in [1, 16, 64] {
             let ours = ours(&runtime, &record, runs, &url, at_once);
@@ -74,7 +85,14 @@ fn one_record() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let program = env!("CARGO_BIN_EXE_benchtop");
     let mut run = Command::new(program);
-    run.args(["run", "procedures/board-functional-v3.toml", "--serial", "UNIT-5501", "--simulate", "--store"]);
+    run.args([
+        "run",
+        "procedures/board-functional-v3.toml",
+        "--serial",
+        "UNIT-5501",
+        "--simulate",
+        "--store",
+    ]);
     assert!(run.arg(folder.path()).output().unwrap().status.success());
     let pending = fs::read_dir(folder.path().join("pending")).unwrap();
     fs::read(pending.map(|entry| entry.unwrap().path()).next().unwrap()).unwrap()
@@ -109,6 +127,7 @@ fn ours(runtime: &Runtime, record: &[u8], runs: usize, url: &str, at_once: usize
         accept_simulated: true,
         procedures: BTreeMap::from([("BOARD-FUNCTIONAL-V3".to_owned(), PROCEDURE.to_owned())]),
         ca_file: None,
+        region: None,
         proxy: None,
         timeouts: Timeouts::default(),
     };
@@ -119,17 +138,25 @@ fn ours(runtime: &Runtime, record: &[u8], runs: usize, url: &str, at_once: usize
     };
     let begun = Instant::now();
     let now = chrono::Utc::now;
-    let summary = runtime.block_on(drain(&store, &targets, &now, pace, &mut |_| ())).unwrap();
+    let summary = runtime
+        .block_on(drain(&store, &targets, &now, pace, &mut |_| ()))
+        .unwrap();
     let rate = rate(runs, begun);
     assert_eq!(summary.synced, runs);
-    assert_eq!(store.list(Place::Synced, 0).unwrap().count, u64::try_from(runs).unwrap());
+    assert_eq!(
+        store.list(Place::Synced, 0).unwrap().count,
+        u64::try_from(runs).unwrap()
+    );
     rate
 }
 
 /// The same bodies on so many connections, by hand, nothing read from the disk and nothing kept.
 fn floor(runtime: &Runtime, record: &[u8], runs: usize, url: &str, at_once: usize) -> f64 {
     let address = url.trim_start_matches("http://").to_owned();
-    let head = format!("POST /api/v2/runs HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", record.len());
+    let head = format!(
+        "POST /api/v2/runs HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+        record.len()
+    );
     let request = Arc::new([head.as_bytes(), record].concat());
     let begun = Instant::now();
     runtime.block_on(async {
@@ -159,7 +186,11 @@ fn script(record: &[u8], runs: usize, url: &str) -> Option<f64> {
     let script: PathBuf = folder.path().join("script.py");
     fs::write(&script, SCRIPT).unwrap();
     let begun = Instant::now();
-    let ran = Command::new("python3").arg(&script).arg(folder.path() as &Path).arg(url).output();
+    let ran = Command::new("python3")
+        .arg(&script)
+        .arg(folder.path() as &Path)
+        .arg(url)
+        .output();
     match ran {
         Ok(ran) if ran.status.success() => Some(rate(runs, begun)),
         Ok(_) | Err(_) => {
@@ -205,7 +236,9 @@ async fn answer(mut stream: TcpStream, latency: Duration) {
 fn whole(held: &[u8]) -> Option<usize> {
     let head = held.windows(4).position(|window| window == b"\r\n\r\n")?;
     let text = String::from_utf8_lossy(held.get(..head)?).to_lowercase();
-    let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    let length = text
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
     let end = head + 4 + length.unwrap_or(0);
     (held.len() >= end).then_some(end)
 }

@@ -13,6 +13,8 @@ mod demo;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod elsewhere;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod main_job;

@@ -4,7 +4,10 @@ mod sync;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
-pub(crate) use sync::{ChosenArguments, DropArguments, InstallArguments, InstallKind, SyncArguments, SyncCommand};
+pub(crate) use sync::{
+    BundleArguments, BundleCommand, ChosenArguments, DropArguments, InstallArguments, InstallKind, SyncArguments,
+    SyncCommand,
+};
 
 /// Runs hardware tests on a bench, keeps every run, and syncs the records when there is a connection.
 #[derive(Debug, Parser)]

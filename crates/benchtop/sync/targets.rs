@@ -62,7 +62,7 @@ pub(crate) fn open_targets(
             (Some(KeyNeed::SigningSecret), file @ Some(_)) => api_key(&config.name, file)?,
             (Some(KeyNeed::SigningSecret), None) => {
                 let message = format!(
-                    "target {}: it signs with a secret of its own: name a file of mode 0600 as api_key_file",
+                    "target {}: its secret is its own: name a file of mode 0600 as api_key_file",
                     config.name
                 );
                 return Err(Failure::refused(message));
@@ -81,6 +81,7 @@ fn plain_target(url: &str) -> TargetConfig {
         accept_simulated: false,
         procedures: BTreeMap::new(),
         ca_file: None,
+        region: None,
         proxy: None,
         timeouts: Timeouts::default(),
     }
@@ -89,7 +90,7 @@ fn plain_target(url: &str) -> TargetConfig {
 fn config(entry: &TargetEntry, station: Option<&Path>, findings: &mut Diagnostics) -> Option<TargetConfig> {
     let Some(kind) = TargetKind::parse(&entry.kind.value) else {
         let known: Vec<&str> = TargetKind::ALL.iter().map(|(word, _)| *word).collect();
-        let planned = ["s3", "postgres"];
+        let planned = ["postgres"];
         let message = match planned.contains(&entry.kind.value.as_str()) {
             true => format!("targets of kind `{}` are not supported yet", entry.kind.value),
             false => format!("there is no target of kind `{}`", entry.kind.value),
@@ -108,11 +109,14 @@ fn config(entry: &TargetEntry, station: Option<&Path>, findings: &mut Diagnostic
         kind,
         url: match kind {
             TargetKind::Directory => folder(station, &entry.url.value),
-            TargetKind::TofuPilotV2 | TargetKind::TofuPilotV1 | TargetKind::Webhook => entry.url.value.clone(),
+            TargetKind::TofuPilotV2 | TargetKind::TofuPilotV1 | TargetKind::Webhook | TargetKind::S3 => {
+                entry.url.value.clone()
+            }
         },
         accept_simulated: entry.accept_simulated,
         procedures: entry.procedures.clone(),
         ca_file: entry.ca_file.as_deref().map(|path| beside(station, path)),
+        region: entry.region.clone(),
         proxy: entry.proxy.clone(),
         timeouts: timeouts(entry),
     })

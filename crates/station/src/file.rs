@@ -88,6 +88,8 @@ pub struct TargetEntry {
     pub ca_file: Option<PathBuf>,
     /// A file with the API key, as written.
     pub api_key_file: Option<PathBuf>,
+    /// The region of an object store.
+    pub region: Option<String>,
     /// The proxy to go through.
     pub proxy: Option<String>,
     /// For a connection.
@@ -300,6 +302,7 @@ fn read_target(table: &Table<'_>, sink: &mut Diagnostics) -> Option<TargetEntry>
         procedures,
         ca_file: table.string(sink, "ca_file").map(path),
         api_key_file: table.string(sink, "api_key_file").map(path),
+        region: table.string(sink, "region").map(|text| text.value),
         proxy: table.string(sink, "proxy").map(|text| text.value),
         connect_timeout,
         idle_timeout,

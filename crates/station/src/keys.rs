@@ -108,7 +108,7 @@ pub(crate) static TARGET: Keys = Keys {
         Key::new(
             "kind",
             Shape::Text,
-            "What it is: tofupilot-v2, tofupilot-v1, webhook, directory.",
+            "What it is: tofupilot-v2, tofupilot-v1, webhook, directory, s3.",
         )
         .required(),
         Key::new("url", Shape::Text, "Where it is; for a directory, its path.").required(),
@@ -122,7 +122,12 @@ pub(crate) static TARGET: Keys = Keys {
         Key::new(
             "api_key_file",
             Shape::Text,
-            "A file of mode 0600 with the API key, or with the secret that a webhook signs with.",
+            "A file of mode 0600 with the API key, or with what a webhook or an object store signs with.",
+        ),
+        Key::new(
+            "region",
+            Shape::Text,
+            "The region of an object store; us-east-1 if left out.",
         ),
         Key::new(
             "proxy",

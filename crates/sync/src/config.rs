@@ -23,6 +23,8 @@ pub struct TargetConfig {
     pub procedures: BTreeMap<String, String>,
     /// PEM file with the certificate authority of a private server, beside the bundled and the system's ones.
     pub ca_file: Option<PathBuf>,
+    /// The region of an object store; `us-east-1` where none is said.
+    pub region: Option<String>,
     /// The proxy to go through, in place of the environment's.
     pub proxy: Option<String>,
     /// How long to wait.
@@ -40,6 +42,8 @@ pub enum TargetKind {
     Webhook,
     /// A folder elsewhere.
     Directory,
+    /// A bucket.
+    S3,
 }
 
 impl TargetConfig {
@@ -61,6 +65,7 @@ impl TargetKind {
         ("tofupilot-v1", Self::TofuPilotV1),
         ("webhook", Self::Webhook),
         ("directory", Self::Directory),
+        ("s3", Self::S3),
     ];
 
     /// What the key that a target needs is for; none where it needs none.
@@ -68,7 +73,7 @@ impl TargetKind {
     pub const fn needs_key(self) -> Option<KeyNeed> {
         match self {
             Self::TofuPilotV2 | Self::TofuPilotV1 => Some(KeyNeed::ApiKey),
-            Self::Webhook => Some(KeyNeed::SigningSecret),
+            Self::Webhook | Self::S3 => Some(KeyNeed::SigningSecret),
             Self::Directory => None,
         }
     }
@@ -306,6 +311,7 @@ mod tests {
             accept_simulated: false,
             procedures: BTreeMap::new(),
             ca_file: None,
+            region: None,
             proxy: None,
             timeouts: Timeouts::default(),
         }

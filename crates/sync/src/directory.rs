@@ -61,6 +61,7 @@ fn refused(error: &StoreError) -> Verdict {
         | StoreErrorKind::NotFound
         | StoreErrorKind::Locked
         | StoreErrorKind::Newer
+        | StoreErrorKind::TooLarge
         | StoreErrorKind::Invalid
         | StoreErrorKind::Io => Verdict::Pause { reason },
     }

@@ -53,7 +53,10 @@ pub(crate) async fn enclose(desk: &Desk<'_>, state: &TargetState, remote_id: &st
 
 /// Only a person can bring it back.
 const fn is_lost(kind: StoreErrorKind) -> bool {
-    matches!(kind, StoreErrorKind::NotFound | StoreErrorKind::Damaged)
+    matches!(
+        kind,
+        StoreErrorKind::NotFound | StoreErrorKind::Damaged | StoreErrorKind::TooLarge
+    )
 }
 
 fn about(attachment: &Attachment, reason: &str) -> String {

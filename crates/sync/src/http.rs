@@ -81,6 +81,8 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
     /// The server's own time.
     pub(crate) said_at: Option<DateTime<Utc>>,
+    /// What an object store says of the object's digest, as it was put.
+    pub(crate) stored_sha256: Option<String>,
     /// Where a redirect points to.
     pub(crate) location: Option<String>,
     /// The body; `None` when it was cut short or too long.
@@ -181,6 +183,15 @@ impl Http {
         self.exchange(request.body(body)).await
     }
 
+    /// Sends what was signed elsewhere.
+    pub(crate) async fn raw(&self, method: Method, url: Url, headers: &[(&str, String)], body: Vec<u8>) -> Exchange {
+        let request = self.client.request(method, url);
+        let request = headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, value));
+        self.sent(request.body(body)).await
+    }
+
     /// Posts without a body.
     pub(crate) async fn post_empty(&self, url: Url) -> Exchange {
         self.exchange(self.client.request(Method::POST, url)).await
@@ -238,6 +249,8 @@ impl Http {
         let retry_after = retry_after(response.headers());
         let said_at = text(response.headers(), &DATE).and_then(|date| DateTime::parse_from_rfc2822(date).ok());
         let location = text(response.headers(), &LOCATION).map(|to| harmless(&self.redacted(to)));
+        let stored_sha256 = response.headers().get("x-amz-meta-benchtop-sha256");
+        let stored_sha256 = stored_sha256.and_then(|digest| digest.to_str().ok()).map(str::to_owned);
         let body = whole_body(&mut response).await;
         let body = body.map(|bytes| self.redacted_bytes(bytes));
         Answer {
@@ -245,6 +258,7 @@ impl Http {
             media,
             retry_after,
             said_at: said_at.map(|time| time.with_timezone(&Utc)),
+            stored_sha256,
             location,
             body,
         }

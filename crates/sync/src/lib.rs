@@ -22,6 +22,7 @@ mod phases;
 mod policy;
 mod reading;
 mod rest;
+mod s3;
 mod settle;
 mod summary;
 mod target;
@@ -43,6 +44,7 @@ pub use directory::Directory;
 pub use drain::{Observer, Pace, drain};
 pub use outbox::{Chosen, Dealt, Status, TargetStatus, drop_records, requeue, retry, status};
 pub use policy::policy_table;
+pub use s3::S3;
 pub use secrecy::SecretString;
 pub use summary::{DrainEvent, Stopped, Summary};
 pub use target::{Enclosure, Patience, Probe, Progress, Repeat, Settled, Step, Steps, Target, Verdict, Wants};
@@ -59,6 +61,7 @@ pub fn open(config: TargetConfig, key: &SecretString) -> Result<Box<dyn Target>,
         TargetKind::TofuPilotV2 => Box::new(TofuPilotV2::new(config, key)?),
         TargetKind::TofuPilotV1 => Box::new(TofuPilotV1::new(config, key)?),
         TargetKind::Webhook => Box::new(Webhook::new(config, key)?),
+        TargetKind::S3 => Box::new(S3::new(config, key)?),
         TargetKind::Directory => Box::new(Directory::new(config)?),
     })
 }

@@ -242,6 +242,7 @@ mod tests {
             media,
             retry_after: None,
             said_at: None,
+            stored_sha256: None,
             location: None,
             body: Some(body.as_bytes().to_vec()),
         }

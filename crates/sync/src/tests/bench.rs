@@ -160,7 +160,7 @@ pub(super) fn numbered(number: u64) -> Record {
 pub(super) fn config(kind: TargetKind, url: &str) -> TargetConfig {
     let procedure = match kind {
         TargetKind::TofuPilotV2 => UUID,
-        TargetKind::TofuPilotV1 | TargetKind::Webhook | TargetKind::Directory => "FVT1",
+        TargetKind::TofuPilotV1 | TargetKind::Webhook | TargetKind::Directory | TargetKind::S3 => "FVT1",
     };
     TargetConfig {
         name: "fleet".into(),
@@ -169,6 +169,7 @@ pub(super) fn config(kind: TargetKind, url: &str) -> TargetConfig {
         accept_simulated: false,
         procedures: [("BOARD-FUNCTIONAL-V3".to_owned(), procedure.to_owned())].into(),
         ca_file: None,
+        region: None,
         proxy: None,
         timeouts: Timeouts {
             connect: Duration::from_secs(5),

@@ -16,3 +16,4 @@ mod samples;
 mod server;
 mod statuses;
 mod stubborn;
+mod tls;
