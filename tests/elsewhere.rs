@@ -1,7 +1,9 @@
 //! Records that leave on other ways than TofuPilot's: a webhook, a folder, a bucket, a stick between two machines.
 
 use crate::demo::{Demo, station};
-use crate::testkit::{Done, Running, benchtop, done, eventually, records, scratch, simulated, write};
+use crate::testkit::{
+    Done, Running, assert_nowhere_below, benchtop, done, eventually, records, scratch, simulated, write,
+};
 use std::{
     net::TcpStream,
     os::unix::fs::PermissionsExt,
@@ -166,21 +168,7 @@ fn the_key_is_in_no_bundle_no_process_list_and_no_file() {
     );
     assert_eq!(exported.code, Some(0), "{exported}");
     assert!(![ended.out, ended.err, exported.out].concat().contains(KEY));
-    let mut folders = vec![folder.path().to_owned()];
-    while let Some(folder) = folders.pop() {
-        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let bytes = std::fs::read(&path).unwrap();
-                assert!(
-                    !bytes.windows(KEY.len()).any(|part| part == KEY.as_bytes()),
-                    "{}",
-                    path.display()
-                );
-            }
-        }
-    }
+    assert_nowhere_below(folder.path(), KEY);
 }
 
 /// Moto, a public stand-in for S3, on a port of its own; none, said aloud, where Python has not got it.

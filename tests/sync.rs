@@ -1,6 +1,6 @@
 //! `benchtop sync` as a station runs it: a real server on 127.0.0.1, the binary, the folders afterwards.
 
-use crate::testkit::{Served, benchtop, done, only_record, records, scratch, simulated, write};
+use crate::testkit::{Served, assert_nowhere_below, benchtop, done, only_record, records, scratch, simulated, write};
 use axum::{Json, Router, body::Bytes, extract::State, http::StatusCode, response::IntoResponse, routing};
 use serde_json::{Value, json};
 use std::{
@@ -206,17 +206,7 @@ fn the_api_key_shows_up_nowhere() {
     let refused = sync(&station);
     assert_eq!(refused.code, Some(1), "{refused}");
     assert!(!refused.out.contains(KEY) && !refused.err.contains(KEY), "{refused}");
-    let mut folders = vec![folder.path().to_owned()];
-    while let Some(folder) = folders.pop() {
-        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let bytes = std::fs::read(&path).unwrap();
-                assert!(!String::from_utf8_lossy(&bytes).contains(KEY), "{}", path.display());
-            }
-        }
-    }
+    assert_nowhere_below(folder.path(), KEY);
 }
 
 #[test]

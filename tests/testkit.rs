@@ -95,6 +95,20 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Fails where a file below `folder` holds this text: a secret, say.
+pub(crate) fn assert_nowhere_below(folder: &Path, text: &str) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert_nowhere_below(&path, text);
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            let mut parts = bytes.windows(text.len());
+            assert!(!parts.any(|part| part == text.as_bytes()), "{}", path.display());
+        }
+    }
+}
+
 pub(crate) fn json(path: &Path) -> serde_json::Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }

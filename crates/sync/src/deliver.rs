@@ -4,6 +4,7 @@
 //! whose end is not known: it is asked about before the record is sent again.
 
 use crate::enclose::enclose;
+use crate::ledger::Ledger;
 use crate::summary::Stopped;
 use crate::target::{Patience, Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
 use benchtop_store::{Receipt, ReceiptKind, Sealed, Standing, Store, StoreError, TargetState};
@@ -55,6 +56,7 @@ pub(crate) enum Stop {
 /// A record at a target: what every step of a delivery needs.
 pub(crate) struct Desk<'a> {
     pub(crate) store: &'a Store,
+    pub(crate) ledger: &'a Ledger,
     pub(crate) target: &'a dyn Target,
     pub(crate) sealed: &'a Sealed,
     pub(crate) now: Now<'a>,
@@ -80,8 +82,8 @@ pub(crate) async fn deliver(
     }
     match desk.target.wants(&desk.sealed.record) {
         Wants::Yes => {}
-        Wants::NotConfigured { reason } => return desk.not_configured(state, reason),
-        Wants::No { reason } => return desk.unwanted(state, reason),
+        Wants::NotConfigured { reason } => return desk.not_configured(state, reason).await,
+        Wants::No { reason } => return desk.unwanted(state, reason).await,
     }
     if let Some(remote_id) = &state.remote_id {
         return enclose(desk, state, remote_id).await;
@@ -107,9 +109,12 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
             reason: "the answer was lost a moment ago: asked again two minutes after it was sent".into(),
             stop: None,
         }),
-        (Settled::Unknown { reason }, Repeat::MayDouble) => desk.refused(format!(
-            "the answer to its upload was lost, and a query cannot decide ({reason}): a person must"
-        )),
+        (Settled::Unknown { reason }, Repeat::MayDouble) => {
+            desk.refused(format!(
+                "the answer to its upload was lost, and a query cannot decide ({reason}): a person must"
+            ))
+            .await
+        }
         (Settled::NotNow { reason }, _) => {
             let stop = desk.nobody_there().await;
             let reason = format!("the answer to its upload was lost, and it cannot be asked for now: {reason}");
@@ -119,12 +124,12 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
 }
 
 async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> Result<Delivery, StoreError> {
-    desk.receipt(ReceiptKind::Attempt)?;
+    desk.receipt(ReceiptKind::Attempt).await;
     let verdict = desk.target.upload(desk.sealed, progress).await;
     match verdict {
         Verdict::Confirmed { remote_id } => desk.stored(state, remote_id).await,
         Verdict::Uncertain { patience, reason } => {
-            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() })?;
+            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() }).await;
             desk.not_yet(state, patience, reason).await
         }
         Verdict::Retry {
@@ -133,7 +138,7 @@ async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> 
             patience,
             reason,
         } => {
-            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() })?;
+            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() }).await;
             desk.not_yet(state, patience, reason).await
         }
         Verdict::Retry {
@@ -142,7 +147,7 @@ async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> 
             reason,
             ..
         } => {
-            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() })?;
+            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() }).await;
             Ok(resting(reason, after))
         }
         Verdict::Retry { .. } | Verdict::Park { .. } | Verdict::Pause { .. } => desk.put_off(state, verdict).await,
@@ -163,23 +168,33 @@ fn resting(reason: String, after: Option<std::time::Duration>) -> Delivery {
 }
 
 impl Desk<'_> {
-    pub(crate) fn receipt(&self, kind: ReceiptKind) -> Result<(), StoreError> {
-        let receipt = Receipt {
+    fn dated(&self, kind: ReceiptKind) -> Receipt {
+        Receipt {
             at: (self.now)(),
             target: self.target.name().to_owned(),
             kind,
-        };
-        self.store.receipts().append(&self.sealed.run_id, &receipt)
+        }
+    }
+
+    /// Ends when the receipt is durable.
+    pub(crate) async fn receipt(&self, kind: ReceiptKind) {
+        self.ledger.append(&self.sealed.run_id, self.dated(kind)).await;
+    }
+
+    /// The same at once, beside the others.
+    pub(crate) fn receipt_now(&self, kind: ReceiptKind) -> Result<(), StoreError> {
+        self.store.receipts().append(&self.sealed.run_id, &self.dated(kind))
     }
 
     /// The target has the run; where there are attachments, they follow.
     async fn stored(&self, state: &TargetState, remote_id: String) -> Result<Delivery, StoreError> {
         if self.sealed.record.attachments.is_empty() {
-            return self.confirmed(remote_id);
+            return self.confirmed(remote_id).await;
         }
         self.receipt(ReceiptKind::Stored {
             remote_id: remote_id.clone(),
-        })?;
+        })
+        .await;
         enclose(self, state, &remote_id).await
     }
 
@@ -188,9 +203,9 @@ impl Desk<'_> {
         let deferred = |reason: &String| self.receipt(ReceiptKind::Deferred { reason: reason.clone() });
         match verdict {
             Verdict::Confirmed { remote_id } => Ok(Delivery::Has { remote_id }),
-            Verdict::Park { reason } => self.refused(reason),
+            Verdict::Park { reason } => self.refused(reason).await,
             Verdict::Pause { reason } => {
-                deferred(&reason)?;
+                deferred(&reason).await;
                 let this = Stop::Procedure(Stopped {
                     reason: reason.clone(),
                     after: None,
@@ -206,11 +221,11 @@ impl Desk<'_> {
                 reason,
                 ..
             } => {
-                deferred(&reason)?;
+                deferred(&reason).await;
                 Ok(resting(reason, after))
             }
             Verdict::Retry { patience, reason, .. } | Verdict::Uncertain { patience, reason } => {
-                deferred(&reason)?;
+                deferred(&reason).await;
                 self.not_yet(state, patience, reason).await
             }
         }
@@ -223,34 +238,36 @@ impl Desk<'_> {
         match (stop.is_none(), patience.times()) {
             (true, Some(most)) if times >= most => {
                 self.refused(format!("{times} times the same, and the target is well: {reason}"))
+                    .await
             }
             (true | false, Some(_) | None) => Ok(Delivery::Lacks { reason, stop }),
         }
     }
 
-    pub(crate) fn confirmed(&self, remote_id: String) -> Result<Delivery, StoreError> {
+    pub(crate) async fn confirmed(&self, remote_id: String) -> Result<Delivery, StoreError> {
         self.receipt(ReceiptKind::Confirmed {
             remote_id: remote_id.clone(),
-        })?;
+        })
+        .await;
         Ok(Delivery::Has { remote_id })
     }
 
-    pub(crate) fn refused(&self, reason: String) -> Result<Delivery, StoreError> {
-        self.receipt(ReceiptKind::Parked { reason: reason.clone() })?;
+    pub(crate) async fn refused(&self, reason: String) -> Result<Delivery, StoreError> {
+        self.receipt(ReceiptKind::Parked { reason: reason.clone() }).await;
         Ok(Delivery::Refuses { reason })
     }
 
-    fn unwanted(&self, state: &TargetState, reason: String) -> Result<Delivery, StoreError> {
+    async fn unwanted(&self, state: &TargetState, reason: String) -> Result<Delivery, StoreError> {
         if !matches!(state.standing, Standing::Unwanted { .. }) {
-            self.receipt(ReceiptKind::Unwanted { reason: reason.clone() })?;
+            self.receipt(ReceiptKind::Unwanted { reason: reason.clone() }).await;
         }
         Ok(Delivery::NotForIt { reason })
     }
 
     /// A station file that no longer says "not wanted" opens the record again.
-    fn not_configured(&self, state: &TargetState, reason: String) -> Result<Delivery, StoreError> {
+    async fn not_configured(&self, state: &TargetState, reason: String) -> Result<Delivery, StoreError> {
         if matches!(state.standing, Standing::Unwanted { .. }) {
-            self.receipt(ReceiptKind::Reopened { reason: reason.clone() })?;
+            self.receipt(ReceiptKind::Reopened { reason: reason.clone() }).await;
         }
         Ok(Delivery::Lacks { reason, stop: None })
     }

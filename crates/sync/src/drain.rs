@@ -4,6 +4,7 @@
 //! it again, so that a week offline costs one attempt and not one for each place in the window.
 
 use crate::deliver::{Now, Stop};
+use crate::ledger::Ledger;
 use crate::one::{Turn, one};
 use crate::summary::{DrainEvent, Stopped, Summary};
 use crate::target::Target;
@@ -11,8 +12,10 @@ use benchtop_store::{Listing, Place, RecordName, Sealed, Standing, Store, StoreE
 use chrono::{DateTime, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 /// Told of every record that a drain touched.
 pub type Observer<'a> = &'a mut (dyn FnMut(DrainEvent) + Send);
@@ -37,7 +40,7 @@ impl Pace<'_> {
 impl Default for Pace<'_> {
     fn default() -> Self {
         Self {
-            at_once: 16,
+            at_once: 32,
             only_due: false,
             stop: None,
         }
@@ -108,6 +111,7 @@ fn at_most_usize(count: u64) -> usize {
 /// What the records of one drain share.
 pub(crate) struct Floor<'a> {
     pub(crate) store: &'a Store,
+    pub(crate) ledger: Ledger,
     pub(crate) targets: &'a [Box<dyn Target>],
     pub(crate) now: Now<'a>,
     pub(crate) pace: Pace<'a>,
@@ -127,6 +131,7 @@ impl<'a> Floor<'a> {
     ) -> Self {
         Self {
             store,
+            ledger: Ledger::new(store),
             targets,
             now,
             pace,
@@ -218,7 +223,20 @@ impl<'a> Floor<'a> {
                 patient = true;
                 running.push(async move { (at, one(self, name, wait).await) });
             }
-            let Some((at, turn)) = running.next().await else {
+            let next = poll_fn(|context| {
+                loop {
+                    match running.poll_next_unpin(context) {
+                        Poll::Ready(next) => return Poll::Ready(Ok(next)),
+                        // everybody waits: for an answer, or for a receipt to be durable
+                        Poll::Pending => match self.ledger.flush() {
+                            Ok(true) => {}
+                            Ok(false) => return Poll::Pending,
+                            Err(error) => return Poll::Ready(Err(error)),
+                        },
+                    }
+                }
+            });
+            let Some((at, turn)) = next.await? else {
                 return Ok(postponed);
             };
             match turn? {

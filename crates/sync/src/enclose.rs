@@ -18,7 +18,7 @@ pub(crate) async fn enclose(desk: &Desk<'_>, state: &TargetState, remote_id: &st
         }
         let bytes = match desk.store.attachment_bytes(attachment) {
             Ok(bytes) => bytes,
-            Err(error) if is_lost(error.kind()) => return desk.refused(about(attachment, &error.to_string())),
+            Err(error) if is_lost(error.kind()) => return desk.refused(about(attachment, &error.to_string())).await,
             Err(error) => return Err(error),
         };
         let enclosure = Enclosure {
@@ -32,7 +32,7 @@ pub(crate) async fn enclose(desk: &Desk<'_>, state: &TargetState, remote_id: &st
             reached,
         };
         let mut steps = |step| {
-            desk.receipt(match step {
+            desk.receipt_now(match step {
                 Step::Begun { remote_id } => ReceiptKind::AttachmentBegun {
                     attachment: index,
                     remote_id,
@@ -41,14 +41,14 @@ pub(crate) async fn enclose(desk: &Desk<'_>, state: &TargetState, remote_id: &st
             })
         };
         match desk.target.attach(&enclosure, &mut steps).await? {
-            Verdict::Confirmed { .. } => desk.receipt(ReceiptKind::AttachmentDone { attachment: index })?,
+            Verdict::Confirmed { .. } => desk.receipt(ReceiptKind::AttachmentDone { attachment: index }).await,
             verdict @ (Verdict::Retry { .. }
             | Verdict::Park { .. }
             | Verdict::Pause { .. }
             | Verdict::Uncertain { .. }) => return desk.put_off(state, of(attachment, verdict)).await,
         }
     }
-    desk.confirmed(remote_id.to_owned())
+    desk.confirmed(remote_id.to_owned()).await
 }
 
 /// Only a person can bring it back.

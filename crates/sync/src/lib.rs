@@ -15,6 +15,7 @@ mod drain;
 mod enclose;
 mod hmac;
 mod http;
+mod ledger;
 mod limits;
 mod one;
 mod outbox;

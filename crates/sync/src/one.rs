@@ -104,6 +104,7 @@ async fn offer(
 ) -> Result<(), StoreError> {
     let desk = Desk {
         store: floor.store,
+        ledger: &floor.ledger,
         target,
         sealed,
         now: floor.now,
