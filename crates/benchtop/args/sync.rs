@@ -109,7 +109,8 @@ pub(crate) struct HealthArguments {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ChosenArguments {
     /// A record's file name, its run id, or the unit's serial number.
-    pub(crate) record: Option<String>,
+    #[arg(value_name = "RECORD")]
+    pub(crate) named: Option<String>,
 
     /// All there are.
     #[arg(long)]

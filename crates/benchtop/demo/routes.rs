@@ -47,6 +47,9 @@ fn serve(held: &mut Held, request: &Request, segments: &[&str]) -> Reply {
     if let ["storage", id] = segments {
         return storage(held, request, id);
     }
+    if let ("POST", ["hook", ..]) = (request.method.as_str(), segments) {
+        return hook(held, request);
+    }
     let key = request
         .header("authorization")
         .and_then(|value| value.strip_prefix("Bearer "));
@@ -74,7 +77,6 @@ fn serve(held: &mut Held, request: &Request, segments: &[&str]) -> Reply {
             let body = json_of(request);
             finish(held, &text(&body, "upload_id"), Some(text(&body, "run_id")))
         }
-        ("POST", ["hook", ..]) => hook(held, request),
         _ => refused(404, "Not found", "", ""),
     }
 }

@@ -126,7 +126,7 @@ fn parse_age(text: &str) -> Result<chrono::TimeDelta, Failure> {
 }
 
 fn chosen(arguments: &ChosenArguments) -> Result<Chosen, Failure> {
-    match (&arguments.record, arguments.all) {
+    match (&arguments.named, arguments.all) {
         (Some(record), false) => Ok(Chosen::Named(record.clone())),
         (None, true) => Ok(Chosen::All),
         (Some(_), true) | (None, false) => Err(Failure::refused(

@@ -110,7 +110,7 @@ fn an_altered_or_foreign_bundle_is_refused_with_a_sentence() {
             "its format is benchtop.bundle/9",
         ),
         (b"PK\x03\x04 a zip".to_vec(), "not compressed as bundles are"),
-        (Vec::new(), "empty"),
+        (Vec::new(), "torn"),
     ] {
         let office = Bench::new();
         let error = imported(&office, &bytes, None).unwrap_err().to_string();
