@@ -129,8 +129,9 @@ fn attachment_line(store: &Store, attachment: &Attachment) -> Result<Line, Store
     })
 }
 
-/// Takes the records of a bundle into a store, where they wait for its targets. `from` gives the same bytes twice: the whole
-/// bundle is checked before anything is taken.
+/// Takes the records of a bundle into a store, where they wait for its targets.
+///
+/// `from` gives the same bytes twice: the whole bundle is checked before anything is taken.
 ///
 /// # Errors
 /// [`BundleError`]: what is torn, altered, unsigned or no bundle is refused as a whole.

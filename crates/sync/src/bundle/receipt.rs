@@ -73,6 +73,7 @@ pub fn confirmations(
 }
 
 /// Takes the confirmations of a receipt: runs that wait here are confirmed and move, as after an upload from here.
+///
 /// `targets` are the names of the station's own targets; `from` gives the same bytes twice.
 ///
 /// # Errors
