@@ -1,5 +1,5 @@
 //! What draining an outbox costs, beside the way people do it today (a script that POSTs each file and moves it, one after the
-//! other) and beside the least that it could cost (the same bodies POSTed concurrently, nothing kept).
+//! other) and beside the least that it could cost (the same bodies sent concurrently, nothing kept).
 //!
 //! `cargo bench --bench sync -- [RUNS]`: on loopback, then with 20 ms of server latency (a tenth of the runs). The server is
 //! the bench's own and does as little as it can. Nothing here passes or fails; the numbers go into closing notes.
