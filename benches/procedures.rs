@@ -19,8 +19,8 @@ use benchtop_instrument::{
 };
 use benchtop_procedure::{BoundProcedure, LogicalName, check_text};
 use benchtop_run::{
-    Bench, Deadlines, Event, InstrumentUse, Interrupt, Job, ProcedureUse, Purpose, Recorder, RecorderError, RunOutcome,
-    RunStarted, UnitUnderTest, execute,
+    Bench, Crew, Deadlines, Event, InstrumentUse, Interrupt, Job, Papers, Placement, ProcedureUse, Purpose, Recorder,
+    RecorderError, RunOutcome, RunStarted, UnitUnderTest, execute,
 };
 use nix::sys::resource::{UsageWho, getrusage};
 use std::{
@@ -187,6 +187,8 @@ fn started(procedure: &BoundProcedure) -> RunStarted {
         unit: UnitUnderTest::default(),
         station_id: "bench".to_owned(),
         fixture_id: None,
+        placement: Placement::default(),
+        earlier: None,
         operator: None,
         purpose: Purpose::Production,
         simulated: true,
@@ -201,6 +203,7 @@ fn started(procedure: &BoundProcedure) -> RunStarted {
             driver: String::new(),
             definition_sha256: String::new(),
             calibration_due: None,
+            papers: Papers::default(),
             outputs: Vec::new(),
         }],
         steps: Vec::new(),
@@ -213,6 +216,8 @@ async fn run(procedure: &BoundProcedure, capabilities: &Capabilities, clock: &Ar
     let job = Job {
         procedure: procedure.clone(),
         started: started(procedure),
+        partial: None,
+        crew: Crew::default(),
         bench: Arc::new(Bare(capabilities.clone())),
         clock: Arc::clone(clock),
         recorder: Forgetful(0),

@@ -19,6 +19,8 @@ mod faults;
 #[cfg(test)]
 mod main_job;
 #[cfg(test)]
+mod many_runs;
+#[cfg(test)]
 mod measure;
 #[cfg(test)]
 mod outputs_off;
@@ -42,6 +44,8 @@ mod scan;
 mod schemas;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod station_rules;
 #[cfg(test)]
 mod strangers;
 #[cfg(test)]

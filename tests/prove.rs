@@ -78,7 +78,7 @@ fn a_limit_that_no_fault_trips_is_a_warning_at_its_place() {
             .contains("warning: nothing that may be wrong with the unit trips the high limit 9 V of vcc_3v3"),
         "{wide}"
     );
-    assert!(wide.err.contains("changed.toml:51:"), "{wide}");
+    assert!(wide.err.contains("changed.toml:52:"), "{wide}");
 }
 
 #[test]

@@ -53,6 +53,29 @@ fn serial_line() -> (File, String) {
 }
 
 #[test]
+fn what_a_station_marks_read_only_is_listed_and_never_opened() {
+    let served = Served::what(&["hp/34401a", "--pty"]);
+    let resource = served.resource("instrument", "ASRL");
+    let port = resource.replace("ASRL", "").replace("::INSTR", "");
+    let station = |mark: &str| {
+        let text = format!(
+            "[station]\nid = \"S\"\n[instruments.dmm]\ndriver = \"hp/34401a\"\nresource = \"{resource}\"\n{mark}"
+        );
+        let path = served.folder.path().join("marked.toml");
+        crate::testkit::write(&path, &text);
+        path.to_str().unwrap().to_owned()
+    };
+    let said = |mark: &str| {
+        let station = station(mark);
+        let scanned = scan(&["--port", &port, "--station", &station, "--format", "json"]);
+        row(&rows(&scanned), &resource).to_string()
+    };
+    assert!(said("").contains("34401A"));
+    let left_alone = said("read_only = true\n");
+    assert!(!left_alone.contains("34401A"), "{left_alone}");
+}
+
+#[test]
 fn a_meter_on_a_serial_port_is_found_with_its_driver() {
     let served = Served::what(&["hp/34401a", "--pty"]);
     let path = served

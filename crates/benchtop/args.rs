@@ -153,9 +153,38 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "SN")]
     pub(crate) sub_unit: Vec<String>,
 
-    /// Why the run is made: production, engineering, golden or `gauge_study`. Only production counts in the yield.
-    #[arg(long, default_value = "production")]
-    pub(crate) purpose: String,
+    /// Why the run is made: production (if not said), engineering, golden or `gauge_study`. Only production counts in the yield.
+    #[arg(long)]
+    pub(crate) purpose: Option<String>,
+
+    /// Run only this step of the test, with setup and teardown; may be given several times. Such a run passes no unit: it is
+    /// at best aborted.
+    #[arg(long, value_name = "STEP", conflicts_with_all = ["from", "skip"])]
+    pub(crate) only: Vec<String>,
+
+    /// Leave out the steps of the test before this one; the run is at best aborted.
+    #[arg(long, value_name = "STEP")]
+    pub(crate) from: Option<String>,
+
+    /// Leave out this step of the test; may be given several times. The run is at best aborted.
+    #[arg(long, value_name = "STEP")]
+    pub(crate) skip: Vec<String>,
+
+    /// Run so many times, each with a record of its own; the instruments stay open in between. The exit code is the worst.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: Option<u32>,
+
+    /// Run again and again until a run does not pass, or as often as --repeat says.
+    #[arg(long)]
+    pub(crate) until_fail: bool,
+
+    /// Write the runs to a file that CI reads (`JUnit` XML): a test case per step.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+
+    /// Test the unit although it was tested before and the procedure wants that to be asked.
+    #[arg(long)]
+    pub(crate) retest: bool,
 
     /// Run although the outputs of this instrument, left by an interrupted run, could not be proved off.
     #[arg(long, value_name = "NAME")]
@@ -406,6 +435,10 @@ pub(crate) struct ScanArguments {
     /// Never open this: a serial port, a resource, or a host; may be given several times.
     #[arg(long, value_name = "PORT|RESOURCE|HOST")]
     pub(crate) exclude: Vec<String>,
+
+    /// A station file: never open its instruments that are `read_only`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) station: Option<PathBuf>,
 
     /// A serial port that the system does not list, a link or a pseudoterminal; may be given several times.
     #[arg(long, value_name = "PATH")]

@@ -154,11 +154,11 @@ pub(crate) fn bench_entry(wanted: &str, catalogue: &Catalogue, procedure_id: Opt
 }
 
 /// The station as the runner knows it.
-pub(crate) struct RunnersBench(pub(crate) Arc<Station>);
+pub(crate) struct RunnersBench(pub(crate) Arc<Equipped>);
 
 #[async_trait]
 impl Bench for RunnersBench {
     async fn open(&self, name: &LogicalName) -> Result<Box<dyn Instrument>, Error> {
-        self.0.open(name).await
+        self.0.station.open(name).await
     }
 }

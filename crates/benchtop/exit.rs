@@ -20,6 +20,37 @@ pub(crate) enum Exit {
     Aborted,
 }
 
+impl Exit {
+    /// Of two, the one that a caller must know of: an error of the station hides everything else, a pass nothing.
+    #[must_use]
+    pub(crate) fn or_worse(self, other: Self) -> Self {
+        if other.gravity() > self.gravity() { other } else { self }
+    }
+
+    /// How a run that ended so is called; one that was not saved is an error of the station.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Success => "PASS",
+            Self::Fail => "FAIL",
+            Self::Aborted => "ABORTED",
+            Self::Timeout => "TIMEOUT",
+            Self::Error => "ERROR",
+            Self::Refused => "REFUSED",
+        }
+    }
+
+    const fn gravity(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Fail => 1,
+            Self::Aborted => 2,
+            Self::Timeout => 3,
+            Self::Error => 4,
+            Self::Refused => 5,
+        }
+    }
+}
+
 impl From<RunOutcome> for Exit {
     fn from(outcome: RunOutcome) -> Self {
         match outcome {

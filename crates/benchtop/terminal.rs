@@ -81,6 +81,18 @@ pub(crate) fn emit(line: &str) {
     report(writeln!(out, "{line}").and_then(|()| out.flush()));
 }
 
+/// Asks a person at the terminal; `None` where there is none. Anything but a yes is a no.
+pub(crate) fn ask_yes(question: &str) -> Option<bool> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return None;
+    }
+    let mut err = anstream::stderr();
+    report(write!(err, "{} [y/N] ", escape(question)).and_then(|()| err.flush()));
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).ok()?;
+    Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
 /// A reader that went away (`| head`) must not stop a run; there is nobody left to tell.
 fn report(written: io::Result<()>) {
     drop(written);

@@ -4,6 +4,7 @@
 
 use crate::{
     args::{Format, ScanArguments},
+    assets::read_text,
     byhand::who_answers,
     exit::{Exit, Failure},
     locks,
@@ -20,7 +21,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -57,8 +58,14 @@ pub(super) async fn scan(
         .map_err(|error| Failure::refused(format!("--timeout {}: {error}", arguments.timeout)))?;
     let interfaces = named_interfaces(&arguments.interface)?;
     let clock = RealClock::shared();
+    // read before anything is looked for: a mistake in it must not cost a message to an instrument
+    let read_only = read_only(arguments.station.as_deref())?;
     let (places, looked) = look(&arguments, &interfaces, &clock, timeout).await;
-    let excluded = Exclusions::new(&arguments.exclude);
+    let mut exclude = arguments.exclude.clone();
+    // one that was not found needs no exclusion, and no warning about it
+    let was_found = |written: &String| places.keys().any(|resource| excludes(written, resource));
+    exclude.extend(read_only.into_iter().filter(was_found));
+    let excluded = Exclusions::new(&exclude);
     excluded.warn_of_those_that_fit_nothing(&places);
     let bauds = match arguments.baud.as_slice() {
         [] => vec![USUAL_BAUD],
@@ -114,6 +121,30 @@ pub(super) async fn scan(
         }
     }
     Ok(Exit::Success)
+}
+
+/// The resources of the instruments that a station file wants to be left alone.
+fn read_only(station: Option<&Path>) -> Result<Vec<String>, Failure> {
+    let Some(path) = station else { return Ok(Vec::new()) };
+    let file = benchtop_station::parse(&path.display().to_string(), &read_text(path)?).map_err(|findings| {
+        terminal::diagnose(&findings);
+        Failure::refused("the station file is wrong; nothing was looked for")
+    })?;
+    let marked = file.instruments.values().filter(|instrument| instrument.read_only);
+    // a host answers under several names
+    let names = marked.flat_map(|instrument| {
+        let host = match &instrument.resource {
+            Resource::Lan { host, .. } | Resource::Socket { host, .. } => Some(host.clone()),
+            Resource::Serial { .. }
+            | Resource::Usb { .. }
+            | Resource::Gpib { .. }
+            | Resource::Visa { .. }
+            | Resource::Simulated { .. }
+            | Resource::Replay { .. } => None,
+        };
+        host.into_iter().chain([instrument.resource.to_string()])
+    });
+    Ok(names.collect())
 }
 
 fn named_interfaces(names: &[String]) -> Result<Vec<Interface>, Failure> {

@@ -8,8 +8,8 @@ use benchtop_instrument::{
 };
 use benchtop_procedure::{BoundProcedure, LogicalName, Measurement, MeasurementOutcome, Procedure, StepKind};
 use benchtop_run::{
-    Bench as RunBench, Deadlines, Event, EventKind, Interrupt, Job, MeasurementTaken, ProcedureUse, Purpose, Recorder,
-    RecorderError, RunOutcome, RunStarted, UnitUnderTest, execute,
+    Bench as RunBench, Crew, Deadlines, Event, EventKind, Interrupt, Job, MeasurementTaken, Placement, ProcedureUse,
+    Purpose, Recorder, RecorderError, RunOutcome, RunStarted, UnitUnderTest, execute,
 };
 use benchtop_sim::{Bench, Deviation, Fault, SimulatedBench};
 use benchtop_station::{Catalogue, Station};
@@ -153,6 +153,8 @@ impl<'b> Laboratory<'b> {
         let finished = execute(Job {
             procedure: self.procedure.clone(),
             started,
+            partial: None,
+            crew: Crew::default(),
             bench: Arc::new(rigged),
             clock,
             recorder: notes.clone(),
@@ -186,6 +188,8 @@ impl<'b> Laboratory<'b> {
             },
             station_id: self.bench.name().to_owned(),
             fixture_id: None,
+            placement: Placement::default(),
+            earlier: None,
             operator: None,
             purpose: Purpose::Engineering,
             simulated: true,

@@ -1,25 +1,26 @@
 //! What refuses a run although procedure and bench are right in themselves: names, calibration.
 
-use crate::{args::RunArguments, bench::Equipped};
+use super::request::Unit;
+use crate::bench::Equipped;
 use benchtop_instrument::{Clock, RealClock};
-use benchtop_notation::Diagnostics;
-use benchtop_procedure::Procedure;
+use benchtop_notation::{Diagnostic, Diagnostics};
+use benchtop_procedure::{Pattern, Procedure};
 use benchtop_station::CalibrationRule;
 
 /// Every name of the unit that TofuPilot would refuse after the test: told before it.
-pub(super) fn names_that_tofupilot_refuses(arguments: &RunArguments) -> Vec<String> {
-    let mut names = vec![("serial number", &arguments.serial)];
+pub(super) fn names_that_tofupilot_refuses(unit: &Unit) -> Vec<String> {
+    let mut names = vec![("serial number", &unit.serial)];
     let given = [
-        ("part number", &arguments.part),
-        ("revision", &arguments.revision),
-        ("batch", &arguments.batch),
+        ("part number", &unit.part),
+        ("revision", &unit.revision),
+        ("batch", &unit.batch),
     ];
     names.extend(
         given
             .into_iter()
             .filter_map(|(what, name)| Some((what, name.as_ref()?))),
     );
-    names.extend(arguments.sub_unit.iter().map(|serial| ("sub-unit", serial)));
+    names.extend(unit.sub_units.iter().map(|serial| ("sub-unit", serial)));
     let refused = names.into_iter().filter(|(_, name)| !is_tofupilot_name(name));
     refused
         .map(|(what, name)| format!("TofuPilot takes a {what} of 1 to 60 letters, digits and _ . : + -, not `{name}`"))
@@ -31,30 +32,83 @@ fn is_tofupilot_name(text: &str) -> bool {
     (1..=60).contains(&text.len()) && text.chars().all(allowed)
 }
 
-/// What is wrong with the unit as the command line names it.
-pub(super) fn unit_mistakes(arguments: &RunArguments, procedure: &Procedure) -> Vec<String> {
+/// What is wrong with the unit as the command line or the operator names it.
+pub(super) fn unit_mistakes(unit: &Unit, procedure: &Procedure) -> Vec<String> {
     let mut mistakes = Vec::new();
-    let unit = &procedure.unit_under_test;
-    if arguments.serial.is_empty() || arguments.serial.chars().any(char::is_control) {
+    let wanted = &procedure.unit_under_test;
+    if unit.serial.is_empty() || unit.serial.chars().any(char::is_control) {
         mistakes.push("a serial number is not empty and has no control characters".to_owned());
     }
-    if let Some(pattern) = unit
-        .serial_number
-        .as_ref()
-        .filter(|pattern| !pattern.is_match(&arguments.serial))
-    {
-        let message = format!(
-            "the serial number `{}` does not match {pattern}, which {} wants",
-            arguments.serial, procedure.id
-        );
-        mistakes.push(message);
+    let mismatch = |what: &str, text: &str, pattern: &Pattern| {
+        let id = &procedure.id;
+        let message = format!("the {what} `{text}` does not match {pattern}, which {id} wants");
+        (!pattern.is_match(text)).then_some(message)
+    };
+    if let Some(pattern) = &wanted.serial_number {
+        mistakes.extend(mismatch("serial number", &unit.serial, pattern));
     }
-    if let (Some(expected), Some(part)) = (&unit.part_number, &arguments.part)
+    for (what, flag, text, pattern) in [
+        ("revision", "--revision", &unit.revision, &wanted.revision),
+        ("batch", "--batch", &unit.batch, &wanted.batch_number),
+    ] {
+        match (text, pattern) {
+            (Some(text), Some(pattern)) => mistakes.extend(mismatch(what, text, pattern)),
+            (None, Some(pattern)) => {
+                mistakes.push(format!("{} asks for the {what}: {flag}, as {pattern}", procedure.id));
+            }
+            (_, None) => {}
+        }
+    }
+    if !wanted.sub_units.is_empty() && wanted.sub_units.len() != unit.sub_units.len() {
+        let (wanted, named) = (wanted.sub_units.len(), unit.sub_units.len());
+        mistakes.push(format!(
+            "{} asks for {wanted} sub-units, {named} are named: --sub-unit",
+            procedure.id
+        ));
+    }
+    for (text, pattern) in unit.sub_units.iter().zip(&wanted.sub_units) {
+        mistakes.extend(mismatch("sub-unit", text, pattern));
+    }
+    if let (Some(expected), Some(part)) = (&wanted.part_number, &unit.part)
         && expected != part
     {
         mistakes.push(format!("{} tests part {expected}, not {part}", procedure.id));
     }
     mistakes
+}
+
+/// A procedure that this station does not test units with runs for engineering only.
+pub(super) fn check_allowed(
+    equipped: &Equipped,
+    procedure: &Procedure,
+    sha256: &str,
+    findings: &mut Diagnostics,
+) -> Option<String> {
+    let file = equipped.file.as_ref()?;
+    let listed = file.procedures.as_ref()?;
+    let id = &procedure.id;
+    let help = "--purpose engineering runs it all the same";
+    let Some(allowed) = listed.get(id) else {
+        let names: Vec<&str> = listed.keys().map(String::as_str).collect();
+        let names = names.join(", ");
+        return Some(format!(
+            "{} does not test units with {id}, only with {names}; {help}",
+            file.id
+        ));
+    };
+    for (what, wanted, found) in [
+        ("version", &allowed.version, procedure.version.as_str()),
+        ("digest", &allowed.sha256, sha256),
+    ] {
+        if let Some(wanted) = wanted
+            .as_ref()
+            .filter(|wanted| !wanted.value.eq_ignore_ascii_case(found))
+        {
+            let message = format!("this {id} has the {what} {found}, which is not the one that tests units here");
+            findings.push(Diagnostic::error(&wanted.span, &message).help(help));
+        }
+    }
+    None
 }
 
 /// An instrument that is used and whose calibration is overdue refuses the run, or warns.

@@ -1,30 +1,45 @@
 //! Everything that can be refused before power is applied, in one go.
 
-use super::gates;
+use super::{
+    gates,
+    request::{Request, Unit},
+    select,
+};
 use crate::{
-    args::{BenchArguments, Pace, RunArguments},
+    args::BenchArguments,
     bench::{self, Equipped, Refused},
     exit::Failure,
     procedures, terminal,
 };
 use benchtop_notation::Diagnostics;
 use benchtop_procedure::BoundProcedure;
-use benchtop_run::Purpose;
-use benchtop_station::Catalogue;
+use benchtop_run::{Partial, Purpose};
+use benchtop_station::{Catalogue, Recorder, sha256};
+use std::sync::Arc;
+
+/// The unit in a simulated bench while none is named.
+const NOBODY: &str = "SIM-UNIT";
 
 /// What a run is made of: nothing has been opened.
+#[derive(Clone)]
 pub(super) struct Prepared {
     pub(super) procedure: BoundProcedure,
-    pub(super) equipped: Equipped,
+    pub(super) equipped: Arc<Equipped>,
     pub(super) purpose: Purpose,
-    pub(super) part_number: Option<String>,
+    pub(super) partial: Option<Partial>,
 }
 
 /// Reads and binds procedure and bench; every mistake of either, and of the command line, comes out together.
+///
+/// Without a unit only what is the same for all of them is looked at. A bench that was `kept` from the unit before is not
+/// read again.
 pub(super) fn prepare(
-    arguments: &RunArguments,
+    request: &Request,
+    unit: Option<&Unit>,
     catalogue: &Catalogue,
     source: &procedures::Source,
+    recorder: Option<&Arc<Recorder>>,
+    kept: Option<&Arc<Equipped>>,
 ) -> Result<Prepared, Failure> {
     let mut findings = Diagnostics::new();
     let mut sentences = Vec::new();
@@ -35,35 +50,40 @@ pub(super) fn prepare(
             None
         }
     };
+    if let (Some(procedure), Some(unit)) = (&parsed, unit) {
+        sentences.extend(gates::unit_mistakes(unit, procedure));
+    }
+    let mut partial = None;
     if let Some(procedure) = &parsed {
-        sentences.extend(gates::unit_mistakes(arguments, procedure));
+        match select::partial(&request.selection, procedure) {
+            Ok(selected) => partial = selected,
+            Err(mistakes) => sentences.extend(mistakes),
+        }
     }
-    let purpose = Purpose::ALL
-        .iter()
-        .find(|(word, _)| *word == arguments.purpose)
-        .map(|(_, purpose)| *purpose);
-    if purpose.is_none() || purpose == Some(Purpose::Partial) {
-        sentences.push(format!(
-            "--purpose {}: expected production, engineering, golden or gauge_study",
-            arguments.purpose
-        ));
-    }
-    let BenchArguments { station, simulate } = &arguments.bench;
+    let purpose = match request.purpose() {
+        Ok(purpose) => Some(purpose),
+        Err(mistake) => {
+            sentences.push(mistake);
+            None
+        }
+    };
+    let BenchArguments { station, simulate } = &request.bench;
     if station.is_none() && simulate.is_none() {
         sentences.push("which bench? --station FILE for real instruments, --simulate for simulated ones".to_owned());
     }
-    let id = benchtop_procedure::id_of(&source.file, &source.text);
-    let real_pace = arguments.pace == Some(Pace::Real);
-    let equipped = match bench::equip(&arguments.bench, catalogue, id.as_deref(), &arguments.serial, real_pace) {
-        Ok(equipped) => equipped,
-        Err(Refused::Findings(mistakes)) => {
-            findings.append(mistakes);
-            None
-        }
-        Err(Refused::Failure(failure)) => {
-            sentences.push(failure.message);
-            None
-        }
+    let equipped = match kept {
+        Some(kept) => Some(Arc::clone(kept)),
+        None => match equip(request, unit, catalogue, source, recorder) {
+            Ok(equipped) => equipped.map(Arc::new),
+            Err(Refused::Findings(mistakes)) => {
+                findings.append(mistakes);
+                None
+            }
+            Err(Refused::Failure(failure)) => {
+                sentences.push(failure.message);
+                None
+            }
+        },
     };
     let mut bound = None;
     if let Some(equipped) = &equipped {
@@ -75,14 +95,20 @@ pub(super) fn prepare(
         }
         if let Some(procedure) = &parsed {
             gates::check_calibration(equipped, procedure, &mut findings);
+            if request.purpose.as_deref() != Some("engineering") {
+                let digest = sha256(source.text.as_bytes());
+                sentences.extend(gates::check_allowed(equipped, procedure, &digest, &mut findings));
+            }
         }
         let targets = equipped
             .file
             .as_ref()
             .map(|file| file.targets.as_slice())
             .unwrap_or_default();
-        if targets.iter().any(|target| target.kind.value.starts_with("tofupilot")) {
-            sentences.extend(gates::names_that_tofupilot_refuses(arguments));
+        if let Some(unit) = unit
+            && targets.iter().any(|target| target.kind.value.starts_with("tofupilot"))
+        {
+            sentences.extend(gates::names_that_tofupilot_refuses(unit));
         }
     }
     if findings.has_errors() || !sentences.is_empty() {
@@ -98,20 +124,35 @@ pub(super) fn prepare(
     let (Some(procedure), Some(equipped), Some(purpose)) = (bound, equipped, purpose) else {
         return Err(Failure::refused("refused before anything was opened"));
     };
-    if !findings.is_empty() {
-        terminal::diagnose(&findings);
+    // said once, not for every unit
+    if kept.is_none() {
+        for warnings in [&findings, procedure.warnings()]
+            .into_iter()
+            .filter(|all| !all.is_empty())
+        {
+            terminal::diagnose(warnings);
+        }
     }
-    if !procedure.warnings().is_empty() {
-        terminal::diagnose(procedure.warnings());
-    }
-    let part_number = arguments
-        .part
-        .clone()
-        .or_else(|| procedure.procedure().unit_under_test.part_number.clone());
     Ok(Prepared {
         procedure,
         equipped,
         purpose,
-        part_number,
+        partial,
     })
+}
+
+fn equip(
+    request: &Request,
+    unit: Option<&Unit>,
+    catalogue: &Catalogue,
+    source: &procedures::Source,
+    recorder: Option<&Arc<Recorder>>,
+) -> Result<Option<Equipped>, Refused> {
+    let id = benchtop_procedure::id_of(&source.file, &source.text);
+    let serial = unit.map_or(NOBODY, |unit| unit.serial.as_str());
+    let equipped = bench::equip(&request.bench, catalogue, id.as_deref(), serial, request.real_pace)?;
+    Ok(equipped.map(|equipped| Equipped {
+        station: equipped.station.recorded(recorder.cloned()),
+        ..equipped
+    }))
 }

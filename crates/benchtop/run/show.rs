@@ -67,7 +67,8 @@ pub(super) fn show(saved: &Saved, last: Option<&str>, format: Format) {
     }
 }
 
-fn first_failure(record: &benchtop_store::Record) -> Option<String> {
+/// The first value that is out of its limits, for people.
+pub(super) fn first_failure(record: &benchtop_store::Record) -> Option<String> {
     let failed = record.steps.iter().find_map(|step| {
         let measurement = step
             .measurements
@@ -85,7 +86,7 @@ fn first_failure(record: &benchtop_store::Record) -> Option<String> {
 }
 
 /// The run cannot be saved: the last rung of the ladder is to show all of it, as the error that it is.
-pub(super) fn lost(journal: &Journal, outputs_maybe_on: &[String], reason: &str) -> Exit {
+pub(super) fn lost(journal: &Journal, outputs_maybe_on: &[String], reason: &str) {
     terminal::complain(&format!("NOT SAVED: {reason}"));
     for output in outputs_maybe_on {
         terminal::complain(&format!("OUTPUT MAY BE ON: {output}"));
@@ -101,7 +102,6 @@ pub(super) fn lost(journal: &Journal, outputs_maybe_on: &[String], reason: &str)
         }
     }
     terminal::complain("this run is no result: it counts as an error of the station, whatever was measured");
-    Exit::Error
 }
 
 /// JSON with everything beyond ASCII escaped: still the same JSON, and harmless on a terminal.
@@ -117,4 +117,32 @@ fn ascii(json: &str) -> String {
         }
     }
     text
+}
+
+/// What became of several runs.
+pub(super) fn summary(exits: &[Exit], format: Format) {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for exit in exits {
+        let word = exit.word();
+        match counts.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((word, 1)),
+        }
+    }
+    match format {
+        Format::Human => {
+            let each: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+            terminal::say(&Line::new());
+            let runs = if exits.len() == 1 { "run" } else { "runs" };
+            terminal::say(&Line::new().add(terminal::PLAIN, &format!("{} {runs}: {}", exits.len(), each.join(", "))));
+        }
+        Format::Json => {
+            let outcomes: serde_json::Map<String, serde_json::Value> = counts
+                .iter()
+                .map(|(word, count)| ((*word).to_owned(), (*count).into()))
+                .collect();
+            let line = serde_json::json!({ "event": "summary", "runs": exits.len(), "outcomes": outcomes });
+            terminal::emit(&line.to_string());
+        }
+    }
 }

@@ -1,40 +1,47 @@
 //! What is known of a run before it touches anything.
 
-use super::prepare::Prepared;
-use crate::args::RunArguments;
+use super::{
+    prepare::Prepared,
+    request::{Request, Unit},
+};
 use benchtop_procedure::{Procedure, Step};
-use benchtop_run::{InstrumentUse, PlannedStep, ProcedureUse, RunStarted, Section, StepAddress, UnitUnderTest};
+use benchtop_run::{
+    EarlierRuns, InstrumentUse, Papers, Placement, PlannedStep, ProcedureUse, RunStarted, Section, StepAddress,
+};
 use benchtop_station::Station;
+use benchtop_store::Ticket;
 
 /// The event that begins the run.
 pub(super) fn started(
-    arguments: &RunArguments,
+    request: &Request,
+    unit: &Unit,
     prepared: &Prepared,
-    run_id: &str,
-    sequence: u64,
+    ticket: &Ticket,
     procedure_sha256: String,
+    earlier: Option<EarlierRuns>,
 ) -> RunStarted {
     let procedure = prepared.procedure.procedure();
     let equipped = &prepared.equipped;
     RunStarted {
-        run_id: run_id.to_owned(),
-        sequence,
+        run_id: ticket.run_id.clone(),
+        sequence: ticket.sequence,
         procedure: ProcedureUse {
             id: procedure.id.clone(),
             version: procedure.version.clone(),
             name: procedure.name.clone(),
             sha256: procedure_sha256,
         },
-        unit: UnitUnderTest {
-            serial_number: arguments.serial.clone(),
-            part_number: prepared.part_number.clone(),
-            revision: arguments.revision.clone(),
-            batch: arguments.batch.clone(),
-            sub_units: arguments.sub_unit.clone(),
-        },
+        unit: unit.named(procedure.unit_under_test.part_number.as_ref()),
         station_id: equipped.id.clone(),
         fixture_id: equipped.fixture_id.clone(),
-        operator: arguments.operator.clone(),
+        placement: Placement {
+            location: equipped.file.as_ref().and_then(|file| file.location.clone()),
+            mains: equipped.file.as_ref().and_then(|file| file.mains.clone()),
+            slot: None,
+            execution_id: None,
+        },
+        earlier,
+        operator: request.operator.clone(),
         purpose: prepared.purpose,
         simulated: equipped.station.is_simulated(),
         virtual_clock: equipped.clock.is_virtual(),
@@ -64,6 +71,11 @@ pub(crate) fn used(station: &Station, procedure: &Procedure) -> Vec<InstrumentUs
             driver: capabilities.driver,
             definition_sha256: equipment.sha256.clone(),
             calibration_due: equipment.calibration_due.as_ref().map(|due| due.value.clone()),
+            papers: Papers {
+                asset_id: equipment.asset_id.clone(),
+                calibrated_on: equipment.calibrated_on.clone(),
+                certificate: equipment.certificate.clone(),
+            },
             outputs: capabilities.outputs.keys().copied().collect(),
         });
     }

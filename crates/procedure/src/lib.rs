@@ -19,7 +19,7 @@ pub use limit::{
 };
 pub use model::{
     BoundProcedure, InstrumentNeed, LogicalName, Measurement, MeasurementSource, OnFail, Poll, Procedure,
-    ReadingSource, Retry, Step, StepKind, UnitUnderTest, Until, settle_time_name,
+    ReadingSource, Retest, Retry, Step, StepKind, UnitUnderTest, Until, settle_time_name,
 };
 pub use parse::{id_of, keys, parse};
 pub use pattern::Pattern;

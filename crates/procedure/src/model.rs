@@ -26,6 +26,8 @@ pub struct Procedure {
     pub version: String,
     /// `name`, for people.
     pub name: String,
+    /// How long setup and steps may take together.
+    pub timeout: Option<Duration>,
     /// What it says of the unit.
     pub unit_under_test: UnitUnderTest,
     /// The instruments it needs.
@@ -59,6 +61,26 @@ pub struct UnitUnderTest {
     pub serial_number: Option<Pattern>,
     /// The part that this procedure tests.
     pub part_number: Option<String>,
+    /// The run names the unit's revision, and the whole of it matches.
+    pub revision: Option<Pattern>,
+    /// The run names the unit's batch, and the whole of it matches.
+    pub batch_number: Option<Pattern>,
+    /// The run names so many units inside this one, and each serial number matches its pattern, in this order.
+    pub sub_units: Vec<Pattern>,
+    /// What happens when a unit comes back.
+    pub retest: Retest,
+}
+
+/// What happens when a unit comes that this procedure has judged before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retest {
+    /// It is tested again, and the run says so (the default).
+    #[default]
+    Allow,
+    /// The operator is asked first.
+    Ask,
+    /// It is tested so often in all, at least once.
+    Max(u32),
 }
 
 /// What a procedure needs of one instrument.

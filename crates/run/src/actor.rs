@@ -1,14 +1,15 @@
 //! One task per instrument: commands come by channel, one at a time, and each is indivisible.
 //!
-//! A command that is abandoned or that fails on the way to the instrument leaves the session in doubt; the next one
-//! recovers it first. A driver that panics takes only its own task down.
+//! Whoever drops the future of a command gives that command up, and no other: several runs may share an instrument. A
+//! command that is given up or that fails on the way to the instrument leaves the session in doubt; the next one recovers
+//! it first. A driver that panics takes only its own task down.
 
 use benchtop_instrument::{
     Clock, Error, ErrorKind, Instrument, Measure, OutputState, Reading, Setting, StartState, TaskHandle, spawn,
 };
 use benchtop_procedure::LogicalName;
 use std::fmt;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 /// The instrument did not do it.
 #[derive(Debug)]
@@ -42,24 +43,11 @@ enum Command {
     Close(Reply<()>),
 }
 
-impl Command {
-    /// True when whoever asked has given up: it must not be carried out any more.
-    fn is_stale(&self) -> bool {
-        match self {
-            Self::Prepare(reply) => reply.is_closed(),
-            Self::Measure(_, reply) => reply.is_closed(),
-            Self::Set(_, reply) | Self::FindOutputsOn(reply) | Self::Close(reply) => reply.is_closed(),
-            Self::MakeSafe(reply) => reply.is_closed(),
-        }
-    }
-}
-
 /// The other end of an instrument's task.
 #[derive(Debug)]
 pub(crate) struct Actor {
     name: LogicalName,
     commands: mpsc::Sender<Command>,
-    abandon: watch::Sender<u64>,
     task: TaskHandle<()>,
 }
 
@@ -79,19 +67,8 @@ impl fmt::Debug for Command {
 impl Actor {
     pub(crate) fn start(name: LogicalName, instrument: Box<dyn Instrument>, clock: &dyn Clock) -> Self {
         let (commands, receiver) = mpsc::channel(16);
-        let (abandon, abandoned) = watch::channel(0);
-        let task = spawn(clock, serve(instrument, receiver, abandoned));
-        Self {
-            name,
-            commands,
-            abandon,
-            task,
-        }
-    }
-
-    /// Gives up the command in progress, if there is one; it gets no answer.
-    pub(crate) fn abandon(&self) {
-        self.abandon.send_modify(|generation| *generation += 1);
+        let task = spawn(clock, serve(instrument, receiver));
+        Self { name, commands, task }
     }
 
     /// Ends the task, and with it the session, at its next await.
@@ -134,25 +111,11 @@ impl Actor {
     }
 }
 
-async fn serve(
-    mut instrument: Box<dyn Instrument>,
-    mut commands: mpsc::Receiver<Command>,
-    mut abandoned: watch::Receiver<u64>,
-) {
+async fn serve(mut instrument: Box<dyn Instrument>, mut commands: mpsc::Receiver<Command>) {
     let mut in_doubt = false;
     while let Some(command) = commands.recv().await {
-        abandoned.borrow_and_update();
-        if command.is_stale() {
-            continue;
-        }
         let is_close = matches!(command, Command::Close(_));
-        let done = tokio::select! {
-            biased;
-            // the sender of `abandoned` lives as long as that of `commands`
-            _ = abandoned.changed() => None,
-            healthy = carry_out(instrument.as_mut(), command, in_doubt) => Some(healthy),
-        };
-        in_doubt = !done.unwrap_or(false);
+        in_doubt = !carry_out(instrument.as_mut(), command, in_doubt).await;
         if is_close {
             return;
         }
@@ -161,23 +124,52 @@ async fn serve(
 
 /// Carries a command out and answers it; true when the session can be trusted afterwards.
 async fn carry_out(instrument: &mut dyn Instrument, command: Command, in_doubt: bool) -> bool {
-    let needs_recovery = in_doubt && !matches!(command, Command::Prepare(_) | Command::Close(_));
-    let recovered = if needs_recovery {
-        instrument.recover().await
-    } else {
-        Ok(())
-    };
-    match (command, recovered) {
-        (Command::Prepare(reply), _) => answer(reply, instrument.prepare().await),
-        (Command::Close(reply), _) => answer(reply, instrument.close().await),
+    match command {
+        Command::Prepare(reply) => unless_given_up(reply, in_doubt, instrument.prepare()).await,
+        Command::Close(reply) => unless_given_up(reply, in_doubt, instrument.close()).await,
         // making safe has its own ways of coming through
-        (Command::MakeSafe(reply), _) => answer(reply, instrument.make_safe().await),
-        (Command::Measure(request, reply), Ok(())) => answer(reply, instrument.measure(&request).await),
-        (Command::Set(setting, reply), Ok(())) => answer(reply, instrument.set(&setting).await),
-        (Command::FindOutputsOn(reply), Ok(())) => answer(reply, instrument.find_outputs_on().await),
-        (Command::Measure(_, reply), Err(error)) => answer(reply, Err(error)),
-        (Command::Set(_, reply) | Command::FindOutputsOn(reply), Err(error)) => answer(reply, Err(error)),
+        Command::MakeSafe(reply) => unless_given_up(reply, in_doubt, instrument.make_safe()).await,
+        Command::Measure(request, reply) => {
+            let work = async {
+                trusted(instrument, in_doubt).await?;
+                instrument.measure(&request).await
+            };
+            unless_given_up(reply, in_doubt, work).await
+        }
+        Command::Set(setting, reply) => {
+            let work = async {
+                trusted(instrument, in_doubt).await?;
+                instrument.set(&setting).await
+            };
+            unless_given_up(reply, in_doubt, work).await
+        }
+        Command::FindOutputsOn(reply) => {
+            let work = async {
+                trusted(instrument, in_doubt).await?;
+                instrument.find_outputs_on().await
+            };
+            unless_given_up(reply, in_doubt, work).await
+        }
     }
+}
+
+/// Recovers a session that is in doubt.
+async fn trusted(instrument: &mut dyn Instrument, in_doubt: bool) -> Result<(), Error> {
+    if in_doubt { instrument.recover().await } else { Ok(()) }
+}
+
+/// Works for as long as somebody waits for the answer; true when the session can be trusted afterwards.
+async fn unless_given_up<T>(mut reply: Reply<T>, in_doubt: bool, work: impl Future<Output = Result<T, Error>>) -> bool {
+    if reply.is_closed() {
+        // it was never begun
+        return !in_doubt;
+    }
+    let result = tokio::select! {
+        biased;
+        () = reply.closed() => return false,
+        result = work => result,
+    };
+    answer(reply, result)
 }
 
 fn answer<T>(reply: Reply<T>, result: Result<T, Error>) -> bool {

@@ -62,6 +62,10 @@ pub struct RunStarted {
     pub station_id: String,
     /// The mechanics that hold the unit, where the station names them.
     pub fixture_id: Option<String>,
+    /// Where exactly.
+    pub placement: Placement,
+    /// What is known of earlier runs of the unit, where there were any.
+    pub earlier: Option<EarlierRuns>,
     /// The person at the bench, where given.
     pub operator: Option<String>,
     /// Why the run was made.
@@ -78,6 +82,28 @@ pub struct RunStarted {
     pub instruments: Vec<InstrumentUse>,
     /// Every step that the procedure has, in order.
     pub steps: Vec<PlannedStep>,
+}
+
+/// Where a run takes place, as far as the station says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// Where the bench stands.
+    pub location: Option<String>,
+    /// The power line: `50 Hz`.
+    pub mains: Option<String>,
+    /// Which of the fixture's places the unit lies in.
+    pub slot: Option<String>,
+    /// Common to the runs of all slots that were started together.
+    pub execution_id: Option<String>,
+}
+
+/// What the store knew of earlier runs of a unit with the same procedure when the run began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierRuns {
+    /// How many of them judged the unit.
+    pub count: u32,
+    /// The last of them.
+    pub last_run_id: String,
 }
 
 /// Which procedure a run followed.
@@ -161,8 +187,21 @@ pub struct InstrumentUse {
     pub definition_sha256: String,
     /// When its calibration is due, as the station file says (`YYYY-MM-DD`).
     pub calibration_due: Option<String>,
+    /// What else the station file says of it.
+    pub papers: Papers,
     /// Its output channels, none for a meter.
     pub outputs: Vec<u32>,
+}
+
+/// What a station file says of an instrument, for those who ask years later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Papers {
+    /// The owner's number for it.
+    pub asset_id: Option<String>,
+    /// When it was calibrated last (`YYYY-MM-DD`).
+    pub calibrated_on: Option<String>,
+    /// The certificate of that calibration.
+    pub certificate: Option<String>,
 }
 
 /// A step before it runs.

@@ -2,9 +2,11 @@
 
 mod actor;
 mod bench;
+mod crew;
 mod event;
 mod listener;
 mod outcome;
+mod partial;
 mod poll;
 mod readback;
 mod recorder;
@@ -20,13 +22,15 @@ pub use benchtop_instrument::{
 pub use benchtop_procedure::{
     Limit, LogicalName, Marginal, MeasurementOutcome, Nominal, Outside, OverrangeRule, Tolerance, Value,
 };
+pub use crew::Crew;
 pub use event::{
-    Attached, Event, EventKind, InstrumentReady, InstrumentUse, Log, LogLevel, MadeSafe, MeasurementTaken, PlannedStep,
-    ProcedureUse, Purpose, ReadingWord, RunEnded, RunStarted, Section, Stamp, StepAddress, StepEnded, StepStarted,
-    UnitUnderTest,
+    Attached, EarlierRuns, Event, EventKind, InstrumentReady, InstrumentUse, Log, LogLevel, MadeSafe, MeasurementTaken,
+    Papers, Placement, PlannedStep, ProcedureUse, Purpose, ReadingWord, RunEnded, RunStarted, Section, Stamp,
+    StepAddress, StepEnded, StepStarted, UnitUnderTest,
 };
 pub use listener::{Events, Listener, listen};
 pub use outcome::{Fold, RunOutcome, StepOutcome};
+pub use partial::Partial;
 pub use recorder::{Recorder, RecorderError};
 pub use supervisor::{Deadlines, Finished, Interrupt, Job, execute};
 

@@ -1,6 +1,6 @@
 //! Whether the outputs that a run turned on still are: a supply that trips or restarts must not become a fact about the unit.
 
-use crate::steps::Crew;
+use crate::crew::Crew;
 use benchtop_instrument::{Clock, ClockExt, human_duration};
 use std::time::Duration;
 
@@ -9,18 +9,15 @@ use std::time::Duration;
 /// Asks one question of each output that is on. `patience` is each instrument's.
 pub(crate) async fn lost_outputs(crew: &Crew, clock: &dyn Clock, patience: Duration) -> Option<String> {
     let mut lost = Vec::new();
-    for (name, actor) in crew {
+    for (name, actor) in crew.actors() {
         let deadline = clock.now().after(patience);
         match clock.within(deadline, actor.find_outputs_on()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => lost.push(format!("{name}: {error}")),
-            Err(_elapsed) => {
-                actor.abandon();
-                lost.push(format!(
-                    "{name}: its outputs were not read back in {}",
-                    human_duration(patience)
-                ));
-            }
+            Err(_elapsed) => lost.push(format!(
+                "{name}: its outputs were not read back in {}",
+                human_duration(patience)
+            )),
         }
     }
     (!lost.is_empty()).then(|| lost.join("; "))

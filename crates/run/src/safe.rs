@@ -3,8 +3,8 @@
 use crate::{
     actor::Actor,
     bench::Bench,
+    crew::Crew,
     event::{InstrumentUse, MadeSafe},
-    steps::Crew,
 };
 use benchtop_instrument::{Clock, ClockExt, OutputState, SafetyProof, human_duration};
 use std::time::Duration;
@@ -14,10 +14,10 @@ const CLOSE: Duration = Duration::from_secs(2);
 
 /// Makes every instrument with outputs safe, in the order given; tries each, whatever the others say.
 ///
-/// `patience` is each instrument's, for each of the two ways.
+/// `patience` is each instrument's, for each of the two ways. One that needs the second way is no longer in the crew.
 pub(crate) async fn make_all_safe(
     uses: &[InstrumentUse],
-    crew: &Crew,
+    crew: &mut Crew,
     bench: &dyn Bench,
     clock: &dyn Clock,
     patience: Duration,
@@ -37,9 +37,7 @@ pub(crate) async fn make_all_safe(
             results.push(made_safe);
             continue;
         }
-        if let Some(actor) = crew.get(&used.name) {
-            actor.kill();
-        }
+        crew.dismiss(&used.name);
         let fresh = on_a_fresh_session(used, bench, clock, patience).await;
         results.push(if is_proved(&fresh) {
             fresh
@@ -81,7 +79,6 @@ fn joined(first: &MadeSafe, second: MadeSafe) -> MadeSafe {
 }
 
 async fn through_actor(used: &InstrumentUse, actor: &Actor, clock: &dyn Clock, patience: Duration) -> MadeSafe {
-    actor.abandon();
     match clock.within(clock.now().after(patience), actor.make_safe()).await {
         Ok(Ok(outputs)) => MadeSafe {
             name: used.name.clone(),

@@ -1,6 +1,7 @@
 //! Writes events down, tells the listeners, and folds them into the run's outcome.
 
 use crate::{
+    crew::Crew,
     event::{Event, EventKind, MadeSafe, RunEnded, Section, Stamp, StepAddress, StepEnded, StepStarted},
     listener::Listener,
     outcome::{Fold, RunOutcome, StepOutcome},
@@ -150,7 +151,9 @@ impl<R: Recorder> Scribe<R> {
     pub(crate) async fn take(&mut self, report: Report) {
         let Report { kind, at, durable } = report;
         let ends = matches!(kind, EventKind::StepEnded(_));
-        if let EventKind::StepEnded(ended) = &kind {
+        if let EventKind::StepEnded(ended) = &kind
+            && ended.outcome != StepOutcome::Skip
+        {
             self.account_for_the_rest(ended);
         }
         self.emit_at(at, kind);
@@ -262,7 +265,7 @@ impl<R: Recorder> Scribe<R> {
         }
     }
 
-    pub(crate) async fn finish(mut self, made_safe: &[MadeSafe], opened: bool) -> Finished<R> {
+    pub(crate) async fn finish(mut self, made_safe: &[MadeSafe], opened: bool, crew: Crew) -> Finished<R> {
         for state in made_safe {
             self.emit(EventKind::MadeSafe(state.clone()));
         }
@@ -297,6 +300,7 @@ impl<R: Recorder> Scribe<R> {
             recorder: Some(self.recorder),
             ended,
             recorder_error: self.error,
+            crew,
         }
     }
 }

@@ -3,8 +3,10 @@
 
 use crate::{
     actor::{Actor, CommandError},
+    crew::Crew,
     event::{EventKind, MeasurementTaken, ReadingWord, Section, Stamp, StepAddress, StepEnded, StepStarted},
     outcome::StepOutcome,
+    partial::Partial,
     poll::{self, Settling},
     readback::lost_outputs,
 };
@@ -15,9 +17,6 @@ use benchtop_procedure::{
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
-
-/// The opened instruments of a run.
-pub(crate) type Crew = BTreeMap<LogicalName, Actor>;
 
 /// What the steps tell the supervisor.
 pub(crate) struct Report {
@@ -32,7 +31,7 @@ pub(crate) struct NotRecorded;
 
 /// What the steps need.
 pub(crate) struct Floor {
-    pub(crate) crew: Arc<Crew>,
+    pub(crate) crew: Crew,
     /// Why the instruments that are not in the crew are not.
     pub(crate) missing: Arc<BTreeMap<LogicalName, String>>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -40,6 +39,8 @@ pub(crate) struct Floor {
     pub(crate) reports: mpsc::UnboundedSender<Report>,
     pub(crate) attempt_deadline: Duration,
     pub(crate) read_back_deadline: Duration,
+    /// The steps that were left out, where some were.
+    pub(crate) partial: Option<Arc<Partial>>,
 }
 
 impl Floor {
@@ -89,6 +90,23 @@ pub(crate) async fn run_section(floor: &Floor, section: Section, steps: &[Step])
 }
 
 async fn run_step(floor: &Floor, address: StepAddress, step: &Step) -> Result<StepOutcome, NotRecorded> {
+    if let Some(partial) = floor
+        .partial
+        .as_ref()
+        .filter(|partial| partial.left_out.contains(&address))
+    {
+        floor.report(EventKind::StepEnded(StepEnded {
+            address,
+            name: step.name.clone(),
+            step_type: step.kind.word(),
+            attempt: 0,
+            decides: true,
+            started: floor.stamp(),
+            outcome: StepOutcome::Skip,
+            reason: Some(partial.reason_of_a_step()),
+        }))?;
+        return Ok(StepOutcome::Skip);
+    }
     let mut attempt = 1;
     loop {
         let started = floor.stamp();
@@ -166,11 +184,6 @@ async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt:
     if let Ok(ended) = floor.clock.within(deadline, work).await {
         return ended;
     }
-    for name in instruments_of(step) {
-        if let Some(actor) = floor.crew.get(name) {
-            actor.abandon();
-        }
-    }
     let reason = format!("not done in {}", benchtop_instrument::human_duration(allowed));
     Ok((StepOutcome::Timeout, Some(reason)))
 }
@@ -186,18 +199,6 @@ async fn doubted(floor: &Floor, ended: Ended) -> Ended {
             let but = failed.map_or_else(String::new, |failed| format!("; no fact about the unit: {failed}"));
             (StepOutcome::Error, Some(format!("{lost}{but}")))
         }
-    }
-}
-
-/// The instruments that a step uses.
-pub(crate) fn instruments_of(step: &Step) -> Vec<&LogicalName> {
-    match &step.kind {
-        StepKind::Measurements(measurements) => {
-            let readings = measurements.iter().filter_map(Measurement::reading);
-            readings.map(|reading| &reading.instrument).collect()
-        }
-        StepKind::Set { instrument, .. } => vec![instrument],
-        StepKind::Wait(_) => Vec::new(),
     }
 }
 

@@ -8,16 +8,17 @@
 //! 5. So does an output that the steps turned on and that is off when they are done.
 
 use crate::{
-    actor::Actor,
     bench::Bench,
-    event::{EventKind, InstrumentReady, RunEnded, RunStarted, Section},
+    crew::Crew,
+    event::{EventKind, RunEnded, RunStarted, Section},
     listener::Listener,
     outcome::{RunOutcome, StepOutcome},
+    partial::Partial,
     readback::lost_outputs,
     recorder::{Recorder, RecorderError},
     safe,
     scribe::{Scribe, steps_of},
-    steps::{Crew, Floor, run_section},
+    steps::{Floor, run_section},
 };
 use benchtop_instrument::{Clock, ClockExt, Moment, TaskFailure, human_duration, spawn};
 use benchtop_procedure::{BoundProcedure, LogicalName};
@@ -44,6 +45,8 @@ pub enum Interrupt {
 pub struct Deadlines {
     /// Opening and preparing one instrument.
     pub prepare: Duration,
+    /// Setup and test together, where the procedure says nothing itself: for as long as it takes.
+    pub run: Option<Duration>,
     /// One attempt at a step that says nothing itself; a wait's own time comes on top.
     pub attempt: Duration,
     /// The whole teardown.
@@ -52,8 +55,6 @@ pub struct Deadlines {
     pub read_back: Duration,
     /// Making one instrument safe, for each way of trying.
     pub make_safe: Duration,
-    /// Closing one instrument.
-    pub close: Duration,
     /// Bringing events to stable storage.
     pub recorder: Duration,
 }
@@ -62,11 +63,11 @@ impl Default for Deadlines {
     fn default() -> Self {
         Self {
             prepare: Duration::from_secs(30),
+            run: None,
             attempt: Duration::from_secs(600),
             teardown: Duration::from_secs(120),
             read_back: Duration::from_secs(10),
             make_safe: Duration::from_secs(30),
-            close: Duration::from_secs(5),
             recorder: Duration::from_secs(30),
         }
     }
@@ -78,6 +79,10 @@ pub struct Job<R> {
     pub procedure: BoundProcedure,
     /// The event that begins the run.
     pub started: RunStarted,
+    /// What was asked for instead of the whole procedure.
+    pub partial: Option<Partial>,
+    /// Instruments that are open already.
+    pub crew: Crew,
     /// The instruments.
     pub bench: Arc<dyn Bench>,
     /// The time.
@@ -109,6 +114,8 @@ pub struct Finished<R> {
     pub ended: RunEnded,
     /// Why the run could not be recorded.
     pub recorder_error: Option<RecorderError>,
+    /// The instruments, made safe and still open: for the next run, or to be closed.
+    pub crew: Crew,
 }
 
 /// Runs a procedure. Ends only when all that can be made safe has been.
@@ -144,6 +151,7 @@ pub async fn execute<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
         recorder: None,
         ended,
         recorder_error: None,
+        crew: Crew::default(),
     }
 }
 
@@ -151,6 +159,8 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
     let Job {
         procedure,
         started,
+        partial,
+        mut crew,
         bench,
         clock,
         recorder,
@@ -172,20 +182,13 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
     scribe.emit(EventKind::RunStarted(Box::new(started)));
     scribe.barrier().await;
     if scribe.error.is_some() {
-        return scribe.finish(&[], false).await;
+        return scribe.finish(&[], false, crew).await;
     }
 
-    let mut crew = Crew::new();
     let mut skipped = None;
     let mut missing = BTreeMap::new();
     for used in &uses {
-        let opening = open(
-            used.name.clone(),
-            bench.as_ref(),
-            clock.as_ref(),
-            deadlines.prepare,
-            &mut crew,
-        );
+        let opening = crew.prepare(&used.name, bench.as_ref(), clock.as_ref(), deadlines.prepare);
         let opened = tokio::select! {
             biased;
             level = at_least(&mut interrupt, Interrupt::Abandon) => Err((RunOutcome::Aborted, interrupted(level))),
@@ -201,12 +204,14 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
             }
         }
     }
-    let (crew, missing) = (Arc::new(crew), Arc::new(missing));
+    let partial = partial.map(Arc::new);
+    let missing = Arc::new(missing);
     let stage = Stage {
         crew: &crew,
         missing: &missing,
         clock: &clock,
         procedure: &procedure,
+        partial: partial.as_ref(),
         begun,
         deadlines,
     };
@@ -223,47 +228,11 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
     }
     scribe.skip_the_rest(&procedure, &[Section::Teardown], skipped.as_deref());
 
-    let made_safe = safe::make_all_safe(&uses, &crew, bench.as_ref(), clock.as_ref(), deadlines.make_safe).await;
-    for actor in crew.values() {
-        actor.abandon();
-        // an instrument that does not close well was made safe before
-        drop(clock.within(clock.now().after(deadlines.close), actor.close()).await);
-        actor.kill();
+    if let Some(partial) = &partial {
+        scribe.at_least(RunOutcome::Aborted, &partial.reason_of_the_run());
     }
-    scribe.finish(&made_safe, true).await
-}
-
-async fn open(
-    name: LogicalName,
-    bench: &dyn Bench,
-    clock: &dyn Clock,
-    patience: Duration,
-    crew: &mut Crew,
-) -> Result<InstrumentReady, String> {
-    let deadline = clock.now().after(patience);
-    let late = |_elapsed| format!("{name}: not ready in {}", human_duration(patience));
-    let opened = clock.within(deadline, bench.open(&name)).await.map_err(late)?;
-    let instrument = opened.map_err(|error| format!("{name}: {error}"))?;
-    let actor = Actor::start(name.clone(), instrument, clock);
-    let prepared = clock.within(deadline, actor.prepare()).await.map_err(late);
-    let state = match prepared {
-        Ok(Ok(state)) => state,
-        // it may be another instrument than the station says: nothing further is sent to it
-        Ok(Err(error)) => {
-            actor.kill();
-            return Err(format!("{name}: {error}"));
-        }
-        Err(late) => {
-            actor.kill();
-            return Err(late);
-        }
-    };
-    crew.insert(name.clone(), actor);
-    Ok(InstrumentReady {
-        name: name.clone(),
-        identity: state.identity,
-        stale_errors: state.stale_errors,
-    })
+    let made_safe = safe::make_all_safe(&uses, &mut crew, bench.as_ref(), clock.as_ref(), deadlines.make_safe).await;
+    scribe.finish(&made_safe, true, crew).await
 }
 
 /// Ends when the operator wants at least `level`.
@@ -286,12 +255,19 @@ fn interrupted(level: Interrupt) -> String {
     }
 }
 
+/// When a section is cut short, and what is said of it then.
+struct Ends {
+    at: Moment,
+    reason: String,
+}
+
 /// What stays the same while steps run.
 struct Stage<'a> {
-    crew: &'a Arc<Crew>,
+    crew: &'a Crew,
     missing: &'a Arc<BTreeMap<LogicalName, String>>,
     clock: &'a Arc<dyn Clock>,
     procedure: &'a Arc<BoundProcedure>,
+    partial: Option<&'a Arc<Partial>>,
     begun: Moment,
     deadlines: Deadlines,
 }
@@ -303,8 +279,15 @@ impl Stage<'_> {
         scribe: &mut Scribe<R>,
         interrupt: &mut watch::Receiver<Interrupt>,
     ) -> Option<String> {
+        let allowed = self.procedure.procedure().timeout.or(self.deadlines.run);
+        let ends = allowed.map(|allowed| Ends {
+            at: self.begun.after(allowed),
+            reason: format!("the run took longer than {}", human_duration(allowed)),
+        });
         for section in [Section::Setup, Section::Main] {
-            let reason = self.run(section, scribe, interrupt, Interrupt::Abandon, None).await;
+            let reason = self
+                .run(section, scribe, interrupt, Interrupt::Abandon, ends.as_ref())
+                .await;
             if reason.is_some() {
                 return reason;
             }
@@ -337,11 +320,11 @@ impl Stage<'_> {
         scribe: &mut Scribe<R>,
         interrupt: &mut watch::Receiver<Interrupt>,
     ) -> Option<String> {
-        for actor in self.crew.values() {
-            actor.abandon();
-        }
-        let deadline = Some(self.clock.now().after(self.deadlines.teardown));
-        self.run(Section::Teardown, scribe, interrupt, Interrupt::SafeNow, deadline)
+        let ends = Ends {
+            at: self.clock.now().after(self.deadlines.teardown),
+            reason: "the teardown took too long".to_owned(),
+        };
+        self.run(Section::Teardown, scribe, interrupt, Interrupt::SafeNow, Some(&ends))
             .await
     }
 
@@ -352,33 +335,34 @@ impl Stage<'_> {
         scribe: &mut Scribe<R>,
         interrupt: &mut watch::Receiver<Interrupt>,
         stops_at: Interrupt,
-        deadline: Option<Moment>,
+        ends: Option<&Ends>,
     ) -> Option<String> {
         let (reports, mut reported) = mpsc::unbounded_channel();
         let floor = Floor {
-            crew: Arc::clone(self.crew),
+            crew: self.crew.clone(),
             missing: Arc::clone(self.missing),
             clock: Arc::clone(self.clock),
             started: self.begun,
             reports,
             attempt_deadline: self.deadlines.attempt,
             read_back_deadline: self.deadlines.read_back,
+            partial: self.partial.cloned(),
         };
         let procedure = Arc::clone(self.procedure);
         let mut task = spawn(self.clock.as_ref(), async move {
             let steps = steps_of(&procedure, section);
             run_section(&floor, section, steps).await.is_ok()
         });
-        let mut expiry = match deadline {
-            Some(deadline) => self.clock.sleep_until(deadline),
-            None => Box::pin(std::future::pending()),
+        let (mut expiry, late) = match ends {
+            Some(Ends { at, reason }) => (self.clock.sleep_until(*at), reason.as_str()),
+            None => (Box::pin(std::future::pending()) as _, ""),
         };
         let mut over = false;
         let cut = loop {
             tokio::select! {
                 biased;
                 level = at_least(interrupt, stops_at) => break Some((StepOutcome::Aborted, interrupted(level))),
-                () = &mut expiry => break Some((StepOutcome::Timeout, "the teardown took too long".to_owned())),
+                () = &mut expiry => break Some((StepOutcome::Timeout, late.to_owned())),
                 Some(report) = reported.recv() => scribe.take(report).await,
                 ended = &mut task => {
                     over = true;
@@ -406,9 +390,6 @@ impl Stage<'_> {
             scribe.take(report).await;
         }
         let (outcome, reason) = cut?;
-        for actor in self.crew.values() {
-            actor.abandon();
-        }
         scribe.cut_short(outcome, &reason);
         Some(reason)
     }

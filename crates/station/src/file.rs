@@ -1,6 +1,7 @@
 //! The station file: which instruments stand on this bench, and where the records go.
 
 use crate::keys::{INSTRUMENT, ROOT, SERIAL, STATION, STORE, SYNC, TARGET, VISA};
+use crate::rules::{self, AllowedProcedure, StationParameter};
 use benchtop_instrument::{Quantity, Resource, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Span, Spanned, Table, one_of};
 use benchtop_procedure::LogicalName;
@@ -20,6 +21,12 @@ pub struct StationFile {
     pub fixture_id: Option<String>,
     /// Where the bench stands.
     pub location: Option<String>,
+    /// The power line: `50 Hz`.
+    pub mains: Option<String>,
+    /// The procedures that test units here, by id; `None` allows all.
+    pub procedures: Option<BTreeMap<String, AllowedProcedure>>,
+    /// What procedures may ask of the station.
+    pub parameters: BTreeMap<String, Spanned<StationParameter>>,
     /// What an overdue calibration does.
     pub calibration: CalibrationRule,
     /// The order of making safe; those not named follow, sources first.
@@ -59,10 +66,14 @@ pub struct StationInstrument {
     pub asset_id: Option<String>,
     /// When its calibration is due, `YYYY-MM-DD`, with its place.
     pub calibration_due: Option<Spanned<String>>,
+    /// When it was calibrated last, `YYYY-MM-DD`.
+    pub calibrated_on: Option<String>,
     /// The certificate of its last calibration.
     pub certificate: Option<String>,
     /// Others use it too.
     pub shared: bool,
+    /// A scan never opens it.
+    pub read_only: bool,
     /// Instead of the definition's timeout.
     pub timeout: Option<Duration>,
     /// Instead of the definition's serial line.
@@ -100,6 +111,7 @@ pub struct TargetEntry {
     pub total_timeout: Option<Duration>,
 }
 
+const MAINS: &[(&str, &str)] = &[("50 Hz", "50 Hz"), ("60 Hz", "60 Hz")];
 const CALIBRATION: &[(&str, CalibrationRule)] = &[("refuse", CalibrationRule::Refuse), ("warn", CalibrationRule::Warn)];
 
 /// Reads a station file. `file` is how messages call it.
@@ -159,7 +171,12 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
             );
         }
     }
+    let procedures = rules::procedures(&root, sink);
+    let parameters = rules::parameters(&root, sink);
     let station = station?;
+    let mains = station
+        .string(sink, "mains")
+        .and_then(|word| one_of(sink, "power line", &word, MAINS));
     let id = station.require_string(sink, "id");
     let calibration = station
         .string(sink, "calibration")
@@ -169,6 +186,9 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
         id: id?.value,
         fixture_id: station.string(sink, "fixture_id").map(|text| text.value),
         location: station.string(sink, "location").map(|text| text.value),
+        mains: mains.map(str::to_owned),
+        procedures,
+        parameters,
         calibration: calibration.unwrap_or_default(),
         safe_order,
         instruments,
@@ -249,8 +269,10 @@ fn read_instrument(table: &Table<'_>, folder: &Path, sink: &mut Diagnostics) -> 
         serial_number: table.string(sink, "serial_number").map(|text| text.value),
         asset_id: table.string(sink, "asset_id").map(|text| text.value),
         calibration_due,
+        calibrated_on: calibrated_on.map(|date| date.value),
         certificate: table.string(sink, "certificate").map(|text| text.value),
         shared: table.bool(sink, "shared").is_some_and(|shared| shared.value),
+        read_only: table.bool(sink, "read_only").is_some_and(|read_only| read_only.value),
         timeout,
         line,
         span: table.span().clone(),

@@ -18,6 +18,16 @@ pub(crate) static ROOT: Keys = Keys {
             Shape::Named(&INSTRUMENT),
             "The instruments, by the names that procedures call them.",
         ),
+        Key::new(
+            "procedures",
+            Shape::Named(&ALLOWED),
+            "The procedures that test units here, by id; any other runs only with --purpose engineering. All, if left out.",
+        ),
+        Key::new(
+            "parameters",
+            Shape::Map(&Shape::Either(&[Shape::Text, Shape::Number, Shape::Boolean])),
+            "What procedures may ask of this station: numbers, quantities in quotes, texts, true or false.",
+        ),
         Key::new("store", Shape::Table(&STORE), "Where the records are kept."),
         Key::new(
             "sync",
@@ -38,6 +48,11 @@ pub(crate) static STATION: Keys = Keys {
         Key::new("id", Shape::Text, "The bench's name in the records.").required(),
         Key::new("fixture_id", Shape::Text, "The mechanics that hold the unit."),
         Key::new("location", Shape::Text, "Where the bench stands."),
+        Key::new(
+            "mains",
+            Shape::Word(|| vec!["50 Hz", "60 Hz"]),
+            "The power line's frequency, for the records.",
+        ),
         Key::new(
             "calibration",
             Shape::Word(|| vec!["refuse", "warn"]),
@@ -62,8 +77,21 @@ pub(crate) static INSTRUMENT: Keys = Keys {
         Key::new("calibration_due", Shape::Date, "The day until which its calibration holds."),
         Key::new("certificate", Shape::Text, "The certificate of its last calibration."),
         Key::new("shared", Shape::Boolean, "Others use it too: it is not reset."),
+        Key::new("read_only", Shape::Boolean, "`instruments scan --station` never opens it."),
         Key::new("timeout", Shape::Quantity, "How long to wait for an answer, instead of what its definition says."),
         Key::new("serial", Shape::Table(&SERIAL), "Its serial line, where it differs from what the definition says."),
+    ],
+};
+
+pub(crate) static ALLOWED: Keys = Keys {
+    title: "allowed procedure",
+    keys: &[
+        Key::new("version", Shape::Text, "The version that is allowed; any, if left out."),
+        Key::new(
+            "sha256",
+            Shape::Text,
+            "The digest that its records hold as procedure_sha256; any, if left out.",
+        ),
     ],
 };
 

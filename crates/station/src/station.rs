@@ -30,6 +30,12 @@ pub struct Equipment {
     pub options: Options,
     /// When its calibration is due.
     pub calibration_due: Option<Spanned<String>>,
+    /// When it was calibrated last, `YYYY-MM-DD`.
+    pub calibrated_on: Option<String>,
+    /// The certificate of its last calibration.
+    pub certificate: Option<String>,
+    /// The owner's number for it.
+    pub asset_id: Option<String>,
 }
 
 /// A bench, real or simulated.
@@ -107,6 +113,9 @@ impl Station {
                         resource,
                         options,
                         calibration_due: None,
+                        calibrated_on: None,
+                        certificate: None,
+                        asset_id: None,
                     };
                     instruments.insert(LogicalName(name.to_owned()), equipment);
                 }
@@ -218,6 +227,9 @@ fn equipment(definition: Arc<Definition>, sha256: String, instrument: &StationIn
         resource: instrument.resource.clone(),
         options,
         calibration_due: instrument.calibration_due.clone(),
+        calibrated_on: instrument.calibrated_on.clone(),
+        certificate: instrument.certificate.clone(),
+        asset_id: instrument.asset_id.clone(),
     }
 }
 

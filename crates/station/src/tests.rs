@@ -1,6 +1,6 @@
 //! Station files: what is read, and what is refused, all in one go.
 
-use crate::{CalibrationRule, Catalogue, Entry, Origin, Station, parse};
+use crate::{CalibrationRule, Catalogue, Entry, Origin, Station, StationParameter, parse};
 use benchtop_instrument::{Class, RealClock};
 use benchtop_procedure::LogicalName;
 use std::path::Path;
@@ -91,4 +91,41 @@ fn a_driver_that_there_is_not_is_named_at_its_place() {
         findings,
         "s.toml:4:10: error: there is no driver `keysight/34416a`; did you mean `keysight/34461a`?\n"
     );
+}
+
+#[test]
+fn rules_of_the_station_are_read_and_mistakes_in_them_are_found_in_one_go() {
+    let digest = "ab".repeat(32);
+    let good = format!(
+        "[station]\nid = \"B\"\nmains = \"50 Hz\"\n[procedures.RAIL]\nversion = \"1.0.0\"\nsha256 = \"{digest}\"\n[procedures.ANY]\n\
+         [parameters]\nload = \"5 A\"\ncount = 3\nhot = true\n"
+    );
+    let file = parse("s.toml", &good).unwrap();
+    assert_eq!(file.mains.as_deref(), Some("50 Hz"));
+    let allowed = file.procedures.unwrap();
+    assert_eq!(allowed["RAIL"].sha256.as_ref().unwrap().value, digest);
+    assert_eq!(allowed["ANY"].version, None);
+    let parameters: Vec<_> = file
+        .parameters
+        .into_iter()
+        .map(|(name, value)| (name, value.value))
+        .collect();
+    assert_eq!(
+        parameters,
+        [
+            ("count".to_owned(), StationParameter::Number("3".to_owned())),
+            ("hot".to_owned(), StationParameter::Boolean(true)),
+            ("load".to_owned(), StationParameter::Text("5 A".to_owned())),
+        ]
+    );
+    let bad = "[station]\nid = \"B\"\nmains = \"55 Hz\"\n[procedures.RAIL]\nsha256 = \"abc\"\nsha = 1\n[parameters]\nday = 2026-11-28\n";
+    let findings = parse("s.toml", bad).unwrap_err().render_short();
+    for line in [
+        "s.toml:3:9: error: unknown power line `55 Hz`",
+        "s.toml:5:10: error: this is no SHA-256",
+        "s.toml:6:1: error: unknown key `sha`",
+        "s.toml:8:7: error: the parameter `day` is none",
+    ] {
+        assert!(findings.contains(line), "{line}\nin\n{findings}");
+    }
 }

@@ -6,8 +6,8 @@
 mod convert;
 
 use crate::record::{
-    Identity, LimitInFull, LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose, RangeInUse, ReadingKind,
-    RunOutcome, Sampling, Section, StepOutcome, UnitUnderTest, Value, is_false, number, time,
+    EarlierRuns, Identity, LimitInFull, LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose, RangeInUse,
+    ReadingKind, RunOutcome, Sampling, Section, StepOutcome, UnitUnderTest, Value, is_false, number, time,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,21 @@ pub struct RunStarted {
     pub station_id: String,
     /// The mechanics that hold the unit.
     pub fixture_id: Option<String>,
+    /// Where the bench stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The power line: `50 Hz`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mains: Option<String>,
+    /// Which of the fixture's places the unit lies in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+    /// Common to the runs of all slots that were started together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_id: Option<String>,
+    /// What is known of earlier runs of the unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_runs: Option<EarlierRuns>,
     /// The person at the bench.
     pub operator: Option<String>,
     /// Why the run is made.
@@ -122,6 +137,15 @@ pub struct InstrumentUse {
     pub definition_sha256: String,
     /// When its calibration is due (`YYYY-MM-DD`).
     pub calibration_due: Option<String>,
+    /// When it was calibrated last (`YYYY-MM-DD`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated_on: Option<String>,
+    /// The certificate of that calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// The owner's number for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asset_id: Option<String>,
     /// Its output channels.
     pub outputs: Vec<u32>,
 }

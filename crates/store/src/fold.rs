@@ -141,6 +141,11 @@ impl<'a> Folding<'a> {
             unit_under_test,
             station_id,
             fixture_id,
+            location,
+            mains,
+            slot,
+            execution_id,
+            earlier_runs,
             operator,
             purpose,
             simulated,
@@ -168,6 +173,9 @@ impl<'a> Folding<'a> {
                 driver: used.driver,
                 definition_sha256: used.definition_sha256,
                 calibration_due: used.calibration_due,
+                calibrated_on: used.calibrated_on,
+                certificate: used.certificate,
+                asset_id: used.asset_id,
             }
         });
         Record {
@@ -194,9 +202,14 @@ impl<'a> Folding<'a> {
             station: record::Station {
                 id: station_id,
                 fixture_id,
+                location,
+                mains,
                 file_sha256: station_sha256,
                 benchtop_version,
             },
+            slot,
+            execution_id,
+            earlier_runs,
             operator,
             purpose,
             simulated,

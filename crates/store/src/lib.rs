@@ -16,6 +16,7 @@
 //!   quarantine/                  what cannot be believed, each with a .reason
 //!   unsafe/<run id>.json         outputs that a killed run may have left on
 //!   attachments/                 by digest
+//!   units/                       which units were judged before: an index, and no more
 //!   sync.json                    how the targets stood at the end of the last sync, for people
 //!   sequence                     the last number that was handed out
 //!   lock.store  lock.syncer      never removed
@@ -116,6 +117,7 @@ mod store;
 mod testkit;
 #[cfg(test)]
 mod tests;
+mod units;
 
 pub use adopt::Adopted;
 pub use attach::AttachmentWriter;
@@ -134,3 +136,4 @@ pub use receipts::{
 pub use record::{Attachment, Record};
 pub use recovery::{InterruptedInstrument, InterruptedRun, Recovering, Recovery};
 pub use store::{Saved, Store, Ticket};
+pub use units::JudgedRun;

@@ -79,6 +79,15 @@ pub struct Record {
     pub clock: Clock,
     /// The bench and the computer.
     pub station: Station,
+    /// Which of the fixture's places the unit lay in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+    /// Common to the runs of all slots that were started together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_id: Option<String>,
+    /// Earlier runs of the unit: the member is there for a retest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_runs: Option<EarlierRuns>,
     /// The person at the bench, where given.
     pub operator: Option<String>,
     /// Why the run was made.
@@ -103,6 +112,15 @@ pub struct Record {
     pub logs: Vec<Log>,
 }
 
+/// Earlier runs of the unit with the same procedure, as far as the store knew of them when the run began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EarlierRuns {
+    /// How many of them judged the unit.
+    pub count: u32,
+    /// The last of them.
+    pub last_run_id: String,
+}
+
 /// How far the times of a record can be trusted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Clock {
@@ -125,6 +143,12 @@ pub struct Station {
     pub id: String,
     /// The mechanics that held the unit, where the station names them.
     pub fixture_id: Option<String>,
+    /// Where the bench stood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The power line: `50 Hz`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mains: Option<String>,
     /// Digest of the station file or of the simulated bench, SHA-256 in hex.
     pub file_sha256: String,
     /// The version of the program that ran the test.
@@ -166,6 +190,15 @@ pub struct Instrument {
     pub identity: Option<Identity>,
     /// When its calibration was due, as the station file says (`YYYY-MM-DD`).
     pub calibration_due: Option<String>,
+    /// When it was calibrated last (`YYYY-MM-DD`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated_on: Option<String>,
+    /// The certificate of that calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// The owner's number for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asset_id: Option<String>,
     /// Errors that were in its queue from before the run.
     #[serde(default)]
     pub stale_errors: Vec<String>,

@@ -14,6 +14,7 @@ use crate::{
     quarantine::quarantine,
     record::Record,
     recovery::leave_marker,
+    units::remember,
 };
 use chrono::{DateTime, Utc};
 use std::{
@@ -49,6 +50,7 @@ pub(crate) struct Layout {
     pub(crate) receipts: Dir,
     pub(crate) attachments: Dir,
     pub(crate) markers: Dir,
+    pub(crate) units: Dir,
 }
 
 impl Layout {
@@ -109,6 +111,7 @@ impl Store {
             receipts: root.child("receipts")?,
             attachments: root.child("attachments")?,
             markers: root.child("unsafe")?,
+            units: root.child("units")?,
             root,
         };
         probe(&layout.journal)?;
@@ -229,11 +232,16 @@ impl Store {
             StoreError::new(StoreErrorKind::Invalid, "write", pending.path_of(name.as_str()), detail).caused_by(error)
         })?;
         match publish(pending, &record.run_id, name.as_str(), &bytes)? {
-            Published::New | Published::Already => Ok(Saved {
-                path: pending.path_of(name.as_str()),
-                name,
-                record: Box::new(record),
-            }),
+            published @ (Published::New | Published::Already) => {
+                if matches!(published, Published::New) {
+                    remember(&self.layout.units, &record);
+                }
+                Ok(Saved {
+                    path: pending.path_of(name.as_str()),
+                    name,
+                    record: Box::new(record),
+                })
+            }
             Published::Conflict { temporary } => {
                 let reason = format!("another record has the name {name}");
                 let kept = quarantine(pending, &temporary, &self.layout.quarantine, &reason)?;

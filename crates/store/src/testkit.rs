@@ -132,6 +132,8 @@ impl Telling {
             },
             station_id: "bench-3".to_owned(),
             fixture_id: None,
+            placement: run::Placement::default(),
+            earlier: None,
             operator: Some("jane".to_owned()),
             purpose: run::Purpose::Production,
             simulated: true,
@@ -243,6 +245,7 @@ fn instrument(logical: &str, class: &str, outputs: &[u32]) -> run::InstrumentUse
         driver: "keysight/e36312a".to_owned(),
         definition_sha256: "cc".repeat(32),
         calibration_due: Some("2027-01-31".to_owned()),
+        papers: run::Papers::default(),
         outputs: outputs.to_vec(),
     }
 }

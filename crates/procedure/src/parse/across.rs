@@ -1,9 +1,9 @@
 //! What can be seen only by looking across the steps of a procedure.
 
 use super::draft::{Draft, Section, Switching};
-use crate::model::LogicalName;
-use benchtop_notation::{Diagnostic, Kind, Span, Table};
-use std::collections::BTreeSet;
+use crate::model::{LogicalName, Procedure, StepKind};
+use benchtop_notation::{Diagnostic, Diagnostics, Kind, Span, Spanned, Table};
+use std::{collections::BTreeSet, time::Duration};
 
 pub(super) fn check(draft: &mut Draft, root: &Table<'_>, file: &Span) {
     nothing_judged(draft, root, file);
@@ -30,6 +30,27 @@ fn nothing_judged(draft: &mut Draft, root: &Table<'_>, file: &Span) {
         draft.sink.push(
             finding.help("add a limit to at least one measurement, for example `limit = { low = 3.25, high = 3.35 }`"),
         );
+    }
+}
+
+/// The waits alone may not outlast the time that the whole run has.
+pub(super) fn too_little_time(sink: &mut Diagnostics, procedure: &Procedure, timeout: Option<&Spanned<Duration>>) {
+    let Some(timeout) = timeout else { return };
+    let waits = procedure
+        .setup
+        .iter()
+        .chain(&procedure.steps)
+        .map(|step| match &step.kind {
+            StepKind::Wait(wait) => *wait,
+            StepKind::Measurements(_) | StepKind::Set { .. } => Duration::ZERO,
+        });
+    let waits = waits.fold(Duration::ZERO, Duration::saturating_add);
+    if waits >= timeout.value {
+        let message = format!(
+            "the run would always time out: its waits alone take {}",
+            benchtop_instrument::human_duration(waits)
+        );
+        sink.error(&timeout.span, &message);
     }
 }
 

@@ -1,11 +1,12 @@
-//! `[procedure]`, `[unit_under_test]` and `[instruments.<name>]`.
+//! `[procedure]` and `[instruments.<name>]`.
 
 use super::draft::Draft;
-use super::limit;
-use super::vocabulary::{INSTRUMENT, LATER_CLASSES, PROCEDURE, UNIT_UNDER_TEST};
-use crate::model::{InstrumentNeed, LogicalName, UnitUnderTest};
+use super::quantity;
+use super::vocabulary::{INSTRUMENT, LATER_CLASSES, PROCEDURE};
+use crate::model::{InstrumentNeed, LogicalName};
 use benchtop_instrument::{Class, Function};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value, one_of};
+use std::time::Duration;
 
 /// Longest name of a procedure, a step or a measurement: TofuPilot cuts or refuses longer ones.
 pub(super) const LONGEST_NAME: usize = 200;
@@ -19,6 +20,7 @@ pub(super) struct Head {
     pub(super) id: String,
     pub(super) version: String,
     pub(super) name: String,
+    pub(super) timeout: Option<Spanned<Duration>>,
 }
 
 pub(super) fn procedure(sink: &mut Diagnostics, root: &Table<'_>) -> Option<Head> {
@@ -31,32 +33,17 @@ pub(super) fn procedure(sink: &mut Diagnostics, root: &Table<'_>) -> Option<Head
         .require_string(sink, "version")
         .and_then(|version| identifier(sink, "version", version));
     let name = table.string(sink, "name").and_then(|name| title(sink, "name", name));
+    let timeout = table
+        .magnitude(sink, "timeout")
+        .and_then(|timeout| quantity::duration(sink, "`timeout`", &timeout, false));
     let id = id?;
     let name = name.map_or_else(|| id.value.clone(), |name| name.value);
     Some(Head {
         id: id.value,
         version: version?.value,
         name,
+        timeout,
     })
-}
-
-pub(super) fn unit_under_test(sink: &mut Diagnostics, root: &Table<'_>) -> UnitUnderTest {
-    let Some(table) = root
-        .value("unit_under_test")
-        .and_then(|value| UNIT_UNDER_TEST.open(sink, value))
-    else {
-        return UnitUnderTest::default();
-    };
-    let serial_number = table
-        .string(sink, "serial_number")
-        .and_then(|text| limit::pattern(sink, "`serial_number`", &text));
-    let part_number = table
-        .string(sink, "part_number")
-        .and_then(|part| identifier(sink, "part_number", part));
-    UnitUnderTest {
-        serial_number,
-        part_number: part_number.map(|part| part.value),
-    }
 }
 
 /// Reads every instrument into the draft.
@@ -127,7 +114,7 @@ fn class(sink: &mut Diagnostics, word: &Spanned<String>) -> Option<Class> {
 }
 
 /// An identifier that every target takes.
-fn identifier(sink: &mut Diagnostics, key: &str, text: Spanned<String>) -> Option<Spanned<String>> {
+pub(super) fn identifier(sink: &mut Diagnostics, key: &str, text: Spanned<String>) -> Option<Spanned<String>> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '+' | '-');
     if !text.value.is_empty() && text.value.len() <= LONGEST_IDENTIFIER && text.value.chars().all(is_plain) {
         return Some(text);

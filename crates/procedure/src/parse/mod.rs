@@ -13,6 +13,7 @@ mod range;
 mod sampling;
 mod setting;
 mod steps;
+mod unit;
 mod vocabulary;
 
 use crate::model::Procedure;
@@ -59,7 +60,7 @@ pub(crate) fn read(name: &str, text: &str) -> (Option<Procedure>, Diagnostics) {
     let root = document.root(&mut draft.sink, &vocabulary::FILE.all());
     vocabulary::FILE.refuse_planned(&mut draft.sink, &root);
     let head = head::procedure(&mut draft.sink, &root).unwrap_or_default();
-    let unit_under_test = head::unit_under_test(&mut draft.sink, &root);
+    let unit_under_test = unit::unit_under_test(&mut draft.sink, &root);
     head::instruments(&mut draft, &root);
     let setup = steps::section(&mut draft, &root, Section::Setup);
     let main = steps::section(&mut draft, &root, Section::Main);
@@ -74,6 +75,7 @@ pub(crate) fn read(name: &str, text: &str) -> (Option<Procedure>, Diagnostics) {
         id: head.id,
         version: head.version,
         name: head.name,
+        timeout: head.timeout.as_ref().map(|timeout| timeout.value),
         unit_under_test,
         instruments: instruments.collect(),
         setup,
@@ -81,5 +83,6 @@ pub(crate) fn read(name: &str, text: &str) -> (Option<Procedure>, Diagnostics) {
         teardown,
         warnings: Diagnostics::new(),
     };
+    across::too_little_time(&mut draft.sink, &procedure, head.timeout.as_ref());
     (Some(procedure), draft.sink)
 }

@@ -88,6 +88,11 @@ static PROCEDURE_KEYS: Keys = Keys {
         )
         .required(),
         Key::new("name", Shape::Text, "Its name for people; the id if left out."),
+        Key::new(
+            "timeout",
+            Shape::Quantity,
+            "How long setup and steps may take together, \"5 min\"; then the run is a TIMEOUT, and the teardown runs.",
+        ),
     ],
 };
 
@@ -109,17 +114,32 @@ static UNIT_UNDER_TEST_KEYS: Keys = Keys {
             Shape::Text,
             "The part that this procedure tests; another one is refused.",
         ),
+        Key::new(
+            "revision",
+            Shape::Pattern,
+            "The run must name the unit's revision, and the whole of it must match this regular expression.",
+        ),
+        Key::new(
+            "batch_number",
+            Shape::Pattern,
+            "The run must name the unit's batch, and the whole of it must match this regular expression.",
+        ),
+        Key::new(
+            "sub_units",
+            Shape::List(&Shape::Pattern),
+            "The run must name so many units inside this one; each serial number must match its regular expression.",
+        ),
+        Key::new(
+            "retest",
+            Shape::Text,
+            "When a unit comes back: \"allow\" (if left out), \"ask\" the operator, or, for example, \"max 3\" tests in all.",
+        ),
     ],
 };
 
 pub(super) static UNIT_UNDER_TEST: Vocabulary = Vocabulary {
     keys: &UNIT_UNDER_TEST_KEYS,
-    later: &[
-        ("revision", "asking for a revision"),
-        ("batch_number", "asking for a batch"),
-        ("sub_units", "sub-units"),
-        ("retest", "a retest rule"),
-    ],
+    later: &[],
 };
 
 static INSTRUMENT_KEYS: Keys = Keys {

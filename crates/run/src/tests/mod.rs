@@ -346,3 +346,50 @@ async fn a_fail_is_the_units_where_the_outputs_are_as_they_were_set() {
     let looked = ran.log().iter().filter(|line| *line == "psu find_outputs_on").count();
     assert_eq!(looked, 3, "after each fail, and before the teardown");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partial_run_is_aborted_at_best_and_says_which_steps_it_left_out() {
+    let ran = Rig::new().without(&[2]).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Aborted);
+    assert_eq!(
+        ran.ended().reason.as_deref(),
+        Some("a partial run (--skip) passes no unit")
+    );
+    assert_eq!(
+        (ran.step("Rail"), ran.step("Second rail")),
+        (StepOutcome::Pass, StepOutcome::Skip)
+    );
+    let left_out = ran.ended_steps().find(|ended| ended.name == "Second rail").unwrap();
+    assert_eq!(left_out.reason.as_deref(), Some("left out by --skip"));
+    assert_eq!(ran.measurements().count(), 1, "what was left out was not taken either");
+    assert_eq!(ran.step("Power off"), StepOutcome::Pass);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partial_run_of_a_broken_station_is_still_an_error() {
+    let ran = Rig::new().without(&[2]).dmm(Behaviour::MeasureFails).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_takes_too_long_is_a_timeout_and_is_torn_down() {
+    let ran = Rig::new()
+        .procedure("name = \"Rig\"", "name = \"Rig\"\ntimeout = \"2 s\"")
+        .dmm(Behaviour::MeasureHangs)
+        .run()
+        .await;
+    assert_eq!(ran.outcome(), RunOutcome::Timeout);
+    assert_eq!(
+        ran.ended().reason.as_deref(),
+        Some("Rail: the run took longer than 2 s")
+    );
+    assert_eq!(
+        (ran.step("Rail"), ran.step("Second rail"), ran.step("Power off")),
+        (StepOutcome::Timeout, StepOutcome::Skip, StepOutcome::Pass)
+    );
+    assert!(
+        ran.time_of("Cool down").as_secs_f64() > 0.9,
+        "the teardown has its own time"
+    );
+    assert!(!ran.output_is_on());
+}

@@ -3,8 +3,9 @@
 mod bench;
 
 use crate::{
-    Deadlines, Event, EventKind, Finished, InstrumentUse, Interrupt, Job, MeasurementTaken, ProcedureUse, Purpose,
-    Recorder, RecorderError, RunEnded, RunOutcome, RunStarted, StepEnded, StepOutcome, UnitUnderTest, execute, listen,
+    Crew, Deadlines, Event, EventKind, Finished, InstrumentUse, Interrupt, Job, MeasurementTaken, Papers, Partial,
+    Placement, ProcedureUse, Purpose, Recorder, RecorderError, RunEnded, RunOutcome, RunStarted, Section, StepAddress,
+    StepEnded, StepOutcome, UnitUnderTest, execute, listen,
 };
 use async_trait::async_trait;
 use bench::{RigBench, capabilities};
@@ -102,6 +103,7 @@ pub(super) struct Rig {
     interrupts: Option<(String, Vec<Interrupt>)>,
     recorder_fails_at: Option<String>,
     recorder_panics_at: Option<String>,
+    partial: Option<Partial>,
 }
 
 pub(super) struct Ran {
@@ -122,6 +124,7 @@ impl Rig {
             interrupts: None,
             recorder_fails_at: None,
             recorder_panics_at: None,
+            partial: None,
         }
     }
 
@@ -169,6 +172,23 @@ impl Rig {
         }
     }
 
+    /// Leaves steps of the test out, by their places.
+    pub(super) fn without(self, steps: &[usize]) -> Self {
+        let address = |index: &usize| StepAddress {
+            section: Section::Main,
+            index: *index,
+        };
+        let left_out = steps.iter().map(address).collect();
+        let partial = Partial {
+            left_out,
+            asked: "--skip".to_owned(),
+        };
+        Self {
+            partial: Some(partial),
+            ..self
+        }
+    }
+
     pub(super) async fn run(self) -> Ran {
         let parsed = benchtop_procedure::parse("rig.toml", &self.procedure).unwrap();
         let instruments = BTreeMap::from([
@@ -203,6 +223,7 @@ impl Rig {
             driver: String::new(),
             definition_sha256: String::new(),
             calibration_due: None,
+            papers: Papers::default(),
             outputs,
         };
         let started = RunStarted {
@@ -217,6 +238,8 @@ impl Rig {
             unit: UnitUnderTest::default(),
             station_id: "rig".to_owned(),
             fixture_id: None,
+            placement: Placement::default(),
+            earlier: None,
             operator: None,
             purpose: Purpose::Production,
             simulated: true,
@@ -229,6 +252,8 @@ impl Rig {
         let job = Job {
             procedure,
             started,
+            partial: self.partial,
+            crew: Crew::default(),
             bench,
             clock,
             recorder,
@@ -240,8 +265,9 @@ impl Rig {
             recorder,
             ended,
             recorder_error,
+            crew,
         } = execute(job).await;
-        drop(wants);
+        drop((wants, crew));
         let mut heard = Vec::new();
         while let Some(event) = events.next().await {
             heard.push(line(&event.kind));

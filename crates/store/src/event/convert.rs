@@ -5,7 +5,7 @@ use super::{
     Attached, Event, EventKind, InstrumentReady, InstrumentUse, Log, MadeSafe, MeasurementTaken, Output, PlannedStep,
     Procedure, RunEnded, RunStarted, StepEnded, StepStarted,
 };
-use crate::record::{Identity, LimitInFull, OutputState, RangeInUse, Sampling, UnitUnderTest, Value};
+use crate::record::{EarlierRuns, Identity, LimitInFull, OutputState, RangeInUse, Sampling, UnitUnderTest, Value};
 use benchtop_run as run;
 
 impl From<&run::Event> for Event {
@@ -44,6 +44,8 @@ impl From<&run::RunStarted> for RunStarted {
             unit,
             station_id,
             fixture_id,
+            placement,
+            earlier,
             operator,
             purpose,
             simulated,
@@ -53,6 +55,12 @@ impl From<&run::RunStarted> for RunStarted {
             instruments,
             steps,
         } = started.clone();
+        let run::Placement {
+            location,
+            mains,
+            slot,
+            execution_id,
+        } = placement;
         let run::ProcedureUse {
             id,
             version,
@@ -84,6 +92,11 @@ impl From<&run::RunStarted> for RunStarted {
             },
             station_id,
             fixture_id,
+            location,
+            mains,
+            slot,
+            execution_id,
+            earlier_runs: earlier.map(EarlierRuns::from),
             operator,
             purpose: purpose.into(),
             simulated,
@@ -93,6 +106,13 @@ impl From<&run::RunStarted> for RunStarted {
             instruments: instruments.into_iter().map(InstrumentUse::from).collect(),
             steps: steps.into_iter().map(PlannedStep::from).collect(),
         }
+    }
+}
+
+impl From<run::EarlierRuns> for EarlierRuns {
+    fn from(earlier: run::EarlierRuns) -> Self {
+        let run::EarlierRuns { count, last_run_id } = earlier;
+        Self { count, last_run_id }
     }
 }
 
@@ -106,8 +126,14 @@ impl From<run::InstrumentUse> for InstrumentUse {
             driver,
             definition_sha256,
             calibration_due,
+            papers,
             outputs,
         } = instrument;
+        let run::Papers {
+            asset_id,
+            calibrated_on,
+            certificate,
+        } = papers;
         Self {
             name: name.0,
             class,
@@ -116,6 +142,9 @@ impl From<run::InstrumentUse> for InstrumentUse {
             driver,
             definition_sha256,
             calibration_due,
+            calibrated_on,
+            certificate,
+            asset_id,
             outputs,
         }
     }

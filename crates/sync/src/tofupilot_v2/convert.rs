@@ -163,6 +163,12 @@ fn metadata(record: &Record) -> BTreeMap<&'static str, Metadatum> {
     if let Some(fixture) = &record.station.fixture_id {
         metadata.insert("fixture", text(fixture));
     }
+    if let Some(slot) = &record.slot {
+        metadata.insert("slot", text(slot));
+    }
+    if let Some(execution) = &record.execution_id {
+        metadata.insert("execution_id", text(execution));
+    }
     if let Some(synchronised) = record.clock.utc_synchronised {
         metadata.insert("utc_synchronised", Metadatum::Flag(synchronised));
     }

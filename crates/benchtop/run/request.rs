@@ -1,0 +1,111 @@
+//! What is asked of a run: the unit, and everything else.
+
+use crate::args::{BenchArguments, Format, Pace, RunArguments};
+use benchtop_run::{Purpose, UnitUnderTest};
+use std::path::PathBuf;
+
+/// A unit as the command line or the operator names it.
+#[derive(Clone, Debug)]
+pub(crate) struct Unit {
+    pub(crate) serial: String,
+    pub(crate) part: Option<String>,
+    pub(crate) revision: Option<String>,
+    pub(crate) batch: Option<String>,
+    pub(crate) sub_units: Vec<String>,
+}
+
+impl Unit {
+    /// As the record names it; the procedure's part number stands in where none was given.
+    pub(super) fn named(&self, part_number: Option<&String>) -> UnitUnderTest {
+        UnitUnderTest {
+            serial_number: self.serial.clone(),
+            part_number: self.part.as_ref().or(part_number).cloned(),
+            revision: self.revision.clone(),
+            batch: self.batch.clone(),
+            sub_units: self.sub_units.clone(),
+        }
+    }
+}
+
+/// What is the same for every unit.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) bench: BenchArguments,
+    pub(crate) real_pace: bool,
+    pub(crate) store: Option<PathBuf>,
+    pub(crate) format: Format,
+    pub(crate) operator: Option<String>,
+    pub(crate) purpose: Option<String>,
+    pub(crate) selection: Selection,
+    pub(crate) accept_unsafe: Vec<String>,
+    /// A retest that the procedure wants to be asked was allowed beforehand.
+    pub(crate) retest: bool,
+    /// Records go out behind each run: to the targets of this station file, or of the bench's own where it is empty.
+    pub(crate) sync: Option<PathBuf>,
+}
+
+/// Which steps were asked for, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    pub(crate) only: Vec<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) skip: Vec<String>,
+}
+
+impl Selection {
+    pub(super) fn is_whole(&self) -> bool {
+        self.only.is_empty() && self.from.is_none() && self.skip.is_empty()
+    }
+}
+
+impl Request {
+    /// Why the run is made, or what is wrong with the word for it.
+    pub(super) fn purpose(&self) -> Result<Purpose, String> {
+        let Some(word) = &self.purpose else {
+            return Ok(if self.selection.is_whole() {
+                Purpose::Production
+            } else {
+                Purpose::Partial
+            });
+        };
+        let known = Purpose::ALL.iter().find(|(known, _)| known == word);
+        match known.map(|(_, purpose)| *purpose) {
+            None | Some(Purpose::Partial) => Err(format!(
+                "--purpose {word}: expected production, engineering, golden or gauge_study"
+            )),
+            Some(purpose) if self.selection.is_whole() => Ok(purpose),
+            Some(Purpose::Engineering) => Ok(Purpose::Partial),
+            Some(Purpose::Production | Purpose::Golden | Purpose::GaugeStudy) => Err(format!(
+                "--purpose {word}: a run of some of the steps is none; leave --purpose out"
+            )),
+        }
+    }
+}
+
+/// The parts of the command line.
+pub(super) fn requested(arguments: RunArguments) -> (Unit, Request) {
+    let unit = Unit {
+        serial: arguments.serial,
+        part: arguments.part,
+        revision: arguments.revision,
+        batch: arguments.batch,
+        sub_units: arguments.sub_unit,
+    };
+    let request = Request {
+        bench: arguments.bench,
+        real_pace: arguments.pace == Some(Pace::Real),
+        store: arguments.store,
+        format: arguments.format,
+        operator: arguments.operator,
+        purpose: arguments.purpose,
+        selection: Selection {
+            only: arguments.only,
+            from: arguments.from,
+            skip: arguments.skip,
+        },
+        accept_unsafe: arguments.accept_unsafe,
+        retest: arguments.retest,
+        sync: arguments.sync,
+    };
+    (unit, request)
+}
