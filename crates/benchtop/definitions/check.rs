@@ -126,4 +126,8 @@ impl conformance::InstrumentRig for Rig {
         let definition = Arc::clone(&self.definition);
         Ok(drive(session, definition, Options::default(), &self.clock))
     }
+
+    fn reports_errors(&self) -> bool {
+        self.definition.error_check.reports()
+    }
 }

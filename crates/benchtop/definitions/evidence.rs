@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use benchtop_instrument::{
     Clock, ClockExt, Error, ErrorKind, Identity, Operation, Resource, Session, SessionState, VirtualClock, spawn,
 };
-use benchtop_scpi::Definition;
+use benchtop_scpi::{Definition, ErrorCheck, Template};
 use benchtop_sim::{Model, SimulatedBench};
 use benchtop_station::Entry;
 use benchtop_transport::{TraceEvent, transcript};
@@ -162,6 +162,14 @@ impl Stage {
         let bench = SimulatedBench::lone(&self.name, &self.model, Arc::clone(&self.clock));
         let mut session = session(&bench, dialogue.serial).map_err(|error| error.to_string())?;
         let session = session.as_mut();
+        // what a real one does not tell the simulated one does
+        let witness = match &self.definition.error_check {
+            ErrorCheck::Readback => {
+                let query = Template::new("SYST:ERR?").map_err(|error| error.to_string())?;
+                ErrorCheck::Queue(query)
+            }
+            check @ (ErrorCheck::Queue(_) | ErrorCheck::EventStatus(_)) => check.clone(),
+        };
         let mut events = dialogue.events.iter().peekable();
         while let Some((line, event, refused)) = events.next() {
             let failed = |what: String| format!("{}:{line}: `{event}`: {what}", self.file);
@@ -191,11 +199,11 @@ impl Stage {
                         continue;
                     }
                     let deadline = self.clock.now().after(PATIENCE);
-                    let errors = self.definition.error_check.drain(session, deadline).await;
+                    let errors = witness.drain(session, deadline).await;
                     if *refused && session.state() != SessionState::Ready {
                         // it waits for something that is not simulated
                         self.recover(session).await.map_err(|error| failed(error.to_string()))?;
-                        let errors = self.definition.error_check.drain(session, deadline).await;
+                        let errors = witness.drain(session, deadline).await;
                         errors.map_err(|error| failed(error.to_string()))?;
                         continue;
                     }

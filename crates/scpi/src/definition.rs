@@ -105,6 +105,29 @@ pub struct Definition {
     pub outputs: Option<OutputsDefinition>,
 }
 
+/// A question whose answer proves a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readback {
+    /// The question.
+    pub query: Template,
+    /// What it answers, blanks, quotes and all that is no ASCII left out, in any case.
+    pub answer: Template,
+}
+
+impl Readback {
+    /// Whether two answers are the same but for blanks, quotes and signs that are no ASCII.
+    #[must_use]
+    pub fn is_same(one: &str, other: &str) -> bool {
+        let letters = |text: &str| -> String {
+            let kept = text
+                .chars()
+                .filter(|character| character.is_ascii_graphic() && *character != '"');
+            kept.map(|character| character.to_ascii_uppercase()).collect()
+        };
+        letters(one) == letters(other)
+    }
+}
+
 /// How one function is measured.
 #[derive(Clone, Debug)]
 pub struct FunctionDefinition {
@@ -117,6 +140,10 @@ pub struct FunctionDefinition {
     /// What stands for each range in its commands, from small to large: its full scale in the function's base unit, or the
     /// index or word of its row.
     pub range_arguments: Vec<String>,
+    /// What its answers call each range, from small to large; empty where that is its argument or its full scale.
+    pub range_answers: Vec<String>,
+    /// What is asked after it was configured, on models that report no errors.
+    pub readback: Vec<Readback>,
     /// Lets the instrument choose.
     pub autorange: Option<Template>,
     /// Asks for the range in use.
@@ -309,6 +336,13 @@ impl FunctionDefinition {
 
     /// The range that an instrument means by `answer`: by its argument, or by a number that is the same.
     pub(crate) fn range_called(&self, answer: &str) -> Option<Range> {
+        if !self.range_answers.is_empty() {
+            let place = self
+                .range_answers
+                .iter()
+                .position(|known| Readback::is_same(known, answer))?;
+            return self.capability.ranges.get(place).copied();
+        }
         let answer = answer.trim();
         let number = response::number(answer, None).ok();
         let is_meant = |argument: &String| {
@@ -321,6 +355,9 @@ impl FunctionDefinition {
 
     /// True where an index or a word stands for a range, not its full scale.
     pub(crate) fn ranges_have_names(&self) -> bool {
+        if !self.range_answers.is_empty() {
+            return true;
+        }
         let scales = self.capability.ranges.iter().map(|range| plain(range.full_scale).ok());
         !scales.eq(self.range_arguments.iter().cloned().map(Some))
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     LineChanges,
-    definition::{Definition, FunctionDefinition, InputsDefinition},
+    definition::{Definition, FunctionDefinition, InputsDefinition, Readback},
     response::{self, Number},
     template::Template,
 };
@@ -297,10 +297,33 @@ impl ScpiInstrument {
         }
         self.configure_sampling(function, request).await?;
         self.check_errors(operation).await?;
+        self.read_back_function(function, &channel, nplc).await?;
         match &definition.inputs {
             Some(inputs) => self.connect(inputs, &channel).await,
             None => Ok(()),
         }
+    }
+
+    /// Asks for what was set, on models that report no errors.
+    async fn read_back_function(
+        &mut self,
+        function: &FunctionDefinition,
+        channel: &str,
+        nplc: Option<Decimal>,
+    ) -> Result<(), Error> {
+        let operation = Operation::Measure;
+        let nplc = nplc.map(|nplc| nplc.to_string()).unwrap_or_default();
+        let places = [("channel", channel), ("nplc", nplc.as_str())];
+        for Readback { query, answer } in &function.readback {
+            let (question, expected, deadline) = (query.fill(&places), answer.fill(&places), self.deadline());
+            let answer = self.ask(operation, &question, deadline).await?;
+            if !Readback::is_same(&answer, &expected) {
+                let shown = benchtop_notation::escape(answer.trim());
+                let message = format!("{question} answers {shown} after it was set to {expected}");
+                return Err(self.fail(ErrorKind::Readback, operation, message));
+            }
+        }
+        Ok(())
     }
 
     /// The range that the instrument says it uses.

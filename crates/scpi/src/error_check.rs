@@ -11,6 +11,8 @@ pub enum ErrorCheck {
     Queue(Template),
     /// The standard event status register: `*ESR?`, bits 2 to 5.
     EventStatus(Template),
+    /// It reports nothing: what was set is read back, function by function.
+    Readback,
 }
 
 /// Query, device-dependent, execution and command error (IEEE 488.2, section 11.5.1.1).
@@ -19,6 +21,15 @@ const ERROR_BITS: i64 = 0b0011_1100;
 impl ErrorCheck {
     /// Most entries that are read out of an error queue at once.
     pub const MOST: usize = 32;
+
+    /// Whether it has a report of its own that can be asked for.
+    #[must_use]
+    pub const fn reports(&self) -> bool {
+        match self {
+            Self::Queue(_) | Self::EventStatus(_) => true,
+            Self::Readback => false,
+        }
+    }
 
     /// Reads every error that is there, oldest first; at most [`ErrorCheck::MOST`].
     ///
@@ -32,6 +43,7 @@ impl ErrorCheck {
                 let status = whole_number(session, &answer)?;
                 Ok(event_errors(status))
             }
+            Self::Readback => Ok(Vec::new()),
         }
     }
 

@@ -118,7 +118,8 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
         Some(None) | None => vec![1],
     };
     let sampling = read_sampling(&root, sink, &sources);
-    let functions = read_functions(&root, sink, class, &sources, &channels, &sampling);
+    let witnessed = !matches!(error_check, Some(ErrorCheck::Readback));
+    let functions = read_functions(&root, sink, class, &sources, &channels, &sampling, witnessed);
     let outputs = root
         .table(sink, "outputs", OUTPUTS)
         .map(|table| read_outputs(&table, sink, &sources));
@@ -289,6 +290,9 @@ fn templates(table: &Table<'_>, sink: &mut Diagnostics, key: &str) -> Vec<Templa
 
 fn read_error_check(commands: &Table<'_>, sink: &mut Diagnostics) -> Option<ErrorCheck> {
     let text = commands.require_string(sink, "error_check")?;
+    if text.value == "readback" {
+        return Some(ErrorCheck::Readback);
+    }
     let query = check_template(sink, &text)?;
     let upper = text.value.to_ascii_uppercase();
     if upper.ends_with("ERR?") || upper.ends_with("ERROR?") || upper.ends_with("NEXT?") {
@@ -299,7 +303,7 @@ fn read_error_check(commands: &Table<'_>, sink: &mut Diagnostics) -> Option<Erro
     }
     sink.error(
         &text.span,
-        "expected an error queue (\"SYST:ERR?\") or the event status (\"*ESR?\")",
+        "expected an error queue (\"SYST:ERR?\"), the event status (\"*ESR?\") or \"readback\" for a model without either",
     );
     None
 }

@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     choices::ChoiceDefinitions,
-    definition::{FunctionDefinition, Source, plain},
+    definition::{FunctionDefinition, Readback, Source, plain},
     sampling::SamplingDefinition,
 };
-use benchtop_instrument::{Class, Decimal, Function, FunctionCapability, Range, SamplingCapability};
+use benchtop_instrument::{ChoiceCapability, Class, Decimal, Function, FunctionCapability, Range, SamplingCapability};
 use benchtop_notation::{Diagnostics, Table, Value, one_of};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -23,6 +23,7 @@ const FUNCTION: &[&str] = &[
     "range",
     "autorange",
     "range_query",
+    "readback",
     "nplc",
     "nplc_values",
     "nplc_default",
@@ -39,7 +40,8 @@ const FUNCTION: &[&str] = &[
     ChoiceDefinitions::KEYS[0],
     ChoiceDefinitions::KEYS[1],
 ];
-const RANGE: &[&str] = &["full_scale", "maximum", "resolution", "argument", "source"];
+const RANGE: &[&str] = &["full_scale", "maximum", "resolution", "argument", "answer", "source"];
+const READBACK: &[&str] = &["query", "answer"];
 
 pub(super) fn read_functions(
     root: &Table<'_>,
@@ -48,6 +50,7 @@ pub(super) fn read_functions(
     sources: &[Source],
     channels: &[u32],
     sampling: &SamplingDefinition,
+    witnessed: bool,
 ) -> BTreeMap<Function, FunctionDefinition> {
     let mut functions = BTreeMap::new();
     for (word, table) in root.tables_by_name(sink, "functions", FUNCTION) {
@@ -59,10 +62,35 @@ pub(super) fn read_functions(
             sink.error(&word.span, &format!("a {class} does not measure {function}"));
         }
         if let Some(definition) = read_function(&table, sink, function, sources, channels, sampling) {
+            if !witnessed {
+                check_readback(&table, sink, &definition);
+            }
             functions.insert(function, definition);
         }
     }
     functions
+}
+
+/// A model that reports no errors is asked for all that was set.
+fn check_readback(table: &Table<'_>, sink: &mut Diagnostics, function: &FunctionDefinition) {
+    let capability = &function.capability;
+    let mut missing = Vec::new();
+    if function.readback.is_empty() {
+        missing.push("`readback` of the function");
+    }
+    if !capability.ranges.is_empty() && function.range_query.is_none() {
+        missing.push("`range_query`");
+    }
+    let asks_for_nplc = |readback: &Readback| readback.answer.text().contains("{nplc}");
+    if !capability.nplc.is_empty() && !function.readback.iter().any(asks_for_nplc) {
+        missing.push("`readback` of {nplc}");
+    }
+    if capability.choices != ChoiceCapability::default() {
+        missing.push("a choice that nothing can prove: leave it out");
+    }
+    for missing in missing {
+        sink.error(table.span(), &format!("`error_check = \"readback\"` needs {missing}"));
+    }
 }
 
 fn read_function(
@@ -77,7 +105,12 @@ fn read_function(
         Some(items) => items.iter().filter_map(|item| read_channel(sink, item)).collect(),
         None => inputs.to_vec(),
     };
-    let (ranges, range_arguments) = read_ranges(table, sink, function, sources);
+    let (ranges, range_arguments, range_answers) = read_ranges(table, sink, function, sources);
+    let mut readback = Vec::new();
+    for row in table.tables(sink, "readback", READBACK).unwrap_or_default() {
+        let [query, answer] = ["query", "answer"].map(|key| require_template(&row, sink, key));
+        readback.extend(query.zip(answer).map(|(query, answer)| Readback { query, answer }));
+    }
     let (range, autorange) = (template(table, sink, "range"), template(table, sink, "autorange"));
     if range.is_none() && !ranges.is_empty() {
         sink.error(table.span(), "it has ranges, but no `range` command to set one");
@@ -139,6 +172,8 @@ fn read_function(
         configure: templates(table, sink, "configure"),
         range,
         range_arguments,
+        range_answers,
+        readback,
         autorange,
         range_query: template(table, sink, "range_query"),
         nplc,
@@ -169,9 +204,9 @@ fn read_ranges(
     sink: &mut Diagnostics,
     function: Function,
     sources: &[Source],
-) -> (Vec<Range>, Vec<String>) {
+) -> (Vec<Range>, Vec<String>, Vec<String>) {
     let mut ranges: Vec<Range> = Vec::new();
-    let mut arguments = Vec::new();
+    let (mut arguments, mut answers) = (Vec::new(), Vec::new());
     for row in table.tables(sink, "ranges", RANGE).unwrap_or_default() {
         if row.contains("source") {
             check_source(&row, sink, sources);
@@ -188,9 +223,11 @@ fn read_ranges(
         let (full_scale, maximum) = (quantity("full_scale", true), quantity("maximum", true));
         let resolution = quantity("resolution", false);
         let argument = row.string(sink, "argument").map(|argument| argument.value);
+        let answer = row.string(sink, "answer").map(|answer| answer.value);
         let (Some(full_scale), Some(maximum)) = (full_scale, maximum) else {
             continue;
         };
+        answers.extend(answer);
         arguments.push(argument.or_else(|| plain(full_scale).ok()).unwrap_or_default());
         let rises = ranges.last().is_none_or(|last| {
             last.full_scale
@@ -209,5 +246,8 @@ fn read_ranges(
             resolution,
         });
     }
-    (ranges, arguments)
+    if !answers.is_empty() && answers.len() != ranges.len() {
+        sink.error(table.span(), "either every range has an `answer`, or none has");
+    }
+    (ranges, arguments, answers)
 }

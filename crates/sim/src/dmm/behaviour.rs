@@ -19,6 +19,8 @@ pub(crate) enum Behaviour {
     /// A trigger in place of whatever is waited for.
     Signal,
     Function,
+    /// The range in use, as the display shows it.
+    RangeShown,
     /// A setting of the function that stands in the header.
     Setting(Setting),
     /// A setting of the trigger system.
@@ -164,6 +166,7 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("trigger", Behaviour::Trigger, Forms::Set),
     ("signal", Behaviour::Signal, Forms::Set),
     ("function", Behaviour::Function, Forms::Both),
+    ("range_shown", Behaviour::RangeShown, Forms::Query),
     ("range", Behaviour::Setting(Setting::Range), Forms::Both),
     ("range_auto", Behaviour::Setting(Setting::RangeAuto), Forms::Both),
     ("nplc", Behaviour::Setting(Setting::Nplc), Forms::Both),

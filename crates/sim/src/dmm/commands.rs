@@ -149,6 +149,7 @@ fn carry_out(
             heard.then_some(Outcome::Done).ok_or(TRIGGER_IGNORED)
         }
         Behaviour::Function => function(dmm, model, call),
+        Behaviour::RangeShown => range_shown(dmm, model, call),
         Behaviour::Continuous => {
             if call.query {
                 call.arguments.end()?;
@@ -355,6 +356,19 @@ fn feed(dmm: &mut Dmm, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
     }
     dmm.feeds = feeds;
     Ok(Outcome::Done)
+}
+
+fn range_shown(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+    let shown = setup::answers(dmm, model, None, call, |setup, call| {
+        call.arguments.end()?;
+        let function = model.functions.get(setup.function);
+        let state = setup.functions.get(setup.function);
+        let shown = function
+            .zip(state)
+            .and_then(|(function, state)| function.ranges_shown.get(state.range));
+        Ok(shown.cloned().unwrap_or_default())
+    })?;
+    Ok(Outcome::Answer(shown))
 }
 
 fn function(dmm: &mut Dmm, model: &DmmModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {

@@ -172,6 +172,8 @@ pub(crate) struct FunctionModel {
     pub(crate) default_range: usize,
     /// What stands for each range in its commands, where that is not the full scale: an index or a word.
     pub(crate) range_words: Vec<String>,
+    /// What the display shows of each range, where that can be asked for.
+    pub(crate) ranges_shown: Vec<String>,
     pub(crate) range_argument: Option<RangeArgument>,
     /// Of a counter: what it counts, and what `CONFigure?` calls its range.
     pub(crate) counts: Option<Counts>,

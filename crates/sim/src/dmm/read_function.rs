@@ -39,6 +39,7 @@ const RANGE_KEYS: &[&str] = &[
     "accuracy",
     "high_current",
     "argument",
+    "shown",
 ];
 
 /// Reads one function.
@@ -71,7 +72,8 @@ pub(super) fn function(word: String, row: &Table<'_>, sink: &mut Diagnostics) ->
         .collect();
     let gate = gate(row, sink);
     let rows = row.tables(sink, "ranges", RANGE_KEYS).unwrap_or_default();
-    let range_words = range_words(row, &rows, sink);
+    let range_words = range_texts(row, &rows, "argument", sink);
+    let ranges_shown = range_texts(row, &rows, "shown", sink);
     let ranges: Vec<RangeModel> = rows.iter().filter_map(|range| range_row(range, senses, sink)).collect();
     let range_argument = range_argument(row, senses, sink);
     let default_range = default_range(row, senses, &ranges, sink)?;
@@ -93,6 +95,7 @@ pub(super) fn function(word: String, row: &Table<'_>, sink: &mut Diagnostics) ->
         ranges,
         default_range,
         range_words,
+        ranges_shown,
         range_argument,
         counts: counts(row, senses, sink),
         takes,
@@ -163,15 +166,15 @@ fn range_argument(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Op
     })
 }
 
-/// `argument = "2"` on each range that its commands name by an index or a word.
-fn range_words(row: &Table<'_>, ranges: &[Table<'_>], sink: &mut Diagnostics) -> Vec<String> {
+/// `argument = "2"` on each range that its commands name by an index or a word; `shown = "5V"` where the display is asked.
+fn range_texts(row: &Table<'_>, ranges: &[Table<'_>], key: &str, sink: &mut Diagnostics) -> Vec<String> {
     let words: Vec<String> = ranges
         .iter()
-        .filter_map(|range| range.string(sink, "argument"))
+        .filter_map(|range| range.string(sink, key))
         .map(|word| word.value)
         .collect();
     if !words.is_empty() && words.len() != ranges.len() {
-        sink.error(row.span(), "either every range has an `argument`, or none has");
+        sink.error(row.span(), &format!("either every range has `{key}`, or none has"));
     }
     words
 }

@@ -217,8 +217,8 @@ impl State {
         let taken = control & DELIVERED != 0;
         match (std::mem::take(&mut self.sent), taken) {
             (true, true) => self.attachment.taken(),
-            (false, true) if !self.overlapped => self.attachment.interrupt(),
             (true, false) => self.attachment.interrupt(),
+            // some clients say so again after a device clear
             (false, _) => {}
         }
     }
