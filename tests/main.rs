@@ -45,6 +45,8 @@ mod schemas;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod station_loop;
+#[cfg(test)]
 mod station_rules;
 #[cfg(test)]
 mod strangers;

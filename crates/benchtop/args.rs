@@ -33,6 +33,11 @@ pub(crate) enum Command {
     ///
     /// Exit code: 0 pass, 1 fail, 2 refused before start, 3 error, 4 timeout, 5 aborted.
     Run(RunArguments),
+    /// Test unit after unit: log in, scan, PASS or FAIL, scan the next. The operator's loop.
+    ///
+    /// `quit` or Ctrl-D ends it, `logout` changes the operator, Ctrl-C during a test aborts that test. Exit code: 0, whatever the
+    /// units were; 2 refused before start; 3 a run could not be saved.
+    Station(StationArguments),
     /// Find every mistake that can be found without touching hardware.
     ///
     /// Exit code: 0 without errors, 2 with errors.
@@ -194,6 +199,43 @@ pub(crate) struct RunArguments {
     /// on it. FILE is the station file that names the targets, where it is not the one of --station.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(crate) sync: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StationArguments {
+    /// A procedure file, or the id of a procedure found under procedures/.
+    pub(crate) procedure: String,
+
+    #[command(flatten)]
+    pub(crate) bench: BenchArguments,
+
+    /// Let simulated time pass as fast as real time.
+    #[arg(long, value_name = "PACE", requires = "simulate")]
+    pub(crate) pace: Option<Pace>,
+
+    /// Where the records are kept; otherwise the station file says, or the user's data directory.
+    #[arg(long, value_name = "DIR", env = "BENCHTOP_STORE")]
+    pub(crate) store: Option<PathBuf>,
+
+    /// The person at the bench; asked for if left out.
+    #[arg(long)]
+    pub(crate) operator: Option<String>,
+
+    /// Part number of the units; must agree with the procedure's, where it names one.
+    #[arg(long)]
+    pub(crate) part: Option<String>,
+
+    /// Why the runs are made: production (if not said), engineering, golden or `gauge_study`.
+    #[arg(long)]
+    pub(crate) purpose: Option<String>,
+
+    /// Send the records behind each run in the background: to the targets of this station file, or of the bench's own.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) sync: Option<PathBuf>,
+
+    /// Test although the outputs of this instrument, left by an interrupted run, could not be proved off.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) accept_unsafe: Vec<String>,
 }
 
 #[derive(Debug, Args)]

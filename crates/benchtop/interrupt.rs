@@ -5,20 +5,48 @@ use tokio::sync::watch;
 
 /// Starts to listen. The first signal abandons the step, the second makes safe at once; later ones change nothing.
 pub(crate) fn listen() -> watch::Receiver<Interrupt> {
-    let (wants, interrupt) = watch::channel(Interrupt::None);
-    tokio::spawn(async move {
-        let mut signals = Signals::new();
-        loop {
-            signals.next().await;
-            wants.send_modify(|wanted| {
-                *wanted = match *wanted {
-                    Interrupt::None => Interrupt::Abandon,
-                    Interrupt::Abandon | Interrupt::SafeNow => Interrupt::SafeNow,
-                };
-            });
+    Interrupts::listen().wanted
+}
+
+/// What signals want, again and again: a loop goes on behind an interrupted run.
+pub(crate) struct Interrupts {
+    pub(crate) wanted: watch::Receiver<Interrupt>,
+    wants: watch::Sender<Interrupt>,
+    over: watch::Receiver<bool>,
+}
+
+impl Interrupts {
+    /// Starts to listen.
+    pub(crate) fn listen() -> Self {
+        let (wants, wanted) = watch::channel(Interrupt::None);
+        let (ends, over) = watch::channel(false);
+        let heard = wants.clone();
+        tokio::spawn(async move {
+            let mut signals = Signals::new();
+            loop {
+                let is_ctrl_c = signals.next().await;
+                if !is_ctrl_c {
+                    ends.send_replace(true);
+                }
+                heard.send_modify(|wanted| {
+                    *wanted = match *wanted {
+                        Interrupt::None => Interrupt::Abandon,
+                        Interrupt::Abandon | Interrupt::SafeNow => Interrupt::SafeNow,
+                    };
+                });
+            }
+        });
+        Self { wanted, wants, over }
+    }
+
+    /// Forgets what was wanted of the run that is over. False when the system wants the process to end.
+    pub(crate) fn go_on(&self) -> bool {
+        let goes_on = !*self.over.borrow();
+        if goes_on {
+            self.wants.send_replace(Interrupt::None);
         }
-    });
-    interrupt
+        goes_on
+    }
 }
 
 #[cfg(unix)]
@@ -40,7 +68,8 @@ impl Signals {
         }
     }
 
-    async fn next(&mut self) {
+    /// True for Ctrl-C.
+    async fn next(&mut self) -> bool {
         async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
             let received = match signal {
                 Some(signal) => signal.recv().await,
@@ -51,9 +80,9 @@ impl Signals {
             }
         }
         tokio::select! {
-            () = one(&mut self.interrupt) => {}
-            () = one(&mut self.terminate) => {}
-            () = one(&mut self.hang_up) => {}
+            () = one(&mut self.interrupt) => true,
+            () = one(&mut self.terminate) => false,
+            () = one(&mut self.hang_up) => false,
         }
     }
 }
@@ -67,9 +96,10 @@ impl Signals {
         Self
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> bool {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+        true
     }
 }

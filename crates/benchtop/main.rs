@@ -74,6 +74,7 @@ async fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
 async fn dispatch(command: Command, catalogue: &Catalogue, recorder: Option<Arc<Recorder>>) -> Result<Exit, Failure> {
     match command {
         Command::Run(arguments) => run::run(arguments, catalogue, recorder).await,
+        Command::Station(arguments) => run::station(arguments, catalogue, recorder).await,
         Command::Check(arguments) => check::check(&arguments, catalogue).await,
         Command::Sync(arguments) => sync::sync(arguments).await,
         Command::Bundle(command) => bundle::bundle(command),

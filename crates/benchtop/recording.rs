@@ -14,6 +14,7 @@ pub(crate) fn begin(path: Option<&Path>, command: &Command) -> Result<Option<Arc
     let Some(path) = path else { return Ok(None) };
     let word = match command {
         Command::Run(_) => "run",
+        Command::Station(_) => "station",
         Command::Safe(_) => "safe",
         Command::Measure(_) => "measure",
         Command::Query(_) => "query",
@@ -27,8 +28,7 @@ pub(crate) fn begin(path: Option<&Path>, command: &Command) -> Result<Option<Arc
         | Command::Instruments(_)
         | Command::Schema(_)
         | Command::Completions(_) => {
-            let message =
-                "--record: this command says nothing to instruments; run, safe, scan, measure, query and console do";
+            let message = "--record: this command says nothing to instruments; run, station, safe, scan, measure, query and console do";
             return Err(Failure::refused(message));
         }
     };

@@ -93,6 +93,52 @@ pub(crate) fn ask_yes(question: &str) -> Option<bool> {
     Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
+/// True when a person sits at both ends.
+pub(crate) fn is_attended() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// Asks for a line and waits for it; `None` at the end of the input. Nothing is printed where nobody reads it. Blocks its thread.
+pub(crate) fn read_line(prompt: &str) -> Option<String> {
+    if is_attended() {
+        let mut out = anstream::stdout();
+        report(write!(out, "{} ", escape(prompt)).and_then(|()| out.flush()));
+    }
+    let mut line = String::new();
+    match io::stdin().read_line(&mut line) {
+        Ok(0) | Err(_) => None,
+        Ok(_) => Some(line.trim().to_owned()),
+    }
+}
+
+/// Forgets what was typed or scanned and not yet read.
+#[cfg(unix)]
+pub(crate) fn forget_typing() {
+    if is_attended() {
+        // a terminal that cannot do it keeps what it has
+        let _kept = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) const fn forget_typing() {}
+
+/// Characters across an operator's screen.
+const BANNER: usize = 72;
+
+/// A word across the screen: in colour from edge to edge on a terminal, framed where there is none.
+pub(crate) fn banner(style: Style, text: &str) {
+    let text = escape(text);
+    let style = style.invert();
+    let fill = BANNER.saturating_sub(text.chars().count() + 2);
+    let (left, right) = (fill / 2, fill - fill / 2);
+    let edge = "=".repeat(BANNER);
+    let line = format!("{} {text} {}", "=".repeat(left), "=".repeat(right));
+    for line in [edge.as_str(), line.as_str(), edge.as_str()] {
+        say(&Line::new().add(style, line));
+    }
+}
+
 /// A reader that went away (`| head`) must not stop a run; there is nobody left to tell.
 fn report(written: io::Result<()>) {
     drop(written);

@@ -11,8 +11,10 @@ mod select;
 mod session;
 mod show;
 mod started;
+mod station;
 
 pub(crate) use started::{planned, used};
+pub(crate) use station::station;
 
 use crate::{
     args::RunArguments,

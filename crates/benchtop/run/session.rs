@@ -89,6 +89,11 @@ impl<'c> Session<'c> {
         &self.request
     }
 
+    /// Whoever is at the bench from here on.
+    pub(super) fn log_in(&mut self, operator: String) {
+        self.request.operator = Some(operator);
+    }
+
     /// True when the operator or the system wants no further run.
     pub(super) fn is_interrupted(&self) -> bool {
         *self.interrupt.borrow() > Interrupt::None

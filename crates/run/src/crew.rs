@@ -21,19 +21,22 @@ impl Crew {
         self.0.iter().map(|(name, actor)| (name, actor.as_ref()))
     }
 
-    /// Brings an instrument into its start state: one that is open, or else on a fresh session.
+    /// Brings an instrument into its start state: one that is open, or else on a fresh session. Why one that was open had to be
+    /// opened again stands beside it.
     pub(crate) async fn prepare(
         &mut self,
         name: &LogicalName,
         bench: &dyn Bench,
         clock: &dyn Clock,
         patience: Duration,
-    ) -> Result<InstrumentReady, String> {
+    ) -> Result<(InstrumentReady, Option<String>), String> {
+        let mut lost = None;
         if let Some(actor) = self.0.get(name) {
-            if let Ok(ready) = start_state(name, actor, clock, patience).await {
-                return Ok(ready);
+            match start_state(name, actor, clock, patience).await {
+                Ok(ready) => return Ok((ready, None)),
+                // switched off and on again between two runs, or its cable was out: as if it had never been open
+                Err(reason) => lost = Some(reason),
             }
-            // switched off and on again between two runs, or its cable was out: as if it had never been open
             self.dismiss(name);
         }
         let late = |_elapsed| format!("{name}: not ready in {}", human_duration(patience));
@@ -44,7 +47,7 @@ impl Crew {
         match start_state(name, &actor, clock, deadline.since(clock.now())).await {
             Ok(ready) => {
                 self.0.insert(name.clone(), Arc::new(actor));
-                Ok(ready)
+                Ok((ready, lost))
             }
             // it may be another instrument than the station says: nothing further is sent to it
             Err(reason) => {

@@ -10,7 +10,7 @@
 use crate::{
     bench::Bench,
     crew::Crew,
-    event::{EventKind, RunEnded, RunStarted, Section},
+    event::{EventKind, Log, LogLevel, RunEnded, RunStarted, Section},
     listener::Listener,
     outcome::{RunOutcome, StepOutcome},
     partial::Partial,
@@ -195,7 +195,16 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
             opened = opening => opened.map_err(|reason| (RunOutcome::Error, reason)),
         };
         match opened {
-            Ok(ready) => scribe.emit(EventKind::InstrumentReady(ready)),
+            Ok((ready, lost)) => {
+                if let Some(reason) = lost {
+                    scribe.emit(EventKind::Log(Log {
+                        level: LogLevel::Warning,
+                        source: "runner".to_owned(),
+                        message: format!("opened again, it was lost since the last run: {reason}"),
+                    }));
+                }
+                scribe.emit(EventKind::InstrumentReady(ready));
+            }
             Err((outcome, reason)) => {
                 scribe.at_least(outcome, &reason);
                 missing.insert(used.name.clone(), reason.clone());
