@@ -54,3 +54,5 @@ mod strangers;
 mod sync;
 #[cfg(test)]
 mod testkit;
+#[cfg(test)]
+mod ways_out;
