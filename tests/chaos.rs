@@ -14,7 +14,7 @@ use std::{
 };
 
 /// So many runs; `BENCHTOP_SOAK` multiplies it.
-const RUNS: u64 = 100;
+const RUNS: u64 = 200;
 
 fn runs() -> u64 {
     let soak = std::env::var("BENCHTOP_SOAK").ok().and_then(|soak| soak.parse().ok());

@@ -225,6 +225,44 @@ fn a_watching_sync_sends_each_run_when_it_is_saved_and_ends_cleanly() {
 }
 
 #[test]
+fn monitoring_reads_the_outbox_on_this_machine() {
+    let (folder, station, _store) = with_runs(&["UNIT-5501", "UNIT-5502"], "http://127.0.0.1:9");
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let watch = |address: &str| {
+        let mut watching = benchtop();
+        watching
+            .args(["sync", "--watch", "--metrics", address, "--station"])
+            .arg(&station);
+        watching.env("TOFUPILOT_API_KEY", "k");
+        watching
+    };
+    let address = format!("127.0.0.1:{port}");
+    let _watching = Running::start(&mut watch(&address));
+    let text = eventually("the metrics", || {
+        let mut stream = TcpStream::connect(&address).ok()?;
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nconnection: close\r\n\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        Some(answer)
+    });
+    for line in [
+        "benchtop_records{folder=\"pending\"} 2",
+        "benchtop_records{folder=\"parked\"} 0",
+        "benchtop_target_pending{target=\"tofupilot\"} 2",
+    ] {
+        assert!(text.lines().any(|said| said == line), "{line}: {text}");
+    }
+    assert_eq!(done(&mut watch("0.0.0.0:0")).code, Some(2));
+    drop(folder);
+}
+
+#[test]
 fn a_service_manager_is_told() {
     let demo = Demo::start(&[]);
     let folder = scratch();

@@ -230,3 +230,81 @@ fn a_bucket_gets_each_record_once() {
     ));
     assert_eq!(there, std::fs::read_to_string(here).unwrap().trim());
 }
+
+/// Where `.ci/run` has started Debian's PostgreSQL; none, said aloud, elsewhere.
+fn database() -> Option<String> {
+    let url = std::env::var("BENCHTOP_TEST_POSTGRES").ok();
+    if url.is_none() {
+        println!("skipped: BENCHTOP_TEST_POSTGRES names no database; .ci/run starts one");
+    }
+    url
+}
+
+/// What psql says.
+fn psql(url: &str, question: &str) -> String {
+    let said = done(Command::new("psql").args(["-At", "-d", url, "-c", question]));
+    assert_eq!(said.code, Some(0), "{said}");
+    said.out.trim().to_owned()
+}
+
+#[test]
+fn sixteen_stations_write_into_one_database_at_once_each_run_once() {
+    let Some(url) = database() else { return };
+    psql(
+        &url,
+        "drop table if exists benchtop_attachments, benchtop_runs, benchtop_migrations cascade",
+    );
+    let folders: Vec<_> = (0..16).map(|_| scratch()).collect();
+    let lines = format!("kind = \"postgres\"\nurl = \"{url}\"");
+    std::thread::scope(|scope| {
+        for (number, folder) in folders.iter().enumerate() {
+            let lines = &lines;
+            scope.spawn(move || {
+                let station = with_target(folder.path(), lines, "");
+                for unit in 0..3 {
+                    run(folder.path(), &format!("UNIT-{number:02}{unit:02}"));
+                }
+                let synced = sync(&station);
+                assert_eq!(synced.code, Some(0), "{synced}");
+                // all of it once more, as after a crash before the receipts were durable
+                let store = folder.path().join("store");
+                for record in records(&store, "synced") {
+                    std::fs::hard_link(&record, store.join("pending").join(record.file_name().unwrap())).unwrap();
+                    std::fs::remove_file(&record).unwrap();
+                }
+                std::fs::remove_dir_all(store.join("receipts")).unwrap();
+                let again = sync(&station);
+                assert_eq!(again.code, Some(0), "{again}");
+            });
+        }
+    });
+    assert_eq!(
+        psql(&url, "select count(*), count(distinct run_id) from benchtop_runs"),
+        "48|48"
+    );
+    assert_eq!(psql(&url, "select version from benchtop_migrations"), "1");
+    assert_eq!(
+        psql(
+            &url,
+            "select count(*) from benchtop_measurements where name = 'vcc_3v3' and unit = 'V'"
+        ),
+        "48"
+    );
+    // a later program has changed the tables: this one leaves them alone, and waits
+    psql(&url, "insert into benchtop_migrations (version) values (2)");
+    let folder = scratch();
+    let station = with_target(folder.path(), &lines, "");
+    run(folder.path(), "UNIT-5501");
+    let refused = sync(&station);
+    assert!(
+        refused.code == Some(1) && refused.out.contains("update benchtop"),
+        "{refused}"
+    );
+    psql(&url, "delete from benchtop_migrations where version = 2");
+    assert_eq!(sync(&station).code, Some(0));
+    assert_eq!(
+        psql(&url, "select sum(units) from benchtop_yield"),
+        "",
+        "simulated runs are no yield"
+    );
+}

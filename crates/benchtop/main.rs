@@ -13,6 +13,7 @@ mod control;
 mod definitions;
 mod demo;
 mod exit;
+mod http;
 mod interrupt;
 mod locks;
 mod measure;

@@ -2,7 +2,7 @@
 
 use super::Format;
 use clap::{Args, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SyncArguments {
@@ -25,6 +25,10 @@ pub(crate) struct SyncArguments {
     #[arg(long)]
     pub(crate) watch: bool,
 
+    /// Serve the outbox in Prometheus' text format, on this machine only (with --watch).
+    #[arg(long, value_name = "ADDR", requires = "watch")]
+    pub(crate) metrics: Option<SocketAddr>,
+
     /// Wait for another sync of this store to end, instead of saying so.
     #[arg(long, hide = true)]
     pub(crate) patient: bool,
@@ -43,6 +47,7 @@ impl SyncArguments {
             store,
             url: None,
             watch: false,
+            metrics: None,
             patient: false,
             format: Format::Human,
         }

@@ -1,6 +1,6 @@
 //! What can go wrong between a station and a server, on request.
 
-use super::http::{Ending, Reply};
+use crate::http::{Ending, Reply};
 use std::{collections::VecDeque, time::Duration};
 
 /// A fault of one answer.

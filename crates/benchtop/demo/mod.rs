@@ -3,14 +3,13 @@
 
 mod faults;
 mod held;
-mod http;
 mod page;
 mod routes;
 
 use crate::{
     args::DemoArguments,
     exit::{Exit, Failure},
-    interrupt, terminal,
+    http, interrupt, terminal,
 };
 use faults::Fault;
 use held::Held;

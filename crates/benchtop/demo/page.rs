@@ -1,6 +1,7 @@
 //! The page that shows what arrived.
 
-use super::{held::Held, http::Reply};
+use super::held::Held;
+use crate::http::Reply;
 use std::fmt::Write as _;
 
 /// Most runs that the page shows, the newest first.

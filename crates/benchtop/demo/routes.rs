@@ -1,11 +1,7 @@
 //! The routes of both versions, with the answers that the official clients were seen to take.
 
-use super::{
-    faults::Fault,
-    held::Held,
-    http::{Reply, Request},
-    page,
-};
+use super::{faults::Fault, held::Held, page};
+use crate::http::{Reply, Request};
 use serde_json::{Value, json};
 
 pub(super) fn answer(held: &mut Held, request: &Request) -> Reply {

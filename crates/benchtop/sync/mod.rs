@@ -1,6 +1,7 @@
 //! `benchtop sync`: uploads what waits, oldest first, and lets a person see and correct the outbox. Opens no instrument.
 
 mod install;
+mod metrics;
 mod notify;
 mod outbox;
 mod show;

@@ -43,7 +43,7 @@ impl Signs {
         }
     }
 
-    /// What happened since is known: records that this process moved away are no sign.
+    /// What came in until now is about to be looked at.
     pub(super) fn forget(&mut self) {
         self.changed = changed(&self.pending);
     }

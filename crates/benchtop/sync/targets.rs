@@ -59,7 +59,8 @@ pub(crate) fn open_targets(
         let key = match (config.kind.needs_key(), key_file) {
             (None, _) => SecretString::default(),
             (Some(KeyNeed::ApiKey), file) => api_key(&config.name, file)?,
-            (Some(KeyNeed::SigningSecret), file @ Some(_)) => api_key(&config.name, file)?,
+            (Some(KeyNeed::SigningSecret | KeyNeed::Password), file @ Some(_)) => api_key(&config.name, file)?,
+            (Some(KeyNeed::Password), None) => SecretString::default(),
             (Some(KeyNeed::SigningSecret), None) => {
                 let message = format!(
                     "target {}: its secret is its own: name a file of mode 0600 as api_key_file",
@@ -90,11 +91,7 @@ fn plain_target(url: &str) -> TargetConfig {
 fn config(entry: &TargetEntry, station: Option<&Path>, findings: &mut Diagnostics) -> Option<TargetConfig> {
     let Some(kind) = TargetKind::parse(&entry.kind.value) else {
         let known: Vec<&str> = TargetKind::ALL.iter().map(|(word, _)| *word).collect();
-        let planned = ["postgres"];
-        let message = match planned.contains(&entry.kind.value.as_str()) {
-            true => format!("targets of kind `{}` are not supported yet", entry.kind.value),
-            false => format!("there is no target of kind `{}`", entry.kind.value),
-        };
+        let message = format!("there is no target of kind `{}`", entry.kind.value);
         let finding = Diagnostic::error(&entry.kind.span, &message);
         let near = suggest(&entry.kind.value, known.iter().copied());
         let help = near.map_or_else(
@@ -109,9 +106,11 @@ fn config(entry: &TargetEntry, station: Option<&Path>, findings: &mut Diagnostic
         kind,
         url: match kind {
             TargetKind::Directory => folder(station, &entry.url.value),
-            TargetKind::TofuPilotV2 | TargetKind::TofuPilotV1 | TargetKind::Webhook | TargetKind::S3 => {
-                entry.url.value.clone()
-            }
+            TargetKind::TofuPilotV2
+            | TargetKind::TofuPilotV1
+            | TargetKind::Webhook
+            | TargetKind::S3
+            | TargetKind::Postgres => entry.url.value.clone(),
         },
         accept_simulated: entry.accept_simulated,
         procedures: entry.procedures.clone(),

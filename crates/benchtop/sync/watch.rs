@@ -2,7 +2,7 @@
 //! waits is due; while nobody answers it asks whether anybody is there, and sends nothing.
 
 use super::{
-    Outbox,
+    Outbox, metrics,
     notify::notify,
     open_targets, save_interrupted, show,
     signs::{Sign, Signs},
@@ -39,6 +39,10 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
     let targets = open_targets(arguments, outbox.file.as_ref())?;
     let mut interrupt = interrupt::listen();
     save_interrupted(&outbox.store)?;
+    if let Some(address) = arguments.metrics {
+        let names = targets.iter().map(|target| target.name().to_owned()).collect();
+        metrics::serve(address, outbox.store.clone(), names).await?;
+    }
     notify("READY=1\nSTATUS=watching");
     let clock = RealClock::new();
     let mut signs = Signs::new(&outbox.store);
@@ -46,33 +50,38 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
     let mut all_at_once = true;
     loop {
         let rest;
+        let mut asked_to_rest = false;
         if away == 0 || is_anybody_there(&targets).await {
-            let drained = one_drain(
-                &outbox.store,
-                &targets,
-                arguments,
-                !all_at_once || away == 0,
-                &mut interrupt,
-            )
-            .await?;
+            // at the start, on another network, and when somebody is back, nothing rests
+            let only_due = !all_at_once && away == 0;
+            // before the drain: a record that comes in during it is seen; our own moves cost one more look
+            signs.forget();
+            let drained = one_drain(&outbox.store, &targets, arguments, only_due, &mut interrupt).await?;
             let Some(summary) = drained else { break };
             let longest = summary.stopped.values().filter_map(|stop| stop.after).max();
             rest = longest.map_or(USUAL, |asked| asked.max(Duration::from_secs(1)));
+            asked_to_rest = longest.is_some();
             away = u32::from(summary.stopped.len() == targets.len() && longest.is_none());
             notify(&format!(
                 "STATUS={} pending, {} for a person",
                 summary.pending, summary.need_a_person
             ));
-            signs.forget();
         } else {
             away = away.saturating_add(1);
             rest = Duration::from_secs(2).saturating_mul(1 << away.min(6)).min(LONGEST);
         }
         let until = clock.now().after(rest);
-        let sign = tokio::select! {
-            sign = signs.wait(&clock, until) => sign,
-            _ = interrupt.changed() => break,
+        let sign = loop {
+            let sign = tokio::select! {
+                sign = signs.wait(&clock, until) => Some(sign),
+                _ = interrupt.changed() => None,
+            };
+            // a server that asked to be left alone is left alone, whatever comes in
+            if !(asked_to_rest && sign == Some(Sign::NewRecord)) {
+                break sign;
+            }
         };
+        let Some(sign) = sign else { break };
         all_at_once = sign == Sign::Network;
         if sign == Sign::Network {
             away = away.min(1);

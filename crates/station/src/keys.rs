@@ -136,7 +136,7 @@ pub(crate) static TARGET: Keys = Keys {
         Key::new(
             "kind",
             Shape::Text,
-            "What it is: tofupilot-v2, tofupilot-v1, webhook, directory, s3.",
+            "What it is: tofupilot-v2, tofupilot-v1, webhook, directory, s3, postgres.",
         )
         .required(),
         Key::new("url", Shape::Text, "Where it is; for a directory, its path.").required(),

@@ -10,4 +10,5 @@ mod hostile;
 mod journals;
 mod model;
 mod outgoing;
+mod receipts;
 mod recovering;

@@ -44,6 +44,8 @@ pub enum TargetKind {
     Directory,
     /// A bucket.
     S3,
+    /// A PostgreSQL database.
+    Postgres,
 }
 
 impl TargetConfig {
@@ -66,6 +68,7 @@ impl TargetKind {
         ("webhook", Self::Webhook),
         ("directory", Self::Directory),
         ("s3", Self::S3),
+        ("postgres", Self::Postgres),
     ];
 
     /// What the key that a target needs is for; none where it needs none.
@@ -74,6 +77,7 @@ impl TargetKind {
         match self {
             Self::TofuPilotV2 | Self::TofuPilotV1 => Some(KeyNeed::ApiKey),
             Self::Webhook | Self::S3 => Some(KeyNeed::SigningSecret),
+            Self::Postgres => Some(KeyNeed::Password),
             Self::Directory => None,
         }
     }
@@ -95,6 +99,8 @@ pub enum KeyNeed {
     ApiKey,
     /// A secret of this target alone: only a file will do.
     SigningSecret,
+    /// A password of this target alone: a file, or none where the server asks for none.
+    Password,
 }
 
 /// How long to wait for a target.
@@ -156,6 +162,12 @@ pub enum TargetError {
         target: String,
         /// Why; without the proxy's URL, which may hold a password.
         reason: String,
+    },
+    /// This program was built without the target's kind.
+    #[error("target {target}: this benchtop was built without it (the cargo feature `postgres`)")]
+    NotBuilt {
+        /// The target's name.
+        target: String,
     },
     /// The secret is too short to sign with.
     #[error("target {target}: the secret in api_key_file has fewer than 16 characters")]
@@ -291,7 +303,7 @@ fn host_address(url: &Url) -> Option<IpAddr> {
 }
 
 /// What stands before an `@` in a refused URL may be a secret: it is not repeated.
-fn without_credentials(url: &str) -> String {
+pub(crate) fn without_credentials(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://[redacted]@{rest}"),
         (None, Some((_, rest))) => format!("[redacted]@{rest}"),

@@ -374,6 +374,30 @@ fn proxy_of(config: &TargetConfig, proxy: &str) -> Result<Proxy, TargetError> {
     })
 }
 
+/// A client's side of TLS for what is no HTTP: trusts the bundled and the configured authorities.
+#[cfg(feature = "postgres")]
+pub(crate) fn tls_client(config: &TargetConfig) -> Result<rustls::ClientConfig, TargetError> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    let refuse = |path: &std::path::Path| TargetError::Certificate {
+        target: config.name.clone(),
+        path: path.to_owned(),
+    };
+    install_crypto();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    if let Some(path) = &config.ca_file {
+        let own = CertificateDer::pem_file_iter(path).map_err(|_not_pem| refuse(path))?;
+        let own: Vec<_> = own.collect::<Result<_, _>>().map_err(|_not_pem| refuse(path))?;
+        let (added, _refused) = roots.add_parsable_certificates(own);
+        if added == 0 {
+            return Err(refuse(path));
+        }
+    }
+    Ok(rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
 fn authorities(config: &TargetConfig) -> Result<Vec<Certificate>, TargetError> {
     let bundled = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
     let mut authorities = bundled

@@ -21,6 +21,8 @@ mod one;
 mod outbox;
 mod phases;
 mod policy;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod reading;
 mod rest;
 mod s3;
@@ -45,6 +47,8 @@ pub use directory::Directory;
 pub use drain::{Observer, Pace, drain};
 pub use outbox::{Chosen, Dealt, Status, TargetStatus, drop_records, requeue, retry, status};
 pub use policy::policy_table;
+#[cfg(feature = "postgres")]
+pub use postgres::Postgres;
 pub use s3::S3;
 pub use secrecy::SecretString;
 pub use summary::{DrainEvent, Stopped, Summary};
@@ -62,6 +66,10 @@ pub fn open(config: TargetConfig, key: &SecretString) -> Result<Box<dyn Target>,
         TargetKind::TofuPilotV2 => Box::new(TofuPilotV2::new(config, key)?),
         TargetKind::TofuPilotV1 => Box::new(TofuPilotV1::new(config, key)?),
         TargetKind::Webhook => Box::new(Webhook::new(config, key)?),
+        #[cfg(feature = "postgres")]
+        TargetKind::Postgres => Box::new(Postgres::new(config, key)?),
+        #[cfg(not(feature = "postgres"))]
+        TargetKind::Postgres => return Err(TargetError::NotBuilt { target: config.name }),
         TargetKind::S3 => Box::new(S3::new(config, key)?),
         TargetKind::Directory => Box::new(Directory::new(config)?),
     })

@@ -160,7 +160,11 @@ pub(super) fn numbered(number: u64) -> Record {
 pub(super) fn config(kind: TargetKind, url: &str) -> TargetConfig {
     let procedure = match kind {
         TargetKind::TofuPilotV2 => UUID,
-        TargetKind::TofuPilotV1 | TargetKind::Webhook | TargetKind::Directory | TargetKind::S3 => "FVT1",
+        TargetKind::TofuPilotV1
+        | TargetKind::Webhook
+        | TargetKind::Directory
+        | TargetKind::S3
+        | TargetKind::Postgres => "FVT1",
     };
     TargetConfig {
         name: "fleet".into(),

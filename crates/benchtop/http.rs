@@ -1,4 +1,5 @@
-//! As much of HTTP/1.1 as a stand-in server needs, by hand: it must be able to break off anywhere, which no framework does.
+//! As much of HTTP/1.1 as the servers on this machine need, by hand: the demo server must be able to break off anywhere, which
+//! no framework does.
 
 use benchtop_instrument::{Clock, RealClock};
 use std::{io, time::Duration};
@@ -14,29 +15,29 @@ const MOST_BODY: usize = 128 * 1024 * 1024;
 
 /// A request as it came.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// Without the query.
-    pub(super) path: String,
-    pub(super) query: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
     /// Names in lower case.
     headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let known = self.headers.iter().find(|(known, _)| known == name);
         known.map(|(_, value)| value.as_str())
     }
 
     /// The path in pieces.
-    pub(super) fn segments(&self) -> Vec<&str> {
+    pub(crate) fn segments(&self) -> Vec<&str> {
         self.path.split('/').filter(|piece| !piece.is_empty()).collect()
     }
 
     /// The values of a key of the query, decoded.
-    pub(super) fn queried(&self, key: &str) -> Vec<String> {
+    pub(crate) fn queried(&self, key: &str) -> Vec<String> {
         let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
         pairs
             .filter(|(known, _)| *known == key)
@@ -47,18 +48,18 @@ impl Request {
 
 /// What to say, and how to end.
 #[derive(Clone, Debug)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) media: &'static str,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
-    pub(super) ending: Ending,
-    pub(super) delay: Duration,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) media: &'static str,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) ending: Ending,
+    pub(crate) delay: Duration,
 }
 
 /// How much of the reply is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     /// All of it, and the connection stays open.
     Whole,
     /// All but its last bytes.
@@ -68,7 +69,7 @@ pub(super) enum Ending {
 }
 
 impl Reply {
-    pub(super) const fn new(status: u16, media: &'static str, body: Vec<u8>) -> Self {
+    pub(crate) const fn new(status: u16, media: &'static str, body: Vec<u8>) -> Self {
         Self {
             status,
             media,
@@ -81,7 +82,7 @@ impl Reply {
 }
 
 /// Takes requests from a connection until one of the two sides ends it.
-pub(super) async fn converse(mut stream: TcpStream, answer: impl Fn(Request) -> Reply) -> io::Result<()> {
+pub(crate) async fn converse(mut stream: TcpStream, answer: impl Fn(Request) -> Reply) -> io::Result<()> {
     let clock = RealClock::new();
     let mut buffer = Vec::new();
     while let Some(request) = receive(&mut stream, &mut buffer).await? {

@@ -1,0 +1,131 @@
+//! Receipts of several runs at once, and of attachments.
+
+use crate::testkit::{RUN_ID, record};
+use crate::{Adopted, AttachmentStep, Place, Receipt, ReceiptKind, Record, Standing, Store, StoreErrorKind, integrity};
+use chrono::{DateTime, Utc};
+
+fn now() -> DateTime<Utc> {
+    "2026-03-05T00:00:00Z".parse().unwrap()
+}
+
+fn receipt(kind: ReceiptKind) -> Receipt {
+    Receipt {
+        at: now(),
+        target: "cloud".into(),
+        kind,
+    }
+}
+
+fn run_id(number: usize) -> String {
+    format!("0195f000-0000-7000-8000-{number:012}")
+}
+
+#[test]
+fn many_receipts_are_durable_at_once_and_read_as_if_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let batch: Vec<_> = (0..100)
+        .map(|number| (run_id(number), receipt(ReceiptKind::Attempt)))
+        .collect();
+    store.receipts().append_all(&batch).unwrap();
+    // the same run twice in one batch, too
+    let confirmed = receipt(ReceiptKind::Confirmed { remote_id: "x".into() });
+    let twice = [
+        (run_id(7), receipt(ReceiptKind::Attempt)),
+        (run_id(8), receipt(ReceiptKind::Attempt)),
+        (run_id(7), confirmed),
+    ];
+    store.receipts().append_all(&twice).unwrap();
+    let state = |number| store.receipts().read(&run_id(number)).unwrap().target("cloud");
+    assert_eq!((state(0).attempts, state(7).attempts, state(8).attempts), (1, 2, 2));
+    assert!(matches!(state(7).standing, Standing::Confirmed { .. }));
+    store.receipts().append_all(&[]).unwrap();
+    let wrong = store
+        .receipts()
+        .append_all(&[("../x".into(), receipt(ReceiptKind::Attempt))]);
+    assert_eq!(wrong.unwrap_err().kind(), StoreErrorKind::Invalid);
+}
+
+#[test]
+fn an_attachments_steps_and_the_runs_own_name_survive_what_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let reason = || "status 500".to_owned();
+    for kind in [
+        ReceiptKind::Attempt,
+        ReceiptKind::Stored {
+            remote_id: "run".into(),
+        },
+        ReceiptKind::AttachmentBegun {
+            attachment: 1,
+            remote_id: "file".into(),
+        },
+        ReceiptKind::AttachmentSent { attachment: 1 },
+        ReceiptKind::Deferred { reason: reason() },
+        ReceiptKind::Deferred { reason: reason() },
+        ReceiptKind::Parked { reason: reason() },
+        ReceiptKind::Reopened { reason: reason() },
+    ] {
+        store.receipts().append(RUN_ID, &receipt(kind)).unwrap();
+    }
+    let state = store.receipts().read(RUN_ID).unwrap().target("cloud");
+    assert_eq!(
+        (state.remote_id.as_deref(), &state.standing),
+        (Some("run"), &Standing::Open)
+    );
+    assert_eq!(state.attachments[&1].reached, AttachmentStep::Sent);
+    assert_eq!((state.same_answers, state.times_with("status 500")), (0, 1));
+    for _ in 0..3 {
+        store.receipts().append(RUN_ID, &receipt(ReceiptKind::Attempt)).unwrap();
+        let deferred = receipt(ReceiptKind::Deferred { reason: reason() });
+        store.receipts().append(RUN_ID, &deferred).unwrap();
+    }
+    let state = store.receipts().read(RUN_ID).unwrap().target("cloud");
+    assert_eq!((state.times_with("status 500"), state.times_with("another")), (4, 1));
+}
+
+#[test]
+fn a_record_of_another_store_is_adopted_once_and_only_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let bytes = integrity::seal(&record()).unwrap();
+    assert!(matches!(store.adopt(&bytes).unwrap(), Adopted::New(_)));
+    assert!(matches!(store.adopt(&bytes).unwrap(), Adopted::Already(_)));
+    let Adopted::Already(name) = store.adopt(&bytes).unwrap() else {
+        unreachable!()
+    };
+    store.keep(&name).unwrap();
+    assert!(
+        matches!(store.adopt(&bytes).unwrap(), Adopted::Already(_)),
+        "wherever it lies"
+    );
+    let other = Record {
+        reason: Some("another".into()),
+        ..record()
+    };
+    let conflict = store.adopt(&integrity::seal(&other).unwrap()).unwrap_err();
+    assert_eq!(conflict.kind(), StoreErrorKind::Conflict);
+    let torn = store.adopt(&bytes[..bytes.len() - 3]).unwrap_err();
+    assert_eq!(torn.kind(), StoreErrorKind::Damaged);
+    assert_eq!(store.list(Place::Pending, 0).unwrap().count, 0);
+    let wrong = store.adopt_attachment(&"ab".repeat(32), b"x").unwrap_err();
+    assert_eq!(wrong.kind(), StoreErrorKind::Damaged);
+}
+
+#[test]
+fn how_the_targets_stood_is_written_and_nothing_depends_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.outlook(), crate::Outlook::default());
+    let mut outlook = crate::Outlook::default();
+    outlook.targets.entry("cloud".into()).or_default().last_success = Some(now());
+    store.set_outlook(&outlook).unwrap();
+    assert_eq!(store.outlook(), outlook);
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(folder.path().join("sync.json"))
+        .unwrap()
+        .set_len(3)
+        .unwrap();
+    assert_eq!(store.outlook(), crate::Outlook::default());
+}

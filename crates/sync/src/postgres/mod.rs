@@ -1,0 +1,310 @@
+//! PostgreSQL, the fleet's database: one row for each run, put only where there is none, many stations at once.
+//!
+//! `url` is `postgres://USER@HOST[:PORT]/DATABASE`; the password stands alone in `api_key_file`. Beyond this machine the
+//! connection is TLS, always. The tables are ours: the first station makes them, under a lock, and a later version of them is
+//! left alone by an older program.
+
+mod tls;
+
+use crate::config::{TargetConfig, TargetError};
+use crate::target::{Enclosure, Patience, Probe, Progress, Repeat, Settled, Steps, Target, Verdict, Wants};
+use crate::words::harmless;
+use async_trait::async_trait;
+use benchtop_store::{Record, Sealed, StoreError, integrity};
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use tls::Connect;
+use tokio::sync::Mutex;
+use tokio_postgres::config::Host;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error};
+
+/// Version 1.
+const SCHEMA: &str = include_str!("schema.sql");
+/// The version of the tables that this program writes.
+const VERSION: i32 = 1;
+/// Any number, the same on every station: who holds the lock looks after the tables.
+const LOCK: i64 = 0x6265_6e63_6874_6f70;
+
+/// A database.
+pub struct Postgres {
+    config: TargetConfig,
+    server: tokio_postgres::Config,
+    connect: Connect,
+    client: Mutex<Option<Arc<Client>>>,
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Postgres")
+            .field("name", &self.config.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no client.
+enum Trouble {
+    /// Nobody, or nobody who lets us in, is there.
+    Away(String),
+    /// The tables are not ours to write.
+    Tables(String),
+}
+
+impl Postgres {
+    /// A target as configured; `password` may be empty where the server asks for none.
+    ///
+    /// # Errors
+    /// [`TargetError`] for a URL or a CA file that cannot be used.
+    pub fn new(config: TargetConfig, password: &SecretString) -> Result<Self, TargetError> {
+        let refuse = |reason: String| TargetError::Url {
+            target: config.name.clone(),
+            url: crate::config::without_credentials(&config.url),
+            reason,
+        };
+        let mut server: tokio_postgres::Config = config.url.parse().map_err(|error: Error| refuse(told(&error)))?;
+        if server.get_password().is_some() {
+            return Err(refuse("holds a password; it belongs into api_key_file".into()));
+        }
+        let password = password.expose_secret().trim();
+        if !password.is_empty() {
+            server.password(password);
+        }
+        server
+            .application_name("benchtop")
+            .connect_timeout(config.timeouts.connect);
+        let at_home = server.get_hosts().iter().all(|host| match host {
+            Host::Tcp(name) => ["127.0.0.1", "::1", "localhost"].contains(&name.as_str()),
+            #[cfg(unix)]
+            Host::Unix(_) => true,
+        });
+        let connect = Connect::new(&config, at_home)?;
+        if !at_home {
+            server.ssl_mode(tokio_postgres::config::SslMode::Require);
+        }
+        Ok(Self {
+            config,
+            server,
+            connect,
+            client: Mutex::default(),
+        })
+    }
+
+    /// The open connection, or a new one whose tables were looked after.
+    async fn client(&self) -> Result<Arc<Client>, Trouble> {
+        let mut held = self.client.lock().await;
+        if let Some(client) = held.as_ref().filter(|client| !client.is_closed()) {
+            return Ok(Arc::clone(client));
+        }
+        let client = self.connect.client(&self.server).await;
+        let client = client.map_err(|error| Trouble::Away(told(&error)))?;
+        migrate(&client).await?;
+        let client = Arc::new(client);
+        *held = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
+    async fn put(&self, client: &Client, sealed: &Sealed) -> Result<bool, Error> {
+        let record = &sealed.record;
+        let text = String::from_utf8_lossy(&sealed.bytes).into_owned();
+        let sha256 = integrity::sha256_hex(&sealed.bytes);
+        let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let outcome = word(serde_json::to_value(record.outcome).unwrap_or_default());
+        let purpose = word(serde_json::to_value(record.purpose).unwrap_or_default());
+        let (started, ended) = (
+            crate::times::wire(record.started_at),
+            crate::times::wire(record.ended_at),
+        );
+        client
+            .execute(
+                "insert into benchtop_runs (run_id, sha256, station, procedure_id, procedure_version, serial_number, \
+                 part_number, outcome, purpose, simulated, retried, started_at, ended_at, record) \
+                 values ($1::text::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::timestamptz, \
+                 $13::text::timestamptz, $14::text::jsonb) on conflict (run_id) do nothing",
+                &[
+                    &sealed.run_id,
+                    &sha256,
+                    &record.station.id,
+                    &record.procedure_id,
+                    &record.procedure_version,
+                    &record.unit_under_test.serial_number,
+                    &record.unit_under_test.part_number,
+                    &outcome,
+                    &purpose,
+                    &record.simulated,
+                    &record.passed_on_retry,
+                    &started,
+                    &ended,
+                    &text,
+                ],
+            )
+            .await?;
+        let there = client
+            .query_one(
+                "select sha256 from benchtop_runs where run_id = $1::text::uuid",
+                &[&sealed.run_id],
+            )
+            .await?;
+        Ok(there.get::<_, String>(0) == sha256)
+    }
+}
+
+/// Makes the tables where there are none.
+async fn migrate(client: &Client) -> Result<(), Trouble> {
+    let failed = |error: Error| Trouble::Tables(told(&error));
+    client
+        .batch_execute(&format!("select pg_advisory_lock({LOCK})"))
+        .await
+        .map_err(failed)?;
+    let done = migrate_locked(client).await;
+    client
+        .batch_execute(&format!("select pg_advisory_unlock({LOCK})"))
+        .await
+        .map_err(failed)?;
+    done
+}
+
+async fn migrate_locked(client: &Client) -> Result<(), Trouble> {
+    let failed = |error: Error| Trouble::Tables(told(&error));
+    let made = "create table if not exists benchtop_migrations \
+                (version integer primary key, applied_at timestamptz not null default now())";
+    client.batch_execute(made).await.map_err(failed)?;
+    let row = client
+        .query_one("select coalesce(max(version), 0) from benchtop_migrations", &[])
+        .await
+        .map_err(failed)?;
+    match row.get::<_, i32>(0) {
+        VERSION => Ok(()),
+        0 => {
+            let step = format!("begin; {SCHEMA}; insert into benchtop_migrations (version) values ({VERSION}); commit");
+            client.batch_execute(&step).await.map_err(failed)
+        }
+        later => Err(Trouble::Tables(format!(
+            "the tables are of version {later}, and this program knows version {VERSION}: update benchtop"
+        ))),
+    }
+}
+
+fn trouble(trouble: Trouble) -> Verdict {
+    match trouble {
+        Trouble::Away(reason) => Verdict::Retry {
+            perhaps_stored: false,
+            after: None,
+            patience: Patience::Endless,
+            reason: format!("not sent: {reason}"),
+        },
+        Trouble::Tables(reason) => Verdict::Pause { reason },
+    }
+}
+
+/// What the database means. Putting it again is always safe, so that nothing is uncertain for long.
+fn refused(error: &Error) -> Verdict {
+    let reason = told(error);
+    let class = error.code().map(SqlState::code).and_then(|code| code.get(..2));
+    match class {
+        // data that it cannot hold, or a rule of the tables
+        Some("22" | "23") => Verdict::Park { reason },
+        // no permission, no such table or database, login
+        Some("28" | "3D" | "3F" | "42") => Verdict::Pause { reason },
+        Some("08" | "40" | "53" | "55" | "57") => Verdict::Retry {
+            perhaps_stored: true,
+            after: None,
+            patience: Patience::Endless,
+            reason,
+        },
+        Some(_) => Verdict::Retry {
+            perhaps_stored: true,
+            after: None,
+            patience: Patience::Few,
+            reason,
+        },
+        None => Verdict::Uncertain {
+            patience: Patience::Many,
+            reason: format!("no answer: {reason}"),
+        },
+    }
+}
+
+/// The error and what the server said, on one line.
+fn told(error: &Error) -> String {
+    let said = error
+        .as_db_error()
+        .map(|db| format!("{} ({})", db.message(), db.code().code()));
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    harmless(&match (said, cause) {
+        (Some(said), _) => said,
+        (None, Some(cause)) => format!("{error}: {cause}"),
+        (None, None) => error.to_string(),
+    })
+}
+
+#[async_trait]
+impl Target for Postgres {
+    fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::StoredOnce
+    }
+
+    fn wants(&self, record: &Record) -> Wants {
+        self.config.wants_simulated(record)
+    }
+
+    async fn upload(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
+        let client = match self.client().await {
+            Ok(client) => client,
+            Err(error) => return trouble(error),
+        };
+        match self.put(&client, sealed).await {
+            Ok(true) => Verdict::Confirmed {
+                remote_id: sealed.run_id.clone(),
+            },
+            Ok(false) => Verdict::Park {
+                reason: "the database holds another record under this run id".into(),
+            },
+            Err(error) => refused(&error),
+        }
+    }
+
+    async fn attach(&self, enclosure: &Enclosure<'_>, _steps: Steps<'_>) -> Result<Verdict, StoreError> {
+        let client = match self.client().await {
+            Ok(client) => client,
+            Err(error) => return Ok(trouble(error)),
+        };
+        let position = i64::try_from(enclosure.index).unwrap_or(i64::MAX);
+        let put = client.execute(
+            "insert into benchtop_attachments (run_id, position, name, sha256, bytes) \
+             values ($1::text::uuid, $2, $3, $4, $5) on conflict (run_id, position) do nothing",
+            &[
+                &enclosure.run_id,
+                &position,
+                &enclosure.name,
+                &enclosure.sha256,
+                &enclosure.bytes,
+            ],
+        );
+        Ok(match put.await {
+            Ok(_) => Verdict::Confirmed {
+                remote_id: enclosure.sha256.to_owned(),
+            },
+            Err(error) => refused(&error),
+        })
+    }
+
+    /// Putting it there again is the question.
+    async fn settle(&self, _sealed: &Sealed) -> Settled {
+        Settled::Absent
+    }
+
+    async fn probe(&self) -> Probe {
+        match self.client().await {
+            Ok(client) => match client.batch_execute("select 1").await {
+                Ok(()) => Probe::Ready { identity: None },
+                Err(error) => Probe::Unreachable { reason: told(&error) },
+            },
+            Err(Trouble::Away(reason)) => Probe::Unreachable { reason },
+            Err(Trouble::Tables(reason)) => Probe::Refused { reason },
+        }
+    }
+}
