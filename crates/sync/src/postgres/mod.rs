@@ -273,18 +273,20 @@ impl Target for Postgres {
             Err(error) => return Ok(trouble(error)),
         };
         let position = i64::try_from(enclosure.index).unwrap_or(i64::MAX);
-        let put = client.execute(
-            "insert into benchtop_attachments (run_id, position, name, sha256, bytes) \
+        let put = client
+            .execute(
+                "insert into benchtop_attachments (run_id, position, name, sha256, bytes) \
              values ($1::text::uuid, $2, $3, $4, $5) on conflict (run_id, position) do nothing",
-            &[
-                &enclosure.run_id,
-                &position,
-                &enclosure.name,
-                &enclosure.sha256,
-                &enclosure.bytes,
-            ],
-        );
-        Ok(match put.await {
+                &[
+                    &enclosure.run_id,
+                    &position,
+                    &enclosure.name,
+                    &enclosure.sha256,
+                    &enclosure.bytes,
+                ],
+            )
+            .await;
+        Ok(match put {
             Ok(_) => Verdict::Confirmed {
                 remote_id: enclosure.sha256.to_owned(),
             },
