@@ -44,7 +44,7 @@ pub enum TargetKind {
     Directory,
     /// A bucket.
     S3,
-    /// A PostgreSQL database.
+    /// A Postgres database.
     Postgres,
 }
 

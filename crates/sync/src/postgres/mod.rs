@@ -1,4 +1,4 @@
-//! PostgreSQL, the fleet's database: one row for each run, put only where there is none, many stations at once.
+//! Postgres, the fleet's database: one row for each run, put only where there is none, many stations at once.
 //!
 //! `url` is `postgres://USER@HOST[:PORT]/DATABASE`; the password stands alone in `api_key_file`. Beyond this machine the
 //! connection is TLS, always. The tables are ours: the first station makes them, under a lock, and a later version of them is
