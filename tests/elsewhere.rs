@@ -231,7 +231,7 @@ fn a_bucket_gets_each_record_once() {
     assert_eq!(there, std::fs::read_to_string(here).unwrap().trim());
 }
 
-/// Where `.ci/run` has started Debian's PostgreSQL; none, said aloud, elsewhere.
+/// Where `.ci/run` has started Debian's Postgres; none, said aloud, elsewhere.
 fn database() -> Option<String> {
     let url = std::env::var("BENCHTOP_TEST_POSTGRES").ok();
     if url.is_none() {
