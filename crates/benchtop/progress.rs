@@ -3,14 +3,28 @@
 use crate::terminal::{BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET, say};
 use anstyle::Style;
 use benchtop_run::{
-    Event, EventKind, MadeSafe, MeasurementOutcome, MeasurementTaken, RunOutcome, RunStarted, SafetyProof, Section,
-    StepEnded, StepOutcome,
+    Event, EventKind, MadeSafe, MeasurementOutcome, MeasurementTaken, PlannedStep, RunOutcome, RunStarted, SafetyProof,
+    Section, StepAddress, StepEnded, StepOutcome,
 };
+use std::collections::BTreeMap;
+
+/// What was seen of a run that is still needed.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// The measurements of the attempt in progress.
+    taken: Vec<MeasurementTaken>,
+    /// What the sweeps set for their steps.
+    turns: BTreeMap<StepAddress, String>,
+}
 
 /// Prints what an event means to a person. The outcome of the run is not among it: that is shown when it is saved.
-pub(crate) fn show(event: &Event, taken: &mut Vec<MeasurementTaken>) {
+pub(crate) fn show(event: &Event, seen: &mut Seen) {
+    let Seen { taken, turns } = seen;
     match &event.kind {
-        EventKind::RunStarted(started) => show_start(started),
+        EventKind::RunStarted(started) => {
+            show_start(started);
+            turns.extend(started.steps.iter().filter_map(turn));
+        }
         EventKind::InstrumentReady(ready) => {
             let line = Line::new().column(QUIET, &format!("  {}", ready.name), 12);
             say(&line.add(QUIET, &ready.identity.to_string()));
@@ -20,7 +34,7 @@ pub(crate) fn show(event: &Event, taken: &mut Vec<MeasurementTaken>) {
         }
         EventKind::StepStarted(_) => taken.clear(),
         EventKind::MeasurementTaken(measurement) => taken.push(measurement.as_ref().clone()),
-        EventKind::StepEnded(ended) => show_step(event, ended, taken),
+        EventKind::StepEnded(ended) => show_step(event, ended, taken, turns.get(&ended.address)),
         EventKind::MadeSafe(safe) => show_safe(safe),
         EventKind::Attached(attached) => {
             let text = format!("  attached  {} ({} bytes)", attached.name, attached.size);
@@ -52,7 +66,14 @@ fn style_of(outcome: StepOutcome) -> Style {
     }
 }
 
-fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>) {
+/// `load=1 A`, for a step of a sweep.
+fn turn(step: &PlannedStep) -> Option<(StepAddress, String)> {
+    let said = step.parameters.iter().map(|(name, value)| format!("{name}={value}"));
+    let said: Vec<String> = said.collect();
+    (!said.is_empty()).then(|| (step.address, said.join(" ")))
+}
+
+fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>, turn: Option<&String>) {
     // a set or a wait that went well says little
     let plain = ended.step_type != "measurement" && ended.outcome == StepOutcome::Pass;
     let (word, style) = if plain {
@@ -71,10 +92,11 @@ fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>
         (attempt, true) => format!("  attempt {attempt}"),
         (attempt, false) => format!("  attempt {attempt}, tried again"),
     };
+    let name = turn.map_or_else(|| ended.name.clone(), |turn| format!("{}  {turn}", ended.name));
     let line = Line::new()
         .add(PLAIN, "  ")
         .column(style, word, 9)
-        .column(PLAIN, &ended.name, 38);
+        .column(PLAIN, &name, 38);
     let time = if ended.attempt == 0 {
         String::new()
     } else {

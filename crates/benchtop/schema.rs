@@ -65,7 +65,7 @@ impl Definitions {
         let properties: Map<String, Value> = keys
             .keys
             .iter()
-            .map(|key| (key.name.to_owned(), self.property(key)))
+            .map(|key| (key.name.to_owned(), self.property(key, FILLED.contains(&keys.title))))
             .collect();
         let required: Vec<&str> = keys
             .keys
@@ -80,12 +80,16 @@ impl Definitions {
         object
     }
 
-    fn property(&mut self, key: &Key) -> Value {
+    fn property(&mut self, key: &Key, filled: bool) -> Value {
         let described = json!({ "description": key.description });
         let Value::Object(mut members) = described else {
             return described;
         };
-        match self.shape(key.shape) {
+        let shape = match self.shape(key.shape) {
+            shape if filled && is_scalar(key.shape) => json!({ "anyOf": [shape, parameter()] }),
+            shape => shape,
+        };
+        match shape {
             // a reference takes no neighbours in this draft
             reference if reference.get("$ref").is_some() => {
                 members.insert("allOf".to_owned(), json!([reference]));
@@ -130,5 +134,43 @@ impl Definitions {
             self.known.insert(keys.title, Some(object));
         }
         json!({ "$ref": format!("#/definitions/{}", keys.title.replace(' ', "_")) })
+    }
+}
+
+/// The kinds of tables of a step, in which a parameter may stand in place of any plain value.
+const FILLED: &[&str] = &[
+    "step",
+    "measurement",
+    "limit",
+    "outside",
+    "marginal",
+    "set",
+    "retry",
+    "for each",
+];
+
+/// `{ param = "name" }`.
+fn parameter() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": { "param": { "type": "string" } },
+        "required": ["param"],
+    })
+}
+
+const fn is_scalar(shape: Shape) -> bool {
+    match shape {
+        Shape::Text
+        | Shape::Pattern
+        | Shape::Word(_)
+        | Shape::Boolean
+        | Shape::Integer(_)
+        | Shape::Number
+        | Shape::Quantity
+        | Shape::NumberOrQuantity
+        | Shape::Date
+        | Shape::Either(_) => true,
+        Shape::List(_) | Shape::Table(_) | Shape::Tables(_) | Shape::Named(_) | Shape::Map(_) => false,
     }
 }

@@ -13,11 +13,11 @@ use benchtop_store::{Journal, Saved, event::to_json_line};
 ///
 /// Runs on a thread of its own: standard output may stand still.
 pub(super) fn print(mut events: Events, format: Format) -> Option<String> {
-    let mut taken = Vec::new();
+    let mut seen = progress::Seen::default();
     let mut last = None;
     while let Some(event) = events.next_blocking() {
         match format {
-            Format::Human => progress::show(&event, &mut taken),
+            Format::Human => progress::show(&event, &mut seen),
             Format::Json if is_end(&event) => last = Some(to_json_line(&event)),
             Format::Json => terminal::emit(&to_json_line(&event)),
         }

@@ -94,6 +94,7 @@ pub(crate) fn planned(procedure: &Procedure) -> Vec<PlannedStep> {
             address: StepAddress { section, index },
             name: step.name.clone(),
             step_type: step.kind.word(),
+            parameters: step.parameters.clone(),
         };
         steps.iter().enumerate().map(one).collect()
     };

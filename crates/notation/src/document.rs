@@ -28,14 +28,14 @@ pub struct Document {
 }
 
 /// A value with its place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) content: Content,
     pub(crate) span: Span,
 }
 
 /// What a value is. Numbers stay text.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Content {
     /// Without quotes, escapes resolved.
     String(String),
@@ -50,7 +50,7 @@ pub(crate) enum Content {
 }
 
 /// A table with its entries in document order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TableNode {
     /// How messages call it: `[procedure]`, `[[steps]]`, `` `limit` ``, `the file`.
     pub(crate) title: String,
@@ -58,7 +58,7 @@ pub(crate) struct TableNode {
 }
 
 /// One key with its value.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) key_span: Span,

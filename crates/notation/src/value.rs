@@ -55,6 +55,18 @@ impl<'d> Value<'d> {
         }
     }
 
+    pub(crate) fn node(&self) -> &'d Node {
+        self.node
+    }
+
+    pub(crate) fn of_item(key: &'d str, node: &'d Node) -> Self {
+        Self {
+            node,
+            key,
+            is_item: true,
+        }
+    }
+
     /// What it is.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -5,6 +5,7 @@
 //! the mistakes of either kind together. [`judge`] is what a limit means.
 
 mod bind;
+mod expression;
 mod limit;
 mod model;
 mod parse;
@@ -13,13 +14,14 @@ mod value;
 
 pub use benchtop_notation::{Diagnostics, Span};
 pub use bind::{bind, check_text};
+pub use expression::{Dimension, Evaluated, EvaluationError, Expression, Facts, Number, Operand, Parameter, full_name};
 pub use limit::{
     Acceptance, Judgement, Limit, Marginal, Measured, MeasurementOutcome, Nominal, Outside, OverrangeRule, Tolerance,
     judge, judge_within,
 };
 pub use model::{
-    BoundProcedure, InstrumentNeed, LogicalName, Measurement, MeasurementSource, OnFail, Poll, Procedure,
-    ReadingSource, Retest, Retry, Step, StepKind, UnitUnderTest, Until, settle_time_name,
+    BoundProcedure, Group, InstrumentNeed, LogicalName, Measurement, MeasurementSource, OnFail, Plan, PlanNode, Poll,
+    Procedure, ReadingSource, Retest, Retry, Step, StepKind, UnitUnderTest, Until, settle_time_name,
 };
 pub use parse::{id_of, keys, parse};
 pub use pattern::Pattern;

@@ -1,5 +1,6 @@
 //! What should happen, checked: the types that the runner follows.
 
+use crate::expression::{Expression, Parameter};
 use crate::limit::Limit;
 use crate::pattern::Pattern;
 use crate::value::ValueKind;
@@ -38,6 +39,8 @@ pub struct Procedure {
     pub steps: Vec<Step>,
     /// Always runs.
     pub teardown: Vec<Step>,
+    /// In which order, and how often, the steps of each section run.
+    pub plan: Plan,
     pub(crate) warnings: Diagnostics,
 }
 
@@ -52,6 +55,46 @@ impl Procedure {
     pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
         self.setup.iter().chain(&self.steps).chain(&self.teardown)
     }
+}
+
+/// Trees over the steps of the three sections: a section's list holds every step once for each turn of its sweeps, and
+/// the tree says which of them belong together.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Over [`Procedure::setup`].
+    pub setup: Vec<PlanNode>,
+    /// Over [`Procedure::steps`].
+    pub steps: Vec<PlanNode>,
+    /// Over [`Procedure::teardown`].
+    pub teardown: Vec<PlanNode>,
+}
+
+/// A step, or several that belong together.
+#[derive(Clone, Debug)]
+pub enum PlanNode {
+    /// The step at this position of its section's list.
+    Step(usize),
+    /// Several, in order.
+    Group(Box<Group>),
+}
+
+/// Steps that belong together: they are tried again together, and left out together.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its name, unique among steps and groups.
+    pub name: String,
+    /// What is in it.
+    pub nodes: Vec<PlanNode>,
+    /// How often all of it is tried.
+    pub retry: Retry,
+    /// What a FAIL of the group does to the steps behind it.
+    pub on_fail: OnFail,
+    /// When it runs; always, where none is written.
+    pub when: Option<Expression>,
+    /// What the sweeps around it set for this turn.
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Where it is written.
+    pub place: Span,
 }
 
 /// What a procedure says of the unit under test.
@@ -109,6 +152,10 @@ pub struct Step {
     pub retry: Retry,
     /// What a FAIL does to the steps behind it.
     pub on_fail: OnFail,
+    /// When it runs; always, where none is written.
+    pub when: Option<Expression>,
+    /// What the sweeps around it set for this turn.
+    pub parameters: BTreeMap<String, Parameter>,
     /// Where it is written.
     pub place: Span,
     /// Where the parts of a `set` are written.
@@ -220,7 +267,9 @@ pub struct Measurement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MeasurementSource {
     /// An instrument is read.
-    Reading(ReadingSource),
+    Reading(Box<ReadingSource>),
+    /// It is computed from what was measured before.
+    Compute(Expression),
 }
 
 /// An instrument that is read for a measurement.
@@ -245,9 +294,10 @@ impl Measurement {
 
     /// What is read for it, where an instrument is.
     #[must_use]
-    pub const fn reading(&self) -> Option<&ReadingSource> {
+    pub fn reading(&self) -> Option<&ReadingSource> {
         match &self.source {
             MeasurementSource::Reading(reading) => Some(reading),
+            MeasurementSource::Compute(_) => None,
         }
     }
 

@@ -2,9 +2,9 @@
 
 use crate::outcome::{RunOutcome, StepOutcome};
 use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Quantity, Samples, Sampling, Unit};
-use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, Value};
+use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, Parameter, Value};
 use chrono::{DateTime, Utc};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// When something happened, on the run's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,6 +213,8 @@ pub struct PlannedStep {
     pub name: String,
     /// `measurement`, `set`, `wait`.
     pub step_type: &'static str,
+    /// What the sweeps around it set for this turn.
+    pub parameters: BTreeMap<String, Parameter>,
 }
 
 /// Which part of a procedure a step belongs to.
@@ -354,7 +356,7 @@ pub struct StepEnded {
     pub step_type: &'static str,
     /// From 1; 0 for a step that was not reached.
     pub attempt: u32,
-    /// True when no further attempt follows: this one decides.
+    /// True when no further attempt of its own follows: this one decides, unless a group around it is tried again.
     pub decides: bool,
     /// When the attempt began.
     pub started: Stamp,

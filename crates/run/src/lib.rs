@@ -5,6 +5,7 @@ mod bench;
 mod crew;
 mod event;
 mod listener;
+mod memory;
 mod outcome;
 mod partial;
 mod poll;
@@ -14,13 +15,14 @@ mod safe;
 mod scribe;
 mod steps;
 mod supervisor;
+mod walk;
 
 pub use bench::Bench;
 pub use benchtop_instrument::{
     Choices, Decimal, Identity, OutputState, Polarity, Quantity, SafetyProof, Samples, Sampling, Unit,
 };
 pub use benchtop_procedure::{
-    Limit, LogicalName, Marginal, MeasurementOutcome, Nominal, Outside, OverrangeRule, Tolerance, Value,
+    Limit, LogicalName, Marginal, MeasurementOutcome, Nominal, Outside, OverrangeRule, Parameter, Tolerance, Value,
 };
 pub use crew::Crew;
 pub use event::{

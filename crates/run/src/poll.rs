@@ -6,7 +6,8 @@ use crate::{
 };
 use benchtop_instrument::{BaseUnit, Decimal, Moment, Quantity, Reading, ReadingKind, Unit, human_duration};
 use benchtop_procedure::{
-    Judgement, Limit, Measured, Measurement, MeasurementOutcome, Poll, Until, Value, judge, settle_time_name,
+    Judgement, Limit, Measured, Measurement, MeasurementOutcome, Poll, ReadingSource, Until, Value, judge,
+    settle_time_name,
 };
 use std::{collections::VecDeque, time::Duration};
 
@@ -28,6 +29,7 @@ pub(crate) enum Settling {
 pub(crate) async fn take_until(
     floor: &Floor,
     measurement: &Measurement,
+    source: &ReadingSource,
     poll: Poll,
 ) -> (Result<Reading, String>, Settling) {
     let begun = floor.clock.now();
@@ -35,7 +37,7 @@ pub(crate) async fn take_until(
     let mut window = Window::new(poll.until);
     loop {
         let started = floor.clock.now();
-        let reading = match take(floor, measurement).await {
+        let reading = match take(floor, source).await {
             Ok(reading) => reading,
             Err(reason) => return (Err(reason), Settling::Unknown),
         };

@@ -11,8 +11,12 @@ use crate::{
     supervisor::Finished,
 };
 use benchtop_instrument::{Clock, ClockExt, Moment, human_duration};
-use benchtop_procedure::{BoundProcedure, MeasurementOutcome, Step, StepKind};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use benchtop_procedure::{BoundProcedure, MeasurementOutcome, PlanNode, Step, StepKind};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Writes events down, tells the listeners, and folds.
 pub(crate) struct Scribe<R> {
@@ -22,9 +26,12 @@ pub(crate) struct Scribe<R> {
     procedure: Arc<BoundProcedure>,
     begun: Moment,
     patience: Duration,
-    pub(crate) fold: Fold,
-    /// Why the run ends no better than it does: the first reason of each outcome.
-    reasons: Vec<(RunOutcome, String)>,
+    /// What is no step's: the run ends no better than this.
+    fold: Fold,
+    /// What each step comes to for the run, by its last attempt.
+    decided: BTreeMap<StepAddress, RunOutcome>,
+    /// Why the run ends no better than it does, in order, with the step that says so.
+    reasons: Vec<(RunOutcome, String, Option<StepAddress>)>,
     reached: BTreeSet<StepAddress>,
     running: Option<(StepStarted, Stamp)>,
     /// The last attempt of a step that was to be tried again.
@@ -51,6 +58,7 @@ impl<R: Recorder> Scribe<R> {
             begun,
             patience,
             fold: Fold::default(),
+            decided: BTreeMap::new(),
             reasons: Vec::new(),
             reached: BTreeSet::new(),
             running: None,
@@ -69,9 +77,18 @@ impl<R: Recorder> Scribe<R> {
 
     pub(crate) fn at_least(&mut self, outcome: RunOutcome, reason: &str) {
         self.fold.at_least(outcome);
-        if !self.reasons.iter().any(|(known, _)| *known == outcome) {
-            self.reasons.push((outcome, reason.to_owned()));
-        }
+        self.reasons.push((outcome, reason.to_owned(), None));
+    }
+
+    /// The fold over all that has happened.
+    fn folded(&self) -> Fold {
+        let mut fold = self.fold;
+        self.decided.values().for_each(|outcome| fold.at_least(*outcome));
+        fold
+    }
+
+    pub(crate) fn outcome_so_far(&self) -> Option<RunOutcome> {
+        self.folded().outcome_so_far()
     }
 
     fn fail(&mut self, error: RecorderError) {
@@ -130,21 +147,27 @@ impl<R: Recorder> Scribe<R> {
     }
 
     fn fold_step(&mut self, ended: &StepEnded) {
-        self.fold.step(ended.outcome);
-        let reason = || match &ended.reason {
-            Some(reason) => format!("{}: {reason}", ended.name),
-            None => format!("{}: {}", ended.name, ended.outcome),
-        };
-        match ended.outcome {
-            StepOutcome::Pass | StepOutcome::Skip => {}
+        if self.decided.remove(&ended.address).is_some() {
+            // a group was tried again: its step's last word counts
+            self.reasons.retain(|(.., step)| *step != Some(ended.address));
+        }
+        let outcome = match ended.outcome {
+            StepOutcome::Skip => return,
+            StepOutcome::Pass => RunOutcome::Pass,
             // a failing teardown is a fact about the station; one that the operator cut short is theirs
-            StepOutcome::Fail | StepOutcome::Timeout if ended.address.section == Section::Teardown => {
-                self.at_least(RunOutcome::Error, &reason());
-            }
-            StepOutcome::Fail => self.at_least(RunOutcome::Fail, &reason()),
-            StepOutcome::Error => self.at_least(RunOutcome::Error, &reason()),
-            StepOutcome::Timeout => self.at_least(RunOutcome::Timeout, &reason()),
-            StepOutcome::Aborted => self.at_least(RunOutcome::Aborted, &reason()),
+            StepOutcome::Fail | StepOutcome::Timeout if ended.address.section == Section::Teardown => RunOutcome::Error,
+            StepOutcome::Fail => RunOutcome::Fail,
+            StepOutcome::Error => RunOutcome::Error,
+            StepOutcome::Timeout => RunOutcome::Timeout,
+            StepOutcome::Aborted => RunOutcome::Aborted,
+        };
+        self.decided.insert(ended.address, outcome);
+        if outcome != RunOutcome::Pass {
+            let reason = match &ended.reason {
+                Some(reason) => format!("{}: {reason}", ended.name),
+                None => format!("{}: {}", ended.name, ended.outcome),
+            };
+            self.reasons.push((outcome, reason, Some(ended.address)));
         }
     }
 
@@ -274,17 +297,17 @@ impl<R: Recorder> Scribe<R> {
             let reason = format!("OUTPUT MAY BE ON: {}", outputs_maybe_on.join(", "));
             self.fold.at_least(RunOutcome::Error);
             // nothing else about this run matters as much
-            self.reasons.insert(0, (RunOutcome::Error, reason));
+            self.reasons.insert(0, (RunOutcome::Error, reason, None));
         }
-        if opened && self.fold.judged_nothing() {
+        if opened && self.folded().judged_nothing() {
             self.at_least(RunOutcome::Error, "no limit was judged");
         }
-        let outcome = self.fold.outcome();
+        let outcome = self.folded().outcome();
         let reason = self
             .reasons
             .iter()
-            .find(|(known, _)| *known == outcome)
-            .map(|(_, reason)| reason.clone());
+            .find(|(known, ..)| *known == outcome)
+            .map(|(_, reason, _)| reason.clone());
         let mut ended = RunEnded {
             outcome,
             reason,
@@ -331,5 +354,15 @@ pub(crate) fn steps_of(procedure: &BoundProcedure, section: Section) -> &[Step] 
         Section::Setup => &procedure.setup,
         Section::Main => &procedure.steps,
         Section::Teardown => &procedure.teardown,
+    }
+}
+
+/// The tree over the steps of one section.
+pub(crate) fn plan_of(procedure: &BoundProcedure, section: Section) -> &[PlanNode] {
+    let plan = &procedure.procedure().plan;
+    match section {
+        Section::Setup => &plan.setup,
+        Section::Main => &plan.steps,
+        Section::Teardown => &plan.teardown,
     }
 }

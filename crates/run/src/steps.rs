@@ -5,6 +5,7 @@ use crate::{
     actor::{Actor, CommandError},
     crew::Crew,
     event::{EventKind, MeasurementTaken, ReadingWord, Section, Stamp, StepAddress, StepEnded, StepStarted},
+    memory::Memory,
     outcome::StepOutcome,
     partial::Partial,
     poll::{self, Settling},
@@ -12,8 +13,8 @@ use crate::{
 };
 use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind, Sampling};
 use benchtop_procedure::{
-    Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, MeasurementSource, OnFail, Retry, Step,
-    StepKind, Value, judge,
+    Evaluated, Expression, Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, MeasurementSource,
+    ReadingSource, Retry, Step, StepKind, Value, full_name, judge,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
@@ -41,6 +42,7 @@ pub(crate) struct Floor {
     pub(crate) read_back_deadline: Duration,
     /// The steps that were left out, where some were.
     pub(crate) partial: Option<Arc<Partial>>,
+    pub(crate) memory: Arc<Memory>,
 }
 
 impl Floor {
@@ -51,13 +53,18 @@ impl Floor {
         }
     }
 
-    fn report(&self, kind: EventKind) -> Result<(), NotRecorded> {
+    pub(crate) fn report(&self, kind: EventKind) -> Result<(), NotRecorded> {
         let report = Report {
             kind,
             at: self.stamp(),
             durable: None,
         };
         self.reports.send(report).map_err(|_closed| NotRecorded)
+    }
+
+    /// Lets time pass between two attempts.
+    pub(crate) async fn pause(&self, delay: Duration) {
+        self.clock.sleep(delay).await;
     }
 
     async fn report_durably(&self, kind: EventKind) -> Result<(), NotRecorded> {
@@ -72,24 +79,13 @@ impl Floor {
     }
 }
 
-/// Runs the steps of one section in order, as far as their outcomes let it.
-pub(crate) async fn run_section(floor: &Floor, section: Section, steps: &[Step]) -> Result<(), NotRecorded> {
-    for (index, step) in steps.iter().enumerate() {
-        let outcome = run_step(floor, StepAddress { section, index }, step).await?;
-        let stops = match section {
-            // everything else is still put in order
-            Section::Teardown => false,
-            Section::Setup => outcome == StepOutcome::Fail || outcome.ends_the_run(),
-            Section::Main => outcome.ends_the_run() || (outcome == StepOutcome::Fail && step.on_fail == OnFail::Stop),
-        };
-        if stops {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-async fn run_step(floor: &Floor, address: StepAddress, step: &Step) -> Result<StepOutcome, NotRecorded> {
+/// Runs a step as often as it says, from this attempt on. Answers with the last attempt.
+pub(crate) async fn run_step(
+    floor: &Floor,
+    address: StepAddress,
+    step: &Step,
+    first: u32,
+) -> Result<(StepOutcome, u32), NotRecorded> {
     if let Some(partial) = floor
         .partial
         .as_ref()
@@ -105,9 +101,9 @@ async fn run_step(floor: &Floor, address: StepAddress, step: &Step) -> Result<St
             outcome: StepOutcome::Skip,
             reason: Some(partial.reason_of_a_step()),
         }))?;
-        return Ok(StepOutcome::Skip);
+        return Ok((StepOutcome::Skip, first.saturating_sub(1)));
     }
-    let mut attempt = 1;
+    let mut attempt = first;
     loop {
         let started = floor.stamp();
         let begins = EventKind::StepStarted(StepStarted {
@@ -124,7 +120,7 @@ async fn run_step(floor: &Floor, address: StepAddress, step: &Step) -> Result<St
         }
         let ended = attempt_step(floor, address, step, attempt).await?;
         let (outcome, reason) = doubted(floor, ended).await;
-        let again = attempt < step.retry.attempts && retries(step.retry, outcome);
+        let again = attempt - first + 1 < step.retry.attempts && retries(step.retry, outcome);
         floor.report(EventKind::StepEnded(StepEnded {
             address,
             name: step.name.clone(),
@@ -136,14 +132,14 @@ async fn run_step(floor: &Floor, address: StepAddress, step: &Step) -> Result<St
             reason,
         }))?;
         if !again {
-            return Ok(outcome);
+            return Ok((outcome, attempt));
         }
         floor.clock.sleep(step.retry.delay).await;
         attempt += 1;
     }
 }
 
-const fn retries(retry: Retry, outcome: StepOutcome) -> bool {
+pub(crate) const fn retries(retry: Retry, outcome: StepOutcome) -> bool {
     match outcome {
         StepOutcome::Error => retry.on_error,
         StepOutcome::Fail => retry.on_fail,
@@ -178,7 +174,7 @@ async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt:
                     Err(error) => (StepOutcome::Error, Some(format!("{instrument}: {error}"))),
                 },
             }),
-            StepKind::Measurements(measurements) => measure_all(floor, address, measurements, attempt).await,
+            StepKind::Measurements(measurements) => measure_all(floor, address, step, measurements, attempt).await,
         }
     };
     if let Ok(ended) = floor.clock.within(deadline, work).await {
@@ -214,23 +210,42 @@ fn actor<'f>(floor: &'f Floor, name: &LogicalName) -> Result<&'f Actor, String> 
 async fn measure_all(
     floor: &Floor,
     address: StepAddress,
+    step: &Step,
     measurements: &[Measurement],
     attempt: u32,
 ) -> Result<Ended, NotRecorded> {
     let mut ended = (StepOutcome::Pass, None);
     let mut broken = None;
     for measurement in measurements {
-        let (reading, settling) = match (&broken, measurement.poll()) {
-            (Some(reason), _) => (Err(format!("not taken: {reason}")), Settling::Unknown),
-            (None, Some(poll)) => poll::take_until(floor, measurement, poll).await,
-            (None, None) => (take(floor, measurement).await, Settling::Unknown),
+        let mut results = match (&measurement.source, &broken) {
+            (MeasurementSource::Compute(expression), None) => {
+                let blank = blank(measurement, address, attempt);
+                vec![computed(measurement, expression, &floor.memory, blank)]
+            }
+            (MeasurementSource::Compute(_), Some(reason)) => {
+                vec![judged(
+                    measurement,
+                    Err(format!("not taken: {reason}")),
+                    address,
+                    attempt,
+                )]
+            }
+            (MeasurementSource::Reading(source), _) => {
+                let (reading, settling) = match (&broken, measurement.poll()) {
+                    (Some(reason), _) => (Err(format!("not taken: {reason}")), Settling::Unknown),
+                    (None, Some(poll)) => poll::take_until(floor, measurement, source, poll).await,
+                    (None, None) => (take(floor, source).await, Settling::Unknown),
+                };
+                let mut results = vec![judged(measurement, reading, address, attempt)];
+                if let Some(poll) = measurement.poll() {
+                    results.push(poll::settle_time(blank(measurement, address, attempt), poll, settling));
+                }
+                results
+            }
         };
-        let (judgement, taken) = judged(measurement, reading, address, attempt);
-        let mut results = vec![(judgement, taken)];
-        if let Some(poll) = measurement.poll() {
-            results.push(poll::settle_time(blank(measurement, address, attempt), poll, settling));
-        }
-        for (judgement, taken) in results {
+        for (judgement, taken) in results.drain(..) {
+            let name = full_name(&taken.name, &step.parameters);
+            floor.memory.measured(name, taken.value.clone());
             let reason = || taken.reason.clone().map(|reason| format!("{}: {reason}", taken.name));
             if judgement.is_error {
                 if broken.is_none() {
@@ -246,13 +261,42 @@ async fn measure_all(
     Ok(ended)
 }
 
-pub(crate) async fn take(floor: &Floor, measurement: &Measurement) -> Result<Reading, String> {
-    let MeasurementSource::Reading(source) = &measurement.source;
+pub(crate) async fn take(floor: &Floor, source: &ReadingSource) -> Result<Reading, String> {
     let actor = actor(floor, &source.instrument)?;
     actor
         .measure(source.request)
         .await
         .map_err(|error: CommandError| format!("{}: {error}", source.instrument))
+}
+
+/// A measurement that is computed from those before.
+fn computed(
+    measurement: &Measurement,
+    expression: &Expression,
+    memory: &Memory,
+    mut taken: MeasurementTaken,
+) -> (Judgement, MeasurementTaken) {
+    let value = match expression.evaluate(memory) {
+        Ok(Evaluated::Number(number)) => {
+            let number = number.in_unit(measurement.unit).map(Value::Number);
+            number.ok_or_else(|| format!("the result cannot be written in {}", measurement.unit))
+        }
+        Ok(Evaluated::Text(text)) => Ok(Value::Text(text)),
+        Ok(Evaluated::Boolean(truth)) => Ok(Value::Boolean(truth)),
+        Err(error) => Err(format!("not computed: {error}")),
+    };
+    let judgement = match value {
+        Ok(value) => {
+            taken.value = Some(value.clone());
+            taken.reading_kind = ReadingWord::Value;
+            judge(measurement.limit.as_ref(), &Measured::Value(value), measurement.unit)
+        }
+        Err(reason) => Judgement::unusable(reason),
+    };
+    taken.outcome = judgement.outcome;
+    taken.marginal = judgement.marginal;
+    taken.reason.clone_from(&judgement.reason);
+    (judgement, taken)
 }
 
 fn judged(

@@ -12,13 +12,15 @@ use crate::{
     crew::Crew,
     event::{EventKind, Log, LogLevel, RunEnded, RunStarted, Section},
     listener::Listener,
+    memory::Memory,
     outcome::{RunOutcome, StepOutcome},
     partial::Partial,
     readback::lost_outputs,
     recorder::{Recorder, RecorderError},
     safe,
-    scribe::{Scribe, steps_of},
-    steps::{Floor, run_section},
+    scribe::{Scribe, plan_of, steps_of},
+    steps::Floor,
+    walk::run_section,
 };
 use benchtop_instrument::{Clock, ClockExt, Moment, TaskFailure, human_duration, spawn};
 use benchtop_procedure::{BoundProcedure, LogicalName};
@@ -223,6 +225,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
         partial: partial.as_ref(),
         begun,
         deadlines,
+        memory: Arc::default(),
     };
 
     if skipped.is_none() {
@@ -279,6 +282,7 @@ struct Stage<'a> {
     partial: Option<&'a Arc<Partial>>,
     begun: Moment,
     deadlines: Deadlines,
+    memory: Arc<Memory>,
 }
 
 impl Stage<'_> {
@@ -300,7 +304,7 @@ impl Stage<'_> {
             if reason.is_some() {
                 return reason;
             }
-            if section == Section::Setup && scribe.fold.outcome_so_far() > Some(RunOutcome::Pass) {
+            if section == Section::Setup && scribe.outcome_so_far() > Some(RunOutcome::Pass) {
                 return Some("the setup did not succeed".to_owned());
             }
         }
@@ -309,7 +313,7 @@ impl Stage<'_> {
 
     /// Looks whether the outputs are still as the steps set them, where the run is about the unit so far.
     async fn read_back<R: Recorder>(&self, scribe: &mut Scribe<R>, interrupt: &mut watch::Receiver<Interrupt>) {
-        if scribe.error.is_some() || scribe.fold.outcome_so_far() > Some(RunOutcome::Fail) {
+        if scribe.error.is_some() || scribe.outcome_so_far() > Some(RunOutcome::Fail) {
             return;
         }
         let looking = lost_outputs(self.crew, self.clock.as_ref(), self.deadlines.read_back);
@@ -356,11 +360,12 @@ impl Stage<'_> {
             attempt_deadline: self.deadlines.attempt,
             read_back_deadline: self.deadlines.read_back,
             partial: self.partial.cloned(),
+            memory: Arc::clone(&self.memory),
         };
         let procedure = Arc::clone(self.procedure);
         let mut task = spawn(self.clock.as_ref(), async move {
-            let steps = steps_of(&procedure, section);
-            run_section(&floor, section, steps).await.is_ok()
+            let (steps, nodes) = (steps_of(&procedure, section), plan_of(&procedure, section));
+            run_section(&floor, section, steps, nodes).await.is_ok()
         });
         let (mut expiry, late) = match ends {
             Some(Ends { at, reason }) => (self.clock.sleep_until(*at), reason.as_str()),

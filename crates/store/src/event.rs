@@ -11,6 +11,7 @@ use crate::record::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The event as one line of JSON, without a line feed.
 #[must_use]
@@ -161,6 +162,13 @@ pub struct PlannedStep {
     pub name: String,
     /// `measurement`, `set`, `wait`.
     pub step_type: String,
+    /// What a sweep sets for this turn; numbers, texts and booleans.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "number::unique_keys"
+    )]
+    pub parameters: BTreeMap<String, serde_json::Value>,
 }
 
 /// An instrument is open and in its start state.

@@ -109,6 +109,7 @@ impl Telling {
             },
             name: (*name).to_owned(),
             step_type,
+            parameters: std::collections::BTreeMap::new(),
         };
         let mut telling = Self {
             events: Vec::new(),

@@ -3,7 +3,6 @@
 use crate::target::Verdict;
 use benchtop_store::record::{Measurement, MeasurementOutcome, Overrange, ReadingKind, Step, Value};
 use serde::Serialize;
-use std::fmt::Write as _;
 
 /// The value of a measurement on the wire; left out where there is none, never null.
 ///
@@ -104,7 +103,7 @@ pub(crate) struct Reading {
 
 /// The reading of a measurement.
 pub(crate) fn reading(step: &Step, measurement: &Measurement) -> Result<Reading, Contradiction> {
-    let name = swept_name(step, &measurement.name);
+    let name = step.measurement_name(&measurement.name);
     let value = match measurement.reading_kind {
         ReadingKind::Value => measurement.value.clone().map(MeasuredValue::from),
         ReadingKind::OverrangePositive => Some(MeasuredValue::BeyondRange("overrange")),
@@ -197,22 +196,6 @@ fn why(measurement: &Measurement, value: Option<&MeasuredValue>) -> Option<Strin
             ),
         ) => None,
     }
-}
-
-/// In a sweep a measurement is addressed as `name[param=value]`.
-fn swept_name(step: &Step, name: &str) -> String {
-    if step.parameters.is_empty() {
-        return name.to_owned();
-    }
-    let mut parameters = String::new();
-    for (key, value) in &step.parameters {
-        let separator = if parameters.is_empty() { "" } else { "," };
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        // Writing to a String cannot fail.
-        let written = write!(parameters, "{separator}{key}={text}");
-        debug_assert!(written.is_ok());
-    }
-    format!("{name}[{parameters}]")
 }
 
 /// At most `most` characters.

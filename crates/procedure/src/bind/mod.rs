@@ -58,7 +58,10 @@ fn check(sink: &mut Diagnostics, procedure: &Procedure, instruments: &Instrument
         match &step.kind {
             StepKind::Measurements(measurements) => {
                 for measurement in measurements {
-                    let MeasurementSource::Reading(reading) = &measurement.source;
+                    let reading = match &measurement.source {
+                        MeasurementSource::Reading(reading) => reading,
+                        MeasurementSource::Compute(_) => continue,
+                    };
                     if let Some(chosen) = Chosen::find(procedure, instruments, &reading.instrument) {
                         measurement::check(sink, measurement, reading, &chosen);
                     }

@@ -1,6 +1,10 @@
 //! What is known of a procedure while it is being read, for the checks that look across steps.
 
+use super::sweep::Binding;
+use crate::expression::{Operand, Parameter, full_name};
 use crate::model::{InstrumentNeed, LogicalName};
+use crate::value::ValueKind;
+use benchtop_instrument::Unit;
 use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, suggest};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +55,25 @@ pub(super) struct Draft {
     pub(super) measurement_names: BTreeMap<String, Span>,
     pub(super) has_limit: bool,
     pub(super) switchings: Vec<Switching>,
+    /// What the sweeps around the step that is being read set, the outermost first.
+    pub(super) scope: Vec<Binding>,
+    /// How many groups around it have a `when`.
+    pub(super) conditions: usize,
+    /// What is measured before, by its full name.
+    pub(super) measured: BTreeMap<String, Operand>,
+    /// Measurements that have a mistake, which was reported there.
+    pub(super) broken: BTreeSet<String>,
+    /// Steps and groups before, by their full names.
+    pub(super) ended: BTreeMap<String, Known>,
+}
+
+/// What is known of a step or a group that ends before another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    pub(super) section: Section,
+    /// Its failure stops what is behind it.
+    pub(super) stops: bool,
+    pub(super) may_skip: bool,
 }
 
 /// What a name in a step turned out to be.
@@ -63,6 +86,48 @@ pub(super) enum Named {
 }
 
 impl Draft {
+    /// The parameters that a step can name, the innermost first.
+    pub(super) fn bindings(&self) -> impl Iterator<Item = &Binding> {
+        self.scope.iter().rev()
+    }
+
+    /// What the sweeps set for the step that is being read.
+    pub(super) fn parameters(&self) -> BTreeMap<String, Parameter> {
+        let pairs = self
+            .scope
+            .iter()
+            .map(|binding| (binding.name.clone(), binding.value.clone()));
+        pairs.collect()
+    }
+
+    /// What a name may mean where the draft stands: in this turn, in a turn of an outer sweep, outside of all.
+    pub(super) fn full_names(&self, name: &str) -> Vec<String> {
+        let mut parameters = BTreeMap::new();
+        let mut names = vec![name.to_owned()];
+        for binding in &self.scope {
+            parameters.insert(binding.name.clone(), binding.value.clone());
+            names.push(full_name(name, &parameters));
+        }
+        names.reverse();
+        names
+    }
+
+    /// A step or a group ends here.
+    pub(super) fn ends(&mut self, name: &str, known: Known) {
+        self.ended.insert(full_name(name, &self.parameters()), known);
+    }
+
+    /// A measurement is taken here.
+    pub(super) fn measures(&mut self, name: &str, unit: Unit, kind: ValueKind) {
+        let name = full_name(name, &self.parameters());
+        let operand = Operand {
+            name: name.clone(),
+            unit,
+            kind,
+        };
+        self.measured.insert(name, operand);
+    }
+
     /// Reads the instrument that a table of a step names, and marks it used.
     pub(super) fn instrument(&mut self, step: &str, table: &Table<'_>) -> Option<(Named, Span)> {
         let name = table.require_string(&mut self.sink, "instrument");
@@ -104,7 +169,8 @@ impl Draft {
 }
 
 fn claim(sink: &mut Diagnostics, taken: &mut BTreeMap<String, Span>, what: &str, name: &Spanned<String>) {
-    if let Some(first) = taken.get(&name.value) {
+    // the next turn of a sweep reads the same name at the same place
+    if let Some(first) = taken.get(&name.value).filter(|first| **first != name.span) {
         let message = format!("there is already a {what} \"{}\"", name.value);
         let help = format!(
             "the first one is in line {}; names are unique in a procedure",

@@ -2,13 +2,14 @@
 
 use super::draft::{Draft, Named};
 use super::vocabulary::MEASUREMENT;
-use super::{head, limit, quantity, range, sampling};
+use super::{condition, head, limit, quantity, range, sampling};
+use crate::expression::{Dimension, Kind};
 use crate::model::{
     InstrumentNeed, LogicalName, Measurement, MeasurementPlaces, MeasurementSource, ReadingSource, settle_time_name,
 };
 use crate::value::ValueKind;
-use benchtop_instrument::{Choices, Decimal, Function, InputImpedance, Measure, Unit};
-use benchtop_notation::{Diagnostic, Diagnostics, Kind, Spanned, Table, Value, one_of};
+use benchtop_instrument::{BaseUnit, Choices, Decimal, Function, InputImpedance, Measure, Unit};
+use benchtop_notation::{Diagnostic, Diagnostics, Kind as Written, Span, Spanned, Table, Value, one_of};
 
 /// The measurements of a step; those that could not be read are left out, and reported.
 pub(super) fn all(draft: &mut Draft, value: Value<'_>, step: &str) -> Option<Vec<Measurement>> {
@@ -19,14 +20,12 @@ pub(super) fn all(draft: &mut Draft, value: Value<'_>, step: &str) -> Option<Vec
     if tables.is_empty() {
         draft.sink.error(value.span(), &format!("{step} has no measurements"));
     }
-    let measurements: Vec<_> = tables
-        .iter()
-        .filter_map(|table| measurement(draft, table, step))
-        .collect();
+    let measurements: Vec<_> = tables.iter().filter_map(|table| named(draft, table, step)).collect();
     (!measurements.is_empty()).then_some(measurements)
 }
 
-fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measurement> {
+/// A measurement, which those behind it can compute with by its name.
+fn named(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measurement> {
     let name = table
         .require_string(&mut draft.sink, "name")
         .and_then(|name| head::title(&mut draft.sink, "name", name));
@@ -37,30 +36,133 @@ fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measu
         Some(name) => format!("measurement \"{}\"", name.value),
         None => format!("a measurement of {step}"),
     };
-    let instrument = draft.instrument(&label, table);
+    let measurement = match table.contains("compute") {
+        true => computed(draft, table, &label, name.as_ref()),
+        false => read(draft, table, &label, name.as_ref()),
+    };
+    match (&measurement, &name) {
+        (Some(measurement), _) => draft.measures(&measurement.name, measurement.unit, measurement.kind),
+        (None, Some(name)) => {
+            draft.broken.insert(name.value.clone());
+        }
+        (None, None) => {}
+    }
+    measurement
+}
+
+/// The keys of a measurement that is computed.
+const COMPUTED: &[&str] = &["name", "compute", "unit", "limit"];
+
+/// A measurement that is computed from others.
+fn computed(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned<String>>) -> Option<Measurement> {
+    for (key, _) in table
+        .entries()
+        .filter(|(key, _)| !COMPUTED.contains(&key.value.as_str()))
+    {
+        let message = format!("{label} is computed: it has no `{}`", key.value);
+        draft.sink.error(&key.span, &message);
+    }
+    let text = table.string(&mut draft.sink, "compute");
+    let expression = text
+        .as_ref()
+        .and_then(|text| condition::expression(draft, &format!("{label}: `compute`"), text));
+    let unit = match expression.as_ref().map(|expression| expression.kind) {
+        Some(Kind::Number(dimension)) => computed_unit(&mut draft.sink, table, label, dimension),
+        Some(Kind::Boolean) if !table.contains("unit") => Some(Unit::of(BaseUnit::One)),
+        Some(Kind::Boolean | Kind::Text) => {
+            let place = table.value("unit").map_or(table.span(), |unit| unit.span());
+            let message = format!("{label}: a unit is for numbers, and `compute` comes to none");
+            draft.sink.error(place, &message);
+            None
+        }
+        None => {
+            draft.has_limit |= table.contains("limit");
+            return None;
+        }
+    };
+    let kind = match expression.as_ref().map(|expression| expression.kind) {
+        Some(Kind::Boolean) => ValueKind::Boolean,
+        Some(Kind::Number(_) | Kind::Text) | None => ValueKind::Number,
+    };
+    draft.has_limit |= table.contains("limit");
+    let reader = limit::Reader { label, kind, unit };
+    let limit = limit::read(&mut draft.sink, table, reader)?;
+    let place = |key: &str| table.value(key).map_or(table.span(), |value| value.span()).clone();
+    let of_limit = |place_of: Option<Span>| place_of.unwrap_or_else(|| place("limit"));
+    let compute = place("compute");
+    Some(Measurement {
+        name: name?.value.clone(),
+        source: MeasurementSource::Compute(expression?),
+        kind,
+        unit: unit?,
+        limit: limit.as_ref().map(|written| written.limit.clone()),
+        place: table.span().clone(),
+        places: MeasurementPlaces {
+            instrument: compute.clone(),
+            channel: compute.clone(),
+            function: compute.clone(),
+            range: compute.clone(),
+            nplc: compute.clone(),
+            autozero: compute.clone(),
+            input_impedance: compute,
+            sampling: sampling::places(table),
+            limit: place("limit"),
+            low: of_limit(limit.as_ref().and_then(|written| written.low.clone())),
+            high: of_limit(limit.as_ref().and_then(|written| written.high.clone())),
+        },
+    })
+}
+
+/// The unit in which a computed number is declared.
+fn computed_unit(sink: &mut Diagnostics, table: &Table<'_>, label: &str, dimension: Dimension) -> Option<Unit> {
+    let text = match table.value("unit") {
+        Some(_) => table.string(sink, "unit")?,
+        None if dimension.is_none() => return Some(Unit::of(BaseUnit::One)),
+        None => {
+            let message = format!("{label}: `unit` is missing: `compute` comes to {dimension}");
+            sink.error(table.span(), &message);
+            return None;
+        }
+    };
+    let Ok(unit) = text.value.parse::<Unit>() else {
+        sink.error(&text.span, &format!("unknown unit `{}`", text.value));
+        return None;
+    };
+    if dimension.fits(unit) {
+        return Some(unit);
+    }
+    let message = format!("{label}: `unit` is {unit}, but `compute` comes to {dimension}");
+    sink.error(&text.span, &message);
+    None
+}
+
+/// A measurement for which an instrument is read.
+fn read(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned<String>>) -> Option<Measurement> {
+    let instrument = draft.instrument(label, table);
     let sink = &mut draft.sink;
     let function = table
         .require_string(sink, "function")
         .and_then(|word| Some(Spanned::new(one_of(sink, "function", &word, Function::ALL)?, word.span)));
     if let (Some((Named::Known(name, need), _)), Some(function)) = (&instrument, &function) {
-        check_class(sink, &label, name, need, function);
+        check_class(sink, label, name, need, function);
     }
     let channel = channel(sink, table);
     let nplc = nplc(sink, table);
     let choices = choices(sink, table);
     let unit = unit(sink, table, function.as_ref());
-    let range = range::read(sink, table, &label, function.as_ref().map(|function| function.value));
+    let range = range::read(sink, table, label, function.as_ref().map(|function| function.value));
     let sampling = sampling::read(sink, table, function.as_ref().map(|function| function.value));
-    let poll = sampling::poll(sink, table, &label, unit);
-    if let (Some(Some(_)), Some(name)) = (&poll, &name) {
+    let poll = sampling::poll(sink, table, label, unit);
+    if let (Some(Some(_)), Some(name)) = (&poll, name) {
         let settling = name.clone().map(|name| settle_time_name(&name));
         draft.claim_measurement_name(&settling);
+        draft.measures(&settling.value, Unit::of(BaseUnit::Second), ValueKind::Number);
     }
     let sink = &mut draft.sink;
-    let allow_autorange_in_series = range::autorange_in_series(sink, table, &label, function.as_ref(), range);
+    let allow_autorange_in_series = range::autorange_in_series(sink, table, label, function.as_ref(), range);
     draft.has_limit |= table.contains("limit");
     let reader = limit::Reader {
-        label: &label,
+        label,
         kind: ValueKind::Number,
         unit,
     };
@@ -71,8 +173,8 @@ fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measu
     let function = function?;
     let limit = limit?;
     Some(Measurement {
-        name: name?.value,
-        source: MeasurementSource::Reading(ReadingSource {
+        name: name?.value.clone(),
+        source: MeasurementSource::Reading(Box::new(ReadingSource {
             instrument: match instrument {
                 Named::Known(name, _) | Named::Broken(name) => name,
             },
@@ -86,7 +188,7 @@ fn measurement(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measu
             },
             poll: poll?,
             allow_autorange_in_series,
-        }),
+        })),
         kind: ValueKind::Number,
         unit: unit?,
         limit: limit.as_ref().map(|written| written.limit.clone()),
@@ -138,7 +240,7 @@ pub(super) fn channel(sink: &mut Diagnostics, table: &Table<'_>) -> Option<u32> 
     let Some(value) = table.value("channel") else {
         return Some(1);
     };
-    if value.kind() == Kind::String {
+    if value.kind() == Written::String {
         let message = "channel names are not supported yet in this version";
         sink.push(Diagnostic::error(value.span(), message).help("write the channel's number, without quotes"));
         return None;

@@ -4,19 +4,22 @@
 //! checks that look across steps, so that one mistake makes one finding.
 
 mod across;
+mod condition;
 mod draft;
 mod head;
 mod limit;
 mod measurement;
+mod plan;
 mod quantity;
 mod range;
 mod sampling;
 mod setting;
 mod steps;
+mod sweep;
 mod unit;
 mod vocabulary;
 
-use crate::model::Procedure;
+use crate::model::{Plan, Procedure};
 use benchtop_notation::{Diagnostics, Document, Keys};
 use draft::{Draft, Section};
 
@@ -62,9 +65,9 @@ pub(crate) fn read(name: &str, text: &str) -> (Option<Procedure>, Diagnostics) {
     let head = head::procedure(&mut draft.sink, &root).unwrap_or_default();
     let unit_under_test = unit::unit_under_test(&mut draft.sink, &root);
     head::instruments(&mut draft, &root);
-    let setup = steps::section(&mut draft, &root, Section::Setup);
-    let main = steps::section(&mut draft, &root, Section::Main);
-    let teardown = steps::section(&mut draft, &root, Section::Teardown);
+    let (setup, setup_plan) = plan::section(&mut draft, &root, Section::Setup);
+    let (main, main_plan) = plan::section(&mut draft, &root, Section::Main);
+    let (teardown, teardown_plan) = plan::section(&mut draft, &root, Section::Teardown);
     across::check(&mut draft, &root, document.span());
 
     let instruments = draft
@@ -81,6 +84,11 @@ pub(crate) fn read(name: &str, text: &str) -> (Option<Procedure>, Diagnostics) {
         setup,
         steps: main,
         teardown,
+        plan: Plan {
+            setup: setup_plan,
+            steps: main_plan,
+            teardown: teardown_plan,
+        },
         warnings: Diagnostics::new(),
     };
     across::too_little_time(&mut draft.sink, &procedure, head.timeout.as_ref());

@@ -1,8 +1,8 @@
 //! `[[setup]]`, `[[steps]]` and `[[teardown]]`: what every step has, whatever its kind.
 
-use super::draft::{Draft, Section};
-use super::vocabulary::{LATER_STEP_KINDS, RETRY, STEP, STEP_KINDS};
-use super::{head, measurement, quantity, setting};
+use super::draft::{Draft, Known, Section};
+use super::vocabulary::{LATER_STEP_KINDS, RETRY, STEP_KINDS};
+use super::{condition, head, measurement, quantity, setting};
 use crate::model::{OnFail, Retry, SetPlaces, Step, StepKind};
 use benchtop_notation::{Diagnostic, Diagnostics, Spanned, Table, one_of};
 use std::time::Duration;
@@ -10,52 +10,56 @@ use std::time::Duration;
 /// More attempts than this hide a fault instead of riding it out.
 const MOST_ATTEMPTS: i64 = 100;
 
-/// The steps of one section. What could not be read is left out, and reported.
-pub(super) fn section(draft: &mut Draft, root: &Table<'_>, section: Section) -> Vec<Step> {
-    let Some(value) = root.value(section.key()) else {
-        return Vec::new();
-    };
-    let Some(tables) = STEP.open_each(&mut draft.sink, value) else {
-        draft.is_unreadable = true;
-        return Vec::new();
-    };
-    let mut steps = Vec::with_capacity(tables.len());
-    for (at, table) in tables.iter().enumerate() {
-        steps.extend(step(draft, table, section, at));
-    }
-    steps
-}
-
-fn step(draft: &mut Draft, table: &Table<'_>, section: Section, at: usize) -> Option<Step> {
-    let name = table
-        .require_string(&mut draft.sink, "name")
-        .and_then(|name| head::title(&mut draft.sink, "name", name));
+/// One step, where the sweeps around it stand.
+pub(super) fn step(draft: &mut Draft, table: &Table<'_>, section: Section, at: usize) -> Option<Step> {
+    let name = name(draft, table);
     let label = match &name {
         Some(name) => format!("step \"{}\"", name.value),
         None => format!("step {} of [[{}]]", at + 1, section.key()),
     };
-    if let Some(name) = &name {
-        draft.claim_step_name(name);
-    }
     let timeout = table
         .magnitude(&mut draft.sink, "timeout")
         .and_then(|timeout| quantity::duration(&mut draft.sink, "`timeout`", &timeout, false));
     let retry = retry(&mut draft.sink, table);
-    let on_fail = table.string(&mut draft.sink, "on_fail").and_then(|word| {
-        let choices = [("continue", OnFail::Continue), ("stop", OnFail::Stop)];
-        one_of(&mut draft.sink, "on_fail", &word, &choices)
-    });
+    let on_fail = on_fail(&mut draft.sink, table);
+    let when = condition::when(draft, table, section, &label);
     let kind = kind(draft, table, section, &label, timeout.as_ref());
+    let known = Known {
+        section,
+        stops: on_fail == OnFail::Stop,
+        may_skip: draft.conditions > 0 || table.contains("when"),
+    };
+    let name = name?.value;
+    draft.ends(&name, known);
     let (kind, set_places) = kind?;
     Some(Step {
-        name: name?.value,
+        name,
         kind,
         timeout: timeout.map(|timeout| timeout.value),
         retry: retry?,
-        on_fail: on_fail.unwrap_or_default(),
+        on_fail,
+        when: when?,
+        parameters: draft.parameters(),
         place: table.span().clone(),
         set_places,
     })
+}
+
+/// Reads and claims the name of a step or of a group.
+pub(super) fn name(draft: &mut Draft, table: &Table<'_>) -> Option<Spanned<String>> {
+    let name = table
+        .require_string(&mut draft.sink, "name")
+        .and_then(|name| head::title(&mut draft.sink, "name", name))?;
+    draft.claim_step_name(&name);
+    Some(name)
+}
+
+/// What a FAIL does; what is written and wrong is as if it were not.
+pub(super) fn on_fail(sink: &mut Diagnostics, table: &Table<'_>) -> OnFail {
+    let word = table.string(sink, "on_fail");
+    let choices = [("continue", OnFail::Continue), ("stop", OnFail::Stop)];
+    word.and_then(|word| one_of(sink, "on_fail", &word, &choices))
+        .unwrap_or_default()
 }
 
 fn kind(
@@ -105,7 +109,7 @@ fn kind(
 }
 
 /// `None` only where it is written and wrong.
-fn retry(sink: &mut Diagnostics, step: &Table<'_>) -> Option<Retry> {
+pub(super) fn retry(sink: &mut Diagnostics, step: &Table<'_>) -> Option<Retry> {
     let Some(value) = step.value("retry") else {
         return Some(Retry::NEVER);
     };

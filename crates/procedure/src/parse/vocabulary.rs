@@ -185,7 +185,54 @@ static STEP_KEYS: Keys = Keys {
             Shape::Word(|| vec!["continue", "stop"]),
             "What a FAIL does to the steps behind it; they run if left out.",
         ),
+        Key::new(
+            "when",
+            Shape::Text,
+            "A condition over earlier outcomes, measurements and parameters; where it does not hold, the step is skipped.",
+        ),
+        Key::new(
+            "for_each",
+            Shape::Table(&FOR_EACH_KEYS),
+            "Runs the step or the group once for each value of a parameter; { param = \"name\" } stands for the value.",
+        ),
+        Key::new(
+            "steps",
+            Shape::Tables(&STEP_KEYS),
+            "Makes a group of it: steps that are swept, tried again and left out together.",
+        ),
     ],
+};
+
+static FOR_EACH_KEYS: Keys = Keys {
+    title: "for each",
+    keys: &[
+        Key::new(
+            "param",
+            Shape::Text,
+            "The name of the parameter: letters, digits and _.",
+        )
+        .required(),
+        Key::new("values", Shape::List(&SCALAR), "Its values, one turn each."),
+        Key::new("start", Shape::NumberOrQuantity, "The first value of a range."),
+        Key::new("stop", Shape::NumberOrQuantity, "The last value of a range."),
+        Key::new(
+            "step",
+            Shape::NumberOrQuantity,
+            "From one value to the next, exact; the last one is not beyond stop.",
+        ),
+        Key::new("points", Shape::Integer(2), "How many values, both ends among them."),
+        Key::new(
+            "scale",
+            Shape::Word(|| vec!["linear", "log"]),
+            "How the points lie between the ends; linear if left out.",
+        ),
+    ],
+};
+
+/// What a sweep is made of.
+pub(super) static FOR_EACH: Vocabulary = Vocabulary {
+    keys: &FOR_EACH_KEYS,
+    later: &[],
 };
 
 pub(super) static STEP: Vocabulary = Vocabulary {
@@ -196,9 +243,6 @@ pub(super) static STEP: Vocabulary = Vocabulary {
         ("query", "a `query` step"),
         ("send", "a `send` step"),
         ("expect", "an `expect` step"),
-        ("steps", "a group of steps"),
-        ("when", "a condition (`when`)"),
-        ("for_each", "a sweep (`for_each`)"),
         ("lock", "locking instruments (`lock`)"),
     ],
 };
@@ -207,7 +251,7 @@ pub(super) static STEP: Vocabulary = Vocabulary {
 pub(super) const STEP_KINDS: &[&str] = &["measurements", "set", "wait"];
 
 /// Planned keys that make a step what it is: it needs no other kind then.
-pub(super) const LATER_STEP_KINDS: &[&str] = &["prompt", "exec", "query", "send", "expect", "steps"];
+pub(super) const LATER_STEP_KINDS: &[&str] = &["prompt", "exec", "query", "send", "expect"];
 
 static MEASUREMENT_KEYS: Keys = Keys {
     title: "measurement",
@@ -217,14 +261,18 @@ static MEASUREMENT_KEYS: Keys = Keys {
             "instrument",
             Shape::Text,
             "The instrument that measures, as it is called under [instruments].",
-        )
-        .required(),
+        ),
         Key::new(
             "channel",
             Shape::Integer(1),
             "The input or output channel; 1 if left out.",
         ),
-        Key::new("function", Shape::Word(functions), "What is measured.").required(),
+        Key::new("function", Shape::Word(functions), "What is measured."),
+        Key::new(
+            "compute",
+            Shape::Text,
+            "In place of an instrument: an expression over earlier measurements, parameters and quantities.",
+        ),
         Key::new(
             "range",
             Shape::Either(&[Shape::Quantity, Shape::Word(|| vec!["auto"])]),
@@ -287,8 +335,7 @@ static MEASUREMENT_KEYS: Keys = Keys {
             "unit",
             Shape::Text,
             "The unit of the value, of its limits and of the record: V, mV, Ohm, kHz.",
-        )
-        .required(),
+        ),
         Key::new(
             "limit",
             Shape::Table(&LIMIT_KEYS),
@@ -299,7 +346,7 @@ static MEASUREMENT_KEYS: Keys = Keys {
 
 pub(super) static MEASUREMENT: Vocabulary = Vocabulary {
     keys: &MEASUREMENT_KEYS,
-    later: &[("compute", "a computed measurement (`compute`)")],
+    later: &[],
 };
 
 static POLL_KEYS: Keys = Keys {

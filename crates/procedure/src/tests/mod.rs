@@ -2,4 +2,5 @@
 
 mod accepted;
 mod bench;
+mod plans;
 mod refused;

@@ -1,5 +1,6 @@
 //! The runner against instruments that misbehave in every way, on the virtual clock.
 
+mod plans;
 mod polling;
 mod rig;
 

@@ -156,13 +156,31 @@ impl From<run::PlannedStep> for PlannedStep {
             address: run::StepAddress { section, index },
             name,
             step_type,
+            parameters,
         } = step;
         Self {
             section: section.into(),
             index,
             name,
             step_type: step_type.to_owned(),
+            parameters: parameters
+                .into_iter()
+                .map(|(name, value)| (name, parameter(&value)))
+                .collect(),
         }
+    }
+}
+
+/// A bare number as a number; what has a unit, as people write it.
+fn parameter(value: &run::Parameter) -> serde_json::Value {
+    match value.value() {
+        // 2 stays 2 and does not become 2.0: names are made of it
+        run::Value::Number(number) => {
+            serde_json::from_str(&number.to_string()).unwrap_or_else(|_no_number| number.to_f64().into())
+        }
+        run::Value::Text(text) => text.into(),
+        run::Value::Boolean(truth) => truth.into(),
+        run::Value::Numbers(numbers) => numbers.into_iter().map(run::Decimal::to_f64).collect(),
     }
 }
 

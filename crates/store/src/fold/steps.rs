@@ -6,7 +6,7 @@ use crate::{
     record::{Measurement, MeasurementOutcome, Section, Step, StepOutcome},
 };
 use chrono::{DateTime, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const NOT_REACHED: &str = "not reached";
 const NO_END: &str = "the run ended during this step";
@@ -18,6 +18,7 @@ struct Slot {
     section: Section,
     name: String,
     step_type: String,
+    parameters: BTreeMap<String, serde_json::Value>,
     attempts: BTreeMap<u32, Attempt>,
     /// Why the step was passed over, where the runner said so.
     skipped: Option<String>,
@@ -35,7 +36,8 @@ impl Steps {
     pub(super) fn planned(steps: &[PlannedStep]) -> Self {
         let mut slots = Self(BTreeMap::new());
         for planned in steps {
-            slots.slot(planned.section, planned.index, &planned.name, &planned.step_type);
+            let slot = slots.slot(planned.section, planned.index, &planned.name, &planned.step_type);
+            slot.parameters.clone_from(&planned.parameters);
         }
         slots
     }
@@ -133,6 +135,7 @@ impl Steps {
             section,
             name: name.to_owned(),
             step_type: step_type.to_owned(),
+            parameters: BTreeMap::new(),
             attempts: BTreeMap::new(),
             skipped: None,
         })
@@ -166,7 +169,7 @@ impl Slot {
             duration_s: None,
             retry_count: 0,
             passed_on_retry: false,
-            parameters: BTreeMap::new(),
+            parameters: self.parameters,
             measurements: Vec::new(),
             attempts: Vec::new(),
         };
@@ -204,18 +207,14 @@ impl Attempt {
     }
 }
 
-/// Names of the measurements that the unit failed.
+/// Names of the measurements that the unit failed; `name[param=value]` for those of a sweep.
 ///
 /// Of several attempts the last that judged a measurement counts: one that failed and was then passed on a retry is
 /// not failed; one that failed and was never judged again, because the station broke down, is.
 pub(super) fn failed_measurements(steps: &[Step]) -> Vec<String> {
-    let mut failed: Vec<String> = Vec::new();
-    for name in steps.iter().flat_map(failed_in) {
-        if !failed.contains(&name) {
-            failed.push(name);
-        }
-    }
-    failed
+    let mut seen = BTreeSet::new();
+    let failed = steps.iter().flat_map(failed_in);
+    failed.filter(|name| seen.insert(name.clone())).collect()
 }
 
 fn failed_in(step: &Step) -> Vec<String> {
@@ -227,5 +226,5 @@ fn failed_in(step: &Step) -> Vec<String> {
             MeasurementOutcome::Fail => failed.push(measurement.name.clone()),
         }
     }
-    failed
+    failed.iter().map(|name| step.measurement_name(name)).collect()
 }

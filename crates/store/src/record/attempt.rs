@@ -47,6 +47,19 @@ pub struct Step {
 }
 
 impl Step {
+    /// What a measurement of this step is called outside of it: in a sweep `name[param=value,other=value]`.
+    #[must_use]
+    pub fn measurement_name(&self, name: &str) -> String {
+        if self.parameters.is_empty() {
+            return name.to_owned();
+        }
+        let said = self.parameters.iter().map(|(key, value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            format!("{key}={text}")
+        });
+        format!("{name}[{}]", said.collect::<Vec<_>>().join(","))
+    }
+
     /// Every attempt, the deciding one last.
     pub fn all_attempts(&self) -> impl Iterator<Item = &Self> {
         self.attempts.iter().chain(std::iter::once(self))

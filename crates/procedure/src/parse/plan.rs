@@ -1,0 +1,177 @@
+//! `[[setup]]`, `[[steps]]` and `[[teardown]]`: groups and sweeps, turned into a list of steps and a tree over it.
+
+use super::draft::{Draft, Known, Section};
+use super::sweep::{self, Binding};
+use super::vocabulary::STEP;
+use super::{condition, steps};
+use crate::model::{Group, PlanNode, Step};
+use benchtop_notation::{Diagnostic, Diagnostics, Kind, Scalar, Span, Table, Value, suggest};
+
+/// More steps than this are taken for a mistake in a sweep.
+const MOST_STEPS: usize = 100_000;
+
+/// Keys of a step that a group does not have.
+const NOT_OF_A_GROUP: &[&str] = &["measurements", "set", "wait", "timeout"];
+
+/// The steps of one section and the tree over them. What could not be read is left out, and reported.
+pub(super) fn section(draft: &mut Draft, root: &Table<'_>, section: Section) -> (Vec<Step>, Vec<PlanNode>) {
+    let mut reader = Reader {
+        draft,
+        section,
+        steps: Vec::new(),
+    };
+    let nodes = match root.value(section.key()) {
+        Some(value) => reader.all(value),
+        None => Vec::new(),
+    };
+    (reader.steps, nodes)
+}
+
+struct Reader<'r> {
+    draft: &'r mut Draft,
+    section: Section,
+    steps: Vec<Step>,
+}
+
+impl Reader<'_> {
+    fn all(&mut self, value: Value<'_>) -> Vec<PlanNode> {
+        let mut nodes = Vec::new();
+        if value.kind() != Kind::Array {
+            // says what it must be
+            drop(STEP.open_each(&mut self.draft.sink, value));
+            self.draft.is_unreadable = true;
+            return nodes;
+        }
+        for (at, item) in value.items(&mut self.draft.sink).into_iter().flatten().enumerate() {
+            let filled = item.replaced(&mut |table| stands_for(table, self.draft));
+            self.each_turn(filled.value(), at, &mut nodes);
+        }
+        nodes
+    }
+
+    /// A step or a group, as often as its sweep says.
+    fn each_turn(&mut self, item: Value<'_>, at: usize, nodes: &mut Vec<PlanNode>) {
+        let Some(table) = STEP.open(&mut self.draft.sink, item) else {
+            self.draft.is_unreadable = true;
+            return;
+        };
+        let Some(for_each) = table.value("for_each") else {
+            nodes.extend(self.one(&table, at));
+            return;
+        };
+        let Some(turns) = sweep::turns(&mut self.draft.sink, for_each, &self.draft.scope) else {
+            self.draft.is_unreadable = true;
+            return;
+        };
+        for turn in turns {
+            if self.steps.len() >= MOST_STEPS {
+                let message = format!("these sweeps make more than {MOST_STEPS} steps");
+                self.draft.sink.error(for_each.span(), &message);
+                return;
+            }
+            self.draft.scope.push(turn);
+            let filled = item.replaced(&mut |table| stands_for(table, self.draft));
+            // it was a table a moment ago
+            if let Some(table) = filled.value().map(&mut self.draft.sink) {
+                nodes.extend(self.one(&table, at));
+            }
+            self.draft.scope.pop();
+        }
+    }
+
+    fn one(&mut self, table: &Table<'_>, at: usize) -> Option<PlanNode> {
+        if table.contains("steps") {
+            return self.group(table, at);
+        }
+        if self.names_unknown_parameters(table) {
+            self.draft.is_unreadable = true;
+            return None;
+        }
+        let step = steps::step(self.draft, table, self.section, at)?;
+        self.steps.push(step);
+        Some(PlanNode::Step(self.steps.len() - 1))
+    }
+
+    fn group(&mut self, table: &Table<'_>, at: usize) -> Option<PlanNode> {
+        let name = steps::name(self.draft, table);
+        let label = match &name {
+            Some(name) => format!("group \"{}\"", name.value),
+            None => format!("group {} of [[{}]]", at + 1, self.section.key()),
+        };
+        for key in NOT_OF_A_GROUP {
+            if let Some(place) = table.key_span(key) {
+                let message = format!("{label}: a group holds steps, and no `{key}` of its own");
+                self.draft
+                    .sink
+                    .push(Diagnostic::error(place, &message).help("give it to a step of the group"));
+            }
+        }
+        let retry = steps::retry(&mut self.draft.sink, table);
+        let on_fail = steps::on_fail(&mut self.draft.sink, table);
+        let when = condition::when(self.draft, table, self.section, &label);
+        self.draft.conditions += usize::from(table.contains("when"));
+        let parameters = self.draft.parameters();
+        let inner = table.value("steps")?;
+        let nodes = self.all(inner);
+        self.draft.conditions -= usize::from(table.contains("when"));
+        if nodes.is_empty() && !self.draft.sink.has_errors() {
+            self.draft.sink.error(inner.span(), &format!("{label} has no steps"));
+        }
+        let known = Known {
+            section: self.section,
+            stops: on_fail == crate::model::OnFail::Stop,
+            may_skip: self.draft.conditions > 0 || table.contains("when"),
+        };
+        let name = name?.value;
+        self.draft.ends(&name, known);
+        Some(PlanNode::Group(Box::new(Group {
+            name,
+            nodes,
+            retry: retry?,
+            on_fail,
+            when: when?,
+            parameters,
+            place: table.span().clone(),
+        })))
+    }
+
+    /// Reports every `{ param = "x" }` of a step that no sweep and no table of parameters explains.
+    fn names_unknown_parameters(&mut self, table: &Table<'_>) -> bool {
+        let mut unknown: Vec<(String, Span)> = Vec::new();
+        for (_, value) in table.entries() {
+            drop(value.replaced(&mut |table| {
+                unknown.extend(reference(table));
+                None
+            }));
+        }
+        let known: Vec<String> = self.draft.bindings().map(|binding| binding.name.clone()).collect();
+        for (name, place) in &unknown {
+            let message = format!("there is no parameter `{name}` here");
+            let help = match suggest(name, known.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None if known.is_empty() => "a `for_each` around the step gives it a value".to_owned(),
+                None => format!("there are {}", known.join(", ")),
+            };
+            self.draft.sink.push(Diagnostic::error(place, &message).help(&help));
+        }
+        !unknown.is_empty()
+    }
+}
+
+/// The name in `{ param = "name" }`, where a table is that.
+fn reference(table: &Table<'_>) -> Option<(String, Span)> {
+    let mut entries = table.entries();
+    let (key, value) = entries.next()?;
+    if key.value != "param" || entries.next().is_some() {
+        return None;
+    }
+    let name = value.string(&mut Diagnostics::new())?;
+    Some((name.value, name.span))
+}
+
+/// What stands in place of `{ param = "name" }`; nothing for a parameter that only an inner sweep will know.
+fn stands_for(table: &Table<'_>, draft: &Draft) -> Option<Scalar> {
+    let (name, _) = reference(table)?;
+    let binding: Option<&Binding> = draft.bindings().find(|binding| binding.name == name);
+    binding.map(|binding| binding.scalar.clone())
+}
