@@ -37,6 +37,8 @@ mod prove;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod runs;
+#[cfg(test)]
 mod sampling;
 #[cfg(test)]
 mod scan;
@@ -44,6 +46,8 @@ mod scan;
 mod schemas;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod soak;
 #[cfg(test)]
 mod station_loop;
 #[cfg(test)]

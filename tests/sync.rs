@@ -9,21 +9,21 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-const KEY: &str = "canary-key-3f9b";
+pub(crate) const KEY: &str = "canary-key-3f9b";
 const PROCEDURE: &str = "550e8400-e29b-41d4-a716-446655440000";
 
 /// What the server was sent: path, authorization, body.
 type Requests = Arc<Mutex<Vec<(String, String, Value)>>>;
 
-struct Server {
-    url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     requests: Requests,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Server {
     /// Answers every POST with `status`; 200 with an id.
-    fn start(status: u16) -> Self {
+    pub(crate) fn start(status: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -42,7 +42,7 @@ impl Server {
         }
     }
 
-    fn posts(&self) -> Vec<(String, String, Value)> {
+    pub(crate) fn posts(&self) -> Vec<(String, String, Value)> {
         self.requests.lock().unwrap().clone()
     }
 }
@@ -73,7 +73,7 @@ async fn record(
     (status, Json(answer))
 }
 
-fn station(folder: &Path, url: &str, kind: &str, accept_simulated: bool) -> PathBuf {
+pub(crate) fn station(folder: &Path, url: &str, kind: &str, accept_simulated: bool) -> PathBuf {
     let path = folder.join("sync-station.toml");
     let text = format!(
         "[station]\nid = \"BENCH-7\"\n[store]\nroot = \"store\"\n[[sync.targets]]\nname = \"tofupilot\"\nkind = \"{kind}\"\n\

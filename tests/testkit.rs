@@ -136,6 +136,23 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
     }
 }
 
+/// Lets a moment of real time pass: for kills, which come at no particular one.
+pub(crate) fn after(moment: Duration) {
+    let begun = now();
+    eventually("the moment", || (now().duration_since(begun) >= moment).then_some(()));
+}
+
+#[expect(clippy::disallowed_methods, reason = "a kill comes at a moment of real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// How many times more than usual, by `BENCHTOP_SOAK`.
+pub(crate) fn soak() -> usize {
+    let soak = std::env::var("BENCHTOP_SOAK").ok();
+    soak.and_then(|soak| soak.parse().ok()).unwrap_or(1)
+}
+
 /// Writes a file as a test's preparation.
 #[expect(
     clippy::disallowed_methods,

@@ -2,6 +2,7 @@
 
 mod sync;
 
+use crate::runs::args::RunsCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 pub(crate) use sync::{
@@ -53,6 +54,9 @@ pub(crate) enum Command {
     ///
     /// Prints one JSON line with its url once it listens; its page there shows what arrived.
     DemoServer(DemoArguments),
+    /// The records of a store: check them, make room.
+    #[command(subcommand)]
+    Runs(RunsCommand),
     /// Switch every output of the bench off, also after a crash.
     Safe(SafeArguments),
     /// Serve a simulated bench, or one simulated instrument, to anything that speaks SCPI.

@@ -23,6 +23,7 @@ mod prove;
 mod recording;
 mod recovery;
 mod run;
+mod runs;
 mod safe;
 mod schema;
 mod sim;
@@ -80,6 +81,7 @@ async fn dispatch(command: Command, catalogue: &Catalogue, recorder: Option<Arc<
         Command::Sync(arguments) => sync::sync(arguments).await,
         Command::Bundle(command) => bundle::bundle(command),
         Command::DemoServer(arguments) => demo::serve(&arguments).await,
+        Command::Runs(command) => runs::carry_out(&command),
         Command::Safe(arguments) => safe::safe(arguments, catalogue, recorder).await,
         Command::Sim(arguments) => sim::sim(arguments, catalogue).await,
         Command::Instruments(command) => definitions::carry_out(command, catalogue, recorder).await,

@@ -24,6 +24,7 @@ pub(crate) fn begin(path: Option<&Path>, command: &Command) -> Result<Option<Arc
         | Command::Sync(_)
         | Command::Bundle(_)
         | Command::DemoServer(_)
+        | Command::Runs(_)
         | Command::Sim(_)
         | Command::Instruments(_)
         | Command::Schema(_)

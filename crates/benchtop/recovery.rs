@@ -255,6 +255,17 @@ async fn switch_off(
     outputs
 }
 
+/// What a command that opens no instrument says of outputs that may be on.
+pub(crate) fn tell_of_outputs(recovery: &Recovery) {
+    for run in &recovery.outputs_maybe_on {
+        let message = format!(
+            "the run of {} was interrupted: outputs may still be on; `benchtop safe`, or the next run, switches them off",
+            run.serial_number
+        );
+        terminal::warn(&message);
+    }
+}
+
 /// Prints what recovery did.
 pub(crate) fn tell(recovery: &Recovery) {
     for saved in &recovery.sealed {

@@ -11,7 +11,6 @@ use crate::{
 use benchtop_instrument::{Clock, ClockExt, OutputState, RealClock, SafetyProof};
 use benchtop_procedure::LogicalName;
 use benchtop_station::{Catalogue, Recorder, Station};
-use benchtop_store::Store;
 use std::{sync::Arc, time::Duration};
 
 /// How long one instrument may take.
@@ -50,7 +49,7 @@ pub(crate) async fn safe(
         arguments.station.as_deref(),
         false,
     )?;
-    let store = Store::open(&root).map_err(|error| Failure::error(error.to_string()))?;
+    let store = stores::open(&root, file.as_ref())?;
     let cleared = recovery::make_safe_and_save(
         &store,
         Reach {

@@ -2,6 +2,7 @@
 
 use crate::exit::Failure;
 use benchtop_station::StationFile;
+use benchtop_store::{StationKey, Store};
 use std::{
     env,
     path::{Path, PathBuf},
@@ -28,6 +29,16 @@ pub(crate) fn root(
     Ok(data
         .join("benchtop")
         .join(if simulated { "simulated" } else { "store" }))
+}
+
+/// Opens the store; its records are signed where the station file names a key.
+pub(crate) fn open(root: &Path, file: Option<&StationFile>) -> Result<Store, Failure> {
+    let store = Store::open(root).map_err(|error| Failure::error(error.to_string()))?;
+    let Some(path) = file.and_then(|file| file.signing_key.as_deref()) else {
+        return Ok(store);
+    };
+    let key = StationKey::read(path).map_err(|error| Failure::refused(format!("[store] signing_key: {error}")))?;
+    Ok(store.with_key(key))
 }
 
 /// A store that was named is made where it is missing, but not the folders above it: those may be a disk that is not mounted.

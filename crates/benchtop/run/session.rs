@@ -69,7 +69,10 @@ impl<'c> Session<'c> {
             request.bench.station.as_deref(),
             is_simulated,
         )?;
-        let store = Store::open(&root).map_err(not_saved)?;
+        let store = stores::open(&root, equipped.file.as_ref()).map_err(|failure| Failure {
+            message: format!("nothing was tested: {}", failure.message),
+            ..failure
+        })?;
         let locks = lock_instruments(&prepared)?;
         let kept = equipped.file.is_some().then(|| (Arc::clone(equipped), Crew::default()));
         let session = Self {

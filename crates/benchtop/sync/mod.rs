@@ -42,7 +42,7 @@ impl Outbox {
             arguments.station.as_deref(),
             false,
         )?;
-        let store = Store::open(&root).map_err(|error| Failure::error(error.to_string()))?;
+        let store = stores::open(&root, file.as_ref())?;
         Ok(Self { file, store })
     }
 
@@ -102,13 +102,7 @@ async fn once(arguments: &SyncArguments) -> Result<Exit, Failure> {
 fn save_interrupted(store: &Store) -> Result<bool, Failure> {
     let recovery = store.recover().map_err(trouble)?;
     recovery::tell(&recovery);
-    for run in &recovery.outputs_maybe_on {
-        let message = format!(
-            "the run of {} was interrupted: outputs may still be on; `benchtop safe`, or the next run, switches them off",
-            run.serial_number
-        );
-        terminal::warn(&message);
-    }
+    recovery::tell_of_outputs(&recovery);
     Ok(recovery.failed.is_empty())
 }
 

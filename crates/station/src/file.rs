@@ -35,6 +35,8 @@ pub struct StationFile {
     pub instruments: BTreeMap<LogicalName, StationInstrument>,
     /// `[store] root`, as written.
     pub store_root: Option<PathBuf>,
+    /// `[store] signing_key`: with which records are signed; a relative one is beside the station file.
+    pub signing_key: Option<PathBuf>,
     /// `[visa] library`: a name that the system looks up, or a path; a relative one is beside the station file.
     pub visa_library: Option<PathBuf>,
     /// Where records go.
@@ -153,6 +155,9 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
     let store_root = store
         .and_then(|store| store.require_string(sink, "root"))
         .map(|root| PathBuf::from(root.value));
+    let signing_key = store
+        .and_then(|store| store.string(sink, "signing_key"))
+        .map(|key| folder.join(key.value));
     let visa = root.table(sink, "visa", &VISA.names());
     let visa_library = visa
         .and_then(|visa| visa.require_string(sink, "library"))
@@ -193,6 +198,7 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
         safe_order,
         instruments,
         store_root,
+        signing_key,
         visa_library,
         targets,
         warnings: Diagnostics::new(),

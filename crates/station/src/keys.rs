@@ -102,12 +102,19 @@ pub(crate) static SERIAL: Keys = Keys {
 
 pub(crate) static STORE: Keys = Keys {
     title: "store",
-    keys: &[Key::new(
-        "root",
-        Shape::Text,
-        "The folder of the records; a relative one is beside this file.",
-    )
-    .required()],
+    keys: &[
+        Key::new(
+            "root",
+            Shape::Text,
+            "The folder of the records; a relative one is beside this file.",
+        )
+        .required(),
+        Key::new(
+            "signing_key",
+            Shape::Text,
+            "A key file that `benchtop runs key` made: records are signed with it. A relative one is beside this file.",
+        ),
+    ],
 };
 
 pub(crate) static VISA: Keys = Keys {

@@ -1,6 +1,7 @@
 //! Records and attachments that come from another store, in a bundle: checked like our own, and put where ours wait.
 
 use crate::{
+    chain::note_from_elsewhere,
     error::{StoreError, StoreErrorKind},
     integrity,
     name::RecordName,
@@ -47,6 +48,8 @@ impl Store {
                 Err(error) => return Err(error),
             }
         }
+        // it stands in the chain of the store that it comes from
+        note_from_elsewhere(self.layout(), &record.run_id)?;
         match publish(pending, &record.run_id, name.as_str(), bytes)? {
             Published::New | Published::Already => Ok(Adopted::New(name)),
             Published::Conflict { temporary } => {

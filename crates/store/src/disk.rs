@@ -259,6 +259,11 @@ pub(crate) fn is_linked(file: &DiskFile) -> io::Result<bool> {
     Ok(system::names_of(&file.metadata()?) > 0)
 }
 
+/// The mode of a file that others than its owner can read; `None` where nobody can, or the system has no modes.
+pub(crate) fn readable_by_others(facts: &std::fs::Metadata) -> Option<u32> {
+    system::mode_of(facts).filter(|mode| mode & 0o077 != 0)
+}
+
 /// Makes a folder and the missing ones above it, each durable in the one that holds it.
 pub(crate) fn make_path(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {

@@ -221,6 +221,8 @@ impl<'a> Folding<'a> {
             outputs: self.outputs,
             attachments: self.attachments,
             logs: self.logs,
+            // given when it is published
+            chain: None,
         }
     }
 }

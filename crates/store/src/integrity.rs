@@ -11,11 +11,17 @@
 //!   }
 //! }
 //! ```
+//! A station with a key adds `"signature": {"alg": "ed25519", "key": ..., "hex": ...}` behind it.
+//!
 //! `hex` is the SHA-256 of the first `len` bytes of the file: all before the comma in front of `"integrity"`. The
 //! member is end mark and checksum in one, so that no second file is needed, and any JSON tool still reads the
-//! record. It proves freedom from accidents, not from malice: whoever can write the file can write the digest.
+//! record. The digest proves freedom from accidents, not from malice: whoever can write the file can write the digest. The
+//! signature proves more, to whoever knows the station's public key ([`crate::StationKey`]).
 
-use crate::record::{Record, SCHEMA};
+use crate::{
+    record::{Record, SCHEMA},
+    sign::{Signature, StationKey},
+};
 use sha2::{Digest, Sha256};
 
 /// How the member begins. A text inside the record never holds a raw line feed, so this is found nowhere else.
@@ -51,8 +57,34 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn member(length: usize, hex: &str) -> String {
-    format!("{OPENING}\n    \"alg\": \"sha256\",\n    \"len\": {length},\n    \"hex\": \"{hex}\"\n  }}{CLOSING}\n")
+fn member(length: usize, hex: &str, signature: Option<&Signature>) -> String {
+    let signature = signature.map_or_else(String::new, |Signature { alg, key, hex }| {
+        format!(
+            ",\n    \"signature\": {{\n      \"alg\": \"{alg}\",\n      \"key\": \"{key}\",\n      \"hex\": \"{hex}\"\n    }}"
+        )
+    });
+    format!(
+        "{OPENING}\n    \"alg\": \"sha256\",\n    \"len\": {length},\n    \"hex\": \"{hex}\"{signature}\n  }}{CLOSING}\n"
+    )
+}
+
+/// A record's file, ready to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SealedBytes {
+    pub(crate) bytes: Vec<u8>,
+    /// What `hex` says.
+    pub(crate) digest: String,
+}
+
+/// A record's file that was checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opened {
+    /// What it says.
+    pub record: Record,
+    /// What `hex` says.
+    pub digest: String,
+    /// The station's signature, where there is one. It was not verified.
+    pub signature: Option<Signature>,
 }
 
 /// The bytes of a record's file, integrity member included.
@@ -60,11 +92,18 @@ fn member(length: usize, hex: &str) -> String {
 /// # Errors
 /// Where the record holds a number that is not finite.
 pub fn seal(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
+    Ok(seal_with(record, None)?.bytes)
+}
+
+/// As [`seal`], signed where there is a key.
+pub(crate) fn seal_with(record: &Record, key: Option<&StationKey>) -> Result<SealedBytes, serde_json::Error> {
     let mut bytes = serde_json::to_vec_pretty(record)?;
     bytes.truncate(bytes.len().saturating_sub(CLOSING.len()));
-    let member = member(bytes.len(), &sha256_hex(&bytes));
+    let digest = sha256_hex(&bytes);
+    let signature = key.map(|key| key.sign(&digest));
+    let member = member(bytes.len(), &digest, signature.as_ref());
     bytes.extend_from_slice(member.as_bytes());
-    Ok(bytes)
+    Ok(SealedBytes { bytes, digest })
 }
 
 /// Reads the bytes of a record's file after checking every one of them.
@@ -72,19 +111,53 @@ pub fn seal(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
 /// # Errors
 /// [`IntegrityError`], which says why these bytes are not a record that this program can read.
 pub fn open(bytes: &[u8]) -> Result<Record, IntegrityError> {
+    Ok(inspect(bytes)?.record)
+}
+
+/// As [`open`], with its digest and its signature.
+///
+/// # Errors
+/// As [`open`].
+pub fn inspect(bytes: &[u8]) -> Result<Opened, IntegrityError> {
     let at = bytes
         .windows(OPENING.len())
         .rposition(|window| window == OPENING.as_bytes())
         .ok_or(IntegrityError::Missing)?;
     let (sealed, found) = bytes.split_at(at);
-    if found != member(sealed.len(), &sha256_hex(sealed)).as_bytes() {
-        return Err(IntegrityError::Altered);
-    }
+    let digest = sha256_hex(sealed);
+    let signature = if found == member(sealed.len(), &digest, None).as_bytes() {
+        None
+    } else {
+        let signature = signature_in(found).ok_or(IntegrityError::Altered)?;
+        if found != member(sealed.len(), &digest, Some(&signature)).as_bytes() {
+            return Err(IntegrityError::Altered);
+        }
+        Some(signature)
+    };
     let schema: Schema = serde_json::from_slice(bytes)?;
     if schema.schema != SCHEMA {
         return Err(IntegrityError::Newer(schema.schema));
     }
-    Ok(serde_json::from_slice(bytes)?)
+    let record = serde_json::from_slice(bytes)?;
+    Ok(Opened {
+        record,
+        digest,
+        signature,
+    })
+}
+
+fn signature_in(member: &[u8]) -> Option<Signature> {
+    #[derive(serde::Deserialize)]
+    struct Whole {
+        integrity: Member,
+    }
+    #[derive(serde::Deserialize)]
+    struct Member {
+        signature: Signature,
+    }
+    let alone = [b"{", member.strip_prefix(b",")?].concat();
+    let whole: Whole = serde_json::from_slice(&alone).ok()?;
+    Some(whole.integrity.signature)
 }
 
 /// As much of a record as every version has.
@@ -115,6 +188,27 @@ mod tests {
         assert_eq!(json["integrity"]["hex"], sha256_hex(&bytes[..length]));
         assert!(bytes[length..].starts_with(b",\n  \"integrity\": {"));
         assert!(bytes.ends_with(b"}\n"));
+    }
+
+    #[test]
+    fn a_signed_record_reads_back_the_same_and_no_byte_of_it_can_change() {
+        let key = StationKey::of_seed([7; 32]);
+        let record = testkit::record();
+        let sealed = seal_with(&record, Some(&key)).unwrap();
+        let opened = inspect(&sealed.bytes).unwrap();
+        assert_eq!((&opened.record, &opened.digest), (&record, &sealed.digest));
+        assert!(opened.signature.unwrap().is_of(&sealed.digest));
+        for index in 0..sealed.bytes.len() {
+            let mut altered = sealed.bytes.clone();
+            altered[index] ^= 1;
+            let believed = inspect(&altered).ok().and_then(|opened| opened.signature);
+            assert!(
+                !believed.is_some_and(|signature| signature.is_of(&sealed.digest)),
+                "byte {index}"
+            );
+        }
+        // without the signature it is still a record, and not a signed one
+        assert_eq!(inspect(&seal(&record).unwrap()).unwrap().signature, None);
     }
 
     #[test]
@@ -158,7 +252,11 @@ mod tests {
         let (sealed, _) = text.rsplit_once(OPENING).unwrap();
         assert!(sealed.contains(from), "{from}");
         let altered = sealed.replacen(from, to, 1);
-        format!("{altered}{}", member(altered.len(), &sha256_hex(altered.as_bytes()))).into_bytes()
+        format!(
+            "{altered}{}",
+            member(altered.len(), &sha256_hex(altered.as_bytes()), None)
+        )
+        .into_bytes()
     }
 
     #[test]

@@ -164,8 +164,8 @@ impl Journal {
         let mut state = locked(&self.0.state);
         state.closed = true;
         let folder = &self.0.layout.journal;
-        // what is left of a saved run does no harm: recovery finds the record and finishes this
-        drop(folder.remove(&self.0.name).and_then(|()| folder.sync()));
+        // what is left of a saved run does no harm, also after a power cut: recovery finds the record and finishes this
+        drop(folder.remove(&self.0.name));
         drop(self.0.file.unlock());
     }
 

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! store/
-//!   journal/<run id>.jsonl       a run in progress; locked while it lives    (.attachment-*: being written)
+//!   journal/<run id>.jsonl       a run in progress; locked while it lives    (.attachment-*: being written; .chain_*: the last record)
 //!   pending/<name>.json          sealed, waiting for a target    (.tmp-*: being published)
 //!   synced/YYYY-MM/<name>.json   confirmed by every target that wants it
 //!   parked/  kept/               refused for good; wanted by nobody
@@ -19,7 +19,9 @@
 //!   units/                       which units were judged before: an index, and no more
 //!   sync.json                    how the targets stood at the end of the last sync, for people
 //!   sequence                     the last number that was handed out
-//!   lock.store  lock.syncer      never removed
+//!   brought.jsonl                which runs came from another store: they are in that one's chain
+//!   checkpoints.jsonl            what stands in the chain for records that were pruned
+//!   lock.store  lock.seal  lock.syncer      never removed
 //! ```
 //!
 //! # Invariants
@@ -88,12 +90,25 @@
 //! 24. Whatever was confirmed before a power cut is found after it, on a model of a disk that keeps nothing that was not
 //!     synced: `model::whatever_was_confirmed_before_a_power_cut_is_found_after_it`; the model sees what is left out:
 //!     `model::a_store_that_leaves_out_a_sync_is_found_out`.
+//! 25. The chain has no gap, no fork and no doubled position, whatever was killed and whoever sealed beside:
+//!     `chain::many_sealing_at_once_make_one_chain`, `chain::a_seal_that_died_at_any_call_leaves_one_chain`,
+//!     `chain::a_store_that_lost_its_head_goes_on_where_it_was`, `chain::a_temporary_whose_place_was_taken_gets_another`,
+//!     `chain::records_of_another_store_do_not_disturb_the_chain`.
+//! 26. What is altered, missing, doubled or out of order is found: `chain::what_is_altered_missing_or_reordered_is_found`,
+//!     `chain::the_last_record_cannot_go_unnoticed`, `chain::a_record_that_is_not_signed_by_the_station_is_found`.
+//! 27. Pruning removes only what every target confirmed, and leaves no gap:
+//!     `pruning::only_what_was_confirmed_before_the_day_goes`, `pruning::the_chain_holds_over_what_was_pruned`,
+//!     `pruning::a_prune_with_any_call_broken_loses_nothing_unconfirmed`.
+//! 28. Very many records are handed out oldest first, each once, in memory that does not grow with them:
+//!     `outgoing::very_many_records_come_oldest_first_each_once`.
 //!
 //! Run on Linux. The form for Apple systems is the same code and the one for Windows stands behind the same functions;
 //! neither was run.
 
 mod adopt;
 mod attach;
+mod backlog;
+mod chain;
 mod clock;
 mod disk;
 mod error;
@@ -103,24 +118,29 @@ pub mod integrity;
 mod journal;
 mod line;
 mod lock;
+mod log;
 mod mint;
 mod name;
 mod outbox;
 mod outlook;
+mod prune;
 mod publish;
 mod quarantine;
 mod receipts;
 pub mod record;
 mod recovery;
+mod sign;
 mod store;
 #[cfg(test)]
 mod testkit;
 #[cfg(test)]
 mod tests;
 mod units;
+mod verify;
 
 pub use adopt::Adopted;
 pub use attach::AttachmentWriter;
+pub use backlog::Backlog;
 pub use clock::ClockFacts;
 pub use error::{StoreError, StoreErrorKind};
 pub use journal::Journal;
@@ -128,6 +148,7 @@ pub use lock::Lock;
 pub use name::{RecordName, RecordNameError};
 pub use outbox::{Listing, Loaded, Place, Sealed, place};
 pub use outlook::{Outlook, TargetOutlook};
+pub use prune::Pruned;
 pub use publish::put_elsewhere;
 pub use quarantine::Quarantined;
 pub use receipts::{
@@ -135,5 +156,7 @@ pub use receipts::{
 };
 pub use record::{Attachment, Record};
 pub use recovery::{InterruptedInstrument, InterruptedRun, Recovering, Recovery};
+pub use sign::{Signature, StationKey};
 pub use store::{Saved, Store, Ticket};
 pub use units::JudgedRun;
+pub use verify::{Finding, Verified};

@@ -14,6 +14,8 @@ use std::{
 
 /// Held to mint a sequence number, to begin a journal and to recover.
 pub(crate) const STORE: &str = "lock.store";
+/// Held while a record takes its place in the chain and its name.
+pub(crate) const SEAL: &str = "lock.seal";
 /// Held to drain `pending/`.
 pub(crate) const SYNCER: &str = "lock.syncer";
 

@@ -13,7 +13,7 @@ use crate::{
     receipts::{RunReceipts, Standing},
     record::{Attachment, Record},
     recovery::MOST_RECORD_BYTES,
-    store::Store,
+    store::{Layout, Store},
 };
 use chrono::{DateTime, Datelike, Utc};
 use std::{collections::BinaryHeap, path::PathBuf};
@@ -333,6 +333,25 @@ impl Store {
         let detail = "no such record there";
         Err(StoreError::new(StoreErrorKind::NotFound, "find", name.as_str(), detail))
     }
+}
+
+/// The folder that holds a record under its name, wherever that is; not quarantine.
+pub(crate) fn folder_holding(layout: &Layout, name: &RecordName) -> Result<Option<Dir>, StoreError> {
+    let file = name.as_str();
+    // pending first and last: a record that is moved while we look is met in one place or the other
+    for folder in ["pending", "parked", "kept"] {
+        let folder = layout.root.existing_child(folder)?;
+        if folder.holds(file)? {
+            return Ok(Some(folder));
+        }
+    }
+    for month in layout.months()?.into_iter().rev() {
+        if month.holds(file)? {
+            return Ok(Some(month));
+        }
+    }
+    let pending = layout.root.existing_child("pending")?;
+    Ok(pending.holds(file)?.then_some(pending))
 }
 
 /// Where a record belongs: `pending/` while a target is open, else `parked/` if one parked it, else `synced/` if one

@@ -39,9 +39,20 @@ pub(crate) enum Published {
 ///
 /// An error says that it is not saved. A file may be there all the same; publishing it again is then no harm.
 pub(crate) fn publish(folder: &Dir, stem: &str, name: &str, bytes: &[u8]) -> Result<Published, StoreError> {
-    let published = match write_and_rename(folder, stem, name, bytes) {
+    publish_after(folder, stem, name, bytes, || Ok(()))
+}
+
+/// As [`publish`]; `announce` is called when the bytes are on stable storage and before they have their name.
+pub(crate) fn publish_after(
+    folder: &Dir,
+    stem: &str,
+    name: &str,
+    bytes: &[u8],
+    announce: impl Fn() -> Result<(), StoreError>,
+) -> Result<Published, StoreError> {
+    let published = match write_and_rename(folder, stem, name, bytes, &announce) {
         Ok(published) => published,
-        Err(_first) => write_and_rename(folder, stem, name, bytes)?,
+        Err(_first) => write_and_rename(folder, stem, name, bytes, &announce)?,
     };
     // also when it was there already: whoever put it there may have died before this step
     folder.sync()?;
@@ -82,9 +93,16 @@ pub fn put_elsewhere(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Stor
     }
 }
 
-fn write_and_rename(folder: &Dir, stem: &str, name: &str, bytes: &[u8]) -> Result<Published, StoreError> {
+fn write_and_rename(
+    folder: &Dir,
+    stem: &str,
+    name: &str,
+    bytes: &[u8],
+    announce: &impl Fn() -> Result<(), StoreError>,
+) -> Result<Published, StoreError> {
     let temporary = write_temporary(folder, stem, bytes)?;
-    match folder.rename_new(&temporary, folder, name) {
+    let named = announce().and_then(|()| folder.rename_new(&temporary, folder, name));
+    match named {
         Ok(()) => Ok(Published::New),
         Err(error) if error.kind() == StoreErrorKind::Conflict => {
             if !holds_exactly(folder, name, bytes)? {
@@ -134,6 +152,7 @@ fn create_temporary(folder: &Dir, stem: &str) -> Result<(DiskFile, String), Stor
 pub(crate) fn holds_exactly(folder: &Dir, name: &str, bytes: &[u8]) -> Result<bool, StoreError> {
     match folder.read(name, u64::try_from(bytes.len()).unwrap_or(u64::MAX)) {
         Ok(found) => Ok(found == bytes),
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(false),
         // larger, a link, a pipe: whatever it is, it is not ours
         Err(error) if error.kind() == StoreErrorKind::Damaged => Ok(false),
         Err(error) => Err(error),

@@ -110,6 +110,18 @@ pub struct Record {
     pub attachments: Vec<Attachment>,
     /// What was said on the way.
     pub logs: Vec<Log>,
+    /// Its place among the records of this store; absent in one that was sealed before there was a chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Chain>,
+}
+
+/// A record's place in the chain, in the order of sealing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Chain {
+    /// From 1, rising by one.
+    pub position: u64,
+    /// What the `integrity` member of the record before it says in `hex`; null for the first.
+    pub previous: Option<String>,
 }
 
 /// Earlier runs of the unit with the same procedure, as far as the store knew of them when the run began.

@@ -17,6 +17,7 @@ pub use marker::{InterruptedInstrument, InterruptedRun};
 
 use crate::{
     attach::quarantine_leftovers,
+    chain::{Head, Sealing},
     error::{StoreError, StoreErrorKind},
     integrity::{self, IntegrityError},
     journal,
@@ -127,7 +128,7 @@ impl Store {
                 Err(error) => recovery.failed.push(error),
             }
         }
-        adopt_temporaries(layout, &alive, &mut recovery)?;
+        adopt_temporaries(self, &alive, &mut recovery)?;
         marker::discard_temporaries(layout)?;
         discard_probes(layout)?;
         quarantine_leftovers(layout, &mut recovery.quarantined)?;
@@ -197,26 +198,32 @@ pub(crate) fn leave_marker(layout: &Layout, record: &Record) -> Result<(), Store
 }
 
 /// Gives complete temporary files of the dead their name and puts the others into quarantine; none is deleted.
-fn adopt_temporaries(layout: &Layout, alive: &BTreeSet<String>, recovery: &mut Recovery) -> Result<(), StoreError> {
+fn adopt_temporaries(store: &Store, alive: &BTreeSet<String>, recovery: &mut Recovery) -> Result<(), StoreError> {
+    let layout = store.layout();
     let mut temporaries = Vec::new();
     layout.pending.each_name(|name| {
         if name.starts_with(TEMPORARY) {
             temporaries.push(name.to_owned());
         }
     })?;
+    if !temporaries.is_empty() {
+        // one that the chain has announced gets its name first
+        recovery.adopted.extend(Sealing::begin(layout)?.adopted);
+    }
     for name in temporaries {
         let stem = name.trim_start_matches(TEMPORARY);
         if alive.iter().any(|run_id| stem.starts_with(run_id.as_str())) {
             continue;
         }
-        if let Err(error) = adopt(layout, &name, stem, recovery) {
+        if let Err(error) = adopt(store, &name, stem, recovery) {
             recovery.failed.push(error);
         }
     }
     Ok(())
 }
 
-fn adopt(layout: &Layout, temporary: &str, stem: &str, recovery: &mut Recovery) -> Result<(), StoreError> {
+fn adopt(store: &Store, temporary: &str, stem: &str, recovery: &mut Recovery) -> Result<(), StoreError> {
+    let layout = store.layout();
     let pending = &layout.pending;
     let mut give_up = |reason: &str| {
         let quarantined = quarantine(pending, temporary, &layout.quarantine, reason)?;
@@ -225,11 +232,12 @@ fn adopt(layout: &Layout, temporary: &str, stem: &str, recovery: &mut Recovery) 
     };
     let bytes = match pending.read(temporary, MOST_RECORD_BYTES) {
         Ok(bytes) => bytes,
+        Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(()),
         Err(error) if error.kind() == StoreErrorKind::Damaged => return give_up(&error.to_string()),
         Err(error) => return Err(error),
     };
-    let record = match integrity::open(&bytes) {
-        Ok(record) => record,
+    let opened = match integrity::inspect(&bytes) {
+        Ok(opened) => opened,
         Err(IntegrityError::Newer(schema)) => {
             let detail = format!("its schema is `{schema}`");
             let path = pending.path_of(temporary);
@@ -237,6 +245,7 @@ fn adopt(layout: &Layout, temporary: &str, stem: &str, recovery: &mut Recovery) 
         }
         Err(error) => return give_up(&format!("a temporary file that is not complete: {error}")),
     };
+    let record = opened.record;
     if !stem.starts_with(&record.run_id) {
         return give_up("a temporary file that holds another run than its name says");
     }
@@ -245,16 +254,36 @@ fn adopt(layout: &Layout, temporary: &str, stem: &str, recovery: &mut Recovery) 
     file.sync_all()
         .map_err(|error| StoreError::io("sync", pending.path_of(temporary), error))?;
     let name = RecordName::of(&record);
+    let sealing = Sealing::begin(layout)?;
+    if crate::publish::holds_exactly(pending, name.as_str(), &bytes)? {
+        return pending.remove(temporary);
+    }
+    let is_head = sealing.head.as_ref().is_some_and(|head| head.digest == opened.digest);
+    if !is_head && !sealing.fits(&record) {
+        // another record took its place in the chain meanwhile: it gets one at the end
+        drop(sealing);
+        let saved = store.publish(record)?;
+        recovery.adopted.push(saved.name);
+        return pending.remove(temporary);
+    }
+    let position = record.chain.as_ref().map(|chain| chain.position).filter(|_| !is_head);
+    if let Some(position) = position {
+        sealing.announce(&Head {
+            position,
+            digest: opened.digest,
+            name: name.clone(),
+        })?;
+    }
     match pending.rename_new(temporary, pending, name.as_str()) {
         Ok(()) => {
             pending.sync()?;
+            if position.is_some() {
+                sealing.done();
+            }
             recovery.adopted.push(name);
             Ok(())
         }
         Err(error) if error.kind() == StoreErrorKind::Conflict => {
-            if crate::publish::holds_exactly(pending, name.as_str(), &bytes)? {
-                return pending.remove(temporary);
-            }
             give_up(&format!("another record has the name {name}"))
         }
         Err(error) => Err(error),

@@ -1,6 +1,7 @@
 //! The store: one folder on one file system, and what is done to it as a whole.
 
 use crate::{
+    chain::{Head, Sealing},
     clock::ClockFacts,
     disk::{Dir, eye::Eye, make_path},
     error::{StoreError, StoreErrorKind},
@@ -10,10 +11,11 @@ use crate::{
     lock::{self, Lock},
     mint,
     name::RecordName,
-    publish::{Published, publish},
+    publish::{Published, publish_after},
     quarantine::quarantine,
     record::Record,
-    recovery::leave_marker,
+    recovery::{MOST_RECORD_BYTES, leave_marker},
+    sign::StationKey,
     units::remember,
 };
 use chrono::{DateTime, Utc};
@@ -35,6 +37,7 @@ const LEAST_FILES: u64 = 16;
 pub struct Store {
     layout: Arc<Layout>,
     least_bytes: u64,
+    key: Option<Arc<StationKey>>,
 }
 
 /// The open folders of a store.
@@ -118,6 +121,7 @@ impl Store {
         Ok(Self {
             layout: Arc::new(layout),
             least_bytes: LEAST_BYTES,
+            key: None,
         })
     }
 
@@ -125,6 +129,13 @@ impl Store {
     #[must_use]
     pub fn with_least_bytes(mut self, least_bytes: u64) -> Self {
         self.least_bytes = least_bytes;
+        self
+    }
+
+    /// The same store, whose records are signed from here on.
+    #[must_use]
+    pub fn with_key(mut self, key: StationKey) -> Self {
+        self.key = Some(Arc::new(key));
         self
     }
 
@@ -223,16 +234,30 @@ impl Store {
         Ok(saved)
     }
 
-    /// Publishes a record to `pending/`.
-    pub(crate) fn publish(&self, record: Record) -> Result<Saved, StoreError> {
+    /// Gives a record its place in the chain and publishes it to `pending/`.
+    pub(crate) fn publish(&self, mut record: Record) -> Result<Saved, StoreError> {
         let pending = &self.layout.pending;
         let name = RecordName::of(&record);
-        let bytes = integrity::seal(&record).map_err(|error| {
+        let sealing = Sealing::begin(&self.layout)?;
+        if let Some(saved) = self.saved_before(&name, &record)? {
+            return Ok(saved);
+        }
+        let place = Head::next(sealing.head.as_ref());
+        let position = place.position;
+        record.chain = Some(place);
+        let sealed = integrity::seal_with(&record, self.key.as_deref()).map_err(|error| {
             let detail = format!("the record cannot be written: {error}");
             StoreError::new(StoreErrorKind::Invalid, "write", pending.path_of(name.as_str()), detail).caused_by(error)
         })?;
-        match publish(pending, &record.run_id, name.as_str(), &bytes)? {
+        let head = Head {
+            position,
+            digest: sealed.digest,
+            name: name.clone(),
+        };
+        let announce = || sealing.announce(&head);
+        match publish_after(pending, &record.run_id, name.as_str(), &sealed.bytes, announce)? {
             published @ (Published::New | Published::Already) => {
+                sealing.done();
                 if matches!(published, Published::New) {
                     remember(&self.layout.units, &record);
                 }
@@ -250,6 +275,41 @@ impl Store {
                 Err(StoreError::new(StoreErrorKind::Conflict, "publish", path, detail))
             }
         }
+    }
+}
+
+impl Store {
+    /// The same run, published before: a second call, or one that saw only the first part of the first.
+    fn saved_before(&self, name: &RecordName, record: &Record) -> Result<Option<Saved>, StoreError> {
+        let pending = &self.layout.pending;
+        if !pending.holds(name.as_str())? {
+            return Ok(None);
+        }
+        let bytes = match pending.read(name.as_str(), MOST_RECORD_BYTES) {
+            Ok(bytes) => bytes,
+            // what is there under its name and is no record is met again, and told, when publishing
+            Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::Damaged) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let Ok(found) = integrity::open(&bytes) else {
+            return Ok(None);
+        };
+        let same = Record {
+            chain: found.chain.clone(),
+            ..record.clone()
+        };
+        if same != found {
+            return Ok(None);
+        }
+        // whoever put it there may have died before this step
+        pending.sync()?;
+        Ok(Some(Saved {
+            path: pending.path_of(name.as_str()),
+            name: name.clone(),
+            record: Box::new(found),
+        }))
     }
 }
 

@@ -428,12 +428,13 @@ pub(crate) fn plant(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// Names in a folder, sorted.
+/// Names in a folder, sorted; without the chain's head, which is in `journal/` from the first record on.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
+    names.retain(|name| !name.starts_with(".chain_"));
     names.sort();
     names
 }

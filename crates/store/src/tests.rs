@@ -1,6 +1,7 @@
 //! The promises of the store, each as one user of it would see it.
 
 mod attachments;
+mod chain;
 mod crash;
 mod documented;
 mod faults;
@@ -10,5 +11,6 @@ mod hostile;
 mod journals;
 mod model;
 mod outgoing;
+mod pruning;
 mod receipts;
 mod recovering;

@@ -130,6 +130,11 @@ pub(super) fn names_of(facts: &Metadata) -> u64 {
     facts.nlink()
 }
 
+/// Who may do what with a file.
+pub(super) fn mode_of(facts: &Metadata) -> Option<u32> {
+    Some(facts.mode() & 0o777)
+}
+
 /// Makes a folder by its path.
 pub(super) fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)

@@ -1,6 +1,7 @@
 //! The JSON Schema of a record, made of its types.
 
 use super::Record;
+use crate::sign::Signature;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
 /// The record's last member, over the exact bytes before it.
@@ -13,6 +14,8 @@ struct Integrity {
     len: u64,
     /// The digest of those bytes in hex.
     hex: String,
+    /// The station's signature of the digest, where it has a key.
+    signature: Option<Signature>,
 }
 
 /// A record as it stands in its file.

@@ -2,6 +2,7 @@
 
 use super::{InterruptedRun, MOST_RECORD_BYTES, Recovery, marker};
 use crate::{
+    chain::Sealing,
     clock::ClockFacts,
     disk::{self, DiskFile},
     error::{StoreError, StoreErrorKind},
@@ -11,6 +12,7 @@ use crate::{
     journal::{self, Header},
     line::{self, Tail},
     name::RecordName,
+    outbox::folder_holding,
     quarantine::{Quarantined, quarantine, quarantine_copy},
     record::{LogLevel, OutputState, Record},
     store::{Layout, Saved, Store, folded},
@@ -188,7 +190,11 @@ impl Leftover {
     /// The record, where the dead program had already published it: it knew more than its journal says.
     fn published(&self, layout: &Layout) -> Result<Option<Saved>, StoreError> {
         let name = RecordName::of(&self.record(layout)?);
-        let bytes = match layout.pending.read(name.as_str(), MOST_RECORD_BYTES) {
+        // it may have been uploaded since
+        let Some(folder) = folder_holding(layout, &name)? else {
+            return Ok(None);
+        };
+        let bytes = match folder.read(name.as_str(), MOST_RECORD_BYTES) {
             Ok(bytes) => bytes,
             // what is there under its name and is no record is met again, and told, when publishing
             Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::Damaged) => {
@@ -196,17 +202,19 @@ impl Leftover {
             }
             Err(error) => return Err(error),
         };
-        let record = integrity::open(&bytes)
+        let opened = integrity::inspect(&bytes)
             .ok()
-            .filter(|record| record.run_id == self.header.run_id);
-        let Some(record) = record else {
+            .filter(|opened| opened.record.run_id == self.header.run_id);
+        let Some(opened) = opened else {
             return Ok(None);
         };
-        layout.pending.sync()?;
+        folder.sync()?;
+        // the power may have gone before its head was durable
+        Sealing::begin(layout)?.adopt(&opened.record, &opened.digest)?;
         Ok(Some(Saved {
-            path: layout.pending.path_of(name.as_str()),
+            path: folder.path_of(name.as_str()),
             name,
-            record: Box::new(record),
+            record: Box::new(opened.record),
         }))
     }
 

@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Error(rustix::io::Errno),
     /// A write takes half of its bytes, and the next one none for want of space.
     Short,
+    /// Nothing is done any more: the program was killed here.
+    Dead,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +98,7 @@ impl Watch {
         let Some((at, fault, for_good)) = seen.fault else {
             return Ok(());
         };
-        let again = for_good && seen.struck == Some(kind(call));
+        let again = for_good && (seen.struck == Some(kind(call)) || (fault == Fault::Dead && turn > at));
         if turn != at && !again {
             return Ok(());
         }
@@ -107,6 +109,10 @@ impl Watch {
                     seen.dead.insert(file);
                 }
                 Err(errno.into())
+            }
+            Fault::Dead => {
+                seen.struck = Some(kind(call));
+                Err(rustix::io::Errno::IO.into())
             }
             // writes are shortened where they ask
             Fault::Short => Ok(()),

@@ -62,6 +62,40 @@ fn pending_lists_the_oldest_by_sequence_and_names_what_is_not_ours() {
     }
 }
 
+/// A million of them by `BENCHTOP_SOAK=10`; `benches/store.rs` says what it costs.
+#[test]
+fn very_many_records_come_oldest_first_each_once() {
+    let (_folder, store) = testkit::store_in_memory();
+    let many = 100_000 * usize::try_from(testkit::soak().min(10)).unwrap();
+    let name = |number: usize| {
+        let serial = ["UNIT", "unit", "Unit-5501"][number % 3];
+        format!("{number:010}_{serial}_20260304_050607_0195f000-0000-7000-8000-{number:012x}.json")
+    };
+    // in another order than they are wanted
+    for number in (0..many).rev() {
+        std::fs::File::create(store.root().join("pending").join(name(number))).unwrap();
+    }
+    let mut backlog = store.backlog();
+    let mut met = 0;
+    loop {
+        let batch = backlog.next_batch(64).unwrap();
+        if met == many / 2 / 64 * 64 {
+            // one that is sealed meanwhile, and one that goes
+            std::fs::File::create(store.root().join("pending").join(name(many))).unwrap();
+            std::fs::remove_file(store.root().join("pending").join(name(many - 1))).unwrap();
+        }
+        if batch.is_empty() {
+            break;
+        }
+        for found in batch {
+            let expected = if met == many - 1 { many } else { met };
+            assert_eq!(found.as_str(), name(expected));
+            met += 1;
+        }
+    }
+    assert_eq!(met, many);
+}
+
 fn check_quarantined(store: &Store, saved: &Saved, why: &str) {
     match store.load(&saved.name).unwrap() {
         Loaded::Quarantined(quarantined) => {

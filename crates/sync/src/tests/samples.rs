@@ -61,6 +61,7 @@ pub(super) fn passing(serial_number: &str) -> Record {
         outputs: Vec::new(),
         attachments: Vec::new(),
         logs: Vec::new(),
+        chain: None,
     }
 }
 

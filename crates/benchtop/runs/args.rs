@@ -1,0 +1,60 @@
+//! The command line of `benchtop runs`.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Which store.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArguments {
+    /// Where the records are kept; otherwise the station file says, or the user's data directory.
+    #[arg(long, value_name = "DIR", env = "BENCHTOP_STORE")]
+    pub(crate) store: Option<PathBuf>,
+
+    /// The station file that names the store.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) station: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// Check that every record is there, as it was sealed, in the order of sealing.
+    ///
+    /// Exit code: 0 all well, 3 something is altered, missing, doubled, out of order or not signed.
+    Verify(VerifyArguments),
+    /// Remove records that every target confirmed before a date; a checkpoint stays in their place.
+    Prune(PruneArguments),
+    /// Make a station key, with which records are signed: `[store] signing_key` in the station file names it.
+    ///
+    /// Prints the public key, which `runs verify --key` wants: keep it elsewhere.
+    Key(KeyArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+
+    /// The station's public key in hex: every record of the chain must be signed with it.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+
+    /// Only what was confirmed before this day (UTC, `2026-03-04`).
+    #[arg(long, value_name = "DATE", required = true)]
+    pub(crate) synced_before: String,
+
+    /// Say what would go, and remove nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArguments {
+    /// The file to make.
+    pub(crate) file: PathBuf,
+}

@@ -1,0 +1,258 @@
+//! The chain of records: each names its position in the order of sealing and the digest of the one before.
+//!
+//! It is made under `lock.seal`, which is held only while a record is published. Where it stands follows from what is on
+//! the disk: `journal/` holds an empty file whose name says position, digest and name of the last record (the head). The
+//! head of a record that is being published stands beside the one before it until the record has its name, so that a
+//! crash between them is seen and finished, or taken back, by whoever seals next. A store that lost its head reads its
+//! records for it.
+
+mod checkpoint;
+mod elsewhere;
+
+pub(crate) use checkpoint::{Checkpoint, append, read_all};
+pub(crate) use elsewhere::{from_elsewhere, note_from_elsewhere};
+
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    integrity, journal,
+    lock::{self, Lock},
+    name::RecordName,
+    outbox::folder_holding,
+    publish::TEMPORARY,
+    record::{Chain, Record},
+    recovery::MOST_RECORD_BYTES,
+    store::Layout,
+};
+use std::fmt;
+
+/// How the names of heads begin.
+const HEAD: &str = ".chain_";
+const DIGEST_DIGITS: usize = 64;
+
+/// The last record of the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) position: u64,
+    /// The digest of its `integrity` member.
+    pub(crate) digest: String,
+    pub(crate) name: RecordName,
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { position, digest, name } = self;
+        write!(f, "{HEAD}{position}_{digest}_{name}")
+    }
+}
+
+impl Head {
+    fn parse(file: &str) -> Option<Self> {
+        let (position, rest) = file.strip_prefix(HEAD)?.split_once('_')?;
+        let (digest, name) = rest.split_once('_')?;
+        let is_digest = digest.len() == DIGEST_DIGITS && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        Some(Self {
+            position: position.parse().ok()?,
+            digest: is_digest.then(|| digest.to_owned())?,
+            name: name.parse().ok()?,
+        })
+    }
+
+    /// What stands in the record after this one.
+    pub(crate) fn next(head: Option<&Self>) -> Chain {
+        Chain {
+            position: head.map_or(1, |head| head.position.saturating_add(1)),
+            previous: head.map(|head| head.digest.clone()),
+        }
+    }
+}
+
+/// Held while a record takes its place in the chain and its name.
+#[derive(Debug)]
+pub(crate) struct Sealing<'a> {
+    layout: &'a Layout,
+    pub(crate) head: Option<Head>,
+    /// A record that had no name yet, for its program had died, and has one now.
+    pub(crate) adopted: Option<RecordName>,
+    _lock: Lock,
+}
+
+impl<'a> Sealing<'a> {
+    /// Waits for the lock and finds out where the chain stands.
+    pub(crate) fn begin(layout: &'a Layout) -> Result<Self, StoreError> {
+        let lock = lock::wait(&layout.root, lock::SEAL)?;
+        let mut adopted = None;
+        let head = resolved(layout, &mut adopted)?;
+        Ok(Self {
+            layout,
+            head,
+            adopted,
+            _lock: lock,
+        })
+    }
+
+    /// Says durably enough that this record is about to have its name: whoever seals after a crash looks for it. Its bytes
+    /// are on stable storage under a temporary name by now.
+    pub(crate) fn announce(&self, next: &Head) -> Result<(), StoreError> {
+        match self.layout.journal.create_new(&next.to_string()) {
+            Ok(_empty) => Ok(()),
+            // the same record, tried again
+            Err(error) if error.kind() == StoreErrorKind::Conflict => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The record has its name, durably: the one before is no head any more.
+    pub(crate) fn done(self) {
+        if let Some(head) = &self.head {
+            // two heads are no harm: the higher one's record is there
+            self.layout.journal.discard(&head.to_string());
+        }
+    }
+
+    /// A record was found under its name that the chain does not know of: the power went before its head was durable.
+    pub(crate) fn adopt(self, record: &Record, digest: &str) -> Result<(), StoreError> {
+        let Some(chain) = &record.chain else { return Ok(()) };
+        if self.head.as_ref().is_some_and(|head| head.position >= chain.position) {
+            return Ok(());
+        }
+        self.announce(&Head {
+            position: chain.position,
+            digest: digest.to_owned(),
+            name: RecordName::of(record),
+        })?;
+        self.done();
+        Ok(())
+    }
+
+    /// True when a record that says this of itself comes next.
+    pub(crate) fn fits(&self, record: &Record) -> bool {
+        record
+            .chain
+            .as_ref()
+            .is_none_or(|chain| *chain == Head::next(self.head.as_ref()))
+    }
+}
+
+/// The heads in `journal/`, the highest last.
+fn heads(layout: &Layout) -> Result<Vec<Head>, StoreError> {
+    let mut heads = Vec::new();
+    layout.journal.each_name(|file| heads.extend(Head::parse(file)))?;
+    heads.sort_by_key(|head| head.position);
+    Ok(heads)
+}
+
+/// Where the chain stands, after finishing or taking back what a crash left half done. The caller holds `lock.seal`.
+fn resolved(layout: &Layout, adopted: &mut Option<RecordName>) -> Result<Option<Head>, StoreError> {
+    let mut heads = heads(layout)?;
+    let Some(mut top) = heads.pop() else {
+        return derived(layout);
+    };
+    loop {
+        // one that stands alone was reached: the one before it went when its record had its name. The first had none
+        // before it, and a journal as long as it was not saved
+        let journal = journal::name_of(top.name.run_id());
+        let is_reached = heads.is_empty() && (top.position > 1 || !layout.journal.holds(&journal)?);
+        if is_reached || exists(layout, &top, adopted)? {
+            heads
+                .iter()
+                .for_each(|before| layout.journal.discard(&before.to_string()));
+            return Ok(Some(top));
+        }
+        layout.journal.remove(&top.to_string())?;
+        top = match heads.pop() {
+            Some(before) => before,
+            None => return derived(layout),
+        };
+    }
+}
+
+/// True when the record of a head has its name, now at the latest.
+fn exists(layout: &Layout, head: &Head, adopted: &mut Option<RecordName>) -> Result<bool, StoreError> {
+    let file = head.name.as_str();
+    if let Some(folder) = folder_holding(layout, &head.name)? {
+        // another file may have that name: then this one never had it
+        let found = folder.read(file, MOST_RECORD_BYTES);
+        return match found.map(|bytes| integrity::inspect(&bytes)) {
+            Ok(Ok(opened)) => Ok(opened.digest == head.digest),
+            Ok(Err(_)) => Ok(false),
+            Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::Damaged) => Ok(false),
+            Err(error) => Err(error),
+        };
+    }
+    if layout.quarantine.holds(file)? {
+        return Ok(true);
+    }
+    let stem = format!("{TEMPORARY}{}", head.name.run_id());
+    let pending = &layout.pending;
+    let mut temporaries = Vec::new();
+    pending.each_name(|name| {
+        if name.starts_with(&stem) {
+            temporaries.push(name.to_owned());
+        }
+    })?;
+    for temporary in temporaries {
+        let bytes = match pending.read(&temporary, MOST_RECORD_BYTES) {
+            Ok(bytes) => bytes,
+            Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::Damaged) => continue,
+            Err(error) => return Err(error),
+        };
+        // it was synced before its head was made
+        if integrity::inspect(&bytes).is_ok_and(|opened| opened.digest == head.digest) {
+            pending.rename_new(&temporary, pending, file)?;
+            pending.sync()?;
+            *adopted = Some(head.name.clone());
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The head of a store that lost it, or never had one: read from its records and checkpoints.
+fn derived(layout: &Layout) -> Result<Option<Head>, StoreError> {
+    let mut head: Option<Head> = None;
+    let mut take = |position: u64, digest: &str, name: RecordName| {
+        if head.as_ref().is_none_or(|head| head.position < position) {
+            head = Some(Head {
+                position,
+                digest: digest.to_owned(),
+                name,
+            });
+        }
+    };
+    let checkpoints = match read_all(layout) {
+        Ok(checkpoints) => checkpoints,
+        // a run must be saved all the same; verifying says what is wrong with them
+        Err(error) if matches!(error.kind(), StoreErrorKind::Damaged | StoreErrorKind::Newer) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    for checkpoint in checkpoints {
+        if let Ok(name) = checkpoint.last.parse() {
+            take(checkpoint.to, &checkpoint.digest, name);
+        }
+    }
+    let elsewhere = from_elsewhere(layout).unwrap_or_default();
+    let mut folders = vec![&layout.pending, &layout.parked, &layout.kept];
+    let months = layout.months()?;
+    folders.extend(&months);
+    for folder in folders {
+        for file in folder.names()? {
+            let Ok(name) = file.parse::<RecordName>() else { continue };
+            let bytes = match folder.read(&file, MOST_RECORD_BYTES) {
+                Ok(bytes) => bytes,
+                // moved meanwhile, or nothing that can be believed
+                Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::Damaged) => continue,
+                Err(error) => return Err(error),
+            };
+            if let Ok(opened) = integrity::inspect(&bytes)
+                && let Some(chain) = opened.record.chain
+                && !elsewhere.contains(name.run_id())
+            {
+                take(chain.position, &opened.digest, name);
+            }
+        }
+    }
+    if let Some(head) = &head {
+        drop(layout.journal.create_new(&head.to_string())?);
+    }
+    Ok(head)
+}

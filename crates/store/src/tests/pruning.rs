@@ -1,0 +1,176 @@
+//! Making room.
+
+use crate::{
+    Finding, Pruned, Receipt, ReceiptKind, Saved, Store, StoreErrorKind,
+    testkit::{self, names, now, save, watch::Fault},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use rustix::io::Errno;
+
+fn receipt(store: &Store, saved: &Saved, target: &str, at: DateTime<Utc>, kind: ReceiptKind) {
+    let receipt = Receipt {
+        at,
+        target: target.to_owned(),
+        kind,
+    };
+    store.receipts().append(saved.name.run_id(), &receipt).unwrap();
+}
+
+fn confirmed() -> ReceiptKind {
+    ReceiptKind::Confirmed {
+        remote_id: "r".to_owned(),
+    }
+}
+
+fn synced(store: &Store, serial: &str, at: DateTime<Utc>) -> Saved {
+    let saved = save(store, serial);
+    receipt(store, &saved, "cloud", at, confirmed());
+    store.settle(&saved.name, &["cloud"], now()).unwrap();
+    saved
+}
+
+fn day(days: i64) -> DateTime<Utc> {
+    now() + TimeDelta::days(days)
+}
+
+fn findings(store: &Store) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    store
+        .verify(None, &mut |finding| findings.push(finding.clone()))
+        .unwrap();
+    findings
+}
+
+#[test]
+fn only_what_was_confirmed_before_the_day_goes() {
+    let (_folder, store) = testkit::store();
+    let old = synced(&store, "UNIT-OLD", day(-40));
+    synced(&store, "UNIT-NEW", day(-1));
+    save(&store, "UNIT-PENDING");
+    let parked = save(&store, "UNIT-PARKED");
+    store.park(&parked.name).unwrap();
+    // in synced/, but somebody put them there
+    let moved = save(&store, "UNIT-MOVED");
+    store.move_to_synced(&moved.name, now()).unwrap();
+    let half = synced(&store, "UNIT-HALF", day(-40));
+    receipt(&store, &half, "usb", day(-40), ReceiptKind::Attempt);
+    let future = synced(&store, "UNIT-FUTURE", day(3));
+    let broken = synced(&store, "UNIT-BROKEN", day(-40));
+    let path = store.root().join("synced/2026-03").join(broken.name.as_str());
+    testkit::plant(&path, b"{}");
+    let dry = store.prune(day(-30), now(), true).unwrap();
+    assert!(store.root().join("synced/2026-03").join(old.name.as_str()).exists());
+    let pruned = store.prune(day(-30), now(), false).unwrap();
+    assert_eq!(dry, pruned);
+    assert_eq!(
+        (pruned.removed, pruned.younger, pruned.kept.len()),
+        (1, 1, 4),
+        "{pruned:?}"
+    );
+    let why = |saved: &Saved| {
+        let kept = pruned.kept.iter().find(|(name, _)| name == saved.name.as_str());
+        kept.unwrap().1.clone()
+    };
+    assert!(why(&moved).contains("no receipt confirms it"));
+    assert!(why(&half).contains("usb has not confirmed it"));
+    assert!(why(&future).contains("in the future"));
+    assert!(why(&broken).contains("integrity member"));
+    let left = names(&store.root().join("synced/2026-03"));
+    assert_eq!(left.len(), 5, "{left:?}");
+    assert!(!left.contains(&old.name.to_string()));
+    // where it is now is still known
+    let standing = store
+        .receipts()
+        .read(old.name.run_id())
+        .unwrap()
+        .target("cloud")
+        .standing;
+    assert!(matches!(standing, crate::Standing::Confirmed { .. }));
+}
+
+#[test]
+fn the_chain_holds_over_what_was_pruned() {
+    let (_folder, store) = testkit::store_in_memory();
+    for turn in 0..20 {
+        let at = if turn % 7 == 3 { day(-1) } else { day(-40) };
+        synced(&store, &format!("UNIT-{turn}"), at);
+    }
+    let pruned = store.prune(day(-30), now(), false).unwrap();
+    assert_eq!((pruned.removed, pruned.younger), (17, 3));
+    let mut found = Vec::new();
+    let verified = store.verify(None, &mut |finding| found.push(finding.clone())).unwrap();
+    assert_eq!(found, []);
+    assert_eq!((verified.records, verified.pruned, verified.head), (3, 17, 20));
+    // even the head went; what is sealed now follows it, with and without its file
+    synced(&store, "UNIT-21", day(-40));
+    for entry in std::fs::read_dir(store.root().join("journal")).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    store.prune(day(-30), now(), false).unwrap();
+    let last = save(&store, "UNIT-22");
+    assert_eq!(last.record.chain.unwrap().position, 22);
+    assert_eq!(findings(&store), []);
+    // a record that goes without a checkpoint is missed all the same
+    std::fs::remove_file(&last.path).unwrap();
+    assert_eq!(findings(&store), [Finding::Missing { from: 22, to: 22 }]);
+    // and a checkpoint that does not fit what stands before it
+    let text = std::fs::read(store.root().join("checkpoints.jsonl")).unwrap();
+    assert!(crate::line::read(&text).json.len() > 3);
+}
+
+#[test]
+fn damaged_checkpoints_are_not_guessed() {
+    let (_folder, store) = testkit::store();
+    synced(&store, "UNIT-1", day(-40));
+    store.prune(day(-30), now(), false).unwrap();
+    let path = store.root().join("checkpoints.jsonl");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() - 20;
+    bytes[middle] ^= 1;
+    testkit::plant(&path, &bytes);
+    let error = store.verify(None, &mut |_| {}).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Damaged);
+    synced(&store, "UNIT-2", day(-40));
+    assert_eq!(
+        store.prune(day(-30), now(), false).unwrap_err().kind(),
+        StoreErrorKind::Damaged
+    );
+    assert_eq!(names(&store.root().join("synced/2026-03")).len(), 1, "and nothing went");
+}
+
+#[test]
+fn nothing_is_pruned_while_a_sync_drains() {
+    let (_folder, store) = testkit::store();
+    let _syncer = store.lock_syncer().unwrap();
+    assert_eq!(
+        store.prune(day(0), now(), false).unwrap_err().kind(),
+        StoreErrorKind::Locked
+    );
+}
+
+#[test]
+fn a_prune_with_any_call_broken_loses_nothing_unconfirmed() {
+    let mut broken = 0;
+    for errno in [Errno::IO, Errno::NOSPC, Errno::ROFS] {
+        for at in 0..500 {
+            let (_folder, store, watch) = testkit::watched_store();
+            for turn in 0..4 {
+                synced(&store, &format!("UNIT-{turn}"), day(-40));
+            }
+            let pending = save(&store, "UNIT-PENDING");
+            watch.break_at(at, Fault::Error(errno), true);
+            let pruned = store.prune(day(-30), now(), false);
+            if watch.mend().is_none() {
+                assert!(matches!(pruned, Ok(Pruned { removed: 4, .. })));
+                break;
+            }
+            broken += 1;
+            assert_eq!(findings(&store), [], "{errno} at {at}: {pruned:?}");
+            store.prune(day(-30), now(), false).unwrap();
+            assert_eq!(findings(&store), [], "{errno} at {at}");
+            assert!(pending.path.exists());
+            assert!(names(&store.root().join("synced/2026-03")).is_empty());
+        }
+    }
+    assert!(broken > 30, "{broken}");
+}

@@ -1,0 +1,112 @@
+//! `benchtop runs`: the records of a store, checked and pruned.
+
+use crate::{
+    sync::{KEY, Server, station},
+    testkit::{Done, benchtop, done, records, scratch, simulated, write},
+};
+use std::{fs, path::Path};
+
+fn runs(words: &[&str], store: &Path) -> Done {
+    done(benchtop().arg("runs").args(words).arg("--store").arg(store))
+}
+
+#[test]
+fn verify_finds_an_altered_digit_and_a_missing_record() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    for serial in ["UNIT-5501", "UNIT-5502", "UNIT-5503"] {
+        assert_eq!(done(&mut simulated(&store, serial)).code, Some(0));
+    }
+    let good = runs(&["verify"], &store);
+    assert_eq!(good.code, Some(0), "{good}");
+    assert!(
+        good.out
+            .contains("verified  3 records as they were sealed; the chain ends at 3"),
+        "{good}"
+    );
+    let pending = records(&store, "pending");
+    let text = fs::read_to_string(&pending[0]).unwrap();
+    write(&pending[0], &text.replacen("UNIT-5501", "UNIT-5510", 1));
+    fs::remove_file(&pending[2]).unwrap();
+    let bad = runs(&["verify"], &store);
+    assert_eq!(bad.code, Some(3), "{bad}");
+    for words in [
+        "altered",
+        "0000000001_UNIT-5501",
+        "missing",
+        "position 3",
+        "NOT VERIFIED",
+    ] {
+        assert!(bad.out.contains(words), "{words}: {bad}");
+    }
+}
+
+#[test]
+fn a_station_with_a_key_signs_and_verify_demands_it() {
+    let folder = scratch();
+    let key = folder.path().join("station.key");
+    let made = done(benchtop().args(["runs", "key"]).arg(&key));
+    assert_eq!(made.code, Some(0), "{made}");
+    let public = made.out.trim().to_owned();
+    assert_eq!(public.len(), 64, "{made}");
+    let again = done(benchtop().args(["runs", "key"]).arg(&key));
+    assert_eq!(again.code, Some(3), "it is not written over: {again}");
+    // a sync of a station with a key seals what was interrupted, signed
+    let station = folder.path().join("station.toml");
+    let text = "[station]\nid = \"B\"\n[store]\nroot = \"store\"\nsigning_key = \"station.key\"\n";
+    write(&station, text);
+    let store = folder.path().join("store");
+    assert_eq!(done(&mut simulated(&store, "UNIT-5501")).code, Some(0));
+    let unsigned = runs(&["verify", "--key", &public], &store);
+    assert_eq!(unsigned.code, Some(3), "{unsigned}");
+    assert!(unsigned.out.contains("it is not signed"), "{unsigned}");
+    let of_station = done(benchtop().args(["runs", "verify", "--station"]).arg(&station));
+    assert_eq!(of_station.code, Some(0), "{of_station}");
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let open = done(benchtop().args(["runs", "verify", "--station"]).arg(&station));
+    assert_eq!(open.code, Some(2), "{open}");
+    assert!(open.err.contains("chmod 600"), "{open}");
+    let nonsense = runs(&["verify", "--key", "abc"], &store);
+    assert_eq!(nonsense.code, Some(2), "{nonsense}");
+}
+
+#[test]
+fn prune_removes_what_is_confirmed_and_nothing_else() {
+    let server = Server::start(200);
+    let folder = scratch();
+    let store = folder.path().join("store");
+    let station = station(folder.path(), &server.url, "tofupilot-v2", true);
+    for serial in ["UNIT-5501", "UNIT-5502"] {
+        done(&mut simulated(&store, serial));
+    }
+    let synced = done(
+        benchtop()
+            .arg("sync")
+            .arg("--station")
+            .arg(&station)
+            .env("TOFUPILOT_API_KEY", KEY),
+    );
+    assert_eq!(synced.code, Some(0), "{synced}");
+    done(&mut simulated(&store, "UNIT-5503"));
+    let young = runs(&["prune", "--synced-before", "2020-01-01"], &store);
+    assert!(
+        young.out.contains("0 records gone (0 bytes), 2 younger, 0 stay"),
+        "{young}"
+    );
+    let dry = runs(&["prune", "--synced-before", "2999-01-01", "--dry-run"], &store);
+    assert!(dry.out.contains("2 records would go"), "{dry}");
+    assert_eq!(records(&store, "synced").len(), 2);
+    let pruned = runs(&["prune", "--synced-before", "2999-01-01"], &store);
+    assert_eq!(pruned.code, Some(0), "{pruned}");
+    assert!(pruned.out.contains("2 records gone"), "{pruned}");
+    assert_eq!(
+        (records(&store, "synced").len(), records(&store, "pending").len()),
+        (0, 1)
+    );
+    let verify = runs(&["verify"], &store);
+    assert_eq!(verify.code, Some(0), "{verify}");
+    assert!(verify.out.contains("the chain ends at 3, 2 pruned"), "{verify}");
+    let wrong = runs(&["prune", "--synced-before", "yesterday"], &store);
+    assert_eq!(wrong.code, Some(2), "{wrong}");
+}
