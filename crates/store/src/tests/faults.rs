@@ -102,7 +102,7 @@ fn recovered(store: &Store, place: &str) -> Recovery {
     let recovery = store.recover().unwrap();
     assert!(recovery.failed.is_empty(), "{place}: {recovery:?}");
     // a process that another test starts holds our locks too, between its fork and its exec
-    for _ in 0..100 {
+    for _ in 0..10_000 {
         if names(&store.root().join("journal")).is_empty() {
             break;
         }
