@@ -1,4 +1,4 @@
-//! Draining `pending/`: every record to every target that wants it, oldest first, one bad one never blocking the rest.
+//! Draining `pending/`: every record to every target that wants it, begun oldest first, one bad one never blocking the rest.
 //!
 //! Uploads run beside each other, at first one alone: only a success opens the window, and a record that got stuck closes
 //! it again, so that a week offline costs one attempt and not one for each place in the window.
