@@ -214,6 +214,7 @@ fn started(procedure: &BoundProcedure) -> RunStarted {
 async fn run(procedure: &BoundProcedure, capabilities: &Capabilities, clock: &Arc<dyn Clock>) -> Duration {
     let (wants, interrupt) = watch::channel(Interrupt::None);
     let job = Job {
+        metrology: Arc::default(),
         procedure: procedure.clone(),
         started: started(procedure),
         partial: None,

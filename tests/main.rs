@@ -17,6 +17,8 @@ mod elsewhere;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod guard_bands;
+#[cfg(test)]
 mod main_job;
 #[cfg(test)]
 mod many_runs;

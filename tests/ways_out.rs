@@ -341,6 +341,7 @@ fn a_panic_in_a_driver_leaves_the_outputs_off() {
     };
     let (wants, interrupt) = tokio::sync::watch::channel(Interrupt::None);
     let job = Job {
+        metrology: Arc::default(),
         procedure,
         started,
         partial: None,

@@ -7,12 +7,12 @@ use crate::{
     terminal,
 };
 use async_trait::async_trait;
-use benchtop_instrument::{Clock, Error, Instrument, RealClock, VirtualClock};
+use benchtop_instrument::{Clock, Error, Instrument, NaiveDate, RealClock, VirtualClock};
 use benchtop_notation::Diagnostics;
-use benchtop_procedure::LogicalName;
+use benchtop_procedure::{LogicalName, Metrology};
 use benchtop_run::Bench;
 use benchtop_sim::SimulatedBench;
-use benchtop_station::{Catalogue, Entry, Origin, Station, StationFile, sha256};
+use benchtop_station::{Catalogue, Entry, Origin, Said, Station, StationFile, of_bench, sha256};
 use std::{path::Path, sync::Arc};
 
 /// A bench that was read and resolved; nothing has been opened.
@@ -24,6 +24,8 @@ pub(crate) struct Equipped {
     /// The station file, for a real bench.
     pub(crate) file: Option<StationFile>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// What it says of how well its instruments measure.
+    pub(crate) metrology: Arc<Metrology>,
 }
 
 /// What was wrong with the files of a bench.
@@ -69,7 +71,9 @@ fn real(path: &Path, catalogue: &Catalogue) -> Result<Equipped, Refused> {
     if !file.warnings.is_empty() {
         terminal::diagnose(&file.warnings);
     }
+    let metrology = Arc::new(station.metrology(&Said::of_file(&file)));
     Ok(Equipped {
+        metrology,
         station,
         id: file.id.clone(),
         fixture_id: file.fixture_id.clone(),
@@ -96,7 +100,9 @@ fn simulated(
     let id = format!("simulated:{}", bench.name());
     let station = Station::simulated(bench, catalogue, Arc::clone(&clock))?;
     let sha256 = found.sha256.clone();
+    let metrology = Arc::new(station.metrology(&of_bench(&found.file, &found.text, today())?));
     Ok(Equipped {
+        metrology,
         station,
         id,
         fixture_id: None,
@@ -104,6 +110,11 @@ fn simulated(
         file: None,
         clock,
     })
+}
+
+/// The day, UTC.
+pub(crate) fn today() -> NaiveDate {
+    RealClock::new().utc().date_naive()
 }
 
 /// Builds a simulated bench with one unit in it.

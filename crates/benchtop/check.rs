@@ -8,6 +8,7 @@ use crate::{
     terminal::{self, GOOD, Line, PLAIN, QUIET},
 };
 use benchtop_notation::{Diagnostic, Diagnostics, Severity};
+use benchtop_procedure::TestRatio;
 use benchtop_station::Catalogue;
 
 pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
@@ -27,8 +28,8 @@ pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> 
     }
     let mut errors = 0;
     for source in &sources {
-        let findings = match findings(arguments, catalogue, source) {
-            Ok(findings) => findings,
+        let (findings, ratios) = match findings(arguments, catalogue, source) {
+            Ok(found) => found,
             Err(failure) => {
                 // one procedure without a bench keeps no other from being checked
                 terminal::complain(&format!("{}: {}", source.file, failure.message));
@@ -42,6 +43,7 @@ pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> 
         if !(arguments.prove && sound && findings.is_empty()) {
             show(arguments.format, &source.file, &findings);
         }
+        ratios.iter().for_each(|ratio| show_ratio(arguments.format, ratio));
         if arguments.prove && sound {
             errors += proved(arguments, catalogue, source).await;
         }
@@ -78,29 +80,37 @@ fn findings(
     arguments: &CheckArguments,
     catalogue: &Catalogue,
     source: &procedures::Source,
-) -> Result<Diagnostics, Failure> {
+) -> Result<(Diagnostics, Vec<TestRatio>), Failure> {
     let parsed = benchtop_procedure::parse(&source.file, &source.text);
     let id = benchtop_procedure::id_of(&source.file, &source.text);
     let mut findings = match parsed {
         Ok(procedure) => procedure.warnings().clone(),
         Err(mistakes) => mistakes,
     };
-    let capabilities = match bench::equip(&arguments.bench, catalogue, id.as_deref(), "SIM-UNIT", false) {
-        Ok(equipped) => equipped.map(|equipped| equipped.station.capabilities()),
+    let equipped = match bench::equip(&arguments.bench, catalogue, id.as_deref(), "SIM-UNIT", false) {
+        Ok(equipped) => equipped,
         Err(Refused::Findings(mistakes)) => {
             findings.append(mistakes);
             None
         }
         Err(Refused::Failure(failure)) => return Err(failure),
     };
-    if let Some(capabilities) = capabilities {
+    let mut ratios = Vec::new();
+    if let Some(equipped) = equipped {
         // finds what the procedure alone gets wrong as well, so it replaces the findings
+        let capabilities = equipped.station.capabilities();
         findings = match benchtop_procedure::check_text(&source.file, &source.text, &capabilities) {
-            Ok(procedure) => procedure.warnings().clone(),
+            Ok(procedure) => {
+                let (found, said) = benchtop_procedure::ratios(&procedure, &equipped.metrology, bench::today());
+                ratios = found;
+                let mut findings = procedure.warnings().clone();
+                findings.append(said);
+                findings
+            }
             Err(mistakes) => mistakes,
         };
     }
-    Ok(findings)
+    Ok((findings, ratios))
 }
 
 fn show(format: CheckFormat, file: &str, findings: &Diagnostics) {
@@ -130,6 +140,41 @@ fn show_human(file: &str, findings: &Diagnostics) {
             .add(QUIET, &format!("  {errors} errors, {warnings} warnings")),
     };
     terminal::say(&line);
+}
+
+/// How much better than its limits a measurement is known. Not for annotations: those are of what should be mended.
+fn show_ratio(format: CheckFormat, ratio: &TestRatio) {
+    let word = ratio.kind.word();
+    match format {
+        CheckFormat::Human => {
+            let why = ratio.missing.as_ref().map(|missing| format!("; {missing}"));
+            let text = format!(
+                "    {word} {:.1}:1  {}  (U = {}{})",
+                ratio.ratio,
+                ratio.measurement,
+                ratio.expanded,
+                why.unwrap_or_default()
+            );
+            terminal::say(&Line::new().add(QUIET, &text));
+        }
+        CheckFormat::Json => terminal::emit(
+            &serde_json::json!({
+                "file": ratio.place.file(),
+                "line": ratio.place.line(),
+                "column": ratio.place.column(),
+                "severity": "note",
+                "message": format!("measurement \"{}\": {word} {:.1}:1", ratio.measurement, ratio.ratio),
+                "help": ratio.missing,
+                "measurement": ratio.measurement,
+                "ratio": ratio.ratio,
+                "kind": word,
+                "expanded": ratio.expanded.value.to_f64(),
+                "unit": ratio.expanded.unit.to_string(),
+            })
+            .to_string(),
+        ),
+        CheckFormat::Github => {}
+    }
 }
 
 fn as_json(finding: &Diagnostic) -> String {

@@ -3,8 +3,8 @@
 use crate::terminal::{BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET, say};
 use anstyle::Style;
 use benchtop_run::{
-    Event, EventKind, MadeSafe, MeasurementOutcome, MeasurementTaken, PlannedStep, RunOutcome, RunStarted, SafetyProof,
-    Section, StepAddress, StepEnded, StepOutcome,
+    Event, EventKind, MadeSafe, MeasurementOutcome, MeasurementTaken, PlannedStep, Quantity, RunOutcome, RunStarted,
+    SafetyProof, Section, StepAddress, StepEnded, StepOutcome,
 };
 use std::collections::BTreeMap;
 
@@ -125,12 +125,18 @@ fn show_measurement(taken: &MeasurementTaken) {
     };
     let limit = taken.limit.as_ref().map(|limit| limit.for_people(taken.unit));
     let marginal = if taken.marginal { "  marginal" } else { "" };
+    let known = &taken.assessment.uncertainty;
+    let uncertainty = known.as_ref().map(|known| {
+        let expanded = Quantity::new(known.expanded, known.unit);
+        format!("  U = {expanded}")
+    });
     say(&Line::new()
         .add(PLAIN, "      ")
         .column(style, word, 6)
         .column(PLAIN, &taken.name, 24)
         .column(style, &value, 20)
         .add(QUIET, &limit.unwrap_or_default())
+        .add(QUIET, &uncertainty.unwrap_or_default())
         .add(DOUBTFUL, marginal));
     if let Some(reason) = &taken.reason {
         say(&Line::new().add(PLAIN, "            ").add(style, reason));

@@ -12,7 +12,7 @@ mod trial;
 pub(crate) use report::show;
 
 use crate::{
-    bench::{Refused, bench_entry},
+    bench::{Refused, bench_entry, today},
     exit::Failure,
     procedures::Source,
 };
@@ -21,7 +21,7 @@ use benchtop_notation::{Diagnostic, Diagnostics, Span};
 use benchtop_procedure::{Limit, Measurement, MeasurementOutcome};
 use benchtop_run::{MeasurementTaken, ReadingWord, RunOutcome};
 use benchtop_sim::Bench;
-use benchtop_station::Catalogue;
+use benchtop_station::{Catalogue, of_bench};
 use trial::{Laboratory, Shift, Trial, Trialled, measurements};
 
 /// What was found.
@@ -77,7 +77,8 @@ pub(crate) async fn prove(wanted: &str, catalogue: &Catalogue, source: &Source) 
     let id = benchtop_procedure::id_of(&source.file, &source.text);
     let entry = bench_entry(wanted, catalogue, id.as_deref())?;
     let bench = catalogue.bench(&entry)?;
-    let laboratory = Laboratory::new(&bench, catalogue, source)?;
+    let said = of_bench(&entry.file, &entry.text, today())?;
+    let laboratory = Laboratory::new(&bench, &said, catalogue, source)?;
     let ordinary = laboratory.run(&Trial::default()).await?;
     if ordinary.outcome != RunOutcome::Pass {
         let why = ordinary.reason();

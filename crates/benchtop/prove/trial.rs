@@ -6,13 +6,15 @@ use benchtop_instrument::{
     Capabilities, Clock, Error, Function, Instrument, Measure, OutputState, Quantity, Reading, Resource, Setting,
     StartState, Unit, VirtualClock,
 };
-use benchtop_procedure::{BoundProcedure, LogicalName, Measurement, MeasurementOutcome, Procedure, StepKind};
+use benchtop_procedure::{
+    BoundProcedure, LogicalName, Measurement, MeasurementOutcome, Metrology, Procedure, StepKind,
+};
 use benchtop_run::{
     Bench as RunBench, Crew, Deadlines, Event, EventKind, Interrupt, Job, MeasurementTaken, Placement, ProcedureUse,
     Purpose, Recorder, RecorderError, RunOutcome, RunStarted, UnitUnderTest, execute,
 };
 use benchtop_sim::{Bench, Deviation, Fault, SimulatedBench};
-use benchtop_station::{Catalogue, Station};
+use benchtop_station::{Catalogue, Said, Station};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicUsize, Ordering},
@@ -101,13 +103,20 @@ pub(super) struct Laboratory<'b> {
     bench: &'b Bench,
     catalogue: &'b Catalogue,
     pub(super) procedure: BoundProcedure,
+    metrology: Arc<Metrology>,
 }
 
 impl<'b> Laboratory<'b> {
-    pub(super) fn new(bench: &'b Bench, catalogue: &'b Catalogue, source: &Source) -> Result<Self, Refused> {
+    pub(super) fn new(
+        bench: &'b Bench,
+        said: &Said,
+        catalogue: &'b Catalogue,
+        source: &Source,
+    ) -> Result<Self, Refused> {
         let Stand { station, .. } = stand(bench, catalogue, None)?;
         let procedure = benchtop_procedure::check_text(&source.file, &source.text, &station.capabilities())?;
         Ok(Self {
+            metrology: Arc::new(station.metrology(said)),
             bench,
             catalogue,
             procedure,
@@ -151,6 +160,7 @@ impl<'b> Laboratory<'b> {
         // nobody interrupts it; the sender must outlive it
         let (_operator, interrupt) = watch::channel(Interrupt::None);
         let finished = execute(Job {
+            metrology: Arc::clone(&self.metrology),
             procedure: self.procedure.clone(),
             started,
             partial: None,

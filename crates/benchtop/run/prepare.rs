@@ -90,7 +90,11 @@ pub(super) fn prepare(
         let capabilities = equipped.station.capabilities();
         // what the procedure alone gets wrong was found above and is found here again; `findings` keeps it once
         match benchtop_procedure::check_text(&source.file, &source.text, &capabilities) {
-            Ok(procedure) => bound = Some(procedure),
+            Ok(procedure) => {
+                let (_ratios, said) = benchtop_procedure::ratios(&procedure, &equipped.metrology, bench::today());
+                findings.append(said);
+                bound = Some(procedure);
+            }
             Err(mistakes) => findings.append(mistakes),
         }
         if let Some(procedure) = &parsed {

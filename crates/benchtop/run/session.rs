@@ -130,6 +130,7 @@ impl<'c> Session<'c> {
         let equipped = &prepared.equipped;
         let crew = self.kept.as_mut().map(|(_, crew)| std::mem::take(crew));
         let job = Job {
+            metrology: Arc::clone(&equipped.metrology),
             procedure: prepared.procedure.clone(),
             started,
             partial: prepared.partial.clone(),

@@ -25,6 +25,8 @@ pub struct FunctionCapability {
     pub autorange: bool,
     /// The integration times that can be set, in power-line cycles, from short to long; empty where there is no choice.
     pub nplc: Vec<Decimal>,
+    /// The integration time where none is asked for, in power-line cycles.
+    pub nplc_default: Option<Decimal>,
     /// Measures only while the output of its channel is on: what it would do otherwise is not known, or known to be bad.
     pub needs_output: bool,
     /// What else there is to choose.

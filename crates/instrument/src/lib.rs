@@ -37,6 +37,7 @@ pub use accuracy::{
 };
 pub use capabilities::{Bounds, Capabilities, FunctionCapability, OutputCapability, Range, RangeError};
 pub use choices::{ChoiceCapability, Choices, InputImpedance};
+pub use chrono::{Days, NaiveDate};
 pub use clock::{
     BusyGuard, Clock, ClockExt, Elapsed, Moment, Participant, RealClock, Sleep, TaskFailure, TaskHandle,
     duration_from_parts, human_duration, panic_message, spawn,

@@ -301,6 +301,12 @@ impl Measurement {
         }
     }
 
+    /// Where its limit is written.
+    #[must_use]
+    pub const fn limit_place(&self) -> &Span {
+        &self.places.limit
+    }
+
     /// Where its low limit is written.
     #[must_use]
     pub const fn low_place(&self) -> &Span {

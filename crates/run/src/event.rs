@@ -1,5 +1,6 @@
 //! What the runner says happened: its only output. The store writes it down; the terminal listens.
 
+use crate::assess::Assessment;
 use crate::outcome::{RunOutcome, StepOutcome};
 use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Quantity, Samples, Sampling, Unit};
 use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, Parameter, Value};
@@ -314,6 +315,8 @@ pub struct MeasurementTaken {
     pub sampling: Sampling,
     /// The readings behind the value, in `unit`, where there were several.
     pub samples: Option<Samples>,
+    /// How well it is known, and what follows.
+    pub assessment: Assessment,
 }
 
 /// What kind of reading a measurement was judged by.

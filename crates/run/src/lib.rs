@@ -1,6 +1,8 @@
 //! What happened: executes a bound procedure, emits events, folds outcomes, makes safe.
 
 mod actor;
+mod ambient;
+mod assess;
 mod bench;
 mod crew;
 mod event;
@@ -17,12 +19,15 @@ mod steps;
 mod supervisor;
 mod walk;
 
+pub use assess::Assessment;
 pub use bench::Bench;
 pub use benchtop_instrument::{
-    Choices, Decimal, Identity, OutputState, Polarity, Quantity, SafetyProof, Samples, Sampling, Unit,
+    Basis, COVERAGE_FACTOR, Choices, Component, ComponentKind, Decimal, Identity, OutputState, Polarity, Quantity,
+    SafetyProof, Samples, Sampling, Uncertainty, Unit,
 };
 pub use benchtop_procedure::{
-    Limit, LogicalName, Marginal, MeasurementOutcome, Nominal, Outside, OverrangeRule, Parameter, Tolerance, Value,
+    Acceptance, Ambient, Decision, GuardBand, Limit, LogicalName, Marginal, MeasurementOutcome, Nominal, Outside,
+    OverrangeRule, Parameter, Tolerance, Value,
 };
 pub use crew::Crew;
 pub use event::{

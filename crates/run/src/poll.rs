@@ -41,7 +41,7 @@ pub(crate) async fn take_until(
             Ok(reading) => reading,
             Err(reason) => return (Err(reason), Settling::Unknown),
         };
-        window.add(started, measurement, &reading);
+        window.add(floor, started, measurement, &reading);
         let now = floor.clock.now();
         if let Some(since) = window.good_since()
             && now.since(since) >= poll.hold
@@ -70,13 +70,13 @@ impl Window {
         }
     }
 
-    fn add(&mut self, at: Moment, measurement: &Measurement, reading: &Reading) {
+    fn add(&mut self, floor: &Floor, at: Moment, measurement: &Measurement, reading: &Reading) {
         let value = match reading.kind {
             ReadingKind::Value(quantity) => quantity.in_unit(measurement.unit).ok(),
             ReadingKind::Overrange(_) | ReadingKind::NotANumber => None,
         };
         match self.until {
-            Until::InLimit if is_within(measurement, reading) => {
+            Until::InLimit if is_within(floor, measurement, reading) => {
                 // only since when counts
                 if self.readings.is_empty() {
                     self.readings.push_back((at, value.unwrap_or(Decimal::ZERO)));

@@ -3,6 +3,7 @@
 
 use crate::{
     actor::{Actor, CommandError},
+    assess::{self, Assessment, Surroundings},
     crew::Crew,
     event::{EventKind, MeasurementTaken, ReadingWord, Section, Stamp, StepAddress, StepEnded, StepStarted},
     memory::Memory,
@@ -14,7 +15,7 @@ use crate::{
 use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind, Sampling};
 use benchtop_procedure::{
     Evaluated, Expression, Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, MeasurementSource,
-    ReadingSource, Retry, Step, StepKind, Value, full_name, judge,
+    ReadingSource, Retry, Step, StepKind, Value, full_name, judge_within,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
@@ -43,6 +44,7 @@ pub(crate) struct Floor {
     /// The steps that were left out, where some were.
     pub(crate) partial: Option<Arc<Partial>>,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) surroundings: Surroundings,
 }
 
 impl Floor {
@@ -224,6 +226,7 @@ async fn measure_all(
             }
             (MeasurementSource::Compute(_), Some(reason)) => {
                 vec![judged(
+                    floor,
                     measurement,
                     Err(format!("not taken: {reason}")),
                     address,
@@ -236,7 +239,7 @@ async fn measure_all(
                     (None, Some(poll)) => poll::take_until(floor, measurement, source, poll).await,
                     (None, None) => (take(floor, source).await, Settling::Unknown),
                 };
-                let mut results = vec![judged(measurement, reading, address, attempt)];
+                let mut results = vec![judged(floor, measurement, reading, address, attempt)];
                 if let Some(poll) = measurement.poll() {
                     results.push(poll::settle_time(blank(measurement, address, attempt), poll, settling));
                 }
@@ -289,7 +292,13 @@ fn computed(
         Ok(value) => {
             taken.value = Some(value.clone());
             taken.reading_kind = ReadingWord::Value;
-            judge(measurement.limit.as_ref(), &Measured::Value(value), measurement.unit)
+            let measured = Measured::Value(value);
+            let (assessment, accepted) = assess::computed(measurement, &measured);
+            taken.assessment = assessment;
+            match accepted {
+                Ok(accepted) => judge_within(measurement.limit.as_ref(), accepted, &measured, measurement.unit),
+                Err(reason) => Judgement::unusable(reason),
+            }
         }
         Err(reason) => Judgement::unusable(reason),
     };
@@ -300,6 +309,7 @@ fn computed(
 }
 
 fn judged(
+    floor: &Floor,
     measurement: &Measurement,
     reading: Result<Reading, String>,
     address: StepAddress,
@@ -309,7 +319,7 @@ fn judged(
     let judgement = match reading {
         Err(reason) => Judgement::unusable(reason),
         Ok(reading) => {
-            let judgement = judge_reading(measurement, &reading, &mut taken);
+            let judgement = judge_reading(floor, measurement, &reading, &mut taken);
             taken.raw = Some(reading.text);
             taken.range = reading.range_in_use;
             taken.nplc = reading.nplc;
@@ -349,6 +359,7 @@ fn blank(measurement: &Measurement, address: StepAddress, attempt: u32) -> Measu
         choices: Choices::default(),
         sampling: Sampling::ONE,
         samples: None,
+        assessment: Assessment::default(),
     }
 }
 
@@ -374,7 +385,7 @@ pub(crate) fn not_taken(
 }
 
 /// True when its limit passes the reading.
-pub(crate) fn is_within(measurement: &Measurement, reading: &Reading) -> bool {
+pub(crate) fn is_within(floor: &Floor, measurement: &Measurement, reading: &Reading) -> bool {
     let mut unused = blank(
         measurement,
         StepAddress {
@@ -383,10 +394,15 @@ pub(crate) fn is_within(measurement: &Measurement, reading: &Reading) -> bool {
         },
         1,
     );
-    judge_reading(measurement, reading, &mut unused).outcome == MeasurementOutcome::Pass
+    judge_reading(floor, measurement, reading, &mut unused).outcome == MeasurementOutcome::Pass
 }
 
-fn judge_reading(measurement: &Measurement, reading: &Reading, taken: &mut MeasurementTaken) -> Judgement {
+fn judge_reading(
+    floor: &Floor,
+    measurement: &Measurement,
+    reading: &Reading,
+    taken: &mut MeasurementTaken,
+) -> Judgement {
     let limit = measurement.limit.as_ref();
     let (word, measured) = match reading.kind {
         ReadingKind::Value(quantity) => match quantity.in_unit(measurement.unit) {
@@ -407,5 +423,19 @@ fn judge_reading(measurement: &Measurement, reading: &Reading, taken: &mut Measu
         ReadingKind::NotANumber => (ReadingWord::NotANumber, Measured::Unusable),
     };
     taken.reading_kind = word;
-    judge(limit, &measured, measurement.unit)
+    let accepted = match measurement.reading() {
+        Some(source) => {
+            let today = floor.clock.utc().date_naive();
+            let (assessment, accepted) = floor
+                .surroundings
+                .assess(measurement, source, reading, &measured, today);
+            taken.assessment = assessment;
+            accepted
+        }
+        None => assess::computed(measurement, &measured).1,
+    };
+    match accepted {
+        Ok(accepted) => judge_within(limit, accepted, &measured, measurement.unit),
+        Err(reason) => Judgement::unusable(reason),
+    }
 }

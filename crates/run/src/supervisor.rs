@@ -8,6 +8,8 @@
 //! 5. So does an output that the steps turned on and that is off when they are done.
 
 use crate::{
+    ambient,
+    assess::Surroundings,
     bench::Bench,
     crew::Crew,
     event::{EventKind, Log, LogLevel, RunEnded, RunStarted, Section},
@@ -23,7 +25,7 @@ use crate::{
     walk::run_section,
 };
 use benchtop_instrument::{Clock, ClockExt, Moment, TaskFailure, human_duration, spawn};
-use benchtop_procedure::{BoundProcedure, LogicalName};
+use benchtop_procedure::{BoundProcedure, LogicalName, Metrology};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
@@ -87,6 +89,8 @@ pub struct Job<R> {
     pub crew: Crew,
     /// The instruments.
     pub bench: Arc<dyn Bench>,
+    /// What it says of how well its instruments measure.
+    pub metrology: Arc<Metrology>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Who writes it down.
@@ -164,6 +168,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
         partial,
         mut crew,
         bench,
+        metrology,
         clock,
         recorder,
         listeners,
@@ -216,6 +221,23 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
         }
     }
     let partial = partial.map(Arc::new);
+    let mut surroundings = Surroundings {
+        metrology,
+        ambient: None,
+    };
+    if skipped.is_none() {
+        let measured = ambient::measure(
+            &surroundings.metrology,
+            &crew,
+            bench.as_ref(),
+            clock.as_ref(),
+            deadlines.prepare,
+        );
+        if let Some((celsius, log)) = measured.await {
+            surroundings.ambient = celsius;
+            scribe.emit(EventKind::Log(log));
+        }
+    }
     let missing = Arc::new(missing);
     let stage = Stage {
         crew: &crew,
@@ -226,6 +248,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
         begun,
         deadlines,
         memory: Arc::default(),
+        surroundings: &surroundings,
     };
 
     if skipped.is_none() {
@@ -283,6 +306,7 @@ struct Stage<'a> {
     begun: Moment,
     deadlines: Deadlines,
     memory: Arc<Memory>,
+    surroundings: &'a Surroundings,
 }
 
 impl Stage<'_> {
@@ -361,6 +385,7 @@ impl Stage<'_> {
             read_back_deadline: self.deadlines.read_back,
             partial: self.partial.cloned(),
             memory: Arc::clone(&self.memory),
+            surroundings: self.surroundings.clone(),
         };
         let procedure = Arc::clone(self.procedure);
         let mut task = spawn(self.clock.as_ref(), async move {

@@ -1,10 +1,11 @@
 //! The station file: which instruments stand on this bench, and where the records go.
 
 use crate::keys::{INSTRUMENT, ROOT, SERIAL, STATION, STORE, SYNC, TARGET, VISA};
+use crate::metrology::{self, Calibration};
 use crate::rules::{self, AllowedProcedure, StationParameter};
 use benchtop_instrument::{Quantity, Resource, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Span, Spanned, Table, one_of};
-use benchtop_procedure::LogicalName;
+use benchtop_procedure::{Ambient, ContributionRule, LogicalName};
 use benchtop_scpi::LineChanges;
 use std::{
     collections::BTreeMap,
@@ -33,6 +34,10 @@ pub struct StationFile {
     pub safe_order: Vec<Spanned<LogicalName>>,
     /// The instruments by logical name.
     pub instruments: BTreeMap<LogicalName, StationInstrument>,
+    /// The ambient temperature.
+    pub ambient: Ambient,
+    /// What it adds to the uncertainty of its measurements.
+    pub contributions: Vec<ContributionRule>,
     /// `[store] root`, as written.
     pub store_root: Option<PathBuf>,
     /// `[store] signing_key`: with which records are signed; a relative one is beside the station file.
@@ -80,6 +85,8 @@ pub struct StationInstrument {
     pub timeout: Option<Duration>,
     /// Instead of the definition's serial line.
     pub line: LineChanges,
+    /// When it was calibrated, and how long it has been on.
+    pub calibration: Calibration,
     /// Where it stands in the file.
     pub span: Span,
 }
@@ -186,6 +193,9 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
     let calibration = station
         .string(sink, "calibration")
         .and_then(|word| one_of(sink, "calibration", &word, CALIBRATION));
+    let names: Vec<String> = instruments.keys().map(ToString::to_string).collect();
+    let ambient = metrology::ambient(&station, sink, &names);
+    let contributions = metrology::contributions(&root, sink, &names);
     let safe_order = read_safe_order(&station, sink, &instruments);
     Some(StationFile {
         id: id?.value,
@@ -197,6 +207,8 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
         calibration: calibration.unwrap_or_default(),
         safe_order,
         instruments,
+        ambient: ambient.unwrap_or_default(),
+        contributions,
         store_root,
         signing_key,
         visa_library,
@@ -254,11 +266,15 @@ fn read_instrument(table: &Table<'_>, folder: &Path, sink: &mut Diagnostics) -> 
     });
     let calibrated_on = table.datetime(sink, "calibrated_on");
     let calibration_due = table.datetime(sink, "calibration_due");
-    for date in [&calibrated_on, &calibration_due].into_iter().flatten() {
-        if date.value.len() != "2026-11-22".len() {
-            sink.push(Diagnostic::error(&date.span, "expected a date").help("for example 2026-11-22"));
-        }
-    }
+    let calibration = Calibration {
+        calibrated_on: calibrated_on
+            .as_ref()
+            .and_then(|written| metrology::date(sink, written)),
+        calibration_due: calibration_due
+            .as_ref()
+            .and_then(|written| metrology::date(sink, written)),
+        warm_up: metrology::warm_up(table, sink),
+    };
     if let (Some(on), Some(due)) = (&calibrated_on, &calibration_due)
         && on.value > due.value
     {
@@ -281,6 +297,7 @@ fn read_instrument(table: &Table<'_>, folder: &Path, sink: &mut Diagnostics) -> 
         read_only: table.bool(sink, "read_only").is_some_and(|read_only| read_only.value),
         timeout,
         line,
+        calibration,
         span: table.span().clone(),
     })
 }

@@ -1,5 +1,6 @@
 //! Every key of a station file, with what it means: what the reader takes, and what the JSON Schema for editors is made of.
 
+use benchtop_instrument::{Distribution, Function};
 use benchtop_notation::{Key, Keys, Shape};
 use benchtop_scpi::LineChanges;
 
@@ -28,6 +29,11 @@ pub(crate) static ROOT: Keys = Keys {
             Shape::Map(&Shape::Either(&[Shape::Text, Shape::Number, Shape::Boolean])),
             "What procedures may ask of this station: numbers, quantities in quotes, texts, true or false.",
         ),
+        Key::new(
+            "contributions",
+            Shape::Tables(&CONTRIBUTION),
+            "What the bench itself adds to the uncertainty of measurements: leads, dividers, shunts.",
+        ),
         Key::new("store", Shape::Table(&STORE), "Where the records are kept."),
         Key::new(
             "sync",
@@ -54,6 +60,11 @@ pub(crate) static STATION: Keys = Keys {
             "The power line's frequency, for the records.",
         ),
         Key::new(
+            "ambient",
+            Shape::Either(&[Shape::Quantity, Shape::Table(&AMBIENT)]),
+            "The ambient temperature: \"23 degC\", or the instrument and channel that measure it when a run begins.",
+        ),
+        Key::new(
             "calibration",
             Shape::Word(|| vec!["refuse", "warn"]),
             "What an overdue calibration does to a run; it refuses it if left out.",
@@ -75,6 +86,7 @@ pub(crate) static INSTRUMENT: Keys = Keys {
         Key::new("asset_id", Shape::Text, "Your own number for it."),
         Key::new("calibrated_on", Shape::Date, "The day of its last calibration."),
         Key::new("calibration_due", Shape::Date, "The day until which its calibration holds."),
+        Key::new("warm_up", Shape::Quantity, "How long it has been on at least when a run begins, such as \"1 h\"."),
         Key::new("certificate", Shape::Text, "The certificate of its last calibration."),
         Key::new("shared", Shape::Boolean, "Others use it too: it is not reset."),
         Key::new("read_only", Shape::Boolean, "`instruments scan --station` never opens it."),
@@ -92,6 +104,40 @@ pub(crate) static ALLOWED: Keys = Keys {
             Shape::Text,
             "The digest that its records hold as procedure_sha256; any, if left out.",
         ),
+    ],
+};
+
+pub(crate) static AMBIENT: Keys = Keys {
+    title: "ambient temperature",
+    keys: &[
+        Key::new("instrument", Shape::Text, "Which instrument measures it.").required(),
+        Key::new("channel", Shape::Integer(1), "On which channel; 1 if left out."),
+    ],
+};
+
+pub(crate) static CONTRIBUTION: Keys = Keys {
+    title: "contribution",
+    keys: &[
+        Key::new("name", Shape::Text, "What it is, for people: leads, divider, shunt.").required(),
+        Key::new(
+            "value",
+            Shape::Quantity,
+            "How large: \"20 uV\", or \"0.02 %\" of what is read.",
+        )
+        .required(),
+        Key::new(
+            "distribution",
+            Shape::Word(|| Distribution::ALL.iter().map(|(word, _)| *word).collect()),
+            "What that figure is: limits (rectangular, triangular, arcsine) or an uncertainty (k1, k2, k3).",
+        )
+        .required(),
+        Key::new("instrument", Shape::Text, "Only to what this instrument measures."),
+        Key::new(
+            "function",
+            Shape::Word(|| Function::ALL.iter().map(|(word, _)| *word).collect()),
+            "Only to this function.",
+        ),
+        Key::new("measurement", Shape::Text, "Only to the measurement of this name."),
     ],
 };
 

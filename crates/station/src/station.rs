@@ -3,12 +3,13 @@
 use crate::{
     catalogue::Catalogue,
     file::{StationFile, StationInstrument},
+    metrology::{Calibration, Said},
 };
 use benchtop_instrument::{
     Capabilities, Class, Clock, Error, ErrorKind, Instrument, LineSettings, Operation, Resource, Session,
 };
 use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned};
-use benchtop_procedure::LogicalName;
+use benchtop_procedure::{LogicalName, Meter, Metrology};
 use benchtop_scpi::{Definition, Options, ScpiInstrument};
 use benchtop_sim::SimulatedBench;
 use benchtop_transport::{self as transport, Recorder};
@@ -152,6 +153,30 @@ impl Station {
     pub fn capabilities(&self) -> BTreeMap<LogicalName, Capabilities> {
         let one = |(name, equipment): (&LogicalName, &Equipment)| (name.clone(), equipment.definition.capabilities());
         self.instruments.iter().map(one).collect()
+    }
+
+    /// What the bench says of how well its instruments measure; `said` of one that is simulated.
+    #[must_use]
+    pub fn metrology(&self, said: &Said) -> Metrology {
+        let one = |(name, equipment): (&LogicalName, &Equipment)| {
+            let Calibration {
+                calibrated_on,
+                calibration_due,
+                warm_up,
+            } = said.instruments.get(name).copied().unwrap_or_default();
+            let meter = Meter {
+                capabilities: equipment.definition.capabilities(),
+                calibrated_on,
+                calibration_due,
+                warm_up,
+            };
+            (name.clone(), meter)
+        };
+        Metrology {
+            ambient: said.ambient.clone(),
+            instruments: self.instruments.iter().map(one).collect(),
+            contributions: said.contributions.clone(),
+        }
     }
 
     /// The names in the order of making safe: the station file's, then sources, then the rest.

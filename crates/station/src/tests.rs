@@ -1,8 +1,8 @@
 //! Station files: what is read, and what is refused, all in one go.
 
-use crate::{CalibrationRule, Catalogue, Entry, Origin, Station, StationParameter, parse};
+use crate::{CalibrationRule, Catalogue, Entry, Origin, Said, Station, StationParameter, parse};
 use benchtop_instrument::{Class, RealClock};
-use benchtop_procedure::LogicalName;
+use benchtop_procedure::{Ambient, LogicalName};
 use std::path::Path;
 
 fn shipped(model: &str) -> Entry {
@@ -127,5 +127,80 @@ fn rules_of_the_station_are_read_and_mistakes_in_them_are_found_in_one_go() {
         "s.toml:8:7: error: the parameter `day` is none",
     ] {
         assert!(findings.contains(line), "{line}\nin\n{findings}");
+    }
+}
+
+#[test]
+fn what_a_station_says_of_its_meters_is_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/stations/bench-7.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let text = text.replace("# calibrated_on   = 2026-03-01", "calibrated_on = 2026-03-01");
+    let file = parse("bench-7.toml", &text).unwrap();
+    assert_eq!(file.ambient, Ambient::Stated("23".parse().unwrap()));
+    let station = Station::real(&file, &catalogue(), RealClock::shared()).unwrap();
+    let metrology = station.metrology(&Said::of_file(&file));
+    let dmm = &metrology.instruments[&LogicalName("dmm".to_owned())];
+    assert_eq!(dmm.calibrated_on, "2026-03-01".parse().ok());
+    assert_eq!(dmm.warm_up, Some(std::time::Duration::from_secs(3600)));
+    assert_eq!(metrology.contributions.len(), 1);
+    assert_eq!(
+        metrology.contributions[0].instrument,
+        Some(LogicalName("dmm".to_owned()))
+    );
+    let measured = text.replace("\"23 degC\"", "{ instrument = \"dmm\", channel = 3 }");
+    let ambient = parse("bench-7.toml", &measured).unwrap().ambient;
+    assert!(matches!(ambient, Ambient::Measured { channel: 3, .. }), "{ambient:?}");
+}
+
+#[test]
+fn what_is_wrong_with_it_has_its_place() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/stations/bench-7.toml");
+    let good = std::fs::read_to_string(path).unwrap();
+    for (from, to, expected) in [
+        ("\"23 degC\"", "\"23 V\"", "expected a temperature in degrees Celsius"),
+        (
+            "\"23 degC\"",
+            "{ instrument = \"thermo\" }",
+            "there is no [instruments.thermo] in this file",
+        ),
+        (
+            "\"23 degC\"",
+            "{ instrument = \"dmm\", channel = 0 }",
+            "channels count from 1",
+        ),
+        ("warm_up         = \"1 h\"", "warm_up = \"1 V\"", "not a duration"),
+        (
+            "\"10 uV\"",
+            "\"10 uA\"",
+            "10 uA cannot be added to dc_voltage, which is in V",
+        ),
+        ("\"10 uV\"", "\"-10 uV\"", "a contribution is above 0"),
+        ("\"rectangular\"", "\"square\"", "unknown distribution `square`"),
+        (
+            "function     = \"dc_voltage\"",
+            "function = \"volts\"",
+            "unknown function `volts`",
+        ),
+        (
+            "instrument   = \"dmm\"",
+            "instrument = \"dnm\"",
+            "there is no [instruments.dnm] in this file",
+        ),
+        (
+            "instrument   = \"dmm\"\nfunction     = \"dc_voltage\"",
+            "",
+            "it is not said what it is added to",
+        ),
+        (
+            "[[contributions]]",
+            "[[contributions]]\nfactor = 2",
+            "unknown key `factor`",
+        ),
+    ] {
+        let bad = good.replacen(from, to, 1);
+        assert_ne!(good, bad, "{from}");
+        let findings = parse("bench-7.toml", &bad).unwrap_err().render_short();
+        assert!(findings.contains(expected), "{expected}\nin\n{findings}");
+        assert!(findings.starts_with("bench-7.toml:"), "{findings}");
     }
 }

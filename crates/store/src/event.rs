@@ -6,8 +6,9 @@
 mod convert;
 
 use crate::record::{
-    EarlierRuns, Identity, LimitInFull, LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose, RangeInUse,
-    ReadingKind, RunOutcome, Sampling, Section, StepOutcome, UnitUnderTest, Value, is_false, number, time,
+    Decision, EarlierRuns, Identity, LimitInFull, LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose,
+    RangeInUse, ReadingKind, RunOutcome, Sampling, Section, StepOutcome, Uncertainty, UnitUnderTest, Value, is_false,
+    number, time,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -257,6 +258,29 @@ pub struct MeasurementTaken {
     /// How its readings were taken, where that was asked for or there were several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
+    /// Smallest value that is accepted, behind a guard band; absent with simple acceptance.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "number::finite_option"
+    )]
+    pub acceptance_low: Option<f64>,
+    /// Largest value that is accepted, behind a guard band; absent with simple acceptance.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "number::finite_option"
+    )]
+    pub acceptance_high: Option<f64>,
+    /// How well the value is known; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertainty: Option<Uncertainty>,
+    /// Why it is not known, where the instrument's specification is there or a guard band needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertainty_reason: Option<String>,
+    /// What may be said of the value, with its guard band or, without one, its uncertainty; never an outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
 }
 
 /// An attempt at a step ended.

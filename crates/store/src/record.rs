@@ -12,14 +12,17 @@ mod limit;
 pub(crate) mod number;
 mod schema;
 pub(crate) mod time;
+mod uncertainty;
 mod value;
 mod words;
 
 pub use attempt::{Measurement, RangeInUse, Sampling, Step};
 pub use limit::{Band, LimitInFull};
+pub use uncertainty::{Component, Uncertainty};
 pub use value::Value;
 pub use words::{
-    LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose, ReadingKind, RunOutcome, Section, StepOutcome,
+    Decision, LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose, ReadingKind, RunOutcome, Section,
+    StepOutcome,
 };
 
 pub use schema::json_schema;

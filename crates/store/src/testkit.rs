@@ -285,6 +285,7 @@ pub(crate) fn rail(
         choices: run::Choices::default(),
         sampling: run::Sampling::ONE,
         samples: None,
+        assessment: run::Assessment::default(),
     }
 }
 

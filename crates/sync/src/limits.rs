@@ -1,7 +1,7 @@
 //! The parts of a limit as the wires tell them, each with whether the value meets it.
 
 use crate::phases::Judged;
-use benchtop_store::record::{Band, Measurement, MeasurementOutcome, Value};
+use benchtop_store::record::{Band, Decision, Measurement, MeasurementOutcome, Value};
 
 /// What is compared with the value.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +43,10 @@ pub(crate) fn parts(measured: &Measurement) -> Vec<Part> {
         let high = high.map(|end| ("<=", Expected::One(Value::Number(end)), above(Some(end))));
         low.into_iter().chain(high)
     };
-    let mut decisive: Vec<(&'static str, Expected, bool)> = ends(measured.limit_low, measured.limit_high).collect();
+    let mut decisive: Vec<(&'static str, Expected, bool)> = ends(measured.limit_low, measured.limit_high)
+        // behind a guard band these are what decides
+        .chain(ends(measured.acceptance_low, measured.acceptance_high))
+        .collect();
     if let Some(wanted) = full.equals {
         let violated = differs(&wanted);
         decisive.push(("==", Expected::One(wanted), violated));
@@ -96,6 +99,31 @@ pub(crate) fn outside_in_words(measured: &Measurement) -> Option<String> {
     )
 }
 
+/// How well the value is known, in words; nothing where that is not known.
+pub(crate) fn uncertainty_in_words(measured: &Measurement) -> Vec<String> {
+    let unit = &measured.unit;
+    let mut said = Vec::new();
+    if let Some(uncertainty) = &measured.uncertainty {
+        said.push(format!("U = {} {unit} (k = {})", uncertainty.expanded, uncertainty.k));
+    }
+    said.extend(
+        measured
+            .uncertainty_reason
+            .iter()
+            .map(|reason| format!("uncertainty not known: {reason}")),
+    );
+    said.extend(measured.decision.map(|decision| {
+        let word = match decision {
+            Decision::Pass => "pass",
+            Decision::ConditionalPass => "conditional pass",
+            Decision::ConditionalFail => "conditional fail",
+            Decision::Fail => "fail",
+        };
+        format!("decision: {word}")
+    }));
+    said
+}
+
 /// All of the limit in words, for a wire that has no field for it.
 pub(crate) fn in_words(measured: &Measurement) -> Vec<String> {
     let unit = if measured.unit.is_empty() {
@@ -108,7 +136,10 @@ pub(crate) fn in_words(measured: &Measurement) -> Vec<String> {
         .into_iter()
         .flatten()
         .collect();
+    said.extend(bound("accepted from", measured.acceptance_low));
+    said.extend(bound("accepted to", measured.acceptance_high));
     said.extend(beyond_the_bounds(measured));
+    said.extend(uncertainty_in_words(measured));
     said
 }
 

@@ -8,15 +8,18 @@
 //! | `equals` | numbers, texts, booleans | exactly that |
 //! | `one_of` | numbers, texts | exactly one of those |
 //! | `matches` | texts | the whole text matches the regular expression |
+//! | `guard_band` | numbers | with `low`, `high` or `nominal`: as far inside the bounds as it says |
 //! | `marginal` | numbers | no outcome: says of a value that passes that it lies close to a bound |
 //!
 //! Several in one limit are all required. A value that cannot be judged (not a number, missing, of another kind than the
 //! limit) never passes; beyond the range passes only where `overrange = "accept"` says so.
 
+mod guard;
 mod judge;
 #[cfg(test)]
 mod tests;
 
+pub use guard::{Decision, GuardBand, acceptance, decide, method6_multiplier, test_uncertainty_ratio};
 pub use judge::{Judgement, Measured, MeasurementOutcome, judge, judge_within};
 
 use crate::pattern::Pattern;
@@ -42,6 +45,8 @@ pub struct Limit {
     pub matches: Option<Pattern>,
     /// Inside the bounds, where a value that passes is worth a warning.
     pub marginal: Option<Marginal>,
+    /// How far inside its bounds a value must lie to pass.
+    pub guard_band: GuardBand,
     /// What beyond the range means.
     pub overrange: OverrangeRule,
 }
@@ -191,6 +196,9 @@ impl Limit {
             said.push(format!("one of {}", values.join(", ")));
         }
         said.extend(self.matches.iter().map(|pattern| format!("matches {pattern}")));
+        if self.guard_band != GuardBand::None {
+            said.push(format!("guard band {}", self.guard_band.for_people(unit)));
+        }
         if self.overrange == OverrangeRule::Accept {
             said.push("or overrange".to_owned());
             return said.join(" ");

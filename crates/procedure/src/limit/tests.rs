@@ -480,6 +480,7 @@ prop_compose! {
             one_of,
             matches: pattern.map(|pattern| Pattern::new(&pattern).unwrap()),
             marginal: marginal.map(|(low, high)| Marginal { low, high }),
+            guard_band: GuardBand::None,
             overrange: if accept { OverrangeRule::Accept } else { OverrangeRule::Fail },
         }
     }

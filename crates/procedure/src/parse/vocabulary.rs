@@ -4,6 +4,7 @@
 //! A planned key is never unknown and never ignored: whoever writes one learns that this version cannot do it. The JSON
 //! Schema that editors use is made of the same tables.
 
+use crate::limit::GuardBand;
 use benchtop_instrument::{Class, Function, InputImpedance, Trigger};
 use benchtop_notation::{Diagnostic, Diagnostics, Key, Keys, Shape, Table, Value};
 
@@ -411,6 +412,14 @@ static LIMIT_KEYS: Keys = Keys {
             "A warning band inside the limit: a value that passes outside of it is marked in the record.",
         ),
         Key::new(
+            "guard_band",
+            Shape::Either(&[
+                Shape::Word(|| GuardBand::WORDS.iter().map(|(word, _)| *word).collect()),
+                Shape::NumberOrQuantity,
+            ]),
+            "How far inside its bounds a value must lie to pass: none, u95 (its uncertainty), z540.3-method6, or a fixed width.",
+        ),
+        Key::new(
             "overrange",
             Shape::Word(|| vec!["accept"]),
             "A reading beyond the range passes; only with a low alone, on a range that reaches it.",
@@ -422,7 +431,7 @@ const SCALAR: Shape = Shape::Either(&[Shape::Number, Shape::Text, Shape::Boolean
 
 pub(super) static LIMIT: Vocabulary = Vocabulary {
     keys: &LIMIT_KEYS,
-    later: &[("guard_band", "a guard band (`guard_band`)")],
+    later: &[],
 };
 
 static OUTSIDE_KEYS: Keys = Keys {

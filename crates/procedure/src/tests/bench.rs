@@ -49,6 +49,7 @@ fn function(channels: &[u32], ranges: &[&str], nplc: &[&str]) -> FunctionCapabil
         ranges: ranges.iter().map(|text| range(text)).collect(),
         autorange: channels == [1],
         nplc: nplc.iter().map(|text| text.parse().unwrap()).collect(),
+        nplc_default: None,
         needs_output: false,
         choices: benchtop_instrument::ChoiceCapability {
             autozero: channels == [1] && !nplc.is_empty(),

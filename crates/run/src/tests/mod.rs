@@ -3,6 +3,7 @@
 mod plans;
 mod polling;
 mod rig;
+mod uncertainty;
 
 use crate::{Interrupt, RunOutcome, StepOutcome};
 use benchtop_procedure::MeasurementOutcome;

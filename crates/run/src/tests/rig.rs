@@ -8,9 +8,10 @@ use crate::{
     StepEnded, StepOutcome, UnitUnderTest, execute, listen,
 };
 use async_trait::async_trait;
-use bench::{RigBench, capabilities};
+use bench::RigBench;
+pub(in crate::tests) use bench::capabilities;
 use benchtop_instrument::{Clock, VirtualClock};
-use benchtop_procedure::LogicalName;
+use benchtop_procedure::{LogicalName, Metrology};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -104,6 +105,7 @@ pub(super) struct Rig {
     recorder_fails_at: Option<String>,
     recorder_panics_at: Option<String>,
     partial: Option<Partial>,
+    metrology: Metrology,
 }
 
 pub(super) struct Ran {
@@ -125,7 +127,12 @@ impl Rig {
             recorder_fails_at: None,
             recorder_panics_at: None,
             partial: None,
+            metrology: Metrology::default(),
         }
+    }
+
+    pub(super) fn metrology(self, metrology: Metrology) -> Self {
+        Self { metrology, ..self }
     }
 
     pub(super) fn dmm(self, behaviour: Behaviour) -> Self {
@@ -250,6 +257,7 @@ impl Rig {
             steps: Vec::new(),
         };
         let job = Job {
+            metrology: Arc::new(self.metrology),
             procedure,
             started,
             partial: self.partial,

@@ -165,6 +165,7 @@ fn read_function(
         ranges,
         autorange: autorange.is_some(),
         nplc: nplc_values,
+        nplc_default,
         needs_output: table.bool(sink, "needs_output").is_some_and(|needs| needs.value),
     };
     Some(FunctionDefinition {

@@ -9,7 +9,16 @@ use crate::{fault, model::Model, parser::Dimension, quantity};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Spanned, Table, one_of};
 use std::collections::BTreeMap;
 
-const KEYS: &[&str] = &["bench", "instruments", "unit", "units", "faults"];
+/// What is said of the station and its contributions is not for the simulator: who measures reads it.
+const KEYS: &[&str] = &[
+    "bench",
+    "instruments",
+    "unit",
+    "units",
+    "faults",
+    "station",
+    "contributions",
+];
 
 /// The models of a bench, by name; nothing is one that was refused.
 type Known = BTreeMap<String, Option<Model>>;
@@ -30,7 +39,15 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
     let rows = root.tables_by_name(
         sink,
         "instruments",
-        &["model", "serial_number", "channels", "across", "in_series"],
+        &[
+            "model",
+            "serial_number",
+            "channels",
+            "across",
+            "in_series",
+            "calibrated_days_ago",
+            "warm_up",
+        ],
     );
     if rows.is_empty() {
         sink.error(

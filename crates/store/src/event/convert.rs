@@ -5,7 +5,9 @@ use super::{
     Attached, Event, EventKind, InstrumentReady, InstrumentUse, Log, MadeSafe, MeasurementTaken, Output, PlannedStep,
     Procedure, RunEnded, RunStarted, StepEnded, StepStarted,
 };
-use crate::record::{EarlierRuns, Identity, LimitInFull, OutputState, RangeInUse, Sampling, UnitUnderTest, Value};
+use crate::record::{
+    Decision, EarlierRuns, Identity, LimitInFull, OutputState, RangeInUse, Sampling, Uncertainty, UnitUnderTest, Value,
+};
 use benchtop_run as run;
 
 impl From<&run::Event> for Event {
@@ -256,6 +258,13 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             choices,
             sampling,
             samples,
+            assessment:
+                run::Assessment {
+                    uncertainty,
+                    uncertainty_reason,
+                    acceptance,
+                    decision,
+                },
         } = taken.clone();
         Self {
             section: section.into(),
@@ -267,7 +276,7 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             limit_low: limit.as_ref().and_then(|limit| limit.low).map(run::Decimal::to_f64),
             limit_high: limit.as_ref().and_then(|limit| limit.high).map(run::Decimal::to_f64),
             overrange: limit.as_ref().map(|limit| limit.overrange.into()),
-            limit: limit.and_then(LimitInFull::beyond_the_bounds),
+            limit: limit.and_then(|limit| LimitInFull::beyond_the_bounds(limit, unit)),
             outcome: outcome.into(),
             marginal,
             reason,
@@ -281,6 +290,11 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             autozero: choices.autozero,
             input_impedance: choices.input_impedance.map(|choice| choice.word().to_owned()),
             sampling: how_taken(sampling, samples),
+            acceptance_low: acceptance.and_then(|accepted| accepted.low).map(run::Decimal::to_f64),
+            acceptance_high: acceptance.and_then(|accepted| accepted.high).map(run::Decimal::to_f64),
+            uncertainty: uncertainty.map(Uncertainty::from),
+            uncertainty_reason,
+            decision: decision.map(Decision::from),
         }
     }
 }

@@ -79,6 +79,11 @@ impl Steps {
             autozero,
             input_impedance,
             sampling,
+            acceptance_low,
+            acceptance_high,
+            uncertainty,
+            uncertainty_reason,
+            decision,
         } = taken.clone();
         let attempt = self.slot(section, index, "", "").attempt(attempt, elapsed_s);
         attempt.last_s = attempt.last_s.max(elapsed_s);
@@ -103,6 +108,11 @@ impl Steps {
             autozero,
             input_impedance,
             sampling,
+            acceptance_low,
+            acceptance_high,
+            uncertainty,
+            uncertainty_reason,
+            decision,
             taken_at,
         });
     }

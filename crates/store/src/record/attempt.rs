@@ -1,6 +1,6 @@
 //! Steps and measurements of a record.
 
-use super::{LimitInFull, Value, is_false, number, time, words};
+use super::{LimitInFull, Uncertainty, Value, is_false, number, time, words};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,29 @@ pub struct Measurement {
     /// How its readings were taken, where that was asked for or there were several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
+    /// Smallest value that is accepted, behind a guard band; absent with simple acceptance.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "number::finite_option"
+    )]
+    pub acceptance_low: Option<f64>,
+    /// Largest value that is accepted, behind a guard band; absent with simple acceptance.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "number::finite_option"
+    )]
+    pub acceptance_high: Option<f64>,
+    /// How well the value is known; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertainty: Option<Uncertainty>,
+    /// Why it is not known, where the instrument's specification is there or a guard band needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertainty_reason: Option<String>,
+    /// What may be said of the value, with its guard band or, without one, its uncertainty; never an outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<words::Decision>,
     /// When it was taken, as `started_at` plus the monotonic time.
     #[serde(with = "time")]
     #[schemars(with = "DateTime<Utc>")]

@@ -44,6 +44,9 @@ pub struct LimitInFull {
     /// A value that passes and lies below its `low` or above its `high` is marginal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marginal: Option<Band>,
+    /// How far inside the bounds a value must lie to pass: `u95`, `z540.3-method6`, or a width with its unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard_band: Option<String>,
 }
 
 /// Two ends, either of which may be missing.
@@ -67,7 +70,7 @@ pub struct Band {
 
 impl LimitInFull {
     /// What there is to say of `limit` beside its low, its high and its rule for overrange; `None` where that is all.
-    pub(crate) fn beyond_the_bounds(limit: run::Limit) -> Option<Self> {
+    pub(crate) fn beyond_the_bounds(limit: run::Limit, unit: run::Unit) -> Option<Self> {
         let run::Limit {
             low: _,
             high: _,
@@ -77,6 +80,7 @@ impl LimitInFull {
             one_of,
             matches,
             marginal,
+            guard_band,
             overrange: _,
         } = limit;
         let tolerance = nominal.map(|nominal| nominal.tolerance);
@@ -101,6 +105,7 @@ impl LimitInFull {
                 low: low.map(run::Decimal::to_f64),
                 high: high.map(run::Decimal::to_f64),
             }),
+            guard_band: (guard_band != run::GuardBand::None).then(|| guard_band.for_people(unit)),
         };
         (full != Self::default()).then_some(full)
     }

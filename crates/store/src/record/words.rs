@@ -96,6 +96,31 @@ impl From<benchtop_run::MeasurementOutcome> for MeasurementOutcome {
     }
 }
 
+/// What may be said of a value that is known no better than its guard band or its uncertainty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Inside the acceptance limits.
+    Pass,
+    /// Between an acceptance limit and the limit itself.
+    ConditionalPass,
+    /// Beyond the limit, by no more than the guard band.
+    ConditionalFail,
+    /// Further beyond.
+    Fail,
+}
+
+impl From<benchtop_run::Decision> for Decision {
+    fn from(decision: benchtop_run::Decision) -> Self {
+        match decision {
+            benchtop_run::Decision::Pass => Self::Pass,
+            benchtop_run::Decision::ConditionalPass => Self::ConditionalPass,
+            benchtop_run::Decision::ConditionalFail => Self::ConditionalFail,
+            benchtop_run::Decision::Fail => Self::Fail,
+        }
+    }
+}
+
 /// What beyond the range means to a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -171,6 +171,11 @@ pub(super) fn measurement(
         autozero: None,
         input_impedance: None,
         sampling: None,
+        acceptance_low: None,
+        acceptance_high: None,
+        uncertainty: None,
+        uncertainty_reason: None,
+        decision: None,
         taken_at: at("2026-03-04T05:06:08Z"),
     }
 }

@@ -95,6 +95,7 @@ fn measurement(step: &Step, measured: &Measured) -> Result<Measurement, Contradi
         .reason
         .into_iter()
         .chain(limits::outside_in_words(measured))
+        .chain(limits::uncertainty_in_words(measured))
         .collect();
     Ok(Measurement {
         validators: limits::parts(measured).into_iter().map(Validator::from).collect(),

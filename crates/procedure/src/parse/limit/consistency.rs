@@ -1,7 +1,7 @@
 //! Whether the parts of a limit can be met together.
 
 use super::{Placed, Reader, Written};
-use crate::limit::{Limit, Marginal, Measured, MeasurementOutcome, Nominal, Outside, judge};
+use crate::limit::{GuardBand, Limit, Marginal, Measured, MeasurementOutcome, Nominal, Outside, acceptance, judge};
 use crate::value::Value;
 use benchtop_instrument::{Decimal, Quantity, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, Table};
@@ -36,6 +36,7 @@ impl Check<'_, '_> {
         }
         self.leaves_a_gap(&written.limit, unit)?;
         self.values_can_pass(&written.limit, equals, listed, unit);
+        self.leaves_something_to_accept(&written.limit, unit);
         if let Some(marginal) = written.limit.marginal {
             self.marginal_lies_inside(&written.limit, marginal, unit);
         }
@@ -111,6 +112,23 @@ impl Check<'_, '_> {
             written.high = Some(nominal.span.clone());
         }
         Some(())
+    }
+
+    /// A guard band of a fixed width must leave something between the acceptance limits; what the others come to is known later.
+    fn leaves_something_to_accept(&mut self, limit: &Limit, unit: Unit) {
+        let GuardBand::Fixed(width) = limit.guard_band else {
+            return;
+        };
+        if acceptance(limit, width).is_none() {
+            let message = format!(
+                "{}: the acceptance limits cross: the guard band is {} wide on either side",
+                self.reader.label,
+                Quantity::new(width, unit)
+            );
+            let place = self.place("guard_band");
+            self.sink
+                .push(Diagnostic::error(&place, &message).help("nothing could pass"));
+        }
     }
 
     /// `outside` must leave something of what `low` and `high` let pass, and take something of it.

@@ -1,6 +1,7 @@
 //! `limit = { ... }`, in the measurement's unit.
 
 mod consistency;
+mod guard;
 mod number;
 #[cfg(test)]
 mod tests;
@@ -46,7 +47,7 @@ const JUDGING: &[(&str, &[ValueKind])] = &[
 ];
 
 /// The keys that say more of what another key judges: all for numbers.
-const QUALIFYING: &[&str] = &["marginal", "overrange"];
+const QUALIFYING: &[&str] = &["marginal", "guard_band", "overrange"];
 
 /// The `limit` of a measurement. `None` only where it is written and wrong.
 pub(super) fn read(sink: &mut Diagnostics, table: &Table<'_>, reader: Reader<'_>) -> Option<Option<Written>> {
@@ -66,6 +67,7 @@ pub(super) fn read(sink: &mut Diagnostics, table: &Table<'_>, reader: Reader<'_>
     let listed = word::one_of_values(sink, &table, reader);
     let matches = word::matches(sink, &table, reader);
     let overrange = overrange(sink, &table, reader);
+    let guard_band = guard::read(sink, &table, reader);
 
     let (low, high, nominal, outside) = (low?, high?, nominal?, outside?);
     let (marginal, equals, listed, matches) = (marginal?, equals?, listed?, matches?);
@@ -82,6 +84,7 @@ pub(super) fn read(sink: &mut Diagnostics, table: &Table<'_>, reader: Reader<'_>
             one_of: listed.iter().map(|value| value.value.clone()).collect(),
             matches,
             marginal: marginal.as_ref().map(|marginal| marginal.value),
+            guard_band: guard_band?,
             overrange: overrange?,
         },
         low: low.map(|low| low.span),
@@ -97,7 +100,7 @@ pub(super) fn read(sink: &mut Diagnostics, table: &Table<'_>, reader: Reader<'_>
 }
 
 fn judges_something(sink: &mut Diagnostics, table: &Table<'_>, reader: Reader<'_>) -> bool {
-    if JUDGING.iter().any(|(key, _)| table.contains(key)) || table.contains("guard_band") {
+    if JUDGING.iter().any(|(key, _)| table.contains(key)) {
         return true;
     }
     let message = format!("{}: a limit needs something to judge by", reader.label);

@@ -241,7 +241,7 @@ impl Instrument for RigInstrument {
     }
 }
 
-pub(super) fn capabilities(name: &str) -> Capabilities {
+pub(in crate::tests) fn capabilities(name: &str) -> Capabilities {
     let quantity = |text: &str| text.parse::<Quantity>().unwrap();
     let bounds = |from: &str, to: &str| Bounds {
         minimum: quantity(from),
@@ -264,6 +264,7 @@ pub(super) fn capabilities(name: &str) -> Capabilities {
         ranges: vec![range],
         autorange: true,
         nplc: Vec::new(),
+        nplc_default: None,
         needs_output: false,
         choices: benchtop_instrument::ChoiceCapability::default(),
         accuracy: Vec::new(),

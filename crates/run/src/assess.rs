@@ -1,0 +1,137 @@
+//! What a reading is worth: its uncertainty, where its acceptance limits lie, and what may be decided.
+
+use benchtop_instrument::{Decimal, NaiveDate, Reading, ReadingKind, Scatter, Uncertainty, Unknown, Used};
+use benchtop_procedure::{
+    Acceptance, Decision, GuardBand, Limit, Measured, Measurement, Metrology, Moment, ReadingSource, acceptance, decide,
+};
+use std::sync::Arc;
+
+/// The bench's metrology, and the temperature of this run.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) metrology: Arc<Metrology>,
+    /// The ambient temperature that an instrument measured, degrees Celsius.
+    pub(crate) ambient: Option<Decimal>,
+}
+
+/// What is said of a measurement beside its outcome.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Assessment {
+    /// How well the value is known, in the measurement's unit; `None` where that is not known.
+    pub uncertainty: Option<Uncertainty>,
+    /// Why it is not known, where the instrument is specified or a guard band needs it.
+    pub uncertainty_reason: Option<String>,
+    /// Where a value is accepted, behind guard bands; `None` with simple acceptance.
+    pub acceptance: Option<Acceptance>,
+    /// What may be said of the value, with its guard band or, without one, its uncertainty.
+    pub decision: Option<Decision>,
+}
+
+impl Surroundings {
+    /// Assesses a number that was read. What it comes to is judged by the limit within the interval that is answered.
+    ///
+    /// # Errors
+    /// Why a guard-banded limit cannot judge: the uncertainty is not known, or the acceptance limits cross.
+    pub(crate) fn assess(
+        &self,
+        measurement: &Measurement,
+        source: &ReadingSource,
+        reading: &Reading,
+        measured: &Measured,
+        today: NaiveDate,
+    ) -> (Assessment, Result<Acceptance, String>) {
+        let moment = Moment {
+            today,
+            ambient: self.ambient,
+        };
+        let mut assessment = Assessment::default();
+        let found = used(&self.metrology, source, reading).map(|used| {
+            let found = self.metrology.of_reading(&measurement.name, source, &used, moment);
+            let unit = measurement.unit;
+            found.and_then(|found| found.in_unit(unit).ok_or(Unknown::Unfit(unit)))
+        });
+        let needed = measurement
+            .limit
+            .as_ref()
+            .is_some_and(|limit| limit.guard_band.needs_uncertainty());
+        match found {
+            Some(Ok(uncertainty)) => assessment.uncertainty = Some(uncertainty),
+            Some(Err(unknown)) if needed || self.metrology.is_specified(source) => {
+                assessment.uncertainty_reason = Some(unknown.to_string());
+            }
+            Some(Err(_)) => {}
+            None if needed => assessment.uncertainty_reason = Some("there is no number".to_owned()),
+            None => {}
+        }
+        let accepted = match &measurement.limit {
+            Some(limit) => assessment.judge_by(limit, measured),
+            None => Ok(Acceptance::default()),
+        };
+        (assessment, accepted)
+    }
+}
+
+/// Assesses a value that was computed: its uncertainty is not known.
+pub(crate) fn computed(measurement: &Measurement, measured: &Measured) -> (Assessment, Result<Acceptance, String>) {
+    let mut assessment = Assessment::default();
+    let Some(limit) = &measurement.limit else {
+        return (assessment, Ok(Acceptance::default()));
+    };
+    if limit.guard_band.needs_uncertainty() {
+        assessment.uncertainty_reason = Some("that of a computed value is not evaluated".to_owned());
+    }
+    let accepted = assessment.judge_by(limit, measured);
+    (assessment, accepted)
+}
+
+impl Assessment {
+    fn judge_by(&mut self, limit: &Limit, measured: &Measured) -> Result<Acceptance, String> {
+        let expanded = self.uncertainty.as_ref().map(|known| known.expanded);
+        let guard = limit.guard_band;
+        let is_guarded = guard != GuardBand::None;
+        let Some(width) = guard.width(limit, expanded) else {
+            let why = self.uncertainty_reason.as_deref().unwrap_or("it has no two limits");
+            return Err(format!(
+                "the guard band needs the uncertainty, which is not known: {why}"
+            ));
+        };
+        let accepted = acceptance(limit, width).ok_or("the acceptance limits cross: the guard band leaves nothing")?;
+        if is_guarded {
+            self.acceptance = Some(accepted);
+        }
+        // without a guard band it is the uncertainty that may leave it open
+        let open = if is_guarded { Some(width) } else { expanded };
+        let number = match measured {
+            Measured::Value(value) => value.number(),
+            Measured::Overrange(..) | Measured::Unusable => None,
+        };
+        self.decision = number.zip(open).and_then(|(number, open)| decide(limit, open, number));
+        Ok(accepted)
+    }
+}
+
+/// The scatter of the readings behind it, in their base unit.
+fn scatter(reading: &Reading) -> Option<Scatter> {
+    let samples = reading.samples.as_ref()?;
+    Some(Scatter {
+        deviation: samples.s?.to_f64(),
+        samples: samples.n,
+    })
+}
+
+/// A reading with the settings in effect; `None` where it is no number.
+fn used(metrology: &Metrology, source: &ReadingSource, reading: &Reading) -> Option<Used> {
+    let ReadingKind::Value(value) = reading.kind else {
+        return None;
+    };
+    Some(Used {
+        value,
+        range: reading.range_in_use,
+        resolution: metrology.resolution(source, reading.range_in_use),
+        nplc: reading.nplc,
+        autozero: reading.choices.autozero,
+        null: false,
+        frequency: None,
+        scatter: scatter(reading),
+    })
+}

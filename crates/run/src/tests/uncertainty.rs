@@ -1,0 +1,166 @@
+//! What the runner makes of uncertainties and guard bands.
+
+use super::rig::{Ran, Rig, capabilities};
+use crate::{Decision, MeasurementOutcome, MeasurementTaken, RunOutcome, StepOutcome};
+use benchtop_instrument::{
+    AccuracyConditions, AccuracyRow, CalibrationInterval, Coverage, Decimal, Function, TemperatureBand,
+};
+use benchtop_procedure::{Ambient, LogicalName, Meter, Metrology};
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+/// A meter that is known to 20 mV (k = 2) at 18 to 28 degrees, calibrated long enough ago to be in its second year.
+fn metrology(ambient: Ambient) -> Metrology {
+    let mut capabilities = capabilities("dmm");
+    let row = AccuracyRow {
+        full_scale: None,
+        maximum: None,
+        frequency: None,
+        interval: CalibrationInterval::TwoYears,
+        temperature: TemperatureBand {
+            low: decimal("18"),
+            high: decimal("28"),
+        },
+        percent_of_reading: Decimal::ZERO,
+        percent_of_range: Decimal::ZERO,
+        counts: None,
+        offset: Some("20 mV".parse().unwrap()),
+        coefficient: None,
+        nplc: Vec::new(),
+        conditions: AccuracyConditions::default(),
+        coverage: Coverage::K2,
+        includes_resolution: true,
+        source: "rig".to_owned(),
+    };
+    capabilities
+        .functions
+        .get_mut(&Function::DcVoltage)
+        .unwrap()
+        .accuracy
+        .push(row);
+    let today = benchtop_instrument::RealClock::shared().utc().date_naive();
+    let meter = Meter {
+        capabilities,
+        calibrated_on: Some(today),
+        calibration_due: None,
+        warm_up: None,
+    };
+    Metrology {
+        ambient,
+        instruments: [(LogicalName("dmm".to_owned()), meter)].into(),
+        contributions: Vec::new(),
+    }
+}
+
+async fn guarded(guard: &str, reads: &str, ambient: Ambient) -> Ran {
+    let limit = "limit = { low = 3.25, high = 3.35 }";
+    let with = format!("limit = {{ low = 3.25, high = 3.35, guard_band = {guard} }}");
+    let rig = Rig::new().reads(reads).procedure(limit, &with);
+    rig.metrology(metrology(ambient)).run().await
+}
+
+fn rail(ran: &Ran) -> &MeasurementTaken {
+    ran.measurements().find(|taken| taken.name == "vcc_3v3").unwrap()
+}
+
+fn stated() -> Ambient {
+    Ambient::Stated(decimal("23"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_passes_only_as_far_inside_as_its_guard_band() {
+    use Decision::{ConditionalFail, ConditionalPass, Fail, Pass};
+    for (guard, reads, outcome, decision) in [
+        ("\"u95\"", "3.27", MeasurementOutcome::Pass, Pass),
+        ("\"u95\"", "3.2699", MeasurementOutcome::Fail, ConditionalPass),
+        ("\"u95\"", "3.3301", MeasurementOutcome::Fail, ConditionalPass),
+        ("\"u95\"", "3.36", MeasurementOutcome::Fail, ConditionalFail),
+        ("\"u95\"", "3.38", MeasurementOutcome::Fail, Fail),
+        ("\"none\"", "3.2699", MeasurementOutcome::Pass, ConditionalPass),
+        ("\"none\"", "3.25", MeasurementOutcome::Pass, ConditionalPass),
+        ("\"none\"", "3.3", MeasurementOutcome::Pass, Pass),
+        ("\"5 mV\"", "3.2549", MeasurementOutcome::Fail, ConditionalPass),
+        ("0.005", "3.255", MeasurementOutcome::Pass, Pass),
+        // TUR 2.5: w = 20 mV x 0.2145, 4.29 mV
+        ("\"z540.3-method6\"", "3.2544", MeasurementOutcome::Pass, Pass),
+        (
+            "\"z540.3-method6\"",
+            "3.2542",
+            MeasurementOutcome::Fail,
+            ConditionalPass,
+        ),
+    ] {
+        let ran = guarded(guard, reads, stated()).await;
+        let taken = rail(&ran);
+        assert_eq!(taken.outcome, outcome, "{guard} {reads}: {:?}", taken.reason);
+        assert_eq!(taken.assessment.decision, Some(decision), "{guard} {reads}");
+        let known = taken.assessment.uncertainty.as_ref().unwrap();
+        assert_eq!(known.expanded, decimal("0.02"));
+        // the limits stay what they are
+        assert_eq!(taken.limit.as_ref().unwrap().low, Some(decimal("3.25")));
+        assert_eq!(taken.assessment.acceptance.is_some(), guard != "\"none\"");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guard_band_without_its_uncertainty_judges_nothing() {
+    let ran = guarded("\"u95\"", "3.3", Ambient::Unknown).await;
+    let taken = rail(&ran);
+    assert_eq!(taken.outcome, MeasurementOutcome::Unset);
+    let reason = taken.reason.as_deref().unwrap();
+    assert!(reason.contains("the ambient temperature is not known"), "{reason}");
+    assert!(taken.assessment.uncertainty_reason.is_some());
+    assert_eq!(ran.step("Rail"), StepOutcome::Error);
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert!(!ran.output_is_on());
+    // the same without a guard band: recorded with the reason, and judged
+    let ran = guarded("\"none\"", "3.3", Ambient::Unknown).await;
+    assert_eq!(ran.outcome(), RunOutcome::Pass);
+    let taken = rail(&ran);
+    assert!(taken.assessment.uncertainty.is_none() && taken.assessment.uncertainty_reason.is_some());
+    assert_eq!(taken.assessment.decision, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acceptance_limits_that_cross_are_an_error() {
+    let limit = "limit = { low = 3.25, high = 3.35 }";
+    let narrow = "limit = { low = 3.29, high = 3.31, guard_band = \"u95\" }";
+    let rig = Rig::new().reads("3.3").procedure(limit, narrow);
+    let ran = rig.metrology(metrology(stated())).run().await;
+    assert_eq!(rail(&ran).outcome, MeasurementOutcome::Unset);
+    assert!(
+        rail(&ran)
+            .reason
+            .as_deref()
+            .unwrap()
+            .contains("the acceptance limits cross")
+    );
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn overrange_and_nothing_at_all_never_pass_a_guard_band() {
+    for reads in ["9.9E37", "9.91E37"] {
+        for guard in ["\"u95\"", "\"z540.3-method6\"", "\"5 mV\"", "\"none\""] {
+            let ran = guarded(guard, reads, stated()).await;
+            assert_ne!(rail(&ran).outcome, MeasurementOutcome::Pass, "{reads} {guard}");
+            assert_ne!(ran.outcome(), RunOutcome::Pass, "{reads} {guard}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ambient_temperature_can_be_measured_when_the_run_begins() {
+    let by = |name: &str| Ambient::Measured {
+        instrument: LogicalName(name.to_owned()),
+        channel: 1,
+    };
+    // the rig's meter says 3.3 whatever it is asked
+    let ran = guarded("\"none\"", "3.3", by("dmm")).await;
+    let log = "Log 3.3 \u{b0}C ambient, by dmm channel 1";
+    assert!(ran.heard().iter().any(|line| line == log), "{:?}", ran.heard());
+    let reason = rail(&ran).assessment.uncertainty_reason.clone().unwrap();
+    assert!(reason.contains("does not reach to 3.3"), "{reason}");
+}
