@@ -115,3 +115,41 @@ fn a_burst_by_hand_is_one_line_with_its_spread() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_channel_by_name_is_in_the_record_by_both() {
+    let folder = scratch();
+    let text = std::fs::read_to_string(format!("{}/procedures/sensor-board.toml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    assert!(text.contains("channel    = 5\n"));
+    let file = folder.path().join("named.toml");
+    write(&file, &text.replacen("channel    = 5\n", "channel    = \"vin\"\n", 1));
+    let store = folder.path().join("store");
+    std::fs::create_dir(&store).unwrap();
+    let run = |file: &Path| {
+        let mut command = benchtop();
+        command.arg("run").arg(file);
+        command.args(["--serial", "SNS-0001", "--simulate", "sensor-board", "--store"]);
+        done(command.arg(&store))
+    };
+    let ran = run(&file);
+    let record = json(records(&store, "pending").first().unwrap_or_else(|| panic!("{ran}")));
+    let mut measurements = record["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|step| step["measurements"].as_array().unwrap());
+    let off = measurements
+        .find(|measurement| measurement["name"] == "vin_off")
+        .unwrap();
+    assert_eq!(
+        (&off["channel"], &off["channel_name"]),
+        (&5.into(), &"vin".into()),
+        "{off}"
+    );
+    assert_eq!(off["outcome"], "PASS", "{ran}");
+    write(&file, &text.replacen("channel    = 5\n", "channel    = \"vim\"\n", 1));
+    let refused = run(&file);
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.err.contains("has no channel \"vim\""), "{refused}");
+    assert!(refused.err.contains("did you mean \"vin\"?"), "{refused}");
+}

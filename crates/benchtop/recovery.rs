@@ -246,6 +246,8 @@ async fn switch_off(
     let options = Options {
         serial_number: answered.or(known.serial_number),
         shared: false,
+        // those that the run had; others may be somebody else's
+        only: Some(instrument.outputs.clone()).filter(|outputs| !outputs.is_empty()),
         ..known
     };
     let opened = open_instrument(resource, definition, options, clock).await;

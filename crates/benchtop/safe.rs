@@ -80,7 +80,7 @@ pub(crate) async fn safe(
 /// Switches one instrument's outputs off and says of each what was proved; answers how many were not.
 async fn switch_off(station: &Station, name: &LogicalName, clock: &dyn Clock) -> usize {
     let outputs: Vec<u32> = match station.instruments.get(name) {
-        Some(equipment) => equipment.definition.capabilities().outputs.keys().copied().collect(),
+        Some(equipment) => equipment.capabilities().outputs.keys().copied().collect(),
         None => return 0,
     };
     if outputs.is_empty() {

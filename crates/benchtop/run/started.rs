@@ -62,7 +62,7 @@ pub(crate) fn used(station: &Station, procedure: &Procedure) -> Vec<InstrumentUs
         if !procedure.instruments.contains_key(&name) {
             continue;
         }
-        let capabilities = equipment.definition.capabilities();
+        let capabilities = equipment.capabilities();
         instruments.push(InstrumentUse {
             name,
             class: capabilities.class.word().to_owned(),

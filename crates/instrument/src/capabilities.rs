@@ -135,9 +135,22 @@ pub struct Capabilities {
     pub functions: BTreeMap<Function, FunctionCapability>,
     /// Its outputs by channel; empty for a meter.
     pub outputs: BTreeMap<u32, OutputCapability>,
+    /// What the station calls its channels.
+    pub channel_names: BTreeMap<String, u32>,
 }
 
 impl Capabilities {
+    /// The same with only these channels: the others are somebody else's.
+    #[must_use]
+    pub fn only(mut self, channels: &[u32]) -> Self {
+        self.channels.retain(|channel| channels.contains(channel));
+        self.outputs.retain(|channel, _| channels.contains(channel));
+        for function in self.functions.values_mut() {
+            function.channels.retain(|channel| channels.contains(channel));
+        }
+        self
+    }
+
     /// The channels for people: `channel 1`, `channels 1-3`, `channels 101, 103`.
     #[must_use]
     pub fn channel_list(&self) -> String {

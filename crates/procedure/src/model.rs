@@ -167,6 +167,8 @@ pub struct Step {
 pub(crate) struct SetPlaces {
     pub(crate) instrument: Option<Span>,
     pub(crate) channel: Option<Span>,
+    /// The channel's name, until it is bound.
+    pub(crate) channel_name: Option<String>,
     pub(crate) voltage_level: Option<Span>,
     pub(crate) current_limit: Option<Span>,
     pub(crate) ovp_level: Option<Span>,
@@ -279,6 +281,8 @@ pub struct ReadingSource {
     pub instrument: LogicalName,
     /// What is asked of it.
     pub request: Measure,
+    /// What the procedure calls the channel, where that is not its number; bound, the request has that.
+    pub channel_name: Option<String>,
     /// Measures again until the value is good; the last reading is judged.
     pub poll: Option<Poll>,
     /// `range = "auto"` on a current function was allowed by name.

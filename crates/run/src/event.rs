@@ -311,6 +311,8 @@ pub struct MeasurementTaken {
     pub nplc: Option<Decimal>,
     /// Autozero and input impedance in use.
     pub choices: Choices,
+    /// What the procedure calls the channel, where that is not its number.
+    pub channel_name: Option<String>,
     /// How the readings were taken, as far as that was asked for.
     pub sampling: Sampling,
     /// The readings behind the value, in `unit`, where there were several.

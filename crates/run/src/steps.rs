@@ -345,6 +345,7 @@ fn blank(measurement: &Measurement, address: StepAddress, attempt: u32) -> Measu
         name: measurement.name.clone(),
         instrument: reading.map(|reading| reading.instrument.clone()),
         channel: reading.map(|reading| reading.request.channel),
+        channel_name: reading.and_then(|reading| reading.channel_name.clone()),
         function: reading.map(|reading| reading.request.function.word()),
         value: None,
         unit: measurement.unit,

@@ -291,6 +291,7 @@ impl Definition {
                 .map(|(word, function)| (*word, function.capability.clone()))
                 .collect(),
             outputs,
+            channel_names: BTreeMap::new(),
         }
     }
 }

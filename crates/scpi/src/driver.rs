@@ -24,10 +24,29 @@ pub struct Options {
     pub serial_number: Option<String>,
     /// Others use it too: it is not reset.
     pub shared: bool,
+    /// What its channels are called.
+    pub channel_names: BTreeMap<String, u32>,
+    /// The only channels that are touched, set or made safe, where the others are somebody else's.
+    pub only: Option<Vec<u32>>,
     /// Instead of the definition's, for plain queries and settings.
     pub timeout: Option<Duration>,
     /// Instead of the definition's, on a serial line.
     pub line: LineChanges,
+}
+
+impl Options {
+    /// What the instrument can do for this station.
+    #[must_use]
+    pub fn capabilities(&self, definition: &Definition) -> Capabilities {
+        let all = Capabilities {
+            channel_names: self.channel_names.clone(),
+            ..definition.capabilities()
+        };
+        match &self.only {
+            Some(channels) => all.only(channels),
+            None => all,
+        }
+    }
 }
 
 /// One instrument, its definition and the session to it.
@@ -63,7 +82,7 @@ impl ScpiInstrument {
         clock: Arc<dyn Clock>,
         options: Options,
     ) -> Self {
-        let capabilities = definition.capabilities();
+        let capabilities = options.capabilities(&definition);
         Self {
             session,
             definition,
@@ -229,7 +248,8 @@ impl ScpiInstrument {
                 format!("{} cannot measure {function}", self.capabilities.model),
             );
         };
-        if !definition.capability.channels.contains(&channel) {
+        let is_known = definition.capability.channels.contains(&channel);
+        if !is_known || !self.capabilities.channels.contains(&channel) {
             let message = format!(
                 "{} has {}, not {channel}",
                 self.capabilities.model,
@@ -431,8 +451,9 @@ impl Instrument for ScpiInstrument {
             self.send_all(operation, &definition.reset).await?;
             self.wait_complete(operation).await?;
             self.check_errors(operation).await?;
-            self.prove_outputs_off(operation).await?;
         }
+        // of a shared source those that are the station's
+        self.prove_outputs_off(operation).await?;
         Ok(StartState { identity, stale_errors })
     }
 

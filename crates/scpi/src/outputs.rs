@@ -73,7 +73,7 @@ impl ScpiInstrument {
             let message = format!("{} has no outputs", capabilities.model);
             return Err(self.fail(ErrorKind::Unsupported, operation, message));
         };
-        let Some(capability) = outputs.channels.get(&channel) else {
+        let Some(capability) = capabilities.outputs.get(&channel) else {
             let message = format!(
                 "{} has {}, not {channel}",
                 capabilities.model,

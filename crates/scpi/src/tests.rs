@@ -5,6 +5,7 @@ mod one_switch;
 mod readback;
 mod reconnect;
 mod sampling;
+mod shared;
 
 use crate::{Definition, Options, ScpiInstrument, parse};
 use benchtop_instrument::{

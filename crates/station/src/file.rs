@@ -81,6 +81,8 @@ pub struct StationInstrument {
     pub shared: bool,
     /// A scan never opens it.
     pub read_only: bool,
+    /// What its channels are called.
+    pub channels: BTreeMap<String, Spanned<u32>>,
     /// Instead of the definition's timeout.
     pub timeout: Option<Duration>,
     /// Instead of the definition's serial line.
@@ -295,11 +297,32 @@ fn read_instrument(table: &Table<'_>, folder: &Path, sink: &mut Diagnostics) -> 
         certificate: table.string(sink, "certificate").map(|text| text.value),
         shared: table.bool(sink, "shared").is_some_and(|shared| shared.value),
         read_only: table.bool(sink, "read_only").is_some_and(|read_only| read_only.value),
+        channels: read_channels(table, sink),
         timeout,
         line,
         calibration,
         span: table.span().clone(),
     })
+}
+
+/// `channels = { vcc = 101 }`.
+fn read_channels(table: &Table<'_>, sink: &mut Diagnostics) -> BTreeMap<String, Spanned<u32>> {
+    let mut channels: BTreeMap<String, Spanned<u32>> = BTreeMap::new();
+    let Some(map) = table.map(sink, "channels") else {
+        return channels;
+    };
+    for (name, value) in map.entries() {
+        let Some(number) = value.integer(sink) else { continue };
+        let Some(channel) = u32::try_from(number.value).ok().filter(|channel| *channel > 0) else {
+            sink.error(&number.span, "channels count from 1");
+            continue;
+        };
+        if name.value.starts_with('@') {
+            sink.error(&name.span, "a name does not begin with `@`, which is for numbers");
+        }
+        channels.insert(name.value, Spanned::new(channel, number.span));
+    }
+    channels
 }
 
 /// Longest timeout that makes sense at a bench.

@@ -39,6 +39,14 @@ pub struct Equipment {
     pub asset_id: Option<String>,
 }
 
+impl Equipment {
+    /// What it can do for this station.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.options.capabilities(&self.definition)
+    }
+}
+
 /// A bench, real or simulated.
 #[derive(Debug)]
 pub struct Station {
@@ -60,14 +68,8 @@ impl Station {
         let mut instruments = BTreeMap::new();
         for (name, instrument) in &file.instruments {
             match catalogue.driver(&instrument.driver) {
-                Ok(definition) if instrument.shared && definition.outputs.is_some() => {
-                    let message = format!(
-                        "{name} is a source: it cannot be shared, since making it safe switches every output off"
-                    );
-                    let help = "a station cannot assign single outputs to itself yet";
-                    sink.push(Diagnostic::error(&instrument.span, &message).help(help));
-                }
                 Ok(definition) => {
+                    check_channels(&mut sink, name, instrument, &definition);
                     let sha256 = catalogue.driver_sha256(&instrument.driver.value);
                     instruments.insert(name.clone(), equipment(definition, sha256, instrument));
                 }
@@ -106,7 +108,11 @@ impl Station {
                         bench: bench.name().to_owned(),
                         name: name.to_owned(),
                     };
-                    let options = Options::default();
+                    let names = bench.channel_names(name).into_iter().flatten();
+                    let options = Options {
+                        channel_names: names.map(|(name, channel)| (name.clone(), *channel)).collect(),
+                        ..Options::default()
+                    };
                     let sha256 = catalogue.driver_sha256(model);
                     let equipment = Equipment {
                         definition,
@@ -151,7 +157,7 @@ impl Station {
     /// What the instruments can do.
     #[must_use]
     pub fn capabilities(&self) -> BTreeMap<LogicalName, Capabilities> {
-        let one = |(name, equipment): (&LogicalName, &Equipment)| (name.clone(), equipment.definition.capabilities());
+        let one = |(name, equipment): (&LogicalName, &Equipment)| (name.clone(), equipment.capabilities());
         self.instruments.iter().map(one).collect()
     }
 
@@ -239,10 +245,43 @@ impl Station {
     }
 }
 
+/// Names for channels that there are; of a shared source, those that are this station's.
+fn check_channels(sink: &mut Diagnostics, name: &LogicalName, instrument: &StationInstrument, definition: &Definition) {
+    let capabilities = definition.capabilities();
+    for channel in instrument.channels.values() {
+        if !capabilities.channels.contains(&channel.value) {
+            let (model, has) = (&capabilities.model, capabilities.channel_list());
+            sink.error(
+                &channel.span,
+                &format!("{name} ({model}) has {has}, not {}", channel.value),
+            );
+        }
+    }
+    let Some(outputs) = definition.outputs.as_ref().filter(|_| instrument.shared) else {
+        return;
+    };
+    if outputs.output_enabled.shared {
+        let message = format!("{name} is a source with one switch for all outputs: it cannot be shared");
+        sink.error(&instrument.span, &message);
+    } else if instrument.channels.is_empty() {
+        let message = format!("{name} is a shared source, and nothing says which outputs are this station's");
+        let help = "channels = { board = 1 }, for example: only those are set and made safe";
+        sink.push(Diagnostic::error(&instrument.span, &message).help(help));
+    }
+}
+
+fn names(instrument: &StationInstrument) -> BTreeMap<String, u32> {
+    let named = instrument.channels.iter();
+    named.map(|(name, channel)| (name.clone(), channel.value)).collect()
+}
+
 fn equipment(definition: Arc<Definition>, sha256: String, instrument: &StationInstrument) -> Equipment {
+    let is_source = instrument.shared && definition.outputs.is_some();
     let options = Options {
         serial_number: instrument.serial_number.clone(),
         shared: instrument.shared,
+        channel_names: names(instrument),
+        only: is_source.then(|| names(instrument).into_values().collect()),
         timeout: instrument.timeout,
         line: instrument.line.clone(),
     };

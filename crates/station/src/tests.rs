@@ -204,3 +204,43 @@ fn what_is_wrong_with_it_has_its_place() {
         assert!(findings.starts_with("bench-7.toml:"), "{findings}");
     }
 }
+
+#[test]
+fn a_shared_source_says_which_outputs_are_the_stations() {
+    let station = |lines: &str| {
+        let text = format!(
+            "[station]\nid = \"B\"\n[instruments.psu]\ndriver = \"keysight/e36312a\"\nresource = \"TCPIP::h::5025::SOCKET\"\n{lines}"
+        );
+        let file = parse("s.toml", &text).map_err(|findings| findings.render_short())?;
+        Station::real(&file, &catalogue(), RealClock::shared()).map_err(|findings| findings.render_short())
+    };
+    let refused = station("shared = true\n").unwrap_err();
+    assert!(
+        refused.contains("nothing says which outputs are this station's; channels = { board = 1 }"),
+        "{refused}"
+    );
+    let refused = station("channels = { board = 4, \"@2\" = 2 }\n").unwrap_err();
+    assert!(
+        refused.contains("s.toml:6:25: error: a name does not begin with `@`"),
+        "{refused}"
+    );
+    let refused = station("channels = { board = 4 }\n").unwrap_err();
+    assert_eq!(
+        refused,
+        "s.toml:6:22: error: psu (Keysight E36312A) has channels 1-3, not 4\n"
+    );
+    let psu = LogicalName("psu".to_owned());
+    let shared = station("shared = true\nchannels = { board = 2 }\n")
+        .unwrap()
+        .capabilities()
+        .remove(&psu)
+        .unwrap();
+    assert_eq!((shared.channels, shared.outputs.len()), (vec![2], 1));
+    assert_eq!(shared.channel_names.get("board"), Some(&2));
+    let own = station("channels = { board = 2 }\n")
+        .unwrap()
+        .capabilities()
+        .remove(&psu)
+        .unwrap();
+    assert_eq!(own.channels, [1, 2, 3], "names alone take nothing away");
+}

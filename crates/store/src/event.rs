@@ -255,6 +255,9 @@ pub struct MeasurementTaken {
     /// The meter's input resistance, where there was a choice: `10 MOhm` or `high`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_impedance: Option<String>,
+    /// What the procedure calls the channel, where that is not its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_name: Option<String>,
     /// How its readings were taken, where that was asked for or there were several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,

@@ -283,6 +283,7 @@ pub(crate) fn rail(
         range: Some("10 V".parse().unwrap()),
         nplc: Some(Decimal::ONE),
         choices: run::Choices::default(),
+        channel_name: None,
         sampling: run::Sampling::ONE,
         samples: None,
         assessment: run::Assessment::default(),

@@ -1,5 +1,6 @@
 //! Whether the station's instruments can do what a procedure asks, decided before anything is opened.
 
+mod channel;
 mod measurement;
 mod output;
 
@@ -19,8 +20,9 @@ type Instruments = BTreeMap<LogicalName, Capabilities>;
 /// # Errors
 /// A missing instrument, one of another class, a channel, function, range, integration time or setting that the
 /// instrument has not, a limit beyond the range: all of them, at their places in the procedure's file.
-pub fn bind(procedure: Procedure, instruments: &Instruments) -> Result<BoundProcedure, Diagnostics> {
+pub fn bind(mut procedure: Procedure, instruments: &Instruments) -> Result<BoundProcedure, Diagnostics> {
     let mut sink = procedure.warnings.clone();
+    channel::resolve(&mut sink, &mut procedure, instruments);
     check(&mut sink, &procedure, instruments);
     if sink.has_errors() {
         return Err(sink);
@@ -37,9 +39,10 @@ pub fn bind(procedure: Procedure, instruments: &Instruments) -> Result<BoundProc
 /// Those of [`parse`](crate::parse) and of [`bind`], in document order.
 pub fn check_text(name: &str, text: &str, instruments: &Instruments) -> Result<BoundProcedure, Diagnostics> {
     let (procedure, mut sink) = parse::read(name, text);
-    let Some(procedure) = procedure else {
+    let Some(mut procedure) = procedure else {
         return Err(sink);
     };
+    channel::resolve(&mut sink, &mut procedure, instruments);
     check(&mut sink, &procedure, instruments);
     if sink.has_errors() {
         return Err(sink);

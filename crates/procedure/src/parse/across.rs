@@ -1,6 +1,6 @@
 //! What can be seen only by looking across the steps of a procedure.
 
-use super::draft::{Draft, Section, Switching};
+use super::draft::{Channel, Draft, Section, Switching};
 use crate::model::{LogicalName, Procedure, StepKind};
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Span, Spanned, Table};
 use std::{collections::BTreeSet, time::Duration};
@@ -95,15 +95,15 @@ fn outputs_left_on(draft: &mut Draft) {
 }
 
 /// `None` where the step's own mistakes leave open which output it means.
-fn output(switching: &Switching) -> Option<(&LogicalName, u32)> {
-    Some((switching.instrument.as_ref()?, switching.channel?))
+fn output(switching: &Switching) -> Option<(&LogicalName, &Channel)> {
+    Some((switching.instrument.as_ref()?, switching.channel.as_ref()?))
 }
 
-fn is_turned_off(switchings: &[Switching], (instrument, channel): (&LogicalName, u32)) -> bool {
+fn is_turned_off(switchings: &[Switching], (instrument, channel): (&LogicalName, &Channel)) -> bool {
     let may_mean_it = |switching: &&Switching| {
         switching.section == Section::Teardown
             && switching.instrument.as_ref().is_none_or(|other| other == instrument)
-            && switching.channel.is_none_or(|other| other == channel)
+            && switching.channel.as_ref().is_none_or(|other| other == channel)
             && switching.output_enabled.is_some()
     };
     switchings

@@ -27,6 +27,33 @@ impl Section {
     }
 }
 
+/// A channel as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Channel {
+    Number(u32),
+    /// The station knows which one it is.
+    Name(String),
+}
+
+impl Channel {
+    /// The number, zero until a name is bound; the name.
+    pub(super) fn into_parts(self) -> (u32, Option<String>) {
+        match self {
+            Self::Number(number) => (number, None),
+            Self::Name(name) => (0, Some(name)),
+        }
+    }
+}
+
+impl std::fmt::Display for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Name(name) => write!(f, "\"{name}\""),
+        }
+    }
+}
+
 /// One `set` that touches an output, as far as it could be read. `None` may be any.
 #[derive(Debug)]
 pub(super) struct Switching {
@@ -34,7 +61,7 @@ pub(super) struct Switching {
     /// For messages: `step "Power on"`.
     pub(super) step: String,
     pub(super) instrument: Option<LogicalName>,
-    pub(super) channel: Option<u32>,
+    pub(super) channel: Option<Channel>,
     pub(super) output_enabled: Option<bool>,
     pub(super) has_voltage: bool,
     pub(super) has_current: bool,

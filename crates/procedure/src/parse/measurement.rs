@@ -1,6 +1,6 @@
 //! `[[steps.measurements]]`.
 
-use super::draft::{Draft, Named};
+use super::draft::{Channel, Draft, Named};
 use super::vocabulary::MEASUREMENT;
 use super::{condition, head, limit, quantity, range, sampling};
 use crate::expression::{Dimension, Kind};
@@ -172,6 +172,7 @@ fn read(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned
     let (instrument, instrument_place) = instrument?;
     let function = function?;
     let limit = limit?;
+    let (number, channel_name) = channel?.into_parts();
     Some(Measurement {
         name: name?.value.clone(),
         source: MeasurementSource::Reading(Box::new(ReadingSource {
@@ -179,13 +180,14 @@ fn read(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned
                 Named::Known(name, _) | Named::Broken(name) => name,
             },
             request: Measure {
-                channel: channel?,
+                channel: number,
                 function: function.value,
                 range: range?,
                 nplc: nplc?,
                 choices: choices?,
                 sampling: sampling?,
             },
+            channel_name,
             poll: poll?,
             allow_autorange_in_series,
         })),
@@ -235,19 +237,31 @@ fn check_class(
     }
 }
 
-/// A channel number; 1 where none is written.
-pub(super) fn channel(sink: &mut Diagnostics, table: &Table<'_>) -> Option<u32> {
+/// A channel's number, `"@101"` or name; 1 where none is written.
+pub(super) fn channel(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Channel> {
     let Some(value) = table.value("channel") else {
-        return Some(1);
+        return Some(Channel::Number(1));
     };
     if value.kind() == Written::String {
-        let message = "channel names are not supported yet in this version";
-        sink.push(Diagnostic::error(value.span(), message).help("write the channel's number, without quotes"));
-        return None;
+        let text = value.string(sink)?;
+        let Some(number) = text.value.strip_prefix('@') else {
+            if text.value.trim().is_empty() {
+                sink.error(&text.span, "a channel's name is not empty");
+                return None;
+            }
+            return Some(Channel::Name(text.value));
+        };
+        let number = number.parse().ok().filter(|channel| *channel > 0);
+        if number.is_none() {
+            sink.push(
+                Diagnostic::error(&text.span, "behind `@` stands a channel's number").help("\"@101\", for example"),
+            );
+        }
+        return number.map(Channel::Number);
     }
     let number = value.integer(sink)?;
     match u32::try_from(number.value) {
-        Ok(channel) if channel > 0 => Some(channel),
+        Ok(channel) if channel > 0 => Some(Channel::Number(channel)),
         Ok(_) | Err(_) => {
             sink.error(&number.span, "`channel` is a number from 1");
             None

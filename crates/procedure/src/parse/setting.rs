@@ -47,7 +47,7 @@ pub(super) fn set(
         section,
         step: step.to_owned(),
         instrument: name.clone(),
-        channel,
+        channel: channel.clone(),
         output_enabled,
         has_voltage: table.contains("voltage_level"),
         has_current: table.contains("current_limit"),
@@ -59,18 +59,21 @@ pub(super) fn set(
     let places = SetPlaces {
         instrument: instrument.map(|(_, place)| place),
         channel: place(&table, "channel"),
+        channel_name: None,
         voltage_level: place(&table, "voltage_level"),
         current_limit: place(&table, "current_limit"),
         ovp_level: place(&table, "ovp_level"),
     };
+    let (number, channel_name) = channel?.into_parts();
     let setting = OutputSetting {
-        channel: channel?,
+        channel: number,
         voltage_level: voltage_level?.map(|level| level.value),
         current_limit: current_limit?.map(|level| level.value),
         ovp_level: ovp_level?.map(|level| level.value),
         output_enabled,
         hot,
     };
+    let places = SetPlaces { channel_name, ..places };
     Some((name?, Setting::Output(setting), places))
 }
 

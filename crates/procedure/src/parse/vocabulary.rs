@@ -265,8 +265,8 @@ static MEASUREMENT_KEYS: Keys = Keys {
         ),
         Key::new(
             "channel",
-            Shape::Integer(1),
-            "The input or output channel; 1 if left out.",
+            Shape::Either(&[Shape::Integer(1), Shape::Text]),
+            "The input or output channel: its number, \"@101\", or the name that the station gives it; 1 if left out.",
         ),
         Key::new("function", Shape::Word(functions), "What is measured."),
         Key::new(
@@ -479,7 +479,11 @@ static SET_KEYS: Keys = Keys {
             "The instrument to set, as it is called under [instruments].",
         )
         .required(),
-        Key::new("channel", Shape::Integer(1), "The output channel; 1 if left out."),
+        Key::new(
+            "channel",
+            Shape::Either(&[Shape::Integer(1), Shape::Text]),
+            "The output channel: its number or the name that the station gives it; 1 if left out.",
+        ),
         Key::new("voltage_level", Shape::Quantity, "The voltage, such as \"5 V\"."),
         Key::new(
             "current_limit",

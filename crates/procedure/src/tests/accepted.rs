@@ -127,6 +127,42 @@ fn the_blocks_of_the_readme_are_one_working_procedure() {
 }
 
 #[test]
+fn a_channel_is_a_number_or_a_name_that_the_station_knows() {
+    for (channel, number, name) in [("101", 101, None), ("'@102'", 102, None), ("'vcc'", 101, Some("vcc"))] {
+        let text = format!(
+            "procedure = {{ id = 'A', version = '1' }}\ninstruments.scanner.class = 'dmm'\ninstruments.psu.class = 'dc_power'\n\
+             [[setup]]\nname = 'On'\nset = {{ instrument = 'psu', channel = 'board', voltage_level = '5 V', current_limit = '1 A', \
+             output_enabled = true }}\n[[steps]]\nname = 'Rail'\n[[steps.measurements]]\nname = 'v'\ninstrument = 'scanner'\n\
+             channel = {channel}\nfunction = 'dc_voltage'\nrange = '10 V'\nunit = 'V'\nlimit = {{ low = 1 }}\n\
+             [[teardown]]\nname = 'Off'\nset = {{ instrument = 'psu', channel = 'board', output_enabled = false }}\n"
+        );
+        let bound = bound(&text);
+        let reading = measurements(bound.procedure())[0].reading().unwrap().clone();
+        assert_eq!(
+            (reading.request.channel, reading.channel_name.as_deref()),
+            (number, name)
+        );
+        for step in [&bound.procedure().setup[0], &bound.procedure().teardown[0]] {
+            let StepKind::Set {
+                setting: Setting::Output(output),
+                ..
+            } = &step.kind
+            else {
+                panic!("a set")
+            };
+            assert_eq!(output.channel, 1);
+        }
+        // one that is turned on by name is turned off by that name
+        let left_on = text.replace("output_enabled = false", "voltage_level = '0 V'");
+        let findings = parse("x.toml", &left_on).unwrap_err().render_short();
+        assert!(
+            findings.contains("turns psu channel \"board\" on, and no teardown turns it off"),
+            "{findings}"
+        );
+    }
+}
+
+#[test]
 fn samples_triggers_and_polls_become_what_their_author_wrote() {
     let one = |lines: &str| {
         let text = with_step(&format!(

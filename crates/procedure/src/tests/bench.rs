@@ -104,6 +104,7 @@ fn meter() -> Capabilities {
             (Function::Continuity, function(&[1], &[], &[])),
         ]),
         outputs: BTreeMap::new(),
+        channel_names: BTreeMap::new(),
     }
 }
 
@@ -118,6 +119,7 @@ fn scanner() -> Capabilities {
             (Function::DcCurrent, function(&[121], &["1 A"], &[])),
         ]),
         outputs: BTreeMap::new(),
+        channel_names: BTreeMap::from([("vcc".to_owned(), 101), ("aux".to_owned(), 102)]),
     }
 }
 
@@ -146,5 +148,6 @@ fn supply(model: &str, volts: &[&str], ovp: Option<&str>) -> Capabilities {
             (Function::DcCurrent, function(&channels, &[], &[])),
         ]),
         channels,
+        channel_names: BTreeMap::from([("board".to_owned(), 1)]),
     }
 }

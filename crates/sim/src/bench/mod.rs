@@ -23,7 +23,7 @@ use crate::{
 use benchtop_instrument::Clock;
 use benchtop_notation::{Diagnostics, Document, Documents};
 use circuitry::Circuitry;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Finds the simulator definition of a model (`keysight/34461a`): the name of its file and the text in it.
 pub type Models<'m> = Documents<'m>;
@@ -44,6 +44,7 @@ pub struct Bench {
 #[derive(Clone, Debug)]
 struct Placed {
     name: String,
+    channel_names: BTreeMap<String, u32>,
     model_name: String,
     model: Model,
     serial_number: String,
@@ -147,6 +148,11 @@ impl Bench {
             .instruments
             .iter()
             .map(|placed| (placed.name.clone(), placed.model_name.clone()));
+        let channel_names = self
+            .instruments
+            .iter()
+            .map(|placed| (placed.name.clone(), placed.channel_names.clone()));
         SimulatedBench::new(self.name.clone(), names.collect(), world, clock)
+            .with_channel_names(channel_names.collect())
     }
 }

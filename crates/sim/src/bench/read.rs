@@ -43,6 +43,7 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
             "model",
             "serial_number",
             "channels",
+            "channel_names",
             "across",
             "in_series",
             "calibrated_days_ago",
@@ -72,6 +73,7 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
         instruments.push(Placed {
             serial_number,
             wiring: wiring(table, &model, &model_name, &nodes, &circuitry, sink),
+            channel_names: channel_names(table, sink),
             name: name.value.clone(),
             model_name,
             model,
@@ -112,6 +114,22 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
         circuitry,
         faults,
     })
+}
+
+/// `channel_names = { vcc = 101 }`: as a station file has them.
+fn channel_names(table: &Table<'_>, sink: &mut Diagnostics) -> BTreeMap<String, u32> {
+    let mut names = BTreeMap::new();
+    let Some(map) = table.map(sink, "channel_names") else {
+        return names;
+    };
+    for (name, value) in map.entries() {
+        let Some(number) = value.integer(sink) else { continue };
+        match u32::try_from(number.value) {
+            Ok(channel) if channel > 0 => drop(names.insert(name.value, channel)),
+            Ok(_) | Err(_) => sink.error(&number.span, "channels count from 1"),
+        }
+    }
+    names
 }
 
 /// Names become part of resource names.

@@ -13,7 +13,7 @@ use crate::{
     world::{Instrument, Wiring, World},
 };
 use benchtop_instrument::{Clock, Resource, Session};
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// The mains of an instrument that stands alone.
 const MAINS_HERTZ: f64 = 50.0;
@@ -27,6 +27,8 @@ pub struct SimulatedBench {
     name: String,
     /// Logical name and model, in the order of the instruments.
     instruments: Vec<(String, String)>,
+    /// What the bench calls channels, by logical name.
+    channel_names: BTreeMap<String, BTreeMap<String, u32>>,
     shared: Arc<Shared>,
 }
 
@@ -54,6 +56,7 @@ impl SimulatedBench {
         Self {
             name,
             instruments,
+            channel_names: BTreeMap::new(),
             shared: Shared::new(world, clock),
         }
     }
@@ -89,6 +92,16 @@ impl SimulatedBench {
     /// The instruments' logical names, in the order of the file.
     pub fn instrument_names(&self) -> impl Iterator<Item = &str> {
         self.instruments.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub(super) fn with_channel_names(self, channel_names: BTreeMap<String, BTreeMap<String, u32>>) -> Self {
+        Self { channel_names, ..self }
+    }
+
+    /// What the bench calls the channels of an instrument.
+    #[must_use]
+    pub fn channel_names(&self, logical_name: &str) -> Option<&BTreeMap<String, u32>> {
+        self.channel_names.get(logical_name)
     }
 
     /// The model of an instrument (`keysight/34461a`).

@@ -256,6 +256,7 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             range,
             nplc,
             choices,
+            channel_name,
             sampling,
             samples,
             assessment:
@@ -289,6 +290,7 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             nplc: nplc.map(run::Decimal::to_f64),
             autozero: choices.autozero,
             input_impedance: choices.input_impedance.map(|choice| choice.word().to_owned()),
+            channel_name,
             sampling: how_taken(sampling, samples),
             acceptance_low: acceptance.and_then(|accepted| accepted.low).map(run::Decimal::to_f64),
             acceptance_high: acceptance.and_then(|accepted| accepted.high).map(run::Decimal::to_f64),

@@ -170,6 +170,7 @@ pub(super) fn measurement(
         nplc: None,
         autozero: None,
         input_impedance: None,
+        channel_name: None,
         sampling: None,
         acceptance_low: None,
         acceptance_high: None,

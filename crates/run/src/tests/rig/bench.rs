@@ -290,5 +290,6 @@ pub(in crate::tests) fn capabilities(name: &str) -> Capabilities {
         } else {
             BTreeMap::from([(1, output)])
         },
+        channel_names: BTreeMap::new(),
     }
 }
