@@ -14,13 +14,13 @@
 
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Choices, Clock, Error, Function, Instrument, Measure, OutputState, Reading, ReadingKind, RealClock,
-    Resource, Sampling, Setting, StartState,
+    Capabilities, Choices, Clock, Console, Error, ErrorKind, Function, Instrument, Measure, Operation, OutputState,
+    Reading, ReadingKind, RealClock, Resource, Sampling, Setting, StartState,
 };
 use benchtop_procedure::{BoundProcedure, LogicalName, check_text};
 use benchtop_run::{
     Bench, Crew, Deadlines, Event, InstrumentUse, Interrupt, Job, Papers, Placement, ProcedureUse, Purpose, Recorder,
-    RecorderError, RunOutcome, RunStarted, UnitUnderTest, execute,
+    RecorderError, RunOutcome, RunStarted, Surroundings, UnitUnderTest, execute,
 };
 use nix::sys::resource::{UsageWho, getrusage};
 use std::{
@@ -137,6 +137,15 @@ impl Bench for Bare {
     async fn open(&self, _name: &LogicalName) -> Result<Box<dyn Instrument>, Error> {
         Ok(Box::new(AtOnce::new(&self.0)))
     }
+
+    async fn open_console(&self, name: &LogicalName) -> Result<Box<dyn Console>, Error> {
+        let nowhere = Resource::Simulated {
+            bench: "bare".to_owned(),
+            name: name.to_string(),
+        };
+        let message = "this bench has no console";
+        Err(Error::new(ErrorKind::Unsupported, Operation::Open, &nowhere, message))
+    }
 }
 
 impl AtOnce {
@@ -220,6 +229,7 @@ async fn run(procedure: &BoundProcedure, capabilities: &Capabilities, clock: &Ar
         partial: None,
         crew: Crew::default(),
         bench: Arc::new(Bare(capabilities.clone())),
+        outside: Surroundings::nothing(),
         clock: Arc::clone(clock),
         recorder: Forgetful(0),
         listeners: Vec::new(),

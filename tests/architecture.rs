@@ -44,6 +44,7 @@ const SIM_MAY_USE: &[&str] = &[
     "Session",
     "SessionExt",
     "SessionState",
+    "Console",
     "Clock",
     "ClockExt",
     "Moment",

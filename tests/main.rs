@@ -43,6 +43,8 @@ mod runs;
 #[cfg(test)]
 mod sampling;
 #[cfg(test)]
+mod saying;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod schemas;

@@ -7,12 +7,13 @@ use crate::{
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Clock, Error, Instrument, Measure, OutputState, Reading, RealClock, Resource, Setting, StartState,
+    Capabilities, Clock, Console, Error, Instrument, Measure, OutputState, Reading, RealClock, Resource, Setting,
+    StartState,
 };
 use benchtop_procedure::LogicalName;
 use benchtop_run::{
     Bench, Crew, Deadlines, InstrumentUse, Interrupt, Job, Papers, Placement, ProcedureUse, Purpose, RunOutcome,
-    RunStarted, UnitUnderTest, execute,
+    RunStarted, Surroundings, UnitUnderTest, execute,
 };
 use benchtop_station::{Catalogue, Entry, Origin, Station};
 use benchtop_store::Store;
@@ -228,6 +229,10 @@ impl Bench for Panicking {
             instrument
         })
     }
+
+    async fn open_console(&self, name: &LogicalName) -> Result<Box<dyn Console>, Error> {
+        self.0.open_console(name).await
+    }
 }
 
 struct Panics(Box<dyn Instrument>);
@@ -347,6 +352,7 @@ fn a_panic_in_a_driver_leaves_the_outputs_off() {
         partial: None,
         crew: Crew::default(),
         bench: Arc::new(Panicking(station)),
+        outside: Surroundings::nothing(),
         clock,
         recorder: journal.clone(),
         listeners: Vec::new(),

@@ -195,6 +195,10 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub(crate) retest: bool,
 
+    /// The answer to a prompt, by its name; may be given several times. Nobody is asked what is given.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) answer: Vec<String>,
+
     /// Run although the outputs of this instrument, left by an interrupted run, could not be proved off.
     #[arg(long, value_name = "NAME")]
     pub(crate) accept_unsafe: Vec<String>,

@@ -7,7 +7,7 @@ use crate::{
     terminal,
 };
 use async_trait::async_trait;
-use benchtop_instrument::{Clock, Error, Instrument, NaiveDate, RealClock, VirtualClock};
+use benchtop_instrument::{Clock, Console, Error, Instrument, NaiveDate, RealClock, VirtualClock};
 use benchtop_notation::Diagnostics;
 use benchtop_procedure::{LogicalName, Metrology};
 use benchtop_run::Bench;
@@ -171,5 +171,9 @@ pub(crate) struct RunnersBench(pub(crate) Arc<Equipped>);
 impl Bench for RunnersBench {
     async fn open(&self, name: &LogicalName) -> Result<Box<dyn Instrument>, Error> {
         self.0.station.open(name).await
+    }
+
+    async fn open_console(&self, name: &LogicalName) -> Result<Box<dyn Console>, Error> {
+        self.0.station.open_console(name).await
     }
 }

@@ -4,7 +4,8 @@ use crate::{
     args::{CheckArguments, CheckFormat},
     bench::{self, Refused},
     exit::{Exit, Failure},
-    procedures, prove,
+    operator::Answers,
+    outside, procedures, prove,
     terminal::{self, GOOD, Line, PLAIN, QUIET},
 };
 use benchtop_notation::{Diagnostic, Diagnostics, Severity};
@@ -83,9 +84,9 @@ fn findings(
 ) -> Result<(Diagnostics, Vec<TestRatio>), Failure> {
     let parsed = benchtop_procedure::parse(&source.file, &source.text);
     let id = benchtop_procedure::id_of(&source.file, &source.text);
-    let mut findings = match parsed {
+    let mut findings = match &parsed {
         Ok(procedure) => procedure.warnings().clone(),
-        Err(mistakes) => mistakes,
+        Err(mistakes) => mistakes.clone(),
     };
     let equipped = match bench::equip(&arguments.bench, catalogue, id.as_deref(), "SIM-UNIT", false) {
         Ok(equipped) => equipped,
@@ -96,7 +97,7 @@ fn findings(
         Err(Refused::Failure(failure)) => return Err(failure),
     };
     let mut ratios = Vec::new();
-    if let Some(equipped) = equipped {
+    if let Some(equipped) = &equipped {
         // finds what the procedure alone gets wrong as well, so it replaces the findings
         let capabilities = equipped.station.capabilities();
         findings = match benchtop_procedure::check_text(&source.file, &source.text, &capabilities) {
@@ -109,6 +110,10 @@ fn findings(
             }
             Err(mistakes) => mistakes,
         };
+    }
+    if let Ok(procedure) = &parsed {
+        let bench = equipped.as_ref().and_then(|equipped| equipped.station.bench());
+        outside::check(procedure, &source.file, &Answers::default(), bench, &mut findings);
     }
     Ok((findings, ratios))
 }

@@ -17,6 +17,8 @@ mod http;
 mod interrupt;
 mod locks;
 mod measure;
+mod operator;
+mod outside;
 mod procedures;
 mod progress;
 mod prove;

@@ -3,8 +3,8 @@
 use crate::terminal::{BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET, say};
 use anstyle::Style;
 use benchtop_run::{
-    Event, EventKind, MadeSafe, MeasurementOutcome, MeasurementTaken, PlannedStep, Quantity, RunOutcome, RunStarted,
-    SafetyProof, Section, StepAddress, StepEnded, StepOutcome,
+    Event, EventKind, MadeSafe, MeasurementOutcome, MeasurementTaken, PlannedStep, PromptShown, Quantity, RunOutcome,
+    RunStarted, SafetyProof, Section, StepAddress, StepEnded, StepOutcome,
 };
 use std::collections::BTreeMap;
 
@@ -33,6 +33,7 @@ pub(crate) fn show(event: &Event, seen: &mut Seen) {
             }
         }
         EventKind::StepStarted(_) => taken.clear(),
+        EventKind::PromptShown(shown) => show_prompt(shown),
         EventKind::MeasurementTaken(measurement) => taken.push(measurement.as_ref().clone()),
         EventKind::StepEnded(ended) => show_step(event, ended, taken, turns.get(&ended.address)),
         EventKind::MadeSafe(safe) => show_safe(safe),
@@ -75,7 +76,8 @@ fn turn(step: &PlannedStep) -> Option<(StepAddress, String)> {
 
 fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>, turn: Option<&String>) {
     // a set or a wait that went well says little
-    let plain = ended.step_type != "measurement" && ended.outcome == StepOutcome::Pass;
+    let judges = !taken.is_empty() || ended.step_type == "expect";
+    let plain = !judges && ended.outcome == StepOutcome::Pass;
     let (word, style) = if plain {
         ("ok", QUIET)
     } else {
@@ -103,13 +105,25 @@ fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>
         format!("{seconds:>8.3} s  ")
     };
     say(&line.add(QUIET, &format!("{time}{section}{again}")));
+    let told = ended.outcome == StepOutcome::Fail && taken.iter().any(|taken| taken.reason.is_some());
     for measurement in taken.drain(..) {
         show_measurement(&measurement);
     }
-    let told = ended.step_type == "measurement" && ended.outcome == StepOutcome::Fail;
     if let Some(reason) = ended.reason.as_ref().filter(|_| !told) {
         say(&Line::new().add(PLAIN, "             ").add(style, reason));
     }
+}
+
+/// What the operator is asked, and what may be answered.
+fn show_prompt(shown: &PromptShown) {
+    say(&Line::new()
+        .add(DOUBTFUL, "  ?        ")
+        .add(PLAIN.bold(), &shown.message));
+    if let Some(image) = &shown.image {
+        say(&Line::new().add(QUIET, &format!("           see {image}")));
+    }
+    let expected = shown.kind.expected(shown.unit);
+    say(&Line::new().add(QUIET, &format!("           {}: {expected}", shown.name)));
 }
 
 fn show_measurement(taken: &MeasurementTaken) {

@@ -147,6 +147,16 @@ const FILLED: &[&str] = &[
     "set",
     "retry",
     "for each",
+    "prompt",
+    "exec",
+    "exit code",
+    "attachment",
+    "exec measurement",
+    "query",
+    "query measurement",
+    "send",
+    "expect",
+    "expect measurement",
 ];
 
 /// `{ param = "name" }`.

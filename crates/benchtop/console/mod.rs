@@ -247,5 +247,6 @@ fn short(resource: &Resource) -> String {
         Resource::Usb { .. } | Resource::Gpib { .. } => resource.to_string().trim_end_matches("::INSTR").to_owned(),
         Resource::Visa { name } | Resource::Simulated { name, .. } => name.clone(),
         Resource::Replay { file, name } => name.as_ref().unwrap_or(file).clone(),
+        Resource::Process { program } => program.clone(),
     }
 }

@@ -140,7 +140,8 @@ fn read_only(station: Option<&Path>) -> Result<Vec<String>, Failure> {
             | Resource::Gpib { .. }
             | Resource::Visa { .. }
             | Resource::Simulated { .. }
-            | Resource::Replay { .. } => None,
+            | Resource::Replay { .. }
+            | Resource::Process { .. } => None,
         };
         host.into_iter().chain([instrument.resource.to_string()])
     });

@@ -1,10 +1,15 @@
 //! One run of a procedure on a simulated bench on which one thing is wrong.
 
-use crate::{bench::Refused, procedures::Source, run};
+use crate::{
+    bench::Refused,
+    outside::{self, Forgetful},
+    procedures::Source,
+    run,
+};
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Clock, Error, Function, Instrument, Measure, OutputState, Quantity, Reading, Resource, Setting,
-    StartState, Unit, VirtualClock,
+    Capabilities, Clock, Console, Error, Function, Instrument, Measure, OutputState, Quantity, Reading, Resource,
+    Setting, StartState, Unit, VirtualClock,
 };
 use benchtop_procedure::{
     BoundProcedure, LogicalName, Measurement, MeasurementOutcome, Metrology, Procedure, StepKind,
@@ -60,7 +65,13 @@ const LIES: [Fault; 5] = [
 pub(super) fn measurements(procedure: &Procedure) -> impl Iterator<Item = &Measurement> {
     let steps = procedure.all_steps().filter_map(|step| match &step.kind {
         StepKind::Measurements(measurements) => Some(measurements),
-        StepKind::Set { .. } | StepKind::Wait(_) => None,
+        StepKind::Set { .. }
+        | StepKind::Wait(_)
+        | StepKind::Prompt(_)
+        | StepKind::Exec(_)
+        | StepKind::Query(_)
+        | StepKind::Send(_)
+        | StepKind::Expect(_) => None,
     });
     steps.flatten()
 }
@@ -150,6 +161,7 @@ impl<'b> Laboratory<'b> {
             bench.set_fault(name, *fault);
         }
         let notes = Notes::default();
+        let outside = outside::simulated(&bench, &clock, Arc::default(), Arc::new(Forgetful));
         let started = self.started(&station);
         let rigged = Rigged {
             station: Arc::new(station),
@@ -166,6 +178,7 @@ impl<'b> Laboratory<'b> {
             partial: None,
             crew: Crew::default(),
             bench: Arc::new(rigged),
+            outside,
             clock,
             recorder: notes.clone(),
             listeners: Vec::new(),
@@ -261,6 +274,10 @@ struct Rigged {
 
 #[async_trait]
 impl RunBench for Rigged {
+    async fn open_console(&self, name: &LogicalName) -> Result<Box<dyn Console>, Error> {
+        self.station.open_console(name).await
+    }
+
     async fn open(&self, name: &LogicalName) -> Result<Box<dyn Instrument>, Error> {
         let instrument = self.station.open(name).await?;
         let Some(shift) = self.shift.clone() else {
@@ -325,6 +342,10 @@ impl Instrument for Moved {
 
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {
         self.instrument.query(message).await
+    }
+
+    async fn query_checked(&mut self, message: &str) -> Result<Option<String>, Error> {
+        self.instrument.query_checked(message).await
     }
 
     async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error> {

@@ -19,7 +19,9 @@ pub(crate) use station::station;
 use crate::{
     args::RunArguments,
     exit::{Exit, Failure},
-    interrupt, procedures, terminal,
+    interrupt,
+    operator::Answers,
+    procedures, terminal,
 };
 use benchtop_station::{Catalogue, Recorder};
 use junit::Report;
@@ -36,7 +38,8 @@ pub(crate) async fn run(
     let (repeat, until_fail) = (arguments.repeat, arguments.until_fail);
     let most = repeat.unwrap_or(if until_fail { u32::MAX } else { 1 });
     let junit = arguments.junit.clone();
-    let (unit, request) = requested(arguments);
+    let answers = Answers::given_only(&arguments.answer)?.and_ask(arguments.format);
+    let (unit, request) = requested(arguments, answers);
     let (mut session, first) = Session::open(request, source, Some(&unit), catalogue, recorder, interrupt::listen())?;
     let mut report = junit.as_deref().map(Report::create).transpose()?;
     let mut exits = Vec::new();

@@ -9,7 +9,7 @@ use crate::{
     args::BenchArguments,
     bench::{self, Equipped, Refused},
     exit::Failure,
-    procedures, terminal,
+    outside, procedures, terminal,
 };
 use benchtop_notation::Diagnostics;
 use benchtop_procedure::BoundProcedure;
@@ -55,6 +55,7 @@ pub(super) fn prepare(
     }
     let mut partial = None;
     if let Some(procedure) = &parsed {
+        sentences.extend(outside::answers_to_nothing(procedure, &request.answers));
         match select::partial(&request.selection, procedure) {
             Ok(selected) => partial = selected,
             Err(mistakes) => sentences.extend(mistakes),
@@ -98,6 +99,13 @@ pub(super) fn prepare(
             Err(mistakes) => findings.append(mistakes),
         }
         if let Some(procedure) = &parsed {
+            outside::check(
+                procedure,
+                &source.file,
+                &request.answers,
+                equipped.station.bench(),
+                &mut findings,
+            );
             gates::check_calibration(equipped, procedure, &mut findings);
             if request.purpose.as_deref() != Some("engineering") {
                 let digest = sha256(source.text.as_bytes());

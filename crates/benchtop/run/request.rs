@@ -1,8 +1,11 @@
 //! What is asked of a run: the unit, and everything else.
 
-use crate::args::{BenchArguments, Format, Pace, RunArguments};
+use crate::{
+    args::{BenchArguments, Format, Pace, RunArguments},
+    operator::Answers,
+};
 use benchtop_run::{Purpose, UnitUnderTest};
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// A unit as the command line or the operator names it.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub(crate) struct Request {
     pub(crate) purpose: Option<String>,
     pub(crate) selection: Selection,
     pub(crate) accept_unsafe: Vec<String>,
+    /// Who answers prompts.
+    pub(crate) answers: Arc<Answers>,
     /// A retest that the procedure wants to be asked was allowed beforehand.
     pub(crate) retest: bool,
     /// Records go out behind each run: to the targets of this station file, or of the bench's own where it is empty.
@@ -83,7 +88,7 @@ impl Request {
 }
 
 /// The parts of the command line.
-pub(super) fn requested(arguments: RunArguments) -> (Unit, Request) {
+pub(super) fn requested(arguments: RunArguments, answers: Answers) -> (Unit, Request) {
     let unit = Unit {
         serial: arguments.serial,
         part: arguments.part,
@@ -104,6 +109,7 @@ pub(super) fn requested(arguments: RunArguments) -> (Unit, Request) {
             skip: arguments.skip,
         },
         accept_unsafe: arguments.accept_unsafe,
+        answers: Arc::new(answers),
         retest: arguments.retest,
         sync: arguments.sync,
     };

@@ -14,11 +14,12 @@ use crate::{
     bench::{Equipped, RunnersBench},
     exit::{Exit, Failure},
     locks::{self, Lock},
+    outside,
     procedures::Source,
     recovery, stores,
 };
-use benchtop_instrument::{Clock, ClockExt, RealClock};
-use benchtop_run::{Crew, Deadlines, Finished, Interrupt, Job, execute, listen};
+use benchtop_instrument::{Clock, ClockExt, RealClock, Resource};
+use benchtop_run::{Crew, Deadlines, Finished, Interrupt, Job, Surroundings, execute, listen};
 use benchtop_station::{Catalogue, Recorder, sha256};
 use benchtop_store::{Journal, Saved, Store};
 use std::{sync::Arc, time::Duration};
@@ -136,6 +137,7 @@ impl<'c> Session<'c> {
             partial: prepared.partial.clone(),
             crew: crew.unwrap_or_default(),
             bench: Arc::new(RunnersBench(Arc::clone(equipped))),
+            outside: self.outside(equipped, &ticket.run_id, unit, prepared),
             clock: Arc::clone(&equipped.clock),
             recorder: journal.clone(),
             listeners: vec![listener],
@@ -182,6 +184,19 @@ impl<'c> Session<'c> {
         })
     }
 
+    /// What a run reaches beside its instruments.
+    fn outside(&self, equipped: &Equipped, run_id: &str, unit: &Unit, prepared: &Prepared) -> Surroundings {
+        let facts = [
+            ("BENCHTOP_SERIAL_NUMBER", unit.serial.clone()),
+            ("BENCHTOP_PROCEDURE_ID", prepared.procedure.procedure().id.clone()),
+            ("BENCHTOP_RUN_ID", run_id.to_owned()),
+        ];
+        let facts = facts.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        let answers = Arc::clone(&self.request.answers);
+        let store = Arc::new(self.store.clone());
+        outside::outside(equipped, &self.source.file, answers, store, facts)
+    }
+
     /// Seals the record, or says why the run cannot be saved.
     fn seal(&self, journal: &Journal, finished: &Finished<Journal>) -> Result<Saved, String> {
         if let Some(error) = &finished.recorder_error {
@@ -205,7 +220,13 @@ impl<'c> Session<'c> {
 fn lock_instruments(prepared: &Prepared) -> Result<Vec<Lock>, Failure> {
     let mut held = Vec::new();
     for name in prepared.procedure.procedure().instruments.keys() {
-        let Some(equipment) = prepared.equipped.station.instruments.get(name) else {
+        let station = &prepared.equipped.station;
+        let Some(equipment) = station.instruments.get(name) else {
+            let console = station.console_resource(name);
+            // each command is started anew
+            if let Some(resource) = console.filter(|resource| !matches!(resource, Resource::Process { .. })) {
+                held.extend(locks::take(&name.to_string(), &resource)?);
+            }
             continue;
         };
         if !equipment.options.shared {

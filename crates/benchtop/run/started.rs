@@ -4,6 +4,7 @@ use super::{
     prepare::Prepared,
     request::{Request, Unit},
 };
+use benchtop_instrument::Class;
 use benchtop_procedure::{Procedure, Step};
 use benchtop_run::{
     EarlierRuns, InstrumentUse, Papers, Placement, PlannedStep, ProcedureUse, RunStarted, Section, StepAddress,
@@ -79,7 +80,33 @@ pub(crate) fn used(station: &Station, procedure: &Procedure) -> Vec<InstrumentUs
             outputs: capabilities.outputs.keys().copied().collect(),
         });
     }
+    instruments.extend(consoles(station, procedure));
     instruments
+}
+
+/// The unit's own links that a procedure uses.
+fn consoles(station: &Station, procedure: &Procedure) -> Vec<InstrumentUse> {
+    let names = station.console_names().into_iter();
+    let used = names.filter(|name| procedure.instruments.contains_key(name));
+    used.map(|name| InstrumentUse {
+        class: Class::Console.word().to_owned(),
+        model: Class::Console.word().to_owned(),
+        resource: station
+            .console_resource(&name)
+            .map(|resource| resource.to_string())
+            .unwrap_or_default(),
+        driver: String::new(),
+        definition_sha256: String::new(),
+        calibration_due: None,
+        papers: Papers {
+            asset_id: None,
+            calibrated_on: None,
+            certificate: None,
+        },
+        outputs: Vec::new(),
+        name,
+    })
+    .collect()
 }
 
 /// Every step of a procedure, before it runs.

@@ -67,6 +67,8 @@ fn requested(arguments: StationArguments) -> Request {
         operator: None,
         purpose: arguments.purpose,
         selection: Selection::default(),
+        // the loop reads the terminal itself: a prompt in it is answered by nobody yet
+        answers: Arc::default(),
         accept_unsafe: arguments.accept_unsafe,
         retest: false,
         sync: arguments.sync,

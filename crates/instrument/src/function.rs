@@ -10,11 +10,17 @@ pub enum Class {
     Dmm,
     /// DC power supply.
     DcPower,
+    /// The unit's own link: a stream of bytes, which measures nothing by itself.
+    Console,
 }
 
 impl Class {
     /// Every class with its word in files.
-    pub const ALL: &'static [(&'static str, Self)] = &[("dmm", Self::Dmm), ("dc_power", Self::DcPower)];
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("dmm", Self::Dmm),
+        ("dc_power", Self::DcPower),
+        ("console", Self::Console),
+    ];
 
     /// The word used in files.
     #[must_use]
@@ -22,6 +28,7 @@ impl Class {
         match self {
             Self::Dmm => "dmm",
             Self::DcPower => "dc_power",
+            Self::Console => "console",
         }
     }
 
@@ -31,6 +38,7 @@ impl Class {
         match self {
             Self::Dmm => true,
             Self::DcPower => matches!(function, Function::DcVoltage | Function::DcCurrent),
+            Self::Console => false,
         }
     }
 }

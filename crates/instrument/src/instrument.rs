@@ -55,6 +55,14 @@ pub trait Instrument: Send {
     /// What the session said.
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error>;
 
+    /// As [`Instrument::query`], and reads the instrument's error report behind it, where it has one.
+    ///
+    /// # Errors
+    /// `Instrument` when it reports an error, else what the session said.
+    async fn query_checked(&mut self, message: &str) -> Result<Option<String>, Error> {
+        self.query(message).await
+    }
+
     /// Switches every output off, on a recovered session if need be, and reads each back.
     ///
     /// Answers one state an output; none for an instrument without outputs.

@@ -16,10 +16,12 @@ mod capabilities;
 mod choices;
 mod clock;
 pub mod conformance;
+mod console;
 mod decimal;
 mod error;
 mod function;
 mod instrument;
+mod kept;
 mod line;
 mod quantity;
 mod reading;
@@ -42,12 +44,14 @@ pub use clock::{
     BusyGuard, Clock, ClockExt, Elapsed, Moment, Participant, RealClock, Sleep, TaskFailure, TaskHandle,
     duration_from_parts, human_duration, panic_message, spawn,
 };
+pub use console::Console;
 pub use decimal::{Decimal, DecimalError};
 pub use error::{Error, ErrorKind, Operation};
 pub use function::{Class, Function};
 pub use instrument::Instrument;
 #[cfg(any(test, feature = "mock"))]
 pub use instrument::MockInstrument;
+pub use kept::Kept;
 pub use line::{FlowControl, LineSettings, Parity, Terminator};
 pub use quantity::{BaseUnit, Quantity, QuantityError, Unit, UnitError};
 pub use reading::{Identity, IdentityError, OutputState, Polarity, Reading, ReadingKind, SafetyProof, StartState};

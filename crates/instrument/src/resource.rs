@@ -1,9 +1,9 @@
 //! Where an instrument is: VISA resource names, parsed and printed.
 //!
-//! The grammar is that of VPP-4.3 (VISA specification), section 4.3.1, table 4.3.1, plus four names of our own:
+//! The grammar is that of VPP-4.3 (VISA specification), section 4.3.1, table 4.3.1, plus five names of our own:
 //! `ASRL/dev/ttyUSB0::INSTR` (a serial port by path), `SIM::<bench>::<logical name>` (a simulated
-//! instrument inside this process) and `REPLAY::<file>[::<logical name>]` (a transcript that answers)
-//! and `VISA::<resource>` (through a VISA library what would go without one).
+//! instrument inside this process), `REPLAY::<file>[::<logical name>]` (a transcript that answers), `PROCESS::<program>` (a
+//! command's standard input and output) and `VISA::<resource>` (through a VISA library what would go without one).
 
 use std::{fmt, str::FromStr};
 
@@ -62,6 +62,11 @@ pub enum Resource {
         /// Whose lines, in a transcript of several instruments.
         name: Option<String>,
     },
+    /// `PROCESS::<program>`: the standard input and output of a command of this computer; its arguments stand elsewhere.
+    Process {
+        /// What is started.
+        program: String,
+    },
 }
 
 /// Why a text is not a resource name.
@@ -103,12 +108,19 @@ impl FromStr for Resource {
         if upper == "VISA" {
             let name = rest.join("::");
             return match name.parse() {
-                Ok(Self::Visa { .. } | Self::Simulated { .. } | Self::Replay { .. }) | Err(_) => {
-                    Err(refuse("expected VISA::<a resource name as VISA has it>"))
-                }
+                Ok(Self::Visa { .. } | Self::Simulated { .. } | Self::Replay { .. } | Self::Process { .. })
+                | Err(_) => Err(refuse("expected VISA::<a resource name as VISA has it>")),
                 Ok(known) => Ok(Self::Visa {
                     name: known.to_string(),
                 }),
+            };
+        }
+        if upper == "PROCESS" {
+            return match rest {
+                [program] if !program.is_empty() => Ok(Self::Process {
+                    program: (*program).to_owned(),
+                }),
+                _ => Err(refuse("expected PROCESS::<program>")),
             };
         }
         if upper == "REPLAY" {
@@ -230,7 +242,7 @@ impl Resource {
     }
 
     /// The transport's name for people: `raw socket`, `VXI-11`, `HiSLIP`, `serial`, `USBTMC`, `GPIB`, `VISA`, `simulated`,
-    /// `replay`.
+    /// `replay`, `process`.
     #[must_use]
     pub fn transport(&self) -> &'static str {
         match self {
@@ -243,6 +255,7 @@ impl Resource {
             Self::Visa { .. } => "VISA",
             Self::Simulated { .. } => "simulated",
             Self::Replay { .. } => "replay",
+            Self::Process { .. } => "process",
         }
     }
 }
@@ -259,6 +272,7 @@ impl fmt::Display for Resource {
             Self::Simulated { bench, name } => write!(f, "SIM::{bench}::{name}"),
             Self::Replay { file, name: None } => write!(f, "REPLAY::{file}"),
             Self::Replay { file, name: Some(name) } => write!(f, "REPLAY::{file}::{name}"),
+            Self::Process { program } => write!(f, "PROCESS::{program}"),
         }
     }
 }
@@ -322,6 +336,7 @@ mod tests {
         check("replay::runs/t.txt::dmm", "REPLAY::runs/t.txt::dmm", "replay");
         check("REPLAY::t.txt", "REPLAY::t.txt", "replay");
         check("SIM::board-v3::dmm", "SIM::board-v3::dmm", "simulated");
+        check("process::tools/talk", "PROCESS::tools/talk", "process");
     }
 
     #[test]
@@ -346,6 +361,8 @@ mod tests {
             "VISA::VISA::ASRL3::INSTR",
             "VISA::SIM::a::b",
             "REPLAY::a::b::c",
+            "PROCESS::",
+            "VISA::PROCESS::a",
         ] {
             let error = text.parse::<Resource>().expect_err(text).to_string();
             assert!(error.contains("is not a resource name"), "{error}");

@@ -6,29 +6,35 @@
 
 mod bind;
 mod expression;
+mod kinds;
 mod limit;
 mod metrology;
 mod model;
 mod parse;
 mod pattern;
 mod ratio;
+mod said;
+mod search;
 mod value;
 
-pub use benchtop_notation::{Diagnostics, Span};
+pub use benchtop_notation::{Diagnostics, Span, escape};
 pub use bind::{bind, check_text};
 pub use expression::{Dimension, Evaluated, EvaluationError, Expression, Facts, Number, Operand, Parameter, full_name};
+pub use kinds::{AttachmentRequest, Exec, Expect, Prompt, PromptKind, Query, Transmit};
 pub use limit::{
     Acceptance, Decision, GuardBand, Judgement, Limit, Marginal, Measured, MeasurementOutcome, Nominal, Outside,
     OverrangeRule, Tolerance, acceptance, decide, judge, judge_within, method6_multiplier, test_uncertainty_ratio,
 };
 pub use metrology::{Ambient, ContributionRule, Meter, Metrology, Moment};
 pub use model::{
-    BoundProcedure, Group, InstrumentNeed, LogicalName, Measurement, MeasurementSource, OnFail, Plan, PlanNode, Poll,
-    Procedure, ReadingSource, Retest, Retry, Step, StepKind, UnitUnderTest, Until, settle_time_name,
+    BelongsTo, BoundProcedure, Group, InstrumentNeed, LogicalName, Measurement, MeasurementSource, OnFail, Plan,
+    PlanNode, Poll, Procedure, ReadingSource, Retest, Retry, Step, StepKind, UnitUnderTest, Until, settle_time_name,
 };
 pub use parse::{id_of, keys, parse};
 pub use pattern::Pattern;
 pub use ratio::{RatioKind, TestRatio, ratios};
+pub use said::{Extract, Place, Speaker, value_of};
+pub use search::{CaptureGroup, Found, Search};
 pub use value::{Value, ValueKind};
 
 #[cfg(test)]

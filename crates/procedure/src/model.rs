@@ -1,8 +1,10 @@
 //! What should happen, checked: the types that the runner follows.
 
 use crate::expression::{Expression, Parameter};
+use crate::kinds::{Exec, Expect, Prompt, Query, Transmit};
 use crate::limit::Limit;
 use crate::pattern::Pattern;
+use crate::said::Extract;
 use crate::value::ValueKind;
 use benchtop_instrument::{Class, Function, Measure, Quantity, Setting, Unit};
 use benchtop_notation::{Diagnostics, Span};
@@ -133,10 +135,22 @@ pub struct InstrumentNeed {
     pub class: Class,
     /// What it must be able to measure.
     pub needs: Vec<Function>,
+    /// Whose it is: what goes wrong on it is a fact about that.
+    pub belongs_to: BelongsTo,
     /// Where that is written.
     pub place: Span,
     /// Where each of `needs` is written.
     pub(crate) need_places: Vec<Span>,
+}
+
+/// Whose an instrument is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BelongsTo {
+    /// The station's (the default): trouble with it is an Error.
+    #[default]
+    Station,
+    /// The unit's own link: no answer, a wrong one or a closed link is a FAIL.
+    Uut,
 }
 
 /// An ordered part of a procedure, with an outcome of its own.
@@ -188,16 +202,44 @@ pub enum StepKind {
     },
     /// Lets time pass.
     Wait(Duration),
+    /// Asks the operator.
+    Prompt(Box<Prompt>),
+    /// Runs a command of the station's computer.
+    Exec(Box<Exec>),
+    /// Sends a raw program message to an instrument.
+    Query(Box<Query>),
+    /// Sends a text on the unit's own link.
+    Send(Box<Transmit>),
+    /// Waits for what the unit says on its own link.
+    Expect(Box<Expect>),
 }
 
 impl StepKind {
-    /// The record's `step_type`: `measurement`, `set` or `wait`.
+    /// The record's `step_type`: `measurement`, `set`, `wait`, `prompt`, `exec`, `query`, `send` or `expect`.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Measurements(_) => "measurement",
             Self::Set { .. } => "set",
             Self::Wait(_) => "wait",
+            Self::Prompt(_) => "prompt",
+            Self::Exec(_) => "exec",
+            Self::Query(_) => "query",
+            Self::Send(_) => "send",
+            Self::Expect(_) => "expect",
+        }
+    }
+
+    /// Everything that it measures and judges, in order.
+    #[must_use]
+    pub fn measurements(&self) -> &[Measurement] {
+        match self {
+            Self::Measurements(measurements) => measurements,
+            Self::Prompt(prompt) => std::slice::from_ref(&prompt.measurement),
+            Self::Exec(exec) => &exec.measurements,
+            Self::Query(query) => &query.measurements,
+            Self::Expect(expect) => &expect.measurements,
+            Self::Set { .. } | Self::Wait(_) | Self::Send(_) => &[],
         }
     }
 
@@ -206,7 +248,13 @@ impl StepKind {
     pub const fn enables_output(&self) -> bool {
         match self {
             Self::Set { setting, .. } => setting.enables_output(),
-            Self::Measurements(_) | Self::Wait(_) => false,
+            Self::Measurements(_)
+            | Self::Wait(_)
+            | Self::Prompt(_)
+            | Self::Exec(_)
+            | Self::Query(_)
+            | Self::Send(_)
+            | Self::Expect(_) => false,
         }
     }
 }
@@ -272,6 +320,8 @@ pub enum MeasurementSource {
     Reading(Box<ReadingSource>),
     /// It is computed from what was measured before.
     Compute(Expression),
+    /// It is found in what was said.
+    Said(Extract),
 }
 
 /// An instrument that is read for a measurement.
@@ -301,7 +351,49 @@ impl Measurement {
     pub fn reading(&self) -> Option<&ReadingSource> {
         match &self.source {
             MeasurementSource::Reading(reading) => Some(reading),
-            MeasurementSource::Compute(_) => None,
+            MeasurementSource::Compute(_) | MeasurementSource::Said(_) => None,
+        }
+    }
+
+    /// Where in what was said it is found, where it is.
+    #[must_use]
+    pub fn said(&self) -> Option<&Extract> {
+        match &self.source {
+            MeasurementSource::Said(extract) => Some(extract),
+            MeasurementSource::Reading(_) | MeasurementSource::Compute(_) => None,
+        }
+    }
+
+    /// One that is found in what was said.
+    pub(crate) fn of_words(
+        name: String,
+        extract: Extract,
+        kind: ValueKind,
+        unit: Unit,
+        limit: Option<Limit>,
+        place: &Span,
+    ) -> Self {
+        let at = || place.clone();
+        Self {
+            name,
+            source: MeasurementSource::Said(extract),
+            kind,
+            unit,
+            limit,
+            place: at(),
+            places: MeasurementPlaces {
+                instrument: at(),
+                channel: at(),
+                function: at(),
+                range: at(),
+                nplc: at(),
+                autozero: at(),
+                input_impedance: at(),
+                sampling: BTreeMap::new(),
+                limit: at(),
+                low: at(),
+                high: at(),
+            },
         }
     }
 

@@ -59,7 +59,7 @@ fn whole(pattern: &str) -> Result<Regex, String> {
 /// Writes `\d \w \s` and their opposites as ASCII classes, which mean the same inside and outside of brackets.
 ///
 /// The regex crate's own switch (`unicode(false)`) would refuse `.` and `[^-]` too.
-fn ascii_classes(pattern: &str) -> String {
+pub(crate) fn ascii_classes(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
     let mut characters = pattern.chars();
     while let Some(character) = characters.next() {
@@ -82,7 +82,7 @@ fn ascii_classes(pattern: &str) -> String {
 }
 
 /// The last line of the crate's message says what is wrong; those before it draw the pattern.
-fn reason(error: &regex::Error) -> String {
+pub(crate) fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default().trim();
     last.strip_prefix("error: ").unwrap_or(last).to_owned()

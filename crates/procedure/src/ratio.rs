@@ -2,7 +2,7 @@
 
 use crate::limit::{GuardBand, acceptance, test_uncertainty_ratio};
 use crate::metrology::{Ambient, Metrology, Moment};
-use crate::model::{BoundProcedure, Measurement, ReadingSource, StepKind};
+use crate::model::{BoundProcedure, Measurement, ReadingSource};
 use benchtop_instrument::{Decimal, NaiveDate, Quantity, Uncertainty, Unknown};
 use benchtop_notation::{Diagnostic, Diagnostics, Span};
 
@@ -53,10 +53,7 @@ pub struct TestRatio {
 pub fn ratios(procedure: &BoundProcedure, metrology: &Metrology, today: NaiveDate) -> (Vec<TestRatio>, Diagnostics) {
     let (mut ratios, mut sink) = (Vec::new(), Diagnostics::new());
     for step in procedure.procedure().all_steps() {
-        let StepKind::Measurements(measurements) = &step.kind else {
-            continue;
-        };
-        for measurement in measurements {
+        for measurement in step.kind.measurements() {
             if let Some(source) = measurement.reading() {
                 let found = Found::of(measurement, source, metrology, today);
                 found.judge(&mut sink);
@@ -67,7 +64,7 @@ pub fn ratios(procedure: &BoundProcedure, metrology: &Metrology, today: NaiveDat
                 .is_some_and(|limit| limit.guard_band.needs_uncertainty())
             {
                 let message = format!(
-                    "measurement \"{}\": the uncertainty of a computed value is not evaluated",
+                    "measurement \"{}\": no instrument's specification stands behind its value",
                     measurement.name
                 );
                 let help = "a guard band of a fixed width needs none";

@@ -39,6 +39,7 @@ enum Command {
     Measure(Measure, Reply<Reading>),
     Set(Setting, Reply<()>),
     FindOutputsOn(Reply<()>),
+    Query(String, Reply<Option<String>>),
     MakeSafe(Reply<Vec<OutputState>>),
     Close(Reply<()>),
 }
@@ -58,6 +59,7 @@ impl fmt::Debug for Command {
             Self::Measure(..) => "Measure",
             Self::Set(..) => "Set",
             Self::FindOutputsOn(_) => "FindOutputsOn",
+            Self::Query(..) => "Query",
             Self::MakeSafe(_) => "MakeSafe",
             Self::Close(_) => "Close",
         })
@@ -100,6 +102,10 @@ impl Actor {
 
     pub(crate) async fn find_outputs_on(&self) -> Result<(), CommandError> {
         self.ask(Command::FindOutputsOn).await
+    }
+
+    pub(crate) async fn query(&self, message: String) -> Result<Option<String>, CommandError> {
+        self.ask(|reply| Command::Query(message, reply)).await
     }
 
     pub(crate) async fn make_safe(&self) -> Result<Vec<OutputState>, CommandError> {
@@ -147,6 +153,13 @@ async fn carry_out(instrument: &mut dyn Instrument, command: Command, in_doubt: 
             let work = async {
                 trusted(instrument, in_doubt).await?;
                 instrument.find_outputs_on().await
+            };
+            unless_given_up(reply, in_doubt, work).await
+        }
+        Command::Query(message, reply) => {
+            let work = async {
+                trusted(instrument, in_doubt).await?;
+                instrument.query_checked(&message).await
             };
             unless_given_up(reply, in_doubt, work).await
         }

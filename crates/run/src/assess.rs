@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// The bench's metrology, and the temperature of this run.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct Circumstances {
     pub(crate) metrology: Arc<Metrology>,
     /// The ambient temperature that an instrument measured, degrees Celsius.
     pub(crate) ambient: Option<Decimal>,
@@ -27,7 +27,7 @@ pub struct Assessment {
     pub decision: Option<Decision>,
 }
 
-impl Surroundings {
+impl Circumstances {
     /// Assesses a number that was read. What it comes to is judged by the limit within the interval that is answered.
     ///
     /// # Errors
@@ -71,14 +71,17 @@ impl Surroundings {
     }
 }
 
-/// Assesses a value that was computed: its uncertainty is not known.
-pub(crate) fn computed(measurement: &Measurement, measured: &Measured) -> (Assessment, Result<Acceptance, String>) {
+/// Assesses a value that no instrument of ours measured: one that was computed, or said. Its uncertainty is not known.
+pub(crate) fn without_instrument(
+    measurement: &Measurement,
+    measured: &Measured,
+) -> (Assessment, Result<Acceptance, String>) {
     let mut assessment = Assessment::default();
     let Some(limit) = &measurement.limit else {
         return (assessment, Ok(Acceptance::default()));
     };
     if limit.guard_band.needs_uncertainty() {
-        assessment.uncertainty_reason = Some("that of a computed value is not evaluated".to_owned());
+        assessment.uncertainty_reason = Some("no instrument's specification stands behind this value".to_owned());
     }
     let accepted = assessment.judge_by(limit, measured);
     (assessment, accepted)

@@ -3,7 +3,7 @@
 use crate::assess::Assessment;
 use crate::outcome::{RunOutcome, StepOutcome};
 use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Quantity, Samples, Sampling, Unit};
-use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, Parameter, Value};
+use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, Parameter, PromptKind, Value};
 use chrono::{DateTime, Utc};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -34,6 +34,8 @@ pub enum EventKind {
     InstrumentReady(InstrumentReady),
     /// An attempt at a step begins.
     StepStarted(StepStarted),
+    /// The operator is asked.
+    PromptShown(PromptShown),
     /// A measurement was taken and judged, or could not be taken.
     MeasurementTaken(Box<MeasurementTaken>),
     /// An attempt at a step ended.
@@ -212,7 +214,7 @@ pub struct PlannedStep {
     pub address: StepAddress,
     /// Its name.
     pub name: String,
-    /// `measurement`, `set`, `wait`.
+    /// `measurement`, `set`, `wait` and so on.
     pub step_type: &'static str,
     /// What the sweeps around it set for this turn.
     pub parameters: BTreeMap<String, Parameter>,
@@ -268,10 +270,29 @@ pub struct StepStarted {
     pub address: StepAddress,
     /// Its name.
     pub name: String,
-    /// `measurement`, `set`, `wait`.
+    /// `measurement`, `set`, `wait` and so on.
     pub step_type: &'static str,
     /// From 1.
     pub attempt: u32,
+}
+
+/// The operator is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptShown {
+    /// The step that asks.
+    pub address: StepAddress,
+    /// The attempt that asks, from 1.
+    pub attempt: u32,
+    /// The name of the answer, as a measurement.
+    pub name: String,
+    /// What is asked.
+    pub message: String,
+    /// A picture that shows what is meant: its path, as the procedure writes it.
+    pub image: Option<String>,
+    /// What kind of answer is taken.
+    pub kind: PromptKind,
+    /// The unit of a number.
+    pub unit: Unit,
 }
 
 /// A measurement as it was taken and judged.
@@ -357,7 +378,7 @@ pub struct StepEnded {
     pub address: StepAddress,
     /// Its name.
     pub name: String,
-    /// `measurement`, `set`, `wait`.
+    /// `measurement`, `set`, `wait` and so on.
     pub step_type: &'static str,
     /// From 1; 0 for a step that was not reached.
     pub attempt: u32,

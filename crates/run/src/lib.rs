@@ -6,14 +6,18 @@ mod assess;
 mod bench;
 mod crew;
 mod event;
+mod line;
+mod lines;
 mod listener;
 mod memory;
 mod outcome;
+mod outside;
 mod partial;
 mod poll;
 mod readback;
 mod recorder;
 mod safe;
+mod saying;
 mod scribe;
 mod steps;
 mod supervisor;
@@ -27,16 +31,20 @@ pub use benchtop_instrument::{
 };
 pub use benchtop_procedure::{
     Acceptance, Ambient, Decision, GuardBand, Limit, LogicalName, Marginal, MeasurementOutcome, Nominal, Outside,
-    OverrangeRule, Parameter, Tolerance, Value,
+    OverrangeRule, Parameter, PromptKind, Tolerance, Value,
 };
 pub use crew::Crew;
 pub use event::{
     Attached, EarlierRuns, Event, EventKind, InstrumentReady, InstrumentUse, Log, LogLevel, MadeSafe, MeasurementTaken,
-    Papers, Placement, PlannedStep, ProcedureUse, Purpose, ReadingWord, RunEnded, RunStarted, Section, Stamp,
-    StepAddress, StepEnded, StepStarted, UnitUnderTest,
+    Papers, Placement, PlannedStep, ProcedureUse, PromptShown, Purpose, ReadingWord, RunEnded, RunStarted, Section,
+    Stamp, StepAddress, StepEnded, StepStarted, UnitUnderTest,
 };
 pub use listener::{Events, Listener, listen};
 pub use outcome::{Fold, RunOutcome, StepOutcome};
+pub use outside::{
+    Attachments, Content, Kept, NoAnswer, NotKept, NotRun, Operator, ProgramEnded, ProgramEnding, Programs,
+    Surroundings,
+};
 pub use partial::Partial;
 pub use recorder::{Recorder, RecorderError};
 pub use supervisor::{Deadlines, Finished, Interrupt, Job, execute};

@@ -68,6 +68,7 @@ const fn is_progress(kind: &EventKind) -> bool {
     match kind {
         EventKind::StepStarted(_) | EventKind::Log(_) | EventKind::InstrumentReady(_) => true,
         EventKind::RunStarted(_)
+        | EventKind::PromptShown(_)
         | EventKind::MeasurementTaken(_)
         | EventKind::StepEnded(_)
         | EventKind::MadeSafe(_)

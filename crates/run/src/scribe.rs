@@ -11,7 +11,7 @@ use crate::{
     supervisor::Finished,
 };
 use benchtop_instrument::{Clock, ClockExt, Moment, human_duration};
-use benchtop_procedure::{BoundProcedure, MeasurementOutcome, PlanNode, Step, StepKind};
+use benchtop_procedure::{BoundProcedure, MeasurementOutcome, PlanNode, Step};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -130,6 +130,9 @@ impl<R: Recorder> Scribe<R> {
                 self.fold.judged(usize::from(judged));
             }
             EventKind::StepEnded(ended) => {
+                // that the unit said what it should is judged, whether anything is taken from it or not
+                let said = matches!(ended.outcome, StepOutcome::Pass | StepOutcome::Fail);
+                self.fold.judged(usize::from(said && ended.step_type == "expect"));
                 self.running = None;
                 self.undecided = (!ended.decides).then(|| ended.clone());
                 if ended.decides {
@@ -140,6 +143,7 @@ impl<R: Recorder> Scribe<R> {
             EventKind::RunStarted(_)
             | EventKind::InstrumentReady(_)
             | EventKind::MadeSafe(_)
+            | EventKind::PromptShown(_)
             | EventKind::Attached(_)
             | EventKind::Log(_)
             | EventKind::RunEnded(_) => {}
@@ -249,11 +253,8 @@ impl<R: Recorder> Scribe<R> {
         let Some(step) = steps_of(&procedure, ended.address.section).get(ended.address.index) else {
             return;
         };
-        let StepKind::Measurements(measurements) = &step.kind else {
-            return;
-        };
         let reason = ended.reason.as_deref().unwrap_or("the step ended");
-        for measurement in measurements {
+        for measurement in step.kind.measurements() {
             for taken in not_taken(measurement, ended.address, ended.attempt, reason) {
                 if !self.taken.contains(&taken.name) {
                     self.emit(EventKind::MeasurementTaken(Box::new(taken)));

@@ -3,14 +3,17 @@
 
 use crate::{
     actor::{Actor, CommandError},
-    assess::{self, Assessment, Surroundings},
+    assess::{self, Assessment, Circumstances},
     crew::Crew,
     event::{EventKind, MeasurementTaken, ReadingWord, Section, Stamp, StepAddress, StepEnded, StepStarted},
+    lines::Lines,
     memory::Memory,
     outcome::StepOutcome,
+    outside::Surroundings,
     partial::Partial,
     poll::{self, Settling},
     readback::lost_outputs,
+    saying::{self, Attempt},
 };
 use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind, Sampling};
 use benchtop_procedure::{
@@ -19,6 +22,9 @@ use benchtop_procedure::{
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
+
+/// How long a prompt waits that does not say so.
+const PATIENCE_WITH_PEOPLE: Duration = Duration::from_secs(3600);
 
 /// What the steps tell the supervisor.
 pub(crate) struct Report {
@@ -34,6 +40,8 @@ pub(crate) struct NotRecorded;
 /// What the steps need.
 pub(crate) struct Floor {
     pub(crate) crew: Crew,
+    pub(crate) lines: Arc<Lines>,
+    pub(crate) outside: Surroundings,
     /// Why the instruments that are not in the crew are not.
     pub(crate) missing: Arc<BTreeMap<LogicalName, String>>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -44,7 +52,7 @@ pub(crate) struct Floor {
     /// The steps that were left out, where some were.
     pub(crate) partial: Option<Arc<Partial>>,
     pub(crate) memory: Arc<Memory>,
-    pub(crate) surroundings: Surroundings,
+    pub(crate) surroundings: Circumstances,
 }
 
 impl Floor {
@@ -150,7 +158,8 @@ pub(crate) const fn retries(retry: Retry, outcome: StepOutcome) -> bool {
     }
 }
 
-type Ended = (StepOutcome, Option<String>);
+/// How an attempt ended, and why unless it passed.
+pub(crate) type Ended = (StepOutcome, Option<String>);
 
 async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt: u32) -> Result<Ended, NotRecorded> {
     let patience = match &step.kind {
@@ -159,7 +168,17 @@ async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt:
             let polls = measurements.iter().filter_map(Measurement::poll);
             polls.fold(floor.attempt_deadline, |all, poll| all.saturating_add(poll.patience))
         }
-        StepKind::Set { .. } => floor.attempt_deadline,
+        StepKind::Expect(expect) => floor.attempt_deadline.saturating_add(expect.within),
+        // a person may have gone to fetch something
+        StepKind::Prompt(_) => floor.attempt_deadline.max(PATIENCE_WITH_PEOPLE),
+        StepKind::Set { .. } | StepKind::Exec(_) | StepKind::Query(_) | StepKind::Send(_) => floor.attempt_deadline,
+    };
+    let attempted = Attempt {
+        floor,
+        step: &step.name,
+        address,
+        number: attempt,
+        parameters: &step.parameters,
     };
     let allowed = step.timeout.unwrap_or(patience);
     let deadline = floor.clock.now().after(allowed);
@@ -177,6 +196,11 @@ async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt:
                 },
             }),
             StepKind::Measurements(measurements) => measure_all(floor, address, step, measurements, attempt).await,
+            StepKind::Prompt(prompt) => saying::prompt(attempted, prompt).await,
+            StepKind::Exec(exec) => saying::exec(attempted, exec).await,
+            StepKind::Query(query) => saying::query(attempted, query).await,
+            StepKind::Send(transmit) => saying::send(attempted, transmit).await,
+            StepKind::Expect(expect) => saying::expect(attempted, expect).await,
         }
     };
     if let Ok(ended) = floor.clock.within(deadline, work).await {
@@ -200,7 +224,7 @@ async fn doubted(floor: &Floor, ended: Ended) -> Ended {
     }
 }
 
-fn actor<'f>(floor: &'f Floor, name: &LogicalName) -> Result<&'f Actor, String> {
+pub(crate) fn actor<'f>(floor: &'f Floor, name: &LogicalName) -> Result<&'f Actor, String> {
     let why = || match floor.missing.get(name) {
         // it says which instrument it is of
         Some(reason) => format!("not open: {reason}"),
@@ -223,6 +247,11 @@ async fn measure_all(
             (MeasurementSource::Compute(expression), None) => {
                 let blank = blank(measurement, address, attempt);
                 vec![computed(measurement, expression, &floor.memory, blank)]
+            }
+            // `parse` gives a step of this kind no words to find anything in
+            (MeasurementSource::Said(_), _) => {
+                let reason = Err("nothing is said in this step".to_owned());
+                vec![judged(floor, measurement, reason, address, attempt)]
             }
             (MeasurementSource::Compute(_), Some(reason)) => {
                 vec![judged(
@@ -293,7 +322,7 @@ fn computed(
             taken.value = Some(value.clone());
             taken.reading_kind = ReadingWord::Value;
             let measured = Measured::Value(value);
-            let (assessment, accepted) = assess::computed(measurement, &measured);
+            let (assessment, accepted) = assess::without_instrument(measurement, &measured);
             taken.assessment = assessment;
             match accepted {
                 Ok(accepted) => judge_within(measurement.limit.as_ref(), accepted, &measured, measurement.unit),
@@ -337,7 +366,7 @@ fn judged(
     (judgement, taken)
 }
 
-fn blank(measurement: &Measurement, address: StepAddress, attempt: u32) -> MeasurementTaken {
+pub(crate) fn blank(measurement: &Measurement, address: StepAddress, attempt: u32) -> MeasurementTaken {
     let reading = measurement.reading();
     MeasurementTaken {
         address,
@@ -433,7 +462,7 @@ fn judge_reading(
             taken.assessment = assessment;
             accepted
         }
-        None => assess::computed(measurement, &measured).1,
+        None => assess::without_instrument(measurement, &measured).1,
     };
     match accepted {
         Ok(accepted) => judge_within(limit, accepted, &measured, measurement.unit),

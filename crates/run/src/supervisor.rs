@@ -9,13 +9,15 @@
 
 use crate::{
     ambient,
-    assess::Surroundings,
+    assess::Circumstances,
     bench::Bench,
     crew::Crew,
     event::{EventKind, Log, LogLevel, RunEnded, RunStarted, Section},
+    lines::{Lines, console_of, keep_what_was_heard, open_line},
     listener::Listener,
     memory::Memory,
     outcome::{RunOutcome, StepOutcome},
+    outside::Surroundings,
     partial::Partial,
     readback::lost_outputs,
     recorder::{Recorder, RecorderError},
@@ -91,6 +93,8 @@ pub struct Job<R> {
     pub bench: Arc<dyn Bench>,
     /// What it says of how well its instruments measure.
     pub metrology: Arc<Metrology>,
+    /// What is reached beside them.
+    pub outside: Surroundings,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Who writes it down.
@@ -169,6 +173,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
         mut crew,
         bench,
         metrology,
+        outside,
         clock,
         recorder,
         listeners,
@@ -194,7 +199,20 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
 
     let mut skipped = None;
     let mut missing = BTreeMap::new();
+    let mut lines = Lines::new();
     for used in &uses {
+        if let Some(need) = console_of(&procedure, &used.name) {
+            match open_line(&used.name, need, &bench, &clock, deadlines.prepare).await {
+                Ok(line) => drop(lines.insert(used.name.clone(), line)),
+                Err(reason) => {
+                    scribe.at_least(RunOutcome::Error, &reason);
+                    missing.insert(used.name.clone(), reason.clone());
+                    skipped = Some(reason);
+                    break;
+                }
+            }
+            continue;
+        }
         let opening = crew.prepare(&used.name, bench.as_ref(), clock.as_ref(), deadlines.prepare);
         let opened = tokio::select! {
             biased;
@@ -221,7 +239,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
         }
     }
     let partial = partial.map(Arc::new);
-    let mut surroundings = Surroundings {
+    let mut surroundings = Circumstances {
         metrology,
         ambient: None,
     };
@@ -239,8 +257,11 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
         }
     }
     let missing = Arc::new(missing);
+    let lines = Arc::new(lines);
     let stage = Stage {
         crew: &crew,
+        lines: &lines,
+        outside: &outside,
         missing: &missing,
         clock: &clock,
         procedure: &procedure,
@@ -267,6 +288,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
         scribe.at_least(RunOutcome::Aborted, &partial.reason_of_the_run());
     }
     let made_safe = safe::make_all_safe(&uses, &mut crew, bench.as_ref(), clock.as_ref(), deadlines.make_safe).await;
+    keep_what_was_heard(&lines, &outside, clock.as_ref(), &mut scribe).await;
     scribe.finish(&made_safe, true, crew).await
 }
 
@@ -299,6 +321,8 @@ struct Ends {
 /// What stays the same while steps run.
 struct Stage<'a> {
     crew: &'a Crew,
+    lines: &'a Arc<Lines>,
+    outside: &'a Surroundings,
     missing: &'a Arc<BTreeMap<LogicalName, String>>,
     clock: &'a Arc<dyn Clock>,
     procedure: &'a Arc<BoundProcedure>,
@@ -306,7 +330,7 @@ struct Stage<'a> {
     begun: Moment,
     deadlines: Deadlines,
     memory: Arc<Memory>,
-    surroundings: &'a Surroundings,
+    surroundings: &'a Circumstances,
 }
 
 impl Stage<'_> {
@@ -377,6 +401,8 @@ impl Stage<'_> {
         let (reports, mut reported) = mpsc::unbounded_channel();
         let floor = Floor {
             crew: self.crew.clone(),
+            lines: Arc::clone(self.lines),
+            outside: self.outside.clone(),
             missing: Arc::clone(self.missing),
             clock: Arc::clone(self.clock),
             started: self.begun,

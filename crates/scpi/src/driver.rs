@@ -527,6 +527,12 @@ impl Instrument for ScpiInstrument {
         Ok(Some(String::from_utf8_lossy(&answer).into_owned()))
     }
 
+    async fn query_checked(&mut self, message: &str) -> Result<Option<String>, Error> {
+        let answer = self.query(message).await?;
+        self.check_errors(Operation::Write).await?;
+        Ok(answer)
+    }
+
     async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error> {
         if self.capabilities.outputs.is_empty() {
             return Ok(Vec::new());

@@ -76,9 +76,17 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
     let root = document.root(sink, ROOT);
     let sources = read_sources(&root, sink);
     let driver = root.require_table(sink, "driver", DRIVER)?;
-    let class = driver
-        .require_string(sink, "class")
-        .and_then(|word| one_of(sink, "class", &word, Class::ALL));
+    let class = driver.require_string(sink, "class").and_then(|word| {
+        let class = one_of(sink, "class", &word, Class::ALL)?;
+        if class == Class::Console {
+            sink.error(
+                &word.span,
+                "a console has no definition: the station file says where it is",
+            );
+            return None;
+        }
+        Some(class)
+    });
     let manufacturer = driver.require_string(sink, "manufacturer");
     let model = driver.require_string(sink, "model");
     let identity = driver

@@ -20,6 +20,7 @@ mod bench;
 mod calendar;
 mod circuit;
 mod client;
+mod console;
 mod dc_power;
 mod device;
 mod dialogue;
@@ -35,7 +36,7 @@ mod session;
 mod status;
 mod world;
 
-pub use bench::{Bench, Deviation, Models, SimulatedBench, SimulatedInstrument};
+pub use bench::{Bench, Deviation, Models, SimulatedBench, SimulatedExec, SimulatedInstrument};
 pub use dialogue::{Dialogue, Line};
 pub use dmm::MeterState;
 pub use fault::{Drift, Fault, FaultOrder};

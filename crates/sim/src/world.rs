@@ -112,6 +112,12 @@ impl World {
         self.pass(now);
     }
 
+    /// The voltage of a node now.
+    pub(crate) fn volts(&mut self, node: Node, now: Moment) -> f64 {
+        self.advance(now);
+        self.network.solution().volts_at(node)
+    }
+
     fn next_switch(&self) -> Option<Moment> {
         let devices = self.instruments.iter().map(|instrument| &instrument.device.class);
         let switches = devices.filter_map(|class| match class {

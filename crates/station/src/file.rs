@@ -1,5 +1,6 @@
 //! The station file: which instruments stand on this bench, and where the records go.
 
+use crate::console::{self, StationConsole};
 use crate::keys::{INSTRUMENT, ROOT, SERIAL, STATION, STORE, SYNC, TARGET, VISA};
 use crate::metrology::{self, Calibration};
 use crate::rules::{self, AllowedProcedure, StationParameter};
@@ -38,6 +39,8 @@ pub struct StationFile {
     pub ambient: Ambient,
     /// What it adds to the uncertainty of its measurements.
     pub contributions: Vec<ContributionRule>,
+    /// The unit's own links by logical name.
+    pub consoles: BTreeMap<LogicalName, StationConsole>,
     /// `[store] root`, as written.
     pub store_root: Option<PathBuf>,
     /// `[store] signing_key`: with which records are signed; a relative one is beside the station file.
@@ -160,6 +163,7 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
             instruments.insert(LogicalName(name.value), instrument);
         }
     }
+    let consoles = console::read(&root, folder, |name| instruments.contains_key(name), sink);
     let store = root.table(sink, "store", &STORE.names());
     let store_root = store
         .and_then(|store| store.require_string(sink, "root"))
@@ -211,6 +215,7 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
         instruments,
         ambient: ambient.unwrap_or_default(),
         contributions,
+        consoles,
         store_root,
         signing_key,
         visa_library,

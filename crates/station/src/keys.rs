@@ -34,6 +34,11 @@ pub(crate) static ROOT: Keys = Keys {
             Shape::Tables(&CONTRIBUTION),
             "What the bench itself adds to the uncertainty of measurements: leads, dividers, shunts.",
         ),
+        Key::new(
+            "consoles",
+            Shape::Named(&CONSOLE),
+            "The unit's own links, by the names that procedures call them.",
+        ),
         Key::new("store", Shape::Table(&STORE), "Where the records are kept."),
         Key::new(
             "sync",
@@ -139,6 +144,27 @@ pub(crate) static CONTRIBUTION: Keys = Keys {
             "Only to this function.",
         ),
         Key::new("measurement", Shape::Text, "Only to the measurement of this name."),
+    ],
+};
+
+pub(crate) static CONSOLE: Keys = Keys {
+    title: "station console",
+    keys: &[
+        Key::new(
+            "resource",
+            Shape::Text,
+            "Where it is: a serial port, /dev/ttyUSB1, or a TCP socket, TCPIP0::10.0.0.9::23::SOCKET.",
+        ),
+        Key::new(
+            "argv",
+            Shape::List(&Shape::Text),
+            "A command whose standard input and output it is, with its arguments; it works in this file's folder.",
+        ),
+        Key::new(
+            "serial",
+            Shape::Table(&SERIAL),
+            "Its serial line; 115200 baud, 8 data bits and no parity if left out.",
+        ),
     ],
 };
 

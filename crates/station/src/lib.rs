@@ -4,6 +4,7 @@
 //! anything, and opens the instruments, real or simulated, when the run wants them.
 
 mod catalogue;
+mod console;
 mod file;
 mod keys;
 mod metrology;
@@ -13,6 +14,7 @@ mod station;
 pub use benchtop_scpi::Options;
 pub use benchtop_transport::Recorder;
 pub use catalogue::{Catalogue, Entry, Origin, sha256};
+pub use console::StationConsole;
 pub use file::{CalibrationRule, StationFile, StationInstrument, TargetEntry, parse};
 pub use keys::keys;
 pub use metrology::{Calibration, Said, of_bench};

@@ -2,11 +2,12 @@
 
 use crate::{
     catalogue::Catalogue,
+    console::{self, StationConsole},
     file::{StationFile, StationInstrument},
     metrology::{Calibration, Said},
 };
 use benchtop_instrument::{
-    Capabilities, Class, Clock, Error, ErrorKind, Instrument, LineSettings, Operation, Resource, Session,
+    Capabilities, Class, Clock, Console, Error, ErrorKind, Instrument, LineSettings, Operation, Resource, Session,
 };
 use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned};
 use benchtop_procedure::{LogicalName, Meter, Metrology};
@@ -52,6 +53,8 @@ impl Equipment {
 pub struct Station {
     /// The instruments by logical name.
     pub instruments: BTreeMap<LogicalName, Equipment>,
+    /// The unit's own links by logical name, on a real bench.
+    consoles: BTreeMap<LogicalName, StationConsole>,
     safe_first: Vec<LogicalName>,
     simulated: Option<SimulatedBench>,
     clock: Arc<dyn Clock>,
@@ -85,6 +88,7 @@ impl Station {
         let safe_first = file.safe_order.iter().map(|name| name.value.clone()).collect();
         Ok(Self {
             instruments,
+            consoles: file.consoles.clone(),
             safe_first,
             simulated: None,
             clock,
@@ -134,6 +138,7 @@ impl Station {
         }
         Ok(Self {
             instruments,
+            consoles: BTreeMap::new(),
             safe_first: Vec::new(),
             simulated: Some(bench),
             clock,
@@ -158,7 +163,55 @@ impl Station {
     #[must_use]
     pub fn capabilities(&self) -> BTreeMap<LogicalName, Capabilities> {
         let one = |(name, equipment): (&LogicalName, &Equipment)| (name.clone(), equipment.capabilities());
-        self.instruments.iter().map(one).collect()
+        let consoles = self.console_names().into_iter();
+        let consoles = consoles.map(|name| (name, console::capabilities()));
+        self.instruments.iter().map(one).chain(consoles).collect()
+    }
+
+    /// The logical names of the unit's own links.
+    #[must_use]
+    pub fn console_names(&self) -> Vec<LogicalName> {
+        match &self.simulated {
+            Some(bench) => bench.console_names().map(|name| LogicalName(name.to_owned())).collect(),
+            None => self.consoles.keys().cloned().collect(),
+        }
+    }
+
+    /// Where one of the unit's own links is; nothing where there is no such one.
+    #[must_use]
+    pub fn console_resource(&self, name: &LogicalName) -> Option<Resource> {
+        match &self.simulated {
+            Some(bench) => bench
+                .console_names()
+                .any(|known| known == name.0)
+                .then(|| Resource::Simulated {
+                    bench: bench.name().to_owned(),
+                    name: name.to_string(),
+                }),
+            None => self.consoles.get(name).map(|console| console.resource.clone()),
+        }
+    }
+
+    /// Opens one of the unit's own links anew.
+    ///
+    /// # Errors
+    /// What the transport said; `Unsupported` for a name that the bench has not.
+    pub async fn open_console(&self, name: &LogicalName) -> Result<Box<dyn Console>, Error> {
+        let opened = match &self.simulated {
+            Some(bench) => bench.console(&name.0).map(Ok),
+            None => match self.consoles.get(name) {
+                Some(console) => Some(console.open(&self.clock).await),
+                None => None,
+            },
+        };
+        opened.unwrap_or_else(|| {
+            let nowhere = Resource::Simulated {
+                bench: "none".to_owned(),
+                name: name.to_string(),
+            };
+            let message = format!("this bench has no console {name}");
+            Err(Error::new(ErrorKind::Unsupported, Operation::Open, &nowhere, message))
+        })
     }
 
     /// What the bench says of how well its instruments measure; `said` of one that is simulated.
@@ -192,7 +245,7 @@ impl Station {
         let is_source =
             |name: &LogicalName| match self.instruments.get(name).map(|equipment| equipment.definition.class) {
                 Some(Class::DcPower) => true,
-                Some(Class::Dmm) | None => false,
+                Some(Class::Dmm | Class::Console) | None => false,
             };
         let (sources, others): (Vec<_>, Vec<_>) = self.instruments.keys().cloned().partition(is_source);
         for name in sources.into_iter().chain(others) {

@@ -47,6 +47,8 @@ pub enum EventKind {
     InstrumentReady(InstrumentReady),
     /// An attempt at a step begins.
     StepStarted(StepStarted),
+    /// The operator is asked.
+    PromptShown(PromptShown),
     /// A measurement was taken and judged, or could not be taken.
     MeasurementTaken(Box<MeasurementTaken>),
     /// An attempt at a step ended.
@@ -196,6 +198,32 @@ pub struct StepStarted {
     pub step_type: String,
     /// From 1.
     pub attempt: u32,
+}
+
+/// The operator is asked. Whoever answers by JSON lines writes `{"name": NAME, "answer": ANSWER}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptShown {
+    /// Which part of the procedure.
+    pub section: Section,
+    /// Position of its step in the section, from 0.
+    pub index: usize,
+    /// The attempt that asks, from 1.
+    pub attempt: u32,
+    /// The name of the answer, as a measurement.
+    pub name: String,
+    /// What is asked.
+    pub message: String,
+    /// A picture that shows what is meant, as the procedure writes its path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// `yes_no`, `text`, `number` or `choice`.
+    pub kind: String,
+    /// The unit of a number.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    /// The answers of a choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
 }
 
 /// A measurement as it was taken and judged.

@@ -84,6 +84,8 @@ impl<'a> Folding<'a> {
                 self.ready.insert(&ready.name, ready);
             }
             EventKind::StepStarted(started) => self.steps.started(started, event.elapsed_s),
+            // the answer is a measurement
+            EventKind::PromptShown(_) => {}
             EventKind::MeasurementTaken(taken) => self.steps.measured(taken, event.elapsed_s, at),
             EventKind::StepEnded(ended) => self.steps.ended(ended, event.elapsed_s),
             EventKind::MadeSafe(made_safe) => self.made_safe(made_safe, at),

@@ -107,6 +107,7 @@
 
 mod adopt;
 mod attach;
+mod attachments;
 mod backlog;
 mod chain;
 mod clock;

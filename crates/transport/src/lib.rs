@@ -3,7 +3,11 @@
 //! Every session keeps the contract of [`Session`] and is enrolled in its conformance suite: the raw TCP socket, the serial
 //! line, VXI-11 and `HiSLIP` are native; USBTMC and GPIB go through a VISA library that is found at run time. A transcript can
 //! take an instrument's place. Simulated instruments are no transport: `benchtop-sim` brings sessions of its own.
+//!
+//! The unit's own link ([`open_console`]) is a stream of bytes with a contract of its own, and [`process`] starts and ends the
+//! commands of this computer.
 
+mod console;
 pub mod discovery;
 mod framer;
 mod guarded;
@@ -11,6 +15,7 @@ mod hislip;
 mod message;
 mod network;
 mod port;
+pub mod process;
 mod serial;
 mod socket;
 mod trace;
@@ -18,6 +23,7 @@ pub mod transcript;
 pub mod visa;
 mod vxi11;
 
+pub use console::open_console;
 pub use framer::{Framer, FramingError, MAX_MESSAGE};
 pub use hislip::HislipSession;
 pub use serial::SerialSession;
@@ -58,5 +64,6 @@ pub async fn open(
         Resource::Simulated { .. } => {
             refuse("a simulated instrument lives on its bench, not on a transport".to_owned())
         }
+        Resource::Process { .. } => refuse("a command is a console, not an instrument".to_owned()),
     }
 }

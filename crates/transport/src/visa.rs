@@ -57,7 +57,8 @@ fn visa_name(resource: &Resource) -> Option<String> {
         | Resource::Lan { .. }
         | Resource::Serial { .. }
         | Resource::Simulated { .. }
-        | Resource::Replay { .. } => None,
+        | Resource::Replay { .. }
+        | Resource::Process { .. } => None,
     }
 }
 

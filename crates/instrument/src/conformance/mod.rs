@@ -3,11 +3,13 @@
 //! An implementation provides a rig (how to open one against a far end that the suite plays) and calls one
 //! function; a session calls [`endurance`] beside it, in a test of its own. Nothing can be skipped by name: what a transport has not got it reports as `Unsupported`.
 
+mod console;
 mod endurance;
 mod instrument;
 mod sampling;
 mod session;
 
+pub use console::{ConsoleRig, console};
 pub use endurance::endurance;
 pub use instrument::{InstrumentRig, instrument};
 pub use session::{FarEnd, SessionRig, session};

@@ -35,7 +35,12 @@ pub(super) fn resolve(sink: &mut Diagnostics, procedure: &mut Procedure, instrum
                     output.channel = number(sink, &label, instrument, instruments.get(instrument), name, place);
                 }
             }
-            StepKind::Wait(_) => {}
+            StepKind::Wait(_)
+            | StepKind::Prompt(_)
+            | StepKind::Exec(_)
+            | StepKind::Query(_)
+            | StepKind::Send(_)
+            | StepKind::Expect(_) => {}
         }
     }
 }

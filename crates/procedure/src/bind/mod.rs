@@ -4,7 +4,7 @@ mod channel;
 mod measurement;
 mod output;
 
-use crate::model::{BoundProcedure, InstrumentNeed, LogicalName, MeasurementSource, Procedure, StepKind};
+use crate::model::{BoundProcedure, InstrumentNeed, LogicalName, Procedure, StepKind};
 use crate::parse;
 use benchtop_instrument::{Capabilities, Function, FunctionCapability, Setting};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, suggest};
@@ -61,10 +61,7 @@ fn check(sink: &mut Diagnostics, procedure: &Procedure, instruments: &Instrument
         match &step.kind {
             StepKind::Measurements(measurements) => {
                 for measurement in measurements {
-                    let reading = match &measurement.source {
-                        MeasurementSource::Reading(reading) => reading,
-                        MeasurementSource::Compute(_) => continue,
-                    };
+                    let Some(reading) = measurement.reading() else { continue };
                     if let Some(chosen) = Chosen::find(procedure, instruments, &reading.instrument) {
                         measurement::check(sink, measurement, reading, &chosen);
                     }
@@ -78,7 +75,9 @@ fn check(sink: &mut Diagnostics, procedure: &Procedure, instruments: &Instrument
                     output::check(sink, step, output, &chosen);
                 }
             }
-            StepKind::Wait(_) => {}
+            // what they name is checked where the procedure declares it
+            StepKind::Query(_) | StepKind::Send(_) | StepKind::Expect(_) => {}
+            StepKind::Wait(_) | StepKind::Prompt(_) | StepKind::Exec(_) => {}
         }
     }
 }

@@ -21,8 +21,8 @@ pub(super) fn check(sink: &mut Diagnostics, step: &Step, output: &OutputSetting,
     }
     match chosen.capabilities.class {
         Class::DcPower => {}
-        // Refused by `parse`: a meter has nothing to set.
-        Class::Dmm => return,
+        // Refused by `parse`: neither a meter nor a console has anything to set.
+        Class::Dmm | Class::Console => return,
     }
     let Some(capability) = chosen.capabilities.outputs.get(&channel) else {
         let message = format!("{label}channel {channel} of {chosen} is no output");

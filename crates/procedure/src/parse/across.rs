@@ -42,7 +42,13 @@ pub(super) fn too_little_time(sink: &mut Diagnostics, procedure: &Procedure, tim
         .chain(&procedure.steps)
         .map(|step| match &step.kind {
             StepKind::Wait(wait) => *wait,
-            StepKind::Measurements(_) | StepKind::Set { .. } => Duration::ZERO,
+            StepKind::Measurements(_)
+            | StepKind::Set { .. }
+            | StepKind::Prompt(_)
+            | StepKind::Exec(_)
+            | StepKind::Query(_)
+            | StepKind::Send(_)
+            | StepKind::Expect(_) => Duration::ZERO,
         });
     let waits = waits.fold(Duration::ZERO, Duration::saturating_add);
     if waits >= timeout.value {

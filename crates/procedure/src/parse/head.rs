@@ -3,7 +3,7 @@
 use super::draft::Draft;
 use super::quantity;
 use super::vocabulary::{INSTRUMENT, LATER_CLASSES, PROCEDURE};
-use crate::model::{InstrumentNeed, LogicalName};
+use crate::model::{BelongsTo, InstrumentNeed, LogicalName};
 use benchtop_instrument::{Class, Function};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value, one_of};
 use std::time::Duration;
@@ -91,12 +91,34 @@ fn instrument(sink: &mut Diagnostics, name: &LogicalName, place: &Span, value: V
             need_places.push(word.span);
         }
     }
+    let belongs_to = match table.contains("belongs_to") {
+        true => Some(belongs_to(sink, &table, name, class)?),
+        false => None,
+    };
     Some(InstrumentNeed {
         class: class?,
         needs,
+        belongs_to: belongs_to.unwrap_or_default(),
         place: place.clone(),
         need_places,
     })
+}
+
+fn belongs_to(
+    sink: &mut Diagnostics,
+    table: &Table<'_>,
+    name: &LogicalName,
+    class: Option<Class>,
+) -> Option<BelongsTo> {
+    let word = table.string(sink, "belongs_to")?;
+    let choices = [("station", BelongsTo::Station), ("uut", BelongsTo::Uut)];
+    let owner = one_of(sink, "owner", &word, &choices)?;
+    if owner == BelongsTo::Uut && class.is_some_and(|class| class != Class::Console) {
+        let message = format!("{name} is no console: only the unit's own link belongs to it");
+        sink.error(&word.span, &message);
+        return None;
+    }
+    Some(owner)
 }
 
 fn class(sink: &mut Diagnostics, word: &Spanned<String>) -> Option<Class> {

@@ -7,6 +7,7 @@ mod across;
 mod condition;
 mod draft;
 mod head;
+mod kinds;
 mod limit;
 mod measurement;
 mod plan;

@@ -1,7 +1,7 @@
 //! Quantities and durations, exact, with the mistake shown at the half that is wrong.
 
 use benchtop_instrument::{BaseUnit, Decimal, Quantity, Unit};
-use benchtop_notation::{Diagnostic, Diagnostics, Magnitude, Span, Spanned, suggest};
+use benchtop_notation::{Diagnostic, Diagnostics, Magnitude, Span, Spanned, Table, suggest};
 use std::time::Duration;
 
 /// Waits and timeouts beyond this, in seconds, are taken for mistakes.
@@ -48,6 +48,21 @@ pub(super) fn unit_like(sink: &mut Diagnostics, what: &str, text: &str, span: &S
                 None => format!("write one of {}", known.join(", ")),
             };
             sink.push(Diagnostic::error(span, &format!("unknown unit `{text}`")).help(&help));
+            None
+        }
+    }
+}
+
+/// The unit under `unit`, whatever it measures; a bare number's where none is written.
+pub(super) fn any_unit(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Unit> {
+    if !table.contains("unit") {
+        return Some(Unit::of(BaseUnit::One));
+    }
+    let text = table.string(sink, "unit")?;
+    match text.value.parse() {
+        Ok(unit) => Some(unit),
+        Err(error) => {
+            sink.error(&text.span, &error.to_string());
             None
         }
     }

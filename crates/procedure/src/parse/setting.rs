@@ -21,7 +21,7 @@ pub(super) fn set(
     if let Some((Named::Known(name, need), place)) = &instrument {
         match need.class {
             Class::DcPower => {}
-            Class::Dmm => {
+            Class::Dmm | Class::Console => {
                 let message = format!("{step}: {name} is of class {}, which has nothing to set", need.class);
                 draft.sink.error(place, &message);
             }

@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, Known, Section};
 use super::vocabulary::{LATER_STEP_KINDS, RETRY, STEP_KINDS};
-use super::{condition, head, measurement, quantity, setting};
+use super::{condition, head, kinds, measurement, quantity, setting};
 use crate::model::{OnFail, Retry, SetPlaces, Step, StepKind};
 use benchtop_notation::{Diagnostic, Diagnostics, Spanned, Table, one_of};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) fn step(draft: &mut Draft, table: &Table<'_>, section: Section, at: u
     let retry = retry(&mut draft.sink, table);
     let on_fail = on_fail(&mut draft.sink, table);
     let when = condition::when(draft, table, section, &label);
-    let kind = kind(draft, table, section, &label, timeout.as_ref());
+    let kind = kind(draft, table, section, &label, name.as_ref(), timeout.as_ref());
     let known = Known {
         section,
         stops: on_fail == OnFail::Stop,
@@ -32,6 +32,11 @@ pub(super) fn step(draft: &mut Draft, table: &Table<'_>, section: Section, at: u
     let name = name?.value;
     draft.ends(&name, known);
     let (kind, set_places) = kind?;
+    if !matches!(kind, StepKind::Measurements(_)) {
+        for said in kind.measurements() {
+            draft.measures(&said.name, said.unit, said.kind);
+        }
+    }
     Some(Step {
         name,
         kind,
@@ -67,6 +72,7 @@ fn kind(
     table: &Table<'_>,
     section: Section,
     label: &str,
+    name: Option<&Spanned<String>>,
     timeout: Option<&Spanned<Duration>>,
 ) -> Option<(StepKind, SetPlaces)> {
     let kinds: Vec<&str> = STEP_KINDS.iter().copied().filter(|key| table.contains(key)).collect();
@@ -99,13 +105,46 @@ fn kind(
         }
         Some(wait.value)
     });
-    match (measurements, set, wait) {
-        (Some(measurements), None, None) => Some((StepKind::Measurements(measurements), SetPlaces::default())),
-        (None, Some((instrument, setting, places)), None) => Some((StepKind::Set { instrument, setting }, places)),
-        (None, None, Some(wait)) => Some((StepKind::Wait(wait), SetPlaces::default())),
-        // Several kinds or a broken one: reported above.
-        (_, _, _) => None,
+    let mut read = said(draft, table, label, name, timeout);
+    read.extend(measurements.map(|measurements| (StepKind::Measurements(measurements), SetPlaces::default())));
+    read.extend(set.map(|(instrument, setting, places)| (StepKind::Set { instrument, setting }, places)));
+    read.extend(wait.map(|wait| (StepKind::Wait(wait), SetPlaces::default())));
+    // Several kinds or a broken one: reported above.
+    let is_one = kinds.len() == 1;
+    read.pop().filter(|_| is_one && read.is_empty())
+}
+
+/// The kinds in which something is said.
+fn said(
+    draft: &mut Draft,
+    table: &Table<'_>,
+    label: &str,
+    name: Option<&Spanned<String>>,
+    timeout: Option<&Spanned<Duration>>,
+) -> Vec<(StepKind, SetPlaces)> {
+    let mut read = Vec::new();
+    let mut unread = false;
+    let mut keep = |kind: Option<StepKind>| {
+        unread |= kind.is_none();
+        read.extend(kind.map(|kind| (kind, SetPlaces::default())));
+    };
+    if let Some(value) = table.value("prompt") {
+        keep(kinds::prompt(draft, value, label).map(|prompt| StepKind::Prompt(Box::new(prompt))));
     }
+    if let Some(value) = table.value("exec") {
+        keep(kinds::exec(draft, value, label, name).map(|exec| StepKind::Exec(Box::new(exec))));
+    }
+    if let Some(value) = table.value("query") {
+        keep(kinds::query(draft, value, label).map(|query| StepKind::Query(Box::new(query))));
+    }
+    if let Some(value) = table.value("send") {
+        keep(kinds::send(draft, value, label).map(|send| StepKind::Send(Box::new(send))));
+    }
+    if let Some(value) = table.value("expect") {
+        keep(kinds::expect(draft, value, label, timeout).map(|expect| StepKind::Expect(Box::new(expect))));
+    }
+    draft.is_unreadable |= unread;
+    read
 }
 
 /// `None` only where it is written and wrong.

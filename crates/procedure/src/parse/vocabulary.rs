@@ -4,6 +4,7 @@
 //! A planned key is never unknown and never ignored: whoever writes one learns that this version cannot do it. The JSON
 //! Schema that editors use is made of the same tables.
 
+use super::kinds::keys::{EXEC_KEYS, EXPECT_KEYS, PROMPT_KEYS, QUERY_KEYS, SEND_KEYS};
 use crate::limit::GuardBand;
 use benchtop_instrument::{Class, Function, InputImpedance, Trigger};
 use benchtop_notation::{Diagnostic, Diagnostics, Key, Keys, Shape, Table, Value};
@@ -152,13 +153,15 @@ static INSTRUMENT_KEYS: Keys = Keys {
             Shape::List(&Shape::Word(functions)),
             "What it must be able to measure; a station whose instrument cannot is refused.",
         ),
+        Key::new(
+            "belongs_to",
+            Shape::Word(|| vec!["station", "uut"]),
+            "Whose a console is: with \"uut\" no answer, a wrong answer or a closed link is a FAIL of the unit.",
+        ),
     ],
 };
 
-pub(super) static INSTRUMENT: Vocabulary = Vocabulary {
-    keys: &INSTRUMENT_KEYS,
-    later: &[("belongs_to", "the unit's own link")],
-};
+pub(super) static INSTRUMENT: Vocabulary = Vocabulary::of(&INSTRUMENT_KEYS);
 
 static STEP_KEYS: Keys = Keys {
     title: "step",
@@ -175,6 +178,31 @@ static STEP_KEYS: Keys = Keys {
             "A setting to change; limits go out and are read back first, the output goes on last, whatever order the keys have.",
         ),
         Key::new("wait", Shape::Quantity, "How long to wait, such as \"250 ms\"."),
+        Key::new(
+            "prompt",
+            Shape::Table(&PROMPT_KEYS),
+            "A question to the operator, whose answer is judged.",
+        ),
+        Key::new(
+            "exec",
+            Shape::Table(&EXEC_KEYS),
+            "A command of the station's computer, whose exit code and output are judged.",
+        ),
+        Key::new(
+            "query",
+            Shape::Table(&QUERY_KEYS),
+            "A raw program message to an instrument: the way out where no other step does it.",
+        ),
+        Key::new(
+            "send",
+            Shape::Table(&SEND_KEYS),
+            "A text that is sent on the unit's own link.",
+        ),
+        Key::new(
+            "expect",
+            Shape::Table(&EXPECT_KEYS),
+            "What the unit must say on its own link.",
+        ),
         Key::new("timeout", Shape::Quantity, "How long one attempt may take."),
         Key::new(
             "retry",
@@ -238,21 +266,23 @@ pub(super) static FOR_EACH: Vocabulary = Vocabulary {
 
 pub(super) static STEP: Vocabulary = Vocabulary {
     keys: &STEP_KEYS,
-    later: &[
-        ("prompt", "a `prompt` step"),
-        ("exec", "an `exec` step"),
-        ("query", "a `query` step"),
-        ("send", "a `send` step"),
-        ("expect", "an `expect` step"),
-        ("lock", "locking instruments (`lock`)"),
-    ],
+    later: &[("lock", "locking instruments (`lock`)")],
 };
 
 /// What a step can be; it holds exactly one of these keys.
-pub(super) const STEP_KINDS: &[&str] = &["measurements", "set", "wait"];
+pub(super) const STEP_KINDS: &[&str] = &[
+    "measurements",
+    "set",
+    "wait",
+    "prompt",
+    "exec",
+    "query",
+    "send",
+    "expect",
+];
 
 /// Planned keys that make a step what it is: it needs no other kind then.
-pub(super) const LATER_STEP_KINDS: &[&str] = &["prompt", "exec", "query", "send", "expect"];
+pub(super) const LATER_STEP_KINDS: &[&str] = &[];
 
 static MEASUREMENT_KEYS: Keys = Keys {
     title: "measurement",
@@ -379,7 +409,7 @@ pub(super) static POLL: Vocabulary = Vocabulary {
     later: &[],
 };
 
-static LIMIT_KEYS: Keys = Keys {
+pub(super) static LIMIT_KEYS: Keys = Keys {
     title: "limit",
     keys: &[
         Key::new("low", Shape::NumberOrQuantity, "The smallest value that passes."),
@@ -536,17 +566,14 @@ pub(super) static RETRY: Vocabulary = Vocabulary {
 };
 
 /// Classes of instruments that are planned.
-pub(super) const LATER_CLASSES: &[&str] = &[
-    "switch",
-    "console",
-    "dc_load",
-    "ac_power",
-    "counter",
-    "oscilloscope",
-    "scanner",
-];
+pub(super) const LATER_CLASSES: &[&str] = &["switch", "dc_load", "ac_power", "counter", "oscilloscope", "scanner"];
 
 impl Vocabulary {
+    /// Keys that are all read by this version.
+    pub(super) const fn of(keys: &'static Keys) -> Self {
+        Self { keys, later: &[] }
+    }
+
     /// All keys that are not a slip of the pen.
     pub(super) fn all(&self) -> Vec<&'static str> {
         self.keys

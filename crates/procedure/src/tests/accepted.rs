@@ -35,7 +35,13 @@ fn measurements(procedure: &Procedure) -> Vec<&Measurement> {
     for step in procedure.all_steps() {
         match &step.kind {
             StepKind::Measurements(measurements) => all.extend(measurements),
-            StepKind::Set { .. } | StepKind::Wait(_) => {}
+            StepKind::Set { .. }
+            | StepKind::Wait(_)
+            | StepKind::Prompt(_)
+            | StepKind::Exec(_)
+            | StepKind::Query(_)
+            | StepKind::Send(_)
+            | StepKind::Expect(_) => {}
         }
     }
     all
@@ -334,7 +340,13 @@ fn outputs_go_off(procedure: &Procedure) -> bool {
                 instrument,
                 setting: Setting::Output(output),
             } => output.output_enabled.map(|on| (instrument.clone(), output.channel, on)),
-            StepKind::Measurements(_) | StepKind::Wait(_) => None,
+            StepKind::Measurements(_)
+            | StepKind::Wait(_)
+            | StepKind::Prompt(_)
+            | StepKind::Exec(_)
+            | StepKind::Query(_)
+            | StepKind::Send(_)
+            | StepKind::Expect(_) => None,
         };
         steps.iter().filter_map(of_step).collect()
     };

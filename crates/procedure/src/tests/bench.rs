@@ -7,7 +7,7 @@ use benchtop_instrument::{
 };
 use std::collections::BTreeMap;
 
-/// Two meters, a scanner, a supply with three outputs and a plain one.
+/// Two meters, a scanner, a supply with three outputs, a plain one, and the unit's own link.
 pub(crate) fn instruments() -> BTreeMap<LogicalName, Capabilities> {
     let meter = meter();
     [
@@ -19,6 +19,7 @@ pub(crate) fn instruments() -> BTreeMap<LogicalName, Capabilities> {
             supply("Keysight E36312A", &["6.18", "25.75", "25.75"], Some("28")),
         ),
         ("plain_psu", supply("Acme PS1", &["30"], None)),
+        ("uart", console()),
     ]
     .into_iter()
     .map(|(name, capabilities)| (LogicalName(name.to_owned()), capabilities))
@@ -105,6 +106,18 @@ fn meter() -> Capabilities {
         ]),
         outputs: BTreeMap::new(),
         channel_names: BTreeMap::new(),
+    }
+}
+
+fn console() -> Capabilities {
+    Capabilities {
+        class: Class::Console,
+        channel_names: BTreeMap::new(),
+        driver: String::new(),
+        model: "console".to_owned(),
+        channels: Vec::new(),
+        functions: BTreeMap::new(),
+        outputs: BTreeMap::new(),
     }
 }
 

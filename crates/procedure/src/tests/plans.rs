@@ -54,7 +54,13 @@ fn every_turn_of_a_sweep_is_a_step_of_its_own() {
         .iter()
         .filter_map(|step| match step.kind {
             StepKind::Wait(wait) => Some(wait.as_millis()),
-            StepKind::Measurements(_) | StepKind::Set { .. } => None,
+            StepKind::Measurements(_)
+            | StepKind::Set { .. }
+            | StepKind::Prompt(_)
+            | StepKind::Exec(_)
+            | StepKind::Query(_)
+            | StepKind::Send(_)
+            | StepKind::Expect(_) => None,
         })
         .collect();
     assert_eq!(waits, [100, 2000]);
@@ -110,9 +116,15 @@ fn a_computed_measurement_names_those_of_its_own_turn() {
         .filter_map(|step| match &step.kind {
             StepKind::Measurements(measurements) => match &measurements[0].source {
                 crate::MeasurementSource::Compute(expression) => Some(expression.operands()[0].name.clone()),
-                crate::MeasurementSource::Reading(_) => None,
+                crate::MeasurementSource::Reading(_) | crate::MeasurementSource::Said(_) => None,
             },
-            StepKind::Set { .. } | StepKind::Wait(_) => None,
+            StepKind::Set { .. }
+            | StepKind::Wait(_)
+            | StepKind::Prompt(_)
+            | StepKind::Exec(_)
+            | StepKind::Query(_)
+            | StepKind::Send(_)
+            | StepKind::Expect(_) => None,
         })
         .collect();
     assert_eq!(operands, ["v[x=1]", "v[x=2]"]);

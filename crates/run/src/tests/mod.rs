@@ -3,6 +3,7 @@
 mod plans;
 mod polling;
 mod rig;
+mod saying;
 mod uncertainty;
 
 use crate::{Interrupt, RunOutcome, StepOutcome};

@@ -5,7 +5,7 @@ mod bench;
 use crate::{
     Crew, Deadlines, Event, EventKind, Finished, InstrumentUse, Interrupt, Job, MeasurementTaken, Papers, Partial,
     Placement, ProcedureUse, Purpose, Recorder, RecorderError, RunEnded, RunOutcome, RunStarted, Section, StepAddress,
-    StepEnded, StepOutcome, UnitUnderTest, execute, listen,
+    StepEnded, StepOutcome, Surroundings, UnitUnderTest, execute, listen,
 };
 use async_trait::async_trait;
 use bench::RigBench;
@@ -106,6 +106,9 @@ pub(super) struct Rig {
     recorder_panics_at: Option<String>,
     partial: Option<Partial>,
     metrology: Metrology,
+    says: Vec<(u64, Vec<u8>)>,
+    ends: bool,
+    surroundings: Surroundings,
 }
 
 pub(super) struct Ran {
@@ -128,7 +131,40 @@ impl Rig {
             recorder_panics_at: None,
             partial: None,
             metrology: Metrology::default(),
+            says: Vec::new(),
+            ends: false,
+            surroundings: Surroundings::nothing(),
         }
+    }
+
+    /// The same with these steps for its test, and a console `uart` of the unit's or the station's.
+    pub(super) fn steps(self, owner: &str, steps: &str) -> Self {
+        let begin = self.procedure.find("[[steps]]").unwrap();
+        let end = self.procedure.find("[[teardown]]").unwrap();
+        let (head, tail) = (self.procedure.split_at(begin).0, self.procedure.split_at(end).1);
+        let uart = format!("[instruments.uart]\nclass = \"console\"\nbelongs_to = \"{owner}\"\n\n");
+        let (before, behind) = head.split_at(head.find("[[setup]]").unwrap());
+        Self {
+            procedure: format!("{before}{uart}{behind}{steps}\n{tail}"),
+            ..self
+        }
+    }
+
+    /// What the unit says on its console, each so many milliseconds after the one before.
+    pub(super) fn says(self, says: &[(u64, &[u8])]) -> Self {
+        Self {
+            says: says.iter().map(|(delay, bytes)| (*delay, bytes.to_vec())).collect(),
+            ..self
+        }
+    }
+
+    /// The console ends behind that.
+    pub(super) fn then_ends(self) -> Self {
+        Self { ends: true, ..self }
+    }
+
+    pub(super) fn surroundings(self, surroundings: Surroundings) -> Self {
+        Self { surroundings, ..self }
     }
 
     pub(super) fn metrology(self, metrology: Metrology) -> Self {
@@ -201,6 +237,7 @@ impl Rig {
         let instruments = BTreeMap::from([
             (LogicalName("dmm".to_owned()), capabilities("dmm")),
             (LogicalName("psu".to_owned()), capabilities("psu")),
+            (LogicalName("uart".to_owned()), capabilities("uart")),
         ]);
         let procedure = benchtop_procedure::bind(parsed, &instruments).unwrap();
         let world = Shared::default();
@@ -212,6 +249,12 @@ impl Rig {
             dmm: self.dmm,
             psu: self.psu,
             reads: self.reads,
+            says: self
+                .says
+                .into_iter()
+                .map(|(delay, bytes)| (Duration::from_millis(delay), bytes))
+                .collect(),
+            ends: self.ends,
             interrupts: self.interrupts.map(|(line, levels)| (line, levels, wants.clone())),
         });
         let recorder = MemoryRecorder {
@@ -253,7 +296,14 @@ impl Rig {
             virtual_clock: true,
             benchtop_version: String::new(),
             station_sha256: String::new(),
-            instruments: vec![used("psu", vec![1]), used("dmm", Vec::new())],
+            instruments: vec![used("psu", vec![1]), used("dmm", Vec::new())]
+                .into_iter()
+                .chain(
+                    self.procedure
+                        .contains("[instruments.uart]")
+                        .then(|| used("uart", Vec::new())),
+                )
+                .collect(),
             steps: Vec::new(),
         };
         let job = Job {
@@ -263,6 +313,7 @@ impl Rig {
             partial: self.partial,
             crew: Crew::default(),
             bench,
+            outside: self.surroundings,
             clock,
             recorder,
             listeners: vec![listener],
@@ -369,6 +420,7 @@ fn line(kind: &EventKind) -> String {
         EventKind::RunStarted(_) => "RunStarted".to_owned(),
         EventKind::InstrumentReady(ready) => format!("InstrumentReady {}", ready.name),
         EventKind::StepStarted(started) => format!("StepStarted {}", started.name),
+        EventKind::PromptShown(shown) => format!("PromptShown {}", shown.name),
         EventKind::MeasurementTaken(taken) => format!("MeasurementTaken {}", taken.name),
         EventKind::StepEnded(ended) => format!("StepEnded {} {}", ended.name, ended.outcome),
         EventKind::MadeSafe(safe) => format!("MadeSafe {}", safe.name),

@@ -2,6 +2,7 @@
 
 use super::deviation::Deviation;
 use super::elements::Element;
+use super::script;
 use super::wiring::Nodes;
 use crate::{
     circuit::{Branch, Capacitor, Circuit, Load, Rail},
@@ -96,7 +97,7 @@ impl Circuitry {
 
     /// Reads `[[units]]`.
     pub(super) fn read_units(&mut self, root: &Table<'_>, sink: &mut Diagnostics) {
-        let keys = [&["serial_number", "why"], SECTIONS].concat();
+        let keys = [&["serial_number", "why"], SECTIONS, script::SECTIONS].concat();
         for table in root.tables(sink, "units", &keys).unwrap_or_default() {
             let mut values = BTreeMap::new();
             overrides(&table, &self.branches, &mut values, sink);

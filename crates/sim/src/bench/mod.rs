@@ -6,11 +6,15 @@ mod circuitry;
 mod deviation;
 mod elements;
 mod read;
+mod script;
 mod simulated;
 mod wiring;
 
 pub use deviation::Deviation;
+pub use script::SimulatedExec;
 pub use simulated::{SimulatedBench, SimulatedInstrument};
+
+pub(crate) use script::{ConsoleScript, Utterance};
 
 use crate::{
     circuit::Circuit,
@@ -23,6 +27,7 @@ use crate::{
 use benchtop_instrument::Clock;
 use benchtop_notation::{Diagnostics, Document, Documents};
 use circuitry::Circuitry;
+use script::Scripts;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Finds the simulator definition of a model (`keysight/34461a`): the name of its file and the text in it.
@@ -38,6 +43,7 @@ pub struct Bench {
     instruments: Vec<Placed>,
     circuitry: Circuitry,
     faults: Vec<PlannedFault>,
+    scripts: Scripts,
 }
 
 /// An instrument on the bench.
@@ -83,6 +89,11 @@ impl Bench {
     /// The instruments' logical names, in the order of the file.
     pub fn instrument_names(&self) -> impl Iterator<Item = &str> {
         self.instruments.iter().map(|placed| placed.name.as_str())
+    }
+
+    /// The logical names of the unit's own links.
+    pub fn console_names(&self) -> impl Iterator<Item = &str> {
+        self.scripts.console_names()
     }
 
     /// The model of an instrument (`keysight/34461a`).
@@ -154,5 +165,6 @@ impl Bench {
             .map(|placed| (placed.name.clone(), placed.channel_names.clone()));
         SimulatedBench::new(self.name.clone(), names.collect(), world, clock)
             .with_channel_names(channel_names.collect())
+            .scripted(self.scripts.of(serial_number))
     }
 }

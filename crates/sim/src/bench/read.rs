@@ -3,6 +3,7 @@
 use super::{
     Bench, Models, Placed, PlannedFault,
     circuitry::Circuitry,
+    script::Scripts,
     wiring::{Nodes, check_connected, feeds, wiring},
 };
 use crate::{fault, model::Model, parser::Dimension, quantity};
@@ -18,6 +19,9 @@ const KEYS: &[&str] = &[
     "faults",
     "station",
     "contributions",
+    "answers",
+    "exec",
+    "consoles",
 ];
 
 /// The models of a bench, by name; nothing is one that was refused.
@@ -63,6 +67,7 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
     let mut circuitry = Circuitry::read(&root, &mut nodes, sink);
     circuitry.node_names = nodes.names();
     circuitry.read_units(&root, sink);
+    let scripts = Scripts::read(&root, &nodes, sink);
     let mut known = Known::new();
     let mut instruments = Vec::new();
     for (name, table) in &rows {
@@ -113,6 +118,7 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
         instruments,
         circuitry,
         faults,
+        scripts,
     })
 }
 

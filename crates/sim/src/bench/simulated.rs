@@ -1,9 +1,11 @@
 //! A bench with one unit on it, switched on: sessions to its instruments, faults, and what a test may look at.
 
+use super::script::{Script, SimulatedExec};
 use crate::{
     attachment::{Attachment, Shared},
     circuit::Circuit,
     client::Link,
+    console::SimulatedConsole,
     device::Device,
     dmm::MeterState,
     fault::{Fault, FaultOrder},
@@ -12,7 +14,7 @@ use crate::{
     session::PipeSession,
     world::{Instrument, Wiring, World},
 };
-use benchtop_instrument::{Clock, Resource, Session};
+use benchtop_instrument::{Clock, Console, Resource, Session};
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// The mains of an instrument that stands alone.
@@ -30,6 +32,7 @@ pub struct SimulatedBench {
     /// What the bench calls channels, by logical name.
     channel_names: BTreeMap<String, BTreeMap<String, u32>>,
     shared: Arc<Shared>,
+    script: Arc<Script>,
 }
 
 /// One instrument of a bench, to be served to others. Clones are the same instrument.
@@ -58,7 +61,48 @@ impl SimulatedBench {
             instruments,
             channel_names: BTreeMap::new(),
             shared: Shared::new(world, clock),
+            script: Arc::default(),
         }
+    }
+
+    /// The same with what is said beside its instruments.
+    pub(super) fn scripted(self, script: Script) -> Self {
+        Self {
+            script: Arc::new(script),
+            ..self
+        }
+    }
+
+    /// What the operator answers to a prompt, if the file says so.
+    #[must_use]
+    pub fn answer(&self, prompt: &str) -> Option<&str> {
+        self.script.answers.get(prompt).map(String::as_str)
+    }
+
+    /// What the command of a step does, if the file says so.
+    #[must_use]
+    pub fn exec(&self, step: &str) -> Option<&SimulatedExec> {
+        self.script.exec.get(step)
+    }
+
+    /// The logical names of the unit's own links.
+    pub fn console_names(&self) -> impl Iterator<Item = &str> {
+        self.script.consoles.keys().map(String::as_str)
+    }
+
+    /// One of the unit's own links, opened anew.
+    #[must_use]
+    pub fn console(&self, logical_name: &str) -> Option<Box<dyn Console>> {
+        let script = self.script.consoles.get(logical_name)?.clone();
+        let resource = Resource::Simulated {
+            bench: self.name.clone(),
+            name: logical_name.to_owned(),
+        };
+        Some(Box::new(SimulatedConsole::new(
+            resource,
+            Arc::clone(&self.shared),
+            script,
+        )))
     }
 
     /// A single instrument of `model` (which is called `model_name`) with nothing at its terminals.

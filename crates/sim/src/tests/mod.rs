@@ -4,6 +4,7 @@ mod bench_files;
 mod board;
 mod channels;
 mod conformance;
+mod consoles;
 mod dialogues_2000;
 mod dialogues_34401a;
 mod dialogues_34461a;

@@ -3,7 +3,7 @@
 
 use super::{
     Attached, Event, EventKind, InstrumentReady, InstrumentUse, Log, MadeSafe, MeasurementTaken, Output, PlannedStep,
-    Procedure, RunEnded, RunStarted, StepEnded, StepStarted,
+    Procedure, PromptShown, RunEnded, RunStarted, StepEnded, StepStarted,
 };
 use crate::record::{
     Decision, EarlierRuns, Identity, LimitInFull, OutputState, RangeInUse, Sampling, Uncertainty, UnitUnderTest, Value,
@@ -27,6 +27,7 @@ impl From<&run::EventKind> for EventKind {
             run::EventKind::RunStarted(started) => Self::RunStarted(Box::new(started.as_ref().into())),
             run::EventKind::InstrumentReady(ready) => Self::InstrumentReady(ready.into()),
             run::EventKind::StepStarted(started) => Self::StepStarted(started.into()),
+            run::EventKind::PromptShown(shown) => Self::PromptShown(shown.into()),
             run::EventKind::MeasurementTaken(taken) => Self::MeasurementTaken(Box::new(taken.as_ref().into())),
             run::EventKind::StepEnded(ended) => Self::StepEnded(ended.into()),
             run::EventKind::MadeSafe(made_safe) => Self::MadeSafe(made_safe.into()),
@@ -232,6 +233,34 @@ impl From<&run::StepStarted> for StepStarted {
             name,
             step_type: step_type.to_owned(),
             attempt,
+        }
+    }
+}
+
+impl From<&run::PromptShown> for PromptShown {
+    fn from(shown: &run::PromptShown) -> Self {
+        let run::PromptShown {
+            address: run::StepAddress { section, index },
+            attempt,
+            name,
+            message,
+            image,
+            kind,
+            unit,
+        } = shown.clone();
+        Self {
+            section: section.into(),
+            index,
+            attempt,
+            name,
+            message,
+            image,
+            kind: kind.word().to_owned(),
+            unit: unit.to_string(),
+            choices: match kind {
+                run::PromptKind::Choice(choices) => choices,
+                run::PromptKind::YesNo | run::PromptKind::Text | run::PromptKind::Number => Vec::new(),
+            },
         }
     }
 }

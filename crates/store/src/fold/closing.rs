@@ -35,6 +35,7 @@ pub(crate) fn closing(events: &[Event], made_safe: &[MadeSafe]) -> Vec<Event> {
         | EventKind::StepStarted(_)
         | EventKind::MeasurementTaken(_)
         | EventKind::StepEnded(_)
+        | EventKind::PromptShown(_)
         | EventKind::Attached(_)
         | EventKind::Log(_)
         | EventKind::RunEnded(_) => None,
@@ -75,6 +76,7 @@ pub(crate) fn never_saved(events: &[Event]) -> Option<Event> {
         | EventKind::MeasurementTaken(_)
         | EventKind::StepEnded(_)
         | EventKind::MadeSafe(_)
+        | EventKind::PromptShown(_)
         | EventKind::Attached(_)
         | EventKind::Log(_) => None,
     })?;
@@ -105,6 +107,7 @@ fn open_attempts(events: &[Event]) -> impl Iterator<Item = (&StepStarted, f64)> 
             | EventKind::StepStarted(_)
             | EventKind::MeasurementTaken(_)
             | EventKind::MadeSafe(_)
+            | EventKind::PromptShown(_)
             | EventKind::Attached(_)
             | EventKind::Log(_)
             | EventKind::RunEnded(_) => false,
@@ -118,6 +121,7 @@ fn open_attempts(events: &[Event]) -> impl Iterator<Item = (&StepStarted, f64)> 
         | EventKind::MeasurementTaken(_)
         | EventKind::StepEnded(_)
         | EventKind::MadeSafe(_)
+        | EventKind::PromptShown(_)
         | EventKind::Attached(_)
         | EventKind::Log(_)
         | EventKind::RunEnded(_) => None,

@@ -100,6 +100,7 @@ fn is_on(resource: &Resource, host: Ipv4Addr) -> bool {
         | Resource::Gpib { .. }
         | Resource::Visa { .. }
         | Resource::Replay { .. }
+        | Resource::Process { .. }
         | Resource::Simulated { .. } => false,
     }
 }

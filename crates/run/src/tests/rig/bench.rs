@@ -4,12 +4,16 @@ use super::{Behaviour, Shared};
 use crate::{Bench, Interrupt};
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Bounds, Capabilities, Class, Clock, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity, Instrument,
-    Measure, Operation, OutputCapability, OutputState, Polarity, Quantity, Range, Reading, ReadingKind, Resource,
-    SafetyProof, Setting, StartState,
+    Bounds, Capabilities, Class, Clock, Console, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity,
+    Instrument, Measure, Moment, Operation, OutputCapability, OutputState, Polarity, Quantity, Range, Reading,
+    ReadingKind, Resource, SafetyProof, Setting, StartState,
 };
 use benchtop_procedure::LogicalName;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::watch;
 
 pub(super) type Interrupts = Option<(String, Vec<Interrupt>, watch::Sender<Interrupt>)>;
@@ -21,10 +25,26 @@ pub(super) struct RigBench {
     pub(super) psu: Behaviour,
     pub(super) reads: String,
     pub(super) interrupts: Interrupts,
+    pub(super) says: VecDeque<(Duration, Vec<u8>)>,
+    pub(super) ends: bool,
 }
 
 #[async_trait]
 impl Bench for RigBench {
+    async fn open_console(&self, name: &LogicalName) -> Result<Box<dyn Console>, Error> {
+        let resource = Resource::Simulated {
+            bench: "rig".to_owned(),
+            name: name.0.clone(),
+        };
+        Ok(Box::new(RigConsole {
+            resource,
+            world: Arc::clone(&self.world),
+            clock: Arc::clone(&self.clock),
+            says: self.says.clone(),
+            ends: self.ends,
+        }))
+    }
+
     async fn open(&self, name: &LogicalName) -> Result<Box<dyn Instrument>, Error> {
         let behaviour = if name.0 == "dmm" { self.dmm } else { self.psu };
         let session = {
@@ -57,6 +77,50 @@ impl Bench for RigBench {
             reads: self.reads.clone(),
             interrupts: self.interrupts.clone(),
         }))
+    }
+}
+
+/// A unit that says its lines, each so long after the one before, and then nothing or goodbye.
+struct RigConsole {
+    resource: Resource,
+    world: Shared,
+    clock: Arc<dyn Clock>,
+    says: VecDeque<(Duration, Vec<u8>)>,
+    ends: bool,
+}
+
+#[async_trait]
+impl Console for RigConsole {
+    fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    async fn send(&mut self, bytes: &[u8], _deadline: Moment) -> Result<(), Error> {
+        let line = format!("uart sent {}", String::from_utf8_lossy(bytes).escape_debug());
+        self.world.lock().unwrap().log.push(line);
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Result<Vec<u8>, Error> {
+        let Some((delay, bytes)) = self.says.front().cloned() else {
+            if self.ends {
+                let message = "the cable came off";
+                return Err(Error::new(
+                    ErrorKind::Disconnected,
+                    Operation::Read,
+                    &self.resource,
+                    message,
+                ));
+            }
+            return std::future::pending().await;
+        };
+        self.clock.sleep_until(self.clock.now().after(delay)).await;
+        self.says.pop_front();
+        Ok(bytes)
+    }
+
+    async fn close(&mut self) {
+        self.world.lock().unwrap().log.push("uart close".to_owned());
     }
 }
 
@@ -204,8 +268,17 @@ impl Instrument for RigInstrument {
         Ok(())
     }
 
-    async fn query(&mut self, _message: &str) -> Result<Option<String>, Error> {
-        Ok(None)
+    async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {
+        self.did("query").await;
+        if self.behaviour == Behaviour::MeasureFails {
+            return Err(Error::new(
+                ErrorKind::Instrument,
+                Operation::Write,
+                &self.resource,
+                "-113",
+            ));
+        }
+        Ok(message.contains('?').then(|| self.reads.clone()))
     }
 
     async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error> {
@@ -276,7 +349,11 @@ pub(in crate::tests) fn capabilities(name: &str) -> Capabilities {
         ovp_level: None,
     };
     Capabilities {
-        class: if is_dmm { Class::Dmm } else { Class::DcPower },
+        class: match name {
+            "dmm" => Class::Dmm,
+            "uart" => Class::Console,
+            _ => Class::DcPower,
+        },
         driver: format!("rig/{name}"),
         model: "Rig".to_owned(),
         channels: vec![1],

@@ -1,0 +1,123 @@
+//! The steps in which something is said: to the operator, to a command, to an instrument, to the unit itself.
+
+mod exec;
+mod link;
+mod prompt;
+mod query;
+
+pub(crate) use exec::exec;
+pub(crate) use link::{expect, send};
+pub(crate) use prompt::prompt;
+pub(crate) use query::query;
+
+use crate::{
+    assess,
+    event::{EventKind, MeasurementTaken, ReadingWord, StepAddress},
+    outcome::StepOutcome,
+    steps::{Ended, Floor, NotRecorded, blank},
+};
+use benchtop_procedure::{
+    Extract, Judgement, Measured, Measurement, MeasurementOutcome, MeasurementSource, Parameter, Value, full_name,
+    judge_within, value_of,
+};
+use std::collections::BTreeMap;
+
+/// Most characters that a record keeps of the words in which a value was found.
+const LONGEST_RAW: usize = 1000;
+
+/// An attempt at a step.
+#[derive(Clone, Copy)]
+pub(crate) struct Attempt<'a> {
+    pub(crate) floor: &'a Floor,
+    pub(crate) step: &'a str,
+    pub(crate) address: StepAddress,
+    pub(crate) number: u32,
+    /// What the sweeps around the step set for this turn.
+    pub(crate) parameters: &'a BTreeMap<String, Parameter>,
+}
+
+/// What a value that is not there means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// The station could not find it out.
+    IsAnError,
+    /// The unit did not say it.
+    IsAFail,
+}
+
+/// A value and the words in which it was found, or why there is none.
+pub(crate) type Finding = Result<(Value, String), String>;
+
+impl Attempt<'_> {
+    /// Judges and reports measurements, in order. Their step ends as the gravest of them.
+    fn judge_all(
+        self,
+        measurements: &[Measurement],
+        absent: Absent,
+        find: impl Fn(&Measurement, &Extract) -> Finding,
+    ) -> Result<Ended, NotRecorded> {
+        let mut ended: Ended = (StepOutcome::Pass, None);
+        for measurement in measurements {
+            let found = match &measurement.source {
+                MeasurementSource::Said(extract) => find(measurement, extract),
+                // `parse` gives a step of these kinds no other measurements
+                MeasurementSource::Reading(_) | MeasurementSource::Compute(_) => {
+                    Err("it is no part of this step".to_owned())
+                }
+            };
+            let (judgement, taken) = self.judged(measurement, found);
+            let name = full_name(&taken.name, self.parameters);
+            self.floor.memory.measured(name, taken.value.clone());
+            let outcome = match (judgement.is_error, absent) {
+                (true, Absent::IsAnError) => StepOutcome::Error,
+                (true, Absent::IsAFail) => StepOutcome::Fail,
+                (false, _) if judgement.outcome == MeasurementOutcome::Fail => StepOutcome::Fail,
+                (false, _) => StepOutcome::Pass,
+            };
+            let reason = taken.reason.as_ref();
+            let reason = reason.map(|reason| format!("{}: {reason}", measurement.name));
+            ended = graver(ended, (outcome, reason));
+            self.floor.report(EventKind::MeasurementTaken(Box::new(taken)))?;
+        }
+        Ok(ended)
+    }
+
+    fn judged(self, measurement: &Measurement, found: Finding) -> (Judgement, MeasurementTaken) {
+        let mut taken = blank(measurement, self.address, self.number);
+        let judgement = match found {
+            Err(reason) => Judgement::unusable(reason),
+            Ok((value, raw)) => {
+                taken.raw = Some(raw.chars().take(LONGEST_RAW).collect());
+                taken.reading_kind = ReadingWord::Value;
+                taken.value = Some(value.clone());
+                let measured = Measured::Value(value);
+                let (assessment, accepted) = assess::without_instrument(measurement, &measured);
+                taken.assessment = assessment;
+                match accepted {
+                    Ok(accepted) => judge_within(measurement.limit.as_ref(), accepted, &measured, measurement.unit),
+                    Err(reason) => Judgement::unusable(reason),
+                }
+            }
+        };
+        taken.outcome = judgement.outcome;
+        taken.marginal = judgement.marginal;
+        taken.reason.clone_from(&judgement.reason);
+        (judgement, taken)
+    }
+}
+
+/// The graver of two ends; of two that are as grave the first.
+fn graver(one: Ended, other: Ended) -> Ended {
+    let is_graver = matches!(
+        (one.0, other.0),
+        (StepOutcome::Pass, StepOutcome::Fail | StepOutcome::Error) | (StepOutcome::Fail, StepOutcome::Error)
+    );
+    if is_graver { other } else { one }
+}
+
+/// Looks for a value in a text.
+fn found_in(text: &str, measurement: &Measurement, extract: &Extract) -> Finding {
+    let pieces = extract.find(text, measurement.kind)?;
+    let value = value_of(&pieces, measurement.kind, measurement.unit)?;
+    Ok((value, pieces.join(",")))
+}

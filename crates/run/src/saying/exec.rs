@@ -1,0 +1,88 @@
+//! Running a command of the station's computer.
+
+use super::{Absent, Attempt, found_in, graver};
+use crate::{
+    event::{Attached, EventKind},
+    outcome::StepOutcome,
+    outside::{Content, NotKept, ProgramEnding},
+    steps::{Ended, NotRecorded},
+};
+use benchtop_procedure::{Exec, Extract, Measurement, Speaker, value_of};
+
+/// Of each of a command's streams so much is kept at most, in bytes; what runs it keeps no more.
+const MOST_OF_A_STREAM: u64 = 2 * 1024 * 1024;
+
+/// Runs the command, keeps what it said and the files that the step names, and judges its exit code and its output.
+pub(crate) async fn exec(attempt: Attempt<'_>, exec: &Exec) -> Result<Ended, NotRecorded> {
+    let ended = match attempt.floor.outside.programs.run(attempt.step, exec).await {
+        Ok(ended) => ended,
+        Err(error) => {
+            let reason = error.to_string();
+            return attempt.judge_all(&exec.measurements, Absent::IsAnError, |_, _| Err(reason.clone()));
+        }
+    };
+    let mut not_kept = None;
+    for (stream, text) in [("stdout", &ended.output), ("stderr", &ended.error_output)] {
+        if !text.is_empty() {
+            let name = format!("{}.{stream}.txt", attempt.step);
+            let content = Content::Bytes(text.clone().into_bytes());
+            let kept = attempt.keep(name, content, MOST_OF_A_STREAM).await?;
+            not_kept = not_kept.or(kept.err());
+        }
+    }
+    let find = |measurement: &Measurement, extract: &Extract| match (extract.speaker, ended.ending) {
+        (Speaker::ExitCode, ProgramEnding::Code(code)) => {
+            let text = code.to_string();
+            let value = value_of(std::slice::from_ref(&text), measurement.kind, measurement.unit)?;
+            Ok((value, text))
+        }
+        (Speaker::ExitCode, ProgramEnding::Signal(signal)) => {
+            Err(format!("there is no exit code: a signal ended it ({signal})"))
+        }
+        (Speaker::ErrorOutput, _) => found_in(&ended.error_output, measurement, extract),
+        (Speaker::Output | Speaker::Operator | Speaker::Instrument | Speaker::Unit, _) => {
+            found_in(&ended.output, measurement, extract)
+        }
+    };
+    let (exit_code, others) = exec.measurements.split_at(1);
+    let judged = attempt.judge_all(exit_code, Absent::IsAnError, find)?;
+    // a command that says that it failed need not say more
+    let absent = if judged.0 == StepOutcome::Fail {
+        Absent::IsAFail
+    } else {
+        Absent::IsAnError
+    };
+    let judged = graver(judged, attempt.judge_all(others, absent, find)?);
+    // what it should have written matters only where it did its work
+    if judged.0 == StepOutcome::Pass {
+        for (request, content) in exec.attachments.iter().zip(ended.files) {
+            let kept = attempt.keep(request.path.clone(), content, request.most).await?;
+            not_kept = not_kept.or(kept.err());
+        }
+    }
+    Ok(match not_kept {
+        Some(error) if judged.0 != StepOutcome::Error => (StepOutcome::Error, Some(error.to_string())),
+        Some(_) | None => judged,
+    })
+}
+
+impl Attempt<'_> {
+    /// Keeps something with the record. Saving it takes time outside of any clock.
+    async fn keep(self, name: String, content: Content, most: u64) -> Result<Result<(), NotKept>, NotRecorded> {
+        let busy = self.floor.clock.busy();
+        let kept = self.floor.outside.attachments.keep(&name, content, most).await;
+        drop(busy);
+        match kept {
+            Ok(kept) => {
+                self.floor.report(EventKind::Attached(Attached {
+                    address: Some(self.address),
+                    name,
+                    size: kept.size,
+                    sha256: kept.sha256,
+                }))?;
+                Ok(Ok(()))
+            }
+            Err(NotKept(reason)) => Ok(Err(NotKept(format!("{name}: {reason}")))),
+        }
+    }
+}

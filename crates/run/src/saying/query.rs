@@ -1,0 +1,29 @@
+//! Sending an instrument a raw program message.
+
+use super::{Absent, Attempt, found_in};
+use crate::{
+    outcome::StepOutcome,
+    steps::{Ended, NotRecorded, actor},
+};
+use benchtop_procedure::Query;
+
+/// Sends the message; what is measured is in the answer. The instrument's error report is read behind it.
+pub(crate) async fn query(attempt: Attempt<'_>, query: &Query) -> Result<Ended, NotRecorded> {
+    let name = &query.instrument;
+    let answered = match actor(attempt.floor, name) {
+        Err(reason) => Err(reason),
+        Ok(actor) => actor
+            .query(query.message.clone())
+            .await
+            .map_err(|error| format!("{name}: {error}")),
+    };
+    match (answered, query.measurements.as_slice()) {
+        (Ok(_), []) => Ok((StepOutcome::Pass, None)),
+        (Err(reason), []) => Ok((StepOutcome::Error, Some(reason))),
+        (answered, measurements) => attempt.judge_all(measurements, Absent::IsAnError, |measurement, extract| {
+            let answer = answered.as_ref().map_err(Clone::clone)?;
+            let answer = answer.as_ref().ok_or("the message has no answer")?;
+            found_in(answer, measurement, extract)
+        }),
+    }
+}
