@@ -192,6 +192,7 @@ fn started(procedure: &BoundProcedure) -> RunStarted {
             version: procedure.version.clone(),
             name: procedure.name.clone(),
             sha256: String::new(),
+            resolved: benchtop_run::Resolved::default(),
         },
         unit: UnitUnderTest::default(),
         station_id: "bench".to_owned(),

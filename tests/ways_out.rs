@@ -329,6 +329,7 @@ fn a_panic_in_a_driver_leaves_the_outputs_off() {
             version: "3.0.0".to_owned(),
             name: String::new(),
             sha256: String::new(),
+            resolved: benchtop_run::Resolved::default(),
         },
         unit: UnitUnderTest::default(),
         station_id: "served".to_owned(),

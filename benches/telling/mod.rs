@@ -25,6 +25,7 @@ pub(crate) fn run(ticket: &Ticket, utc: DateTime<Utc>) -> Vec<Event> {
             version: "3.0.0".to_owned(),
             name: "Board functional test".to_owned(),
             sha256: "aa".repeat(32),
+            resolved: benchtop_run::Resolved::default(),
         },
         unit: UnitUnderTest {
             serial_number: "UNIT-5501".to_owned(),

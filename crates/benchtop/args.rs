@@ -1,8 +1,10 @@
 //! The command line.
 
+mod choice;
 mod sync;
 
 use crate::runs::args::RunsCommand;
+pub(crate) use choice::Choice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 pub(crate) use sync::{
@@ -146,9 +148,8 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub(crate) operator: Option<String>,
 
-    /// Part number of the unit; must agree with the procedure's, where it names one.
-    #[arg(long)]
-    pub(crate) part: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
 
     /// Revision of the unit.
     #[arg(long)]
@@ -229,9 +230,8 @@ pub(crate) struct StationArguments {
     #[arg(long)]
     pub(crate) operator: Option<String>,
 
-    /// Part number of the units; must agree with the procedure's, where it names one.
-    #[arg(long)]
-    pub(crate) part: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
 
     /// Why the runs are made: production (if not said), engineering, golden or `gauge_study`.
     #[arg(long)]

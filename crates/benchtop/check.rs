@@ -9,7 +9,7 @@ use crate::{
     terminal::{self, GOOD, Line, PLAIN, QUIET},
 };
 use benchtop_notation::{Diagnostic, Diagnostics, Severity};
-use benchtop_procedure::TestRatio;
+use benchtop_procedure::{Given, TestRatio};
 use benchtop_station::Catalogue;
 
 pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
@@ -82,10 +82,18 @@ fn findings(
     catalogue: &Catalogue,
     source: &procedures::Source,
 ) -> Result<(Diagnostics, Vec<TestRatio>), Failure> {
-    let parsed = benchtop_procedure::parse(&source.file, &source.text);
+    let parsed = benchtop_procedure::parse_with(&source.file, &source.text, &source.given());
     let id = benchtop_procedure::id_of(&source.file, &source.text);
+    // each part is a procedure of its own
+    let mut givens = vec![source.given()];
     let mut findings = match &parsed {
-        Ok(procedure) => procedure.warnings().clone(),
+        Ok(procedure) => {
+            givens.extend(procedure.parts.iter().map(|part| Given {
+                part_number: Some(part.clone()),
+                ..source.given()
+            }));
+            procedure.warnings().clone()
+        }
         Err(mistakes) => mistakes.clone(),
     };
     let equipped = match bench::equip(&arguments.bench, catalogue, id.as_deref(), "SIM-UNIT", false) {
@@ -100,16 +108,20 @@ fn findings(
     if let Some(equipped) = &equipped {
         // finds what the procedure alone gets wrong as well, so it replaces the findings
         let capabilities = equipped.station.capabilities();
-        findings = match benchtop_procedure::check_text(&source.file, &source.text, &capabilities) {
-            Ok(procedure) => {
-                let (found, said) = benchtop_procedure::ratios(&procedure, &equipped.metrology, bench::today());
-                ratios = found;
-                let mut findings = procedure.warnings().clone();
-                findings.append(said);
-                findings
+        findings = Diagnostics::new();
+        for given in givens {
+            let part = given.part_number.as_ref();
+            let given = source.given_for(part, &[], equipped.file.as_ref());
+            match benchtop_procedure::check_with(&source.file, &source.text, &given, &capabilities) {
+                Ok(procedure) => {
+                    let (found, said) = benchtop_procedure::ratios(&procedure, &equipped.metrology, bench::today());
+                    ratios = found;
+                    findings.append(procedure.warnings().clone());
+                    findings.append(said);
+                }
+                Err(mistakes) => findings.append(mistakes),
             }
-            Err(mistakes) => mistakes,
-        };
+        }
     }
     if let Ok(procedure) = &parsed {
         let bench = equipped.as_ref().and_then(|equipped| equipped.station.bench());

@@ -1,7 +1,11 @@
 //! Finds procedures: a path, or an id under `procedures/`.
 
 use crate::{assets::read_text, exit::Failure};
+use benchtop_notation::{Span, Spanned};
+use benchtop_procedure::{Companion, Given, Procedure, files_of};
+use benchtop_station::{StationFile, StationParameter, sha256};
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -11,7 +15,73 @@ use std::{
 pub(crate) struct Source {
     pub(crate) file: String,
     pub(crate) text: String,
+    /// The files that it names, and those that these name, by the names as written.
+    pub(crate) files: BTreeMap<String, Companion>,
 }
+
+impl Source {
+    /// What the procedure is read with where nothing more is known than its files.
+    pub(crate) fn given(&self) -> Given {
+        Given {
+            files: self.files.clone(),
+            ..Given::default()
+        }
+    }
+
+    /// What it is read with for a run.
+    pub(crate) fn given_for(
+        &self,
+        part_number: Option<&String>,
+        named: &[(String, String)],
+        station: Option<&StationFile>,
+    ) -> Given {
+        let place = Span::of_file("--param");
+        let named = named.iter();
+        let station = station.iter().flat_map(|file| &file.parameters);
+        Given {
+            part_number: part_number.cloned(),
+            named: named
+                .map(|(name, value)| (name.clone(), Spanned::new(value.clone(), place.clone())))
+                .collect(),
+            station: station
+                .map(|(name, value)| (name.clone(), value.clone().map(as_written)))
+                .collect(),
+            ..self.given()
+        }
+    }
+
+    /// Digest of the resolved procedure, SHA-256 in hex: of its text alone, where nothing else decides what it is; else of
+    /// the digests of all texts, the variant and the parameters.
+    pub(crate) fn digest(&self, procedure: &Procedure) -> String {
+        let text = sha256(self.text.as_bytes());
+        if self.files.is_empty() && procedure.variant.is_none() && procedure.parameters.is_empty() {
+            return text;
+        }
+        let files = self.files.iter().map(|(name, companion)| {
+            let digest = companion.text.as_ref().ok().map(|text| sha256(text.as_bytes()));
+            serde_json::json!([name, digest])
+        });
+        let parameters = procedure.parameters.iter();
+        let parameters = parameters.map(|(name, value)| serde_json::json!([name, value.to_string()]));
+        let resolved = serde_json::json!([
+            text,
+            files.collect::<Vec<_>>(),
+            procedure.variant,
+            parameters.collect::<Vec<_>>(),
+        ]);
+        sha256(resolved.to_string().as_bytes())
+    }
+}
+
+fn as_written(parameter: StationParameter) -> String {
+    match parameter {
+        StationParameter::Number(text) | StationParameter::Text(text) => text,
+        StationParameter::Boolean(truth) => truth.to_string(),
+    }
+}
+
+/// More files than this are a mistake.
+const MOST_FILES: usize = 100;
 
 /// Where ids are looked for.
 const FOLDER: &str = "procedures";
@@ -27,7 +97,7 @@ pub(crate) fn find(name: &str) -> Result<Source, Failure> {
     }
     for path in all()? {
         let source = read(&path)?;
-        if benchtop_procedure::parse(&source.file, &source.text).is_ok_and(|procedure| procedure.id == name) {
+        if benchtop_procedure::id_of(&source.file, &source.text).as_deref() == Some(name) {
             return Ok(source);
         }
     }
@@ -62,8 +132,26 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>, depth: u32) -> Result<(), Fa
 
 /// Reads one file.
 pub(crate) fn read(path: &Path) -> Result<Source, Failure> {
+    let text = read_text(path)?;
+    let mut files = BTreeMap::new();
+    let mut wanted = files_of(&text);
+    while let Some(name) = wanted.pop() {
+        if files.len() >= MOST_FILES || files.contains_key(&name) {
+            continue;
+        }
+        // every name is seen from the procedure's folder
+        let beside = path.with_file_name(&name);
+        let text = read_text(&beside).map_err(|failure| failure.message);
+        wanted.extend(text.iter().flat_map(|text| files_of(text)));
+        let companion = Companion {
+            file: beside.display().to_string(),
+            text,
+        };
+        files.insert(name, companion);
+    }
     Ok(Source {
         file: path.display().to_string(),
-        text: read_text(path)?,
+        text,
+        files,
     })
 }

@@ -125,7 +125,8 @@ impl<'b> Laboratory<'b> {
         source: &Source,
     ) -> Result<Self, Refused> {
         let Stand { station, .. } = stand(bench, catalogue, None)?;
-        let procedure = benchtop_procedure::check_text(&source.file, &source.text, &station.capabilities())?;
+        let procedure =
+            benchtop_procedure::check_with(&source.file, &source.text, &source.given(), &station.capabilities())?;
         Ok(Self {
             metrology: Arc::new(station.metrology(said)),
             bench,
@@ -204,6 +205,7 @@ impl<'b> Laboratory<'b> {
                 version: procedure.version.clone(),
                 name: procedure.name.clone(),
                 sha256: String::new(),
+                resolved: benchtop_run::Resolved::default(),
             },
             unit: UnitUnderTest {
                 serial_number: SERIAL_NUMBER.to_owned(),

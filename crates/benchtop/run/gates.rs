@@ -69,8 +69,17 @@ pub(super) fn unit_mistakes(unit: &Unit, procedure: &Procedure) -> Vec<String> {
     for (text, pattern) in unit.sub_units.iter().zip(&wanted.sub_units) {
         mistakes.extend(mismatch("sub-unit", text, pattern));
     }
+    if procedure.variant.is_none() && !procedure.parts.is_empty() {
+        let parts: Vec<&str> = procedure.parts.iter().map(String::as_str).collect();
+        let parts = parts.join(", ");
+        mistakes.push(format!(
+            "which part? {} tells parts apart: --part, one of {parts}",
+            procedure.id
+        ));
+    }
     if let (Some(expected), Some(part)) = (&wanted.part_number, &unit.part)
         && expected != part
+        && procedure.parts.is_empty()
     {
         mistakes.push(format!("{} tests part {expected}, not {part}", procedure.id));
     }

@@ -14,7 +14,7 @@ use crate::{
 use benchtop_notation::Diagnostics;
 use benchtop_procedure::BoundProcedure;
 use benchtop_run::{Partial, Purpose};
-use benchtop_station::{Catalogue, Recorder, sha256};
+use benchtop_station::{Catalogue, Recorder};
 use std::sync::Arc;
 
 /// The unit in a simulated bench while none is named.
@@ -43,13 +43,43 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Failure> {
     let mut findings = Diagnostics::new();
     let mut sentences = Vec::new();
-    let parsed = match benchtop_procedure::parse(&source.file, &source.text) {
+    let mut unequipped = None;
+    let mut mistakes_of_the_bench = None;
+    let equipped = match kept {
+        Some(kept) => Some(Arc::clone(kept)),
+        None => match equip(request, unit, catalogue, source, recorder) {
+            Ok(equipped) => equipped.map(Arc::new),
+            Err(Refused::Findings(mistakes)) => {
+                mistakes_of_the_bench = Some(mistakes);
+                None
+            }
+            Err(Refused::Failure(failure)) => {
+                unequipped = Some(failure.message);
+                None
+            }
+        },
+    };
+    let given = source.given_for(
+        unit.and_then(|unit| unit.part.as_ref()),
+        &request.parameters,
+        equipped.as_ref().and_then(|equipped| equipped.file.as_ref()),
+    );
+    let mut names = std::collections::BTreeSet::new();
+    for (name, _) in &request.parameters {
+        if !names.insert(name) {
+            sentences.push(format!("--param {name} is given twice"));
+        }
+    }
+    let parsed = match benchtop_procedure::parse_with(&source.file, &source.text, &given) {
         Ok(procedure) => Some(procedure),
         Err(mistakes) => {
             findings.append(mistakes);
             None
         }
     };
+    if let Some(mistakes) = mistakes_of_the_bench {
+        findings.append(mistakes);
+    }
     if let (Some(procedure), Some(unit)) = (&parsed, unit) {
         sentences.extend(gates::unit_mistakes(unit, procedure));
     }
@@ -72,25 +102,12 @@ pub(super) fn prepare(
     if station.is_none() && simulate.is_none() {
         sentences.push("which bench? --station FILE for real instruments, --simulate for simulated ones".to_owned());
     }
-    let equipped = match kept {
-        Some(kept) => Some(Arc::clone(kept)),
-        None => match equip(request, unit, catalogue, source, recorder) {
-            Ok(equipped) => equipped.map(Arc::new),
-            Err(Refused::Findings(mistakes)) => {
-                findings.append(mistakes);
-                None
-            }
-            Err(Refused::Failure(failure)) => {
-                sentences.push(failure.message);
-                None
-            }
-        },
-    };
+    sentences.extend(unequipped);
     let mut bound = None;
     if let Some(equipped) = &equipped {
         let capabilities = equipped.station.capabilities();
         // what the procedure alone gets wrong was found above and is found here again; `findings` keeps it once
-        match benchtop_procedure::check_text(&source.file, &source.text, &capabilities) {
+        match benchtop_procedure::check_with(&source.file, &source.text, &given, &capabilities) {
             Ok(procedure) => {
                 let (_ratios, said) = benchtop_procedure::ratios(&procedure, &equipped.metrology, bench::today());
                 findings.append(said);
@@ -108,7 +125,7 @@ pub(super) fn prepare(
             );
             gates::check_calibration(equipped, procedure, &mut findings);
             if request.purpose.as_deref() != Some("engineering") {
-                let digest = sha256(source.text.as_bytes());
+                let digest = source.digest(procedure);
                 sentences.extend(gates::check_allowed(equipped, procedure, &digest, &mut findings));
             }
         }

@@ -33,6 +33,8 @@ impl Unit {
 /// What is the same for every unit.
 #[derive(Debug)]
 pub(crate) struct Request {
+    /// Values of parameters, by name.
+    pub(crate) parameters: Vec<(String, String)>,
     pub(crate) bench: BenchArguments,
     pub(crate) real_pace: bool,
     pub(crate) store: Option<PathBuf>,
@@ -91,12 +93,13 @@ impl Request {
 pub(super) fn requested(arguments: RunArguments, answers: Answers) -> (Unit, Request) {
     let unit = Unit {
         serial: arguments.serial,
-        part: arguments.part,
+        part: arguments.choice.part,
         revision: arguments.revision,
         batch: arguments.batch,
         sub_units: arguments.sub_unit,
     };
     let request = Request {
+        parameters: arguments.choice.param,
         bench: arguments.bench,
         real_pace: arguments.pace == Some(Pace::Real),
         store: arguments.store,

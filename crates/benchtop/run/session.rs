@@ -20,7 +20,7 @@ use crate::{
 };
 use benchtop_instrument::{Clock, ClockExt, RealClock, Resource};
 use benchtop_run::{Crew, Deadlines, Finished, Interrupt, Job, Surroundings, execute, listen};
-use benchtop_station::{Catalogue, Recorder, sha256};
+use benchtop_station::{Catalogue, Recorder};
 use benchtop_store::{Journal, Saved, Store};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -122,8 +122,7 @@ impl<'c> Session<'c> {
         recovery::before_run(&self.store, self.catalogue, station, &self.request.accept_unsafe).await?;
         let earlier = retest::look(&self.store, unit, prepared, self.request.retest)?;
         let ticket = self.store.begin(RealClock::new().utc()).map_err(not_saved)?;
-        let digest = sha256(self.source.text.as_bytes());
-        let started = started(&self.request, unit, prepared, &ticket, digest, earlier);
+        let started = started(&self.request, unit, prepared, &ticket, &self.source, earlier);
         let journal = self.store.journal(&ticket).map_err(not_saved)?;
         let (listener, events) = listen();
         let format = self.request.format;

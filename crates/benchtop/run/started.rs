@@ -4,12 +4,14 @@ use super::{
     prepare::Prepared,
     request::{Request, Unit},
 };
+use crate::procedures::Source;
 use benchtop_instrument::Class;
 use benchtop_procedure::{Procedure, Step};
 use benchtop_run::{
-    EarlierRuns, InstrumentUse, Papers, Placement, PlannedStep, ProcedureUse, RunStarted, Section, StepAddress,
+    EarlierRuns, InstrumentUse, LimitsUse, Papers, Placement, PlannedStep, ProcedureUse, Resolved, RunStarted, Section,
+    StepAddress,
 };
-use benchtop_station::Station;
+use benchtop_station::{Station, sha256};
 use benchtop_store::Ticket;
 
 /// The event that begins the run.
@@ -18,10 +20,11 @@ pub(super) fn started(
     unit: &Unit,
     prepared: &Prepared,
     ticket: &Ticket,
-    procedure_sha256: String,
+    source: &Source,
     earlier: Option<EarlierRuns>,
 ) -> RunStarted {
     let procedure = prepared.procedure.procedure();
+    let procedure_sha256 = source.digest(procedure);
     let equipped = &prepared.equipped;
     RunStarted {
         run_id: ticket.run_id.clone(),
@@ -31,6 +34,11 @@ pub(super) fn started(
             version: procedure.version.clone(),
             name: procedure.name.clone(),
             sha256: procedure_sha256,
+            resolved: Resolved {
+                parameters: procedure.parameters.clone(),
+                variant: procedure.variant.clone(),
+                limits: limits_of(procedure, source),
+            },
         },
         unit: unit.named(procedure.unit_under_test.part_number.as_ref()),
         station_id: equipped.id.clone(),
@@ -51,6 +59,17 @@ pub(super) fn started(
         instruments: used(&equipped.station, procedure),
         steps: planned(procedure),
     }
+}
+
+/// The limits file, with its digest.
+fn limits_of(procedure: &Procedure, source: &Source) -> Option<LimitsUse> {
+    let limits = procedure.limits.as_ref()?;
+    let text = source.files.get(&limits.name)?.text.as_ref().ok()?;
+    Some(LimitsUse {
+        file: limits.name.clone(),
+        revision: limits.revision.clone(),
+        sha256: sha256(text.as_bytes()),
+    })
 }
 
 /// The instruments that a procedure uses, in the order of making safe.

@@ -28,7 +28,7 @@ pub(crate) async fn station(
     let source = procedures::find(&arguments.procedure)?;
     let interrupts = Interrupts::listen();
     let operator = arguments.operator.clone();
-    let part = arguments.part.clone();
+    let part = arguments.choice.part.clone();
     let request = requested(arguments);
     let (mut session, common) = Session::open(request, source, None, catalogue, recorder, interrupts.wanted.clone())?;
     let procedure = common.procedure.procedure();
@@ -60,6 +60,7 @@ pub(crate) async fn station(
 
 fn requested(arguments: StationArguments) -> Request {
     Request {
+        parameters: arguments.choice.param,
         bench: arguments.bench,
         real_pace: arguments.pace == Some(Pace::Real),
         store: arguments.store,

@@ -6,6 +6,7 @@
 
 mod bind;
 mod expression;
+mod given;
 mod kinds;
 mod limit;
 mod metrology;
@@ -18,8 +19,9 @@ mod search;
 mod value;
 
 pub use benchtop_notation::{Diagnostics, Span, escape};
-pub use bind::{bind, check_text};
+pub use bind::{bind, check_text, check_with};
 pub use expression::{Dimension, Evaluated, EvaluationError, Expression, Facts, Number, Operand, Parameter, full_name};
+pub use given::{Companion, Given};
 pub use kinds::{AttachmentRequest, Exec, Expect, Prompt, PromptKind, Query, Transmit};
 pub use limit::{
     Acceptance, Decision, GuardBand, Judgement, Limit, Marginal, Measured, MeasurementOutcome, Nominal, Outside,
@@ -27,10 +29,11 @@ pub use limit::{
 };
 pub use metrology::{Ambient, ContributionRule, Meter, Metrology, Moment};
 pub use model::{
-    BelongsTo, BoundProcedure, Group, InstrumentNeed, LogicalName, Measurement, MeasurementSource, OnFail, Plan,
-    PlanNode, Poll, Procedure, ReadingSource, Retest, Retry, Step, StepKind, UnitUnderTest, Until, settle_time_name,
+    BelongsTo, BoundProcedure, Group, InstrumentNeed, LimitsFile, LogicalName, Measurement, MeasurementSource, OnFail,
+    Plan, PlanNode, Poll, Procedure, ReadingSource, Retest, Retry, Step, StepKind, UnitUnderTest, Until,
+    settle_time_name,
 };
-pub use parse::{id_of, keys, parse};
+pub use parse::{files_of, id_of, keys, parse, parse_with};
 pub use pattern::Pattern;
 pub use ratio::{RatioKind, TestRatio, ratios};
 pub use said::{Extract, Place, Speaker, value_of};

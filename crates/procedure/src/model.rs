@@ -8,7 +8,11 @@ use crate::said::Extract;
 use crate::value::ValueKind;
 use benchtop_instrument::{Class, Function, Measure, Quantity, Setting, Unit};
 use benchtop_notation::{Diagnostics, Span};
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 /// An instrument's name in a procedure; the station file says which instrument it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +47,14 @@ pub struct Procedure {
     pub teardown: Vec<Step>,
     /// In which order, and how often, the steps of each section run.
     pub plan: Plan,
+    /// What its parameters are in this run.
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Every part that it, or its limits file, tells apart.
+    pub parts: BTreeSet<String>,
+    /// The part for which it was read, where it tells parts apart.
+    pub variant: Option<String>,
+    /// The file that its limits come from, where there is one.
+    pub limits: Option<LimitsFile>,
     pub(crate) warnings: Diagnostics,
 }
 
@@ -57,6 +69,15 @@ impl Procedure {
     pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
         self.setup.iter().chain(&self.steps).chain(&self.teardown)
     }
+}
+
+/// A file that limits come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitsFile {
+    /// As the procedure names it.
+    pub name: String,
+    /// Its `revision`.
+    pub revision: String,
 }
 
 /// Trees over the steps of the three sections: a section's list holds every step once for each turn of its sweeps, and

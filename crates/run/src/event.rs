@@ -120,6 +120,30 @@ pub struct ProcedureUse {
     pub name: String,
     /// Digest of the resolved procedure, SHA-256 in hex.
     pub sha256: String,
+    /// What the run decided that the procedure leaves open.
+    pub resolved: Resolved,
+}
+
+/// What a run decided that its procedure leaves open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// The parameters of the run.
+    pub parameters: BTreeMap<String, Parameter>,
+    /// The part for which the procedure was read, where it tells parts apart.
+    pub variant: Option<String>,
+    /// The file that the limits come from, where there is one.
+    pub limits: Option<LimitsUse>,
+}
+
+/// Which limits file a run used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitsUse {
+    /// As the procedure names it.
+    pub file: String,
+    /// Its `revision`.
+    pub revision: String,
+    /// Its digest, SHA-256 in hex.
+    pub sha256: String,
 }
 
 /// The unit under test, as the operator or the command line named it.

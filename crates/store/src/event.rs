@@ -6,9 +6,9 @@
 mod convert;
 
 use crate::record::{
-    Decision, EarlierRuns, Identity, LimitInFull, LogLevel, MeasurementOutcome, OutputState, Overrange, Purpose,
-    RangeInUse, ReadingKind, RunOutcome, Sampling, Section, StepOutcome, Uncertainty, UnitUnderTest, Value, is_false,
-    number, time,
+    Decision, EarlierRuns, Identity, LimitInFull, LimitsFile, LogLevel, MeasurementOutcome, OutputState, Overrange,
+    Purpose, RangeInUse, ReadingKind, RunOutcome, Sampling, Section, StepOutcome, Uncertainty, UnitUnderTest, Value,
+    is_false, number, time,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,15 @@ pub struct Procedure {
     pub name: String,
     /// Digest of the resolved procedure, SHA-256 in hex.
     pub sha256: String,
+    /// The parameters of the run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// The part for which the procedure was read, where it tells parts apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The file that the limits come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitsFile>,
 }
 
 /// An instrument that a run uses.

@@ -30,6 +30,7 @@ pub use schema::json_schema;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The schema that this program writes.
 pub const SCHEMA: &str = "benchtop.run/1";
@@ -63,6 +64,19 @@ pub struct Record {
     pub procedure_name: String,
     /// Digest of the resolved procedure, SHA-256 in hex.
     pub procedure_sha256: String,
+    /// The parameters of the run; the member is absent where the procedure has none.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "number::unique_keys"
+    )]
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// The part for which the procedure was read, where it tells parts apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The file that the limits come from, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitsFile>,
     /// The same as `started_at`, for readers of the plain form.
     #[serde(with = "time")]
     #[schemars(with = "DateTime<Utc>")]
@@ -116,6 +130,17 @@ pub struct Record {
     /// Its place among the records of this store; absent in one that was sealed before there was a chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<Chain>,
+}
+
+/// A file that limits come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LimitsFile {
+    /// As the procedure names it.
+    pub file: String,
+    /// Its `revision`.
+    pub revision: String,
+    /// Its digest, SHA-256 in hex.
+    pub sha256: String,
 }
 
 /// A record's place in the chain, in the order of sealing.

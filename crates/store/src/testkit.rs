@@ -123,6 +123,7 @@ impl Telling {
                 version: "3.0.0".to_owned(),
                 name: "Board functional test".to_owned(),
                 sha256: "aa".repeat(32),
+                resolved: run::Resolved::default(),
             },
             unit: run::UnitUnderTest {
                 serial_number: serial.to_owned(),

@@ -4,6 +4,7 @@ mod channel;
 mod measurement;
 mod output;
 
+use crate::given::Given;
 use crate::model::{BoundProcedure, InstrumentNeed, LogicalName, Procedure, StepKind};
 use crate::parse;
 use benchtop_instrument::{Capabilities, Function, FunctionCapability, Setting};
@@ -38,7 +39,20 @@ pub fn bind(mut procedure: Procedure, instruments: &Instruments) -> Result<Bound
 /// # Errors
 /// Those of [`parse`](crate::parse) and of [`bind`], in document order.
 pub fn check_text(name: &str, text: &str, instruments: &Instruments) -> Result<BoundProcedure, Diagnostics> {
-    let (procedure, mut sink) = parse::read(name, text);
+    check_with(name, text, &Given::default(), instruments)
+}
+
+/// As [`check_text`], with what the run and the station say and the files that the procedure names.
+///
+/// # Errors
+/// Those of [`parse_with`](crate::parse_with) and of [`bind`], in document order.
+pub fn check_with(
+    name: &str,
+    text: &str,
+    given: &Given,
+    instruments: &Instruments,
+) -> Result<BoundProcedure, Diagnostics> {
+    let (procedure, mut sink) = parse::read(name, text, given);
     let Some(mut procedure) = procedure else {
         return Err(sink);
     };

@@ -5,17 +5,17 @@ use crate::model::{LogicalName, Procedure, StepKind};
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Span, Spanned, Table};
 use std::{collections::BTreeSet, time::Duration};
 
-pub(super) fn check(draft: &mut Draft, root: &Table<'_>, file: &Span) {
-    nothing_judged(draft, root, file);
+pub(super) fn check(draft: &mut Draft, roots: &[Table<'_>], head: &Span) {
+    nothing_judged(draft, roots, head);
     unused_instruments(draft);
     outputs_left_on(draft);
     outputs_without_a_level(draft);
 }
 
 /// A run that judges nothing is an Error: better said now.
-fn nothing_judged(draft: &mut Draft, root: &Table<'_>, file: &Span) {
-    let place = root.key_span("procedure").unwrap_or(file);
-    let has_steps = root.value("steps").is_some_and(|steps| match steps.kind() {
+fn nothing_judged(draft: &mut Draft, roots: &[Table<'_>], place: &Span) {
+    let mut steps = roots.iter().filter_map(|root| root.value("steps"));
+    let has_steps = steps.any(|steps| match steps.kind() {
         Kind::Array => steps.items(&mut draft.sink).is_some_and(|items| !items.is_empty()),
         // Something else than an array was reported when it was read.
         Kind::String | Kind::Integer | Kind::Float | Kind::Boolean | Kind::Datetime | Kind::Table => true,

@@ -5,7 +5,7 @@ use crate::expression::{Operand, Parameter, full_name};
 use crate::model::{InstrumentNeed, LogicalName};
 use crate::value::ValueKind;
 use benchtop_instrument::Unit;
-use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, suggest};
+use benchtop_notation::{Diagnostic, Diagnostics, OwnedValue, Span, Spanned, Table, suggest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The part of a procedure that a step belongs to.
@@ -82,6 +82,12 @@ pub(super) struct Draft {
     pub(super) measurement_names: BTreeMap<String, Span>,
     pub(super) has_limit: bool,
     pub(super) switchings: Vec<Switching>,
+    /// The parameters of the run.
+    pub(super) given: Vec<Binding>,
+    /// The limits of the limits file that are in force, by measurement.
+    pub(super) filed: BTreeMap<String, Filed>,
+    /// Every measurement that the limits file names.
+    pub(super) filed_names: Vec<Spanned<String>>,
     /// What the sweeps around the step that is being read set, the outermost first.
     pub(super) scope: Vec<Binding>,
     /// How many groups around it have a `when`.
@@ -92,6 +98,13 @@ pub(super) struct Draft {
     pub(super) broken: BTreeSet<String>,
     /// Steps and groups before, by their full names.
     pub(super) ended: BTreeMap<String, Known>,
+}
+
+/// A limit of the limits file.
+#[derive(Clone, Debug)]
+pub(super) struct Filed {
+    pub(super) limit: OwnedValue,
+    pub(super) place: Span,
 }
 
 /// What is known of a step or a group that ends before another.
@@ -115,7 +128,7 @@ pub(super) enum Named {
 impl Draft {
     /// The parameters that a step can name, the innermost first.
     pub(super) fn bindings(&self) -> impl Iterator<Item = &Binding> {
-        self.scope.iter().rev()
+        self.scope.iter().rev().chain(&self.given)
     }
 
     /// What the sweeps set for the step that is being read.

@@ -76,7 +76,7 @@ fn computed(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spa
             None
         }
         None => {
-            draft.has_limit |= table.contains("limit");
+            draft.has_limit |= is_judged(draft, table, name);
             return None;
         }
     };
@@ -84,11 +84,12 @@ fn computed(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spa
         Some(Kind::Boolean) => ValueKind::Boolean,
         Some(Kind::Number(_) | Kind::Text) | None => ValueKind::Number,
     };
-    draft.has_limit |= table.contains("limit");
+    draft.has_limit |= is_judged(draft, table, name);
     let reader = limit::Reader { label, kind, unit };
-    let limit = limit::read(&mut draft.sink, table, reader)?;
+    let limit = limit_of(draft, table, name, reader)?;
+    let limit_place = limit_place(draft, table, name);
     let place = |key: &str| table.value(key).map_or(table.span(), |value| value.span()).clone();
-    let of_limit = |place_of: Option<Span>| place_of.unwrap_or_else(|| place("limit"));
+    let of_limit = |place_of: Option<Span>| place_of.unwrap_or_else(|| limit_place.clone());
     let compute = place("compute");
     Some(Measurement {
         name: name?.value.clone(),
@@ -106,7 +107,7 @@ fn computed(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spa
             autozero: compute.clone(),
             input_impedance: compute,
             sampling: sampling::places(table),
-            limit: place("limit"),
+            limit: of_limit(None),
             low: of_limit(limit.as_ref().and_then(|written| written.low.clone())),
             high: of_limit(limit.as_ref().and_then(|written| written.high.clone())),
         },
@@ -136,9 +137,48 @@ fn computed_unit(sink: &mut Diagnostics, table: &Table<'_>, label: &str, dimensi
     None
 }
 
+/// Whether a measurement has a limit, in the procedure or in its limits file.
+fn is_judged(draft: &Draft, table: &Table<'_>, name: Option<&Spanned<String>>) -> bool {
+    table.contains("limit") || name.is_some_and(|name| draft.filed.contains_key(&name.value))
+}
+
+/// Where its limit is written; the whole, where it has none.
+fn limit_place(draft: &Draft, table: &Table<'_>, name: Option<&Spanned<String>>) -> Span {
+    let filed = name.and_then(|name| draft.filed.get(&name.value));
+    let own = table.value("limit").map(|limit| limit.span());
+    own.or(filed.map(|filed| &filed.place)).unwrap_or(table.span()).clone()
+}
+
+/// The limit of a measurement, which is written in one place. `None` only where it is wrong.
+fn limit_of(
+    draft: &mut Draft,
+    table: &Table<'_>,
+    name: Option<&Spanned<String>>,
+    reader: limit::Reader<'_>,
+) -> Option<Option<limit::Written>> {
+    let filed = name.and_then(|name| draft.filed.get(&name.value));
+    let Some(filed) = filed.cloned() else {
+        return limit::read(&mut draft.sink, table, reader);
+    };
+    let Some(own) = table.key_span("limit") else {
+        return limit::read_value(&mut draft.sink, filed.limit.value(), reader).map(Some);
+    };
+    let message = format!(
+        "{}: {} line {} has a limit for it as well",
+        reader.label,
+        filed.place.file(),
+        filed.place.line()
+    );
+    draft
+        .sink
+        .push(Diagnostic::error(own, &message).help("a limit is written in one place"));
+    None
+}
+
 /// A measurement for which an instrument is read.
 fn read(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned<String>>) -> Option<Measurement> {
     let instrument = draft.instrument(label, table);
+    let is_judged = is_judged(draft, table, name);
     let sink = &mut draft.sink;
     let function = table
         .require_string(sink, "function")
@@ -152,7 +192,7 @@ fn read(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned
     let unit = unit(sink, table, function.as_ref());
     let range = range::read(sink, table, label, function.as_ref().map(|function| function.value));
     let sampling = sampling::read(sink, table, function.as_ref().map(|function| function.value));
-    let poll = sampling::poll(sink, table, label, unit);
+    let poll = sampling::poll(sink, table, label, unit, is_judged);
     if let (Some(Some(_)), Some(name)) = (&poll, name) {
         let settling = name.clone().map(|name| settle_time_name(&name));
         draft.claim_measurement_name(&settling);
@@ -160,14 +200,15 @@ fn read(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned
     }
     let sink = &mut draft.sink;
     let allow_autorange_in_series = range::autorange_in_series(sink, table, label, function.as_ref(), range);
-    draft.has_limit |= table.contains("limit");
+    draft.has_limit |= is_judged;
     let reader = limit::Reader {
         label,
         kind: ValueKind::Number,
         unit,
     };
-    let limit = limit::read(&mut draft.sink, table, reader);
+    let limit = limit_of(draft, table, name, reader);
 
+    let limit_place = limit_place(draft, table, name);
     let place = |key: &str| table.value(key).map_or(table.span(), |value| value.span()).clone();
     let (instrument, instrument_place) = instrument?;
     let function = function?;
@@ -208,15 +249,15 @@ fn read(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned
             autozero: place("autozero"),
             input_impedance: place("input_impedance"),
             sampling: sampling::places(table),
-            limit: place("limit"),
+            limit: limit_place.clone(),
             low: limit
                 .as_ref()
                 .and_then(|written| written.low.clone())
-                .unwrap_or_else(|| place("limit")),
+                .unwrap_or_else(|| limit_place.clone()),
             high: limit
                 .as_ref()
                 .and_then(|written| written.high.clone())
-                .unwrap_or_else(|| place("limit")),
+                .unwrap_or_else(|| limit_place.clone()),
         },
     })
 }

@@ -4,12 +4,14 @@
 //! checks that look across steps, so that one mistake makes one finding.
 
 mod across;
+mod companion;
 mod condition;
 mod draft;
 mod head;
 mod kinds;
 mod limit;
 mod measurement;
+mod parameter;
 mod plan;
 mod quantity;
 mod range;
@@ -20,8 +22,10 @@ mod sweep;
 mod unit;
 mod vocabulary;
 
+use crate::given::Given;
 use crate::model::{Plan, Procedure};
-use benchtop_notation::{Diagnostics, Document, Keys};
+use benchtop_notation::{Diagnostic, Diagnostics, Document, Keys, Table};
+pub use companion::files_of;
 use draft::{Draft, Section};
 
 /// What a procedure file may hold, for editors.
@@ -37,7 +41,15 @@ pub fn keys() -> &'static Keys {
 /// # Errors
 /// Every mistake in the file, in document order; warnings are among them.
 pub fn parse(name: &str, text: &str) -> Result<Procedure, Diagnostics> {
-    let (procedure, findings) = read(name, text);
+    parse_with(name, text, &Given::default())
+}
+
+/// As [`parse`], with what the run and the station say and the files that the procedure names.
+///
+/// # Errors
+/// Every mistake in the files and in what was given; warnings are among them.
+pub fn parse_with(name: &str, text: &str, given: &Given) -> Result<Procedure, Diagnostics> {
+    let (procedure, findings) = read(name, text, given);
     match procedure {
         Some(procedure) if !findings.has_errors() => Ok(Procedure {
             warnings: findings,
@@ -50,12 +62,12 @@ pub fn parse(name: &str, text: &str) -> Result<Procedure, Diagnostics> {
 /// The `id` of a procedure that may have mistakes elsewhere, `None` where it cannot be read.
 #[must_use]
 pub fn id_of(name: &str, text: &str) -> Option<String> {
-    let (procedure, _mistakes) = read(name, text);
+    let (procedure, _mistakes) = read(name, text, &Given::default());
     procedure.map(|procedure| procedure.id)
 }
 
 /// Reads as much as can be read, which is whole only if there is no error; nothing where it is not even TOML.
-pub(crate) fn read(name: &str, text: &str) -> (Option<Procedure>, Diagnostics) {
+pub(crate) fn read(name: &str, text: &str, given: &Given) -> (Option<Procedure>, Diagnostics) {
     let document = match Document::parse(name, text) {
         Ok(document) => document,
         Err(findings) => return (None, findings),
@@ -66,10 +78,44 @@ pub(crate) fn read(name: &str, text: &str) -> (Option<Procedure>, Diagnostics) {
     let head = head::procedure(&mut draft.sink, &root).unwrap_or_default();
     let unit_under_test = unit::unit_under_test(&mut draft.sink, &root);
     head::instruments(&mut draft, &root);
-    let (setup, setup_plan) = plan::section(&mut draft, &root, Section::Setup);
-    let (main, main_plan) = plan::section(&mut draft, &root, Section::Main);
-    let (teardown, teardown_plan) = plan::section(&mut draft, &root, Section::Teardown);
-    across::check(&mut draft, &root, document.span());
+    let part = given.part_number.as_ref().or(unit_under_test.part_number.as_ref());
+    let part = part.map(String::as_str);
+    let chosen = parameter::all(&mut draft.sink, &root, given, part);
+    let parameters = chosen.bindings.iter();
+    let parameters = parameters.map(|binding| (binding.name.clone(), binding.value.clone()));
+    let parameters = parameters.collect();
+    draft.given = chosen.bindings;
+    let (limits, mut parts) = companion::limits(&mut draft, &root, given, part);
+    parts.extend(chosen.parts);
+    let variant = part.filter(|_| !parts.is_empty());
+    if let Some(part) = variant.filter(|part| !parts.contains(*part)) {
+        let known: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let place = ["variants", "limits"].into_iter().find_map(|key| root.key_span(key));
+        let finding = Diagnostic::error(
+            place.unwrap_or_else(|| document.span()),
+            &format!("there is no variant for part `{part}`"),
+        );
+        let help = format!("there are {}", known.join(", "));
+        draft.sink.push(finding.help(&help));
+    }
+    let documents = companion::included(&mut draft.sink, &root, given);
+    let included: Vec<Table<'_>> = documents
+        .iter()
+        .map(|document| companion::root_of_included(&mut draft.sink, document))
+        .collect();
+    // what is shared is set up first and put back last
+    let before: Vec<Table<'_>> = included.iter().copied().chain([root]).collect();
+    let behind: Vec<Table<'_>> = before.iter().rev().copied().collect();
+    let (setup, setup_plan) = plan::section(&mut draft, &before, Section::Setup);
+    let (main, main_plan) = plan::section(&mut draft, &before, Section::Main);
+    let (teardown, teardown_plan) = plan::section(&mut draft, &behind, Section::Teardown);
+    companion::without_a_measurement(&mut draft);
+    across::check(
+        &mut draft,
+        &before,
+        root.key_span("procedure").unwrap_or(document.span()),
+    );
+    let variant = variant.map(str::to_owned);
 
     let instruments = draft
         .instruments
@@ -90,6 +136,10 @@ pub(crate) fn read(name: &str, text: &str) -> (Option<Procedure>, Diagnostics) {
             steps: main_plan,
             teardown: teardown_plan,
         },
+        parameters,
+        parts,
+        variant,
+        limits,
         warnings: Diagnostics::new(),
     };
     across::too_little_time(&mut draft.sink, &procedure, head.timeout.as_ref());

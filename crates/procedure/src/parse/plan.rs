@@ -14,16 +14,14 @@ const MOST_STEPS: usize = 100_000;
 const NOT_OF_A_GROUP: &[&str] = &["measurements", "set", "wait", "timeout"];
 
 /// The steps of one section and the tree over them. What could not be read is left out, and reported.
-pub(super) fn section(draft: &mut Draft, root: &Table<'_>, section: Section) -> (Vec<Step>, Vec<PlanNode>) {
+pub(super) fn section(draft: &mut Draft, roots: &[Table<'_>], section: Section) -> (Vec<Step>, Vec<PlanNode>) {
     let mut reader = Reader {
         draft,
         section,
         steps: Vec::new(),
     };
-    let nodes = match root.value(section.key()) {
-        Some(value) => reader.all(value),
-        None => Vec::new(),
-    };
+    let written = roots.iter().filter_map(|root| root.value(section.key()));
+    let nodes = written.flat_map(|value| reader.all(value)).collect();
     (reader.steps, nodes)
 }
 
@@ -63,6 +61,13 @@ impl Reader<'_> {
             self.draft.is_unreadable = true;
             return;
         };
+        let swept = turns.first().map(|turn| turn.name.as_str());
+        if let Some(name) = swept.filter(|name| self.draft.given.iter().any(|given| given.name == *name)) {
+            let message = format!("the procedure has a parameter `{name}` already: a sweep needs another name");
+            self.draft.sink.error(for_each.span(), &message);
+            self.draft.is_unreadable = true;
+            return;
+        }
         for turn in turns {
             if self.steps.len() >= MOST_STEPS {
                 let message = format!("these sweeps make more than {MOST_STEPS} steps");
@@ -149,7 +154,9 @@ impl Reader<'_> {
             let message = format!("there is no parameter `{name}` here");
             let help = match suggest(name, known.iter().map(String::as_str)) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None if known.is_empty() => "a `for_each` around the step gives it a value".to_owned(),
+                None if known.is_empty() => {
+                    "a `for_each` around the step, or [parameters], gives it a value".to_owned()
+                }
                 None => format!("there are {}", known.join(", ")),
             };
             self.draft.sink.push(Diagnostic::error(place, &message).help(&help));

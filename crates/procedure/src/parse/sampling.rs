@@ -91,7 +91,13 @@ fn seconds(duration: Duration) -> Option<Decimal> {
 }
 
 /// `poll`. `None` only where it is written and wrong.
-pub(super) fn poll(sink: &mut Diagnostics, table: &Table<'_>, label: &str, unit: Option<Unit>) -> Option<Option<Poll>> {
+pub(super) fn poll(
+    sink: &mut Diagnostics,
+    table: &Table<'_>,
+    label: &str,
+    unit: Option<Unit>,
+    is_judged: bool,
+) -> Option<Option<Poll>> {
     let Some(value) = table.value("poll") else {
         return Some(None);
     };
@@ -117,7 +123,7 @@ pub(super) fn poll(sink: &mut Diagnostics, table: &Table<'_>, label: &str, unit:
     let patience = patience?;
     let until = match (until.value, band) {
         (false, None) => {
-            if !table.contains("limit") {
+            if !is_judged {
                 sink.error(&until.span, &format!("{label}: there is no limit to come into"));
             }
             Until::InLimit

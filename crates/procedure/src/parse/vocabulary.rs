@@ -4,6 +4,10 @@
 //! A planned key is never unknown and never ignored: whoever writes one learns that this version cannot do it. The JSON
 //! Schema that editors use is made of the same tables.
 
+mod shared;
+
+pub(super) use shared::{INCLUDED, LIMITS_FILE, LIMITS_OF_PART, PARAMETER};
+
 use super::kinds::keys::{EXEC_KEYS, EXPECT_KEYS, PROMPT_KEYS, QUERY_KEYS, SEND_KEYS};
 use crate::limit::GuardBand;
 use benchtop_instrument::{Class, Function, InputImpedance, Trigger};
@@ -53,22 +57,34 @@ static FILE_KEYS: Keys = Keys {
             Shape::Tables(&STEP_KEYS),
             "Runs first; a failure here skips the steps, never the teardown.",
         ),
-        Key::new("steps", Shape::Tables(&STEP_KEYS), "The test, in order.").required(),
+        Key::new("steps", Shape::Tables(&STEP_KEYS), "The test, in order."),
         Key::new(
             "teardown",
             Shape::Tables(&STEP_KEYS),
             "Always runs, however the test went.",
         ),
+        Key::new(
+            "parameters",
+            Shape::Named(&shared::PARAMETER_KEYS),
+            "What a run may choose: { param = \"name\" } stands for the value, param.name in an expression.",
+        ),
+        Key::new(
+            "variants",
+            Shape::Map(&Shape::Map(&SCALAR)),
+            "Values of parameters by part number.",
+        ),
+        Key::new(
+            "limits",
+            Shape::Text,
+            "The limits file, beside this one; a measurement with a limit there has none here.",
+        ),
+        shared::INCLUDE,
     ],
 };
 
 pub(super) static FILE: Vocabulary = Vocabulary {
     keys: &FILE_KEYS,
     later: &[
-        ("include", "including another file"),
-        ("parameters", "a table of parameters"),
-        ("variants", "a table of variants"),
-        ("limits", "a limits file"),
         ("fixture_setup", "a setup shared by slots"),
         ("fixture_teardown", "a teardown shared by slots"),
     ],

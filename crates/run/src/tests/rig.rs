@@ -284,6 +284,7 @@ impl Rig {
                 version: "1".to_owned(),
                 name: "Rig".to_owned(),
                 sha256: String::new(),
+                resolved: crate::Resolved::default(),
             },
             unit: UnitUnderTest::default(),
             station_id: "rig".to_owned(),

@@ -6,9 +6,11 @@ use super::{
     Procedure, PromptShown, RunEnded, RunStarted, StepEnded, StepStarted,
 };
 use crate::record::{
-    Decision, EarlierRuns, Identity, LimitInFull, OutputState, RangeInUse, Sampling, Uncertainty, UnitUnderTest, Value,
+    Decision, EarlierRuns, Identity, LimitInFull, LimitsFile, OutputState, RangeInUse, Sampling, Uncertainty,
+    UnitUnderTest, Value,
 };
 use benchtop_run as run;
+use std::collections::BTreeMap;
 
 impl From<&run::Event> for Event {
     fn from(event: &run::Event) -> Self {
@@ -69,6 +71,12 @@ impl From<&run::RunStarted> for RunStarted {
             version,
             name,
             sha256,
+            resolved:
+                run::Resolved {
+                    parameters,
+                    variant,
+                    limits,
+                },
         } = procedure;
         let run::UnitUnderTest {
             serial_number,
@@ -85,6 +93,9 @@ impl From<&run::RunStarted> for RunStarted {
                 version,
                 name,
                 sha256,
+                parameters: values(parameters),
+                variant,
+                limits: limits.map(LimitsFile::from),
             },
             unit_under_test: UnitUnderTest {
                 serial_number,
@@ -166,12 +177,21 @@ impl From<run::PlannedStep> for PlannedStep {
             index,
             name,
             step_type: step_type.to_owned(),
-            parameters: parameters
-                .into_iter()
-                .map(|(name, value)| (name, parameter(&value)))
-                .collect(),
+            parameters: values(parameters),
         }
     }
+}
+
+impl From<run::LimitsUse> for LimitsFile {
+    fn from(limits: run::LimitsUse) -> Self {
+        let run::LimitsUse { file, revision, sha256 } = limits;
+        Self { file, revision, sha256 }
+    }
+}
+
+fn values(parameters: BTreeMap<String, run::Parameter>) -> BTreeMap<String, serde_json::Value> {
+    let pairs = parameters.into_iter();
+    pairs.map(|(name, value)| (name, parameter(&value))).collect()
 }
 
 /// A bare number as a number; what has a unit, as people write it.

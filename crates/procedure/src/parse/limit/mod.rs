@@ -13,7 +13,7 @@ use super::vocabulary::LIMIT;
 use crate::limit::{Limit, Outside, OverrangeRule};
 use crate::value::ValueKind;
 use benchtop_instrument::Unit;
-use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, one_of};
+use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value, one_of};
 
 /// A limit and the places of its bounds.
 #[derive(Debug)]
@@ -54,6 +54,11 @@ pub(super) fn read(sink: &mut Diagnostics, table: &Table<'_>, reader: Reader<'_>
     let Some(value) = table.value("limit") else {
         return Some(None);
     };
+    read_value(sink, value, reader).map(Some)
+}
+
+/// A limit. `None` where it is wrong.
+pub(super) fn read_value(sink: &mut Diagnostics, value: Value<'_>, reader: Reader<'_>) -> Option<Written> {
     let table = LIMIT.open(sink, value)?;
     if !judges_something(sink, &table, reader) | !fits_the_kind(sink, &table, reader) {
         return None;
@@ -96,7 +101,7 @@ pub(super) fn read(sink: &mut Diagnostics, table: &Table<'_>, reader: Reader<'_>
         reader,
     };
     consistent.check(&mut written, nominal.as_ref(), equals.as_ref(), &listed)?;
-    Some(Some(written))
+    Some(written)
 }
 
 fn judges_something(sink: &mut Diagnostics, table: &Table<'_>, reader: Reader<'_>) -> bool {

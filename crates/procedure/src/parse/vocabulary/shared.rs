@@ -1,0 +1,93 @@
+//! The keys of parameters, of limits files and of included files.
+
+use super::{LIMIT_KEYS, SCALAR, STEP_KEYS, Vocabulary};
+use benchtop_notation::{Key, Keys, Shape};
+
+pub(super) static PARAMETER_KEYS: Keys = Keys {
+    title: "parameter",
+    keys: &[
+        Key::new(
+            "default",
+            SCALAR,
+            "Its value unless the run, the variant or the station says another; says what it is, too: a text, true or false, a number, a quantity.",
+        )
+        .required(),
+        Key::new("min", Shape::NumberOrQuantity, "The smallest value that is taken."),
+        Key::new("max", Shape::NumberOrQuantity, "The largest value that is taken."),
+        Key::new("one_of", Shape::List(&SCALAR), "The only values that are taken."),
+    ],
+};
+
+/// A parameter of the run.
+pub(in crate::parse) static PARAMETER: Vocabulary = Vocabulary {
+    keys: &PARAMETER_KEYS,
+    later: &[],
+};
+
+pub(super) const INCLUDE: Key = Key::new(
+    "include",
+    Shape::List(&Shape::Text),
+    "Files with setup, steps and teardown, beside this one: theirs come first, their teardown last.",
+);
+
+static INCLUDED_KEYS: Keys = Keys {
+    title: "included file",
+    keys: &[
+        INCLUDE,
+        Key::new(
+            "setup",
+            Shape::Tables(&STEP_KEYS),
+            "Runs before the setup of the procedure.",
+        ),
+        Key::new(
+            "steps",
+            Shape::Tables(&STEP_KEYS),
+            "Run before the steps of the procedure.",
+        ),
+        Key::new(
+            "teardown",
+            Shape::Tables(&STEP_KEYS),
+            "Runs behind the teardown of the procedure.",
+        ),
+    ],
+};
+
+/// A file that procedures share.
+pub(in crate::parse) static INCLUDED: Vocabulary = Vocabulary {
+    keys: &INCLUDED_KEYS,
+    later: &[],
+};
+
+static LIMITS_OF_PART_KEYS: Keys = Keys {
+    title: "limits of a part",
+    keys: &[Key::new(
+        "limits",
+        Shape::Named(&LIMIT_KEYS),
+        "Limits of this part, by measurement, in place of those of all parts.",
+    )],
+};
+
+/// What a limits file says of one part.
+pub(in crate::parse) static LIMITS_OF_PART: Vocabulary = Vocabulary {
+    keys: &LIMITS_OF_PART_KEYS,
+    later: &[],
+};
+
+static LIMITS_FILE_KEYS: Keys = Keys {
+    title: "limits file",
+    keys: &[
+        Key::new("revision", Shape::Text, "Its revision, which is recorded.").required(),
+        Key::new("limits", Shape::Named(&LIMIT_KEYS), "Limits by measurement."),
+        Key::new(
+            "variants",
+            Shape::Named(&LIMITS_OF_PART_KEYS),
+            "What is different for a part, by part number.",
+        ),
+    ],
+};
+
+/// A limits file.
+pub(in crate::parse) static LIMITS_FILE: Vocabulary = Vocabulary {
+    keys: &LIMITS_FILE_KEYS,
+    later: &[],
+};
