@@ -35,6 +35,8 @@ mod over_tcp;
 #[cfg(test)]
 mod over_visa;
 #[cfg(test)]
+mod parameters;
+#[cfg(test)]
 mod prove;
 #[cfg(test)]
 mod replay;

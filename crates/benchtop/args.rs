@@ -4,7 +4,7 @@ mod choice;
 mod sync;
 
 use crate::runs::args::RunsCommand;
-pub(crate) use choice::Choice;
+pub(crate) use choice::{Choice, Pace};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 pub(crate) use sync::{
@@ -100,12 +100,6 @@ pub(crate) enum CheckFormat {
     Json,
     /// Annotations of GitHub Actions.
     Github,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Pace {
-    /// Waits and reading times pass as on a real bench.
-    Real,
 }
 
 /// Which instruments: a station's, or simulated ones.

@@ -1,6 +1,12 @@
 //! What a run chooses where its procedure leaves it open.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pace {
+    /// Waits and reading times pass as on a real bench.
+    Real,
+}
 
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Choice {

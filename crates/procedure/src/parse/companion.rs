@@ -149,6 +149,13 @@ pub(super) fn without_a_measurement(draft: &mut Draft) {
     let known: Vec<&str> = draft.measurement_names.keys().map(String::as_str).collect();
     for name in &draft.filed_names {
         if draft.measurement_names.contains_key(&name.value) {
+            let is_used = draft.filed_used.contains(&name.value) || draft.broken.contains(&name.value);
+            if draft.filed.contains_key(&name.value) && !is_used {
+                let message = format!("a limits file cannot judge `{}` in this version", name.value);
+                let help =
+                    "write its limit in the procedure: only what an instrument measures or `compute` says has one here";
+                draft.sink.push(Diagnostic::error(&name.span, &message).help(help));
+            }
             continue;
         }
         let message = format!("no measurement of the procedure is called `{}`", name.value);

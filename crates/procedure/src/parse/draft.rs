@@ -86,6 +86,8 @@ pub(super) struct Draft {
     pub(super) given: Vec<Binding>,
     /// The limits of the limits file that are in force, by measurement.
     pub(super) filed: BTreeMap<String, Filed>,
+    /// Those of them that judge a measurement.
+    pub(super) filed_used: BTreeSet<String>,
     /// Every measurement that the limits file names.
     pub(super) filed_names: Vec<Spanned<String>>,
     /// What the sweeps around the step that is being read set, the outermost first.

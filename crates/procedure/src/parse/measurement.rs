@@ -160,6 +160,7 @@ fn limit_of(
     let Some(filed) = filed.cloned() else {
         return limit::read(&mut draft.sink, table, reader);
     };
+    draft.filed_used.extend(name.map(|name| name.value.clone()));
     let Some(own) = table.key_span("limit") else {
         return limit::read_value(&mut draft.sink, filed.limit.value(), reader).map(Some);
     };

@@ -6,7 +6,7 @@
 
 mod shared;
 
-pub(super) use shared::{INCLUDED, LIMITS_FILE, LIMITS_OF_PART, PARAMETER};
+pub(super) use shared::{FOR_EACH, INCLUDED, LIMITS_FILE, LIMITS_OF_PART, PARAMETER};
 
 use super::kinds::keys::{EXEC_KEYS, EXPECT_KEYS, PROMPT_KEYS, QUERY_KEYS, SEND_KEYS};
 use crate::limit::GuardBand;
@@ -237,7 +237,7 @@ static STEP_KEYS: Keys = Keys {
         ),
         Key::new(
             "for_each",
-            Shape::Table(&FOR_EACH_KEYS),
+            Shape::Table(&shared::FOR_EACH_KEYS),
             "Runs the step or the group once for each value of a parameter; { param = \"name\" } stands for the value.",
         ),
         Key::new(
@@ -246,38 +246,6 @@ static STEP_KEYS: Keys = Keys {
             "Makes a group of it: steps that are swept, tried again and left out together.",
         ),
     ],
-};
-
-static FOR_EACH_KEYS: Keys = Keys {
-    title: "for each",
-    keys: &[
-        Key::new(
-            "param",
-            Shape::Text,
-            "The name of the parameter: letters, digits and _.",
-        )
-        .required(),
-        Key::new("values", Shape::List(&SCALAR), "Its values, one turn each."),
-        Key::new("start", Shape::NumberOrQuantity, "The first value of a range."),
-        Key::new("stop", Shape::NumberOrQuantity, "The last value of a range."),
-        Key::new(
-            "step",
-            Shape::NumberOrQuantity,
-            "From one value to the next, exact; the last one is not beyond stop.",
-        ),
-        Key::new("points", Shape::Integer(2), "How many values, both ends among them."),
-        Key::new(
-            "scale",
-            Shape::Word(|| vec!["linear", "log"]),
-            "How the points lie between the ends; linear if left out.",
-        ),
-    ],
-};
-
-/// What a sweep is made of.
-pub(super) static FOR_EACH: Vocabulary = Vocabulary {
-    keys: &FOR_EACH_KEYS,
-    later: &[],
 };
 
 pub(super) static STEP: Vocabulary = Vocabulary {

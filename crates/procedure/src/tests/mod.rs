@@ -2,5 +2,6 @@
 
 mod accepted;
 mod bench;
+mod given;
 mod plans;
 mod refused;

@@ -31,7 +31,7 @@ pub(super) fn passing(serial_number: &str) -> Record {
         procedure_version: "1.2.3".into(),
         procedure_name: "Board functional test".into(),
         procedure_sha256: "ab".repeat(32),
-        parameters: std::collections::BTreeMap::new(),
+        parameters: BTreeMap::new(),
         variant: None,
         limits: None,
         tested_at: started_at,

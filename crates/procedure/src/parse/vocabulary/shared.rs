@@ -1,4 +1,4 @@
-//! The keys of parameters, of limits files and of included files.
+//! The keys of sweeps, of parameters, of limits files and of included files.
 
 use super::{LIMIT_KEYS, SCALAR, STEP_KEYS, Vocabulary};
 use benchtop_notation::{Key, Keys, Shape};
@@ -89,5 +89,37 @@ static LIMITS_FILE_KEYS: Keys = Keys {
 /// A limits file.
 pub(in crate::parse) static LIMITS_FILE: Vocabulary = Vocabulary {
     keys: &LIMITS_FILE_KEYS,
+    later: &[],
+};
+
+pub(super) static FOR_EACH_KEYS: Keys = Keys {
+    title: "for each",
+    keys: &[
+        Key::new(
+            "param",
+            Shape::Text,
+            "The name of the parameter: letters, digits and _.",
+        )
+        .required(),
+        Key::new("values", Shape::List(&SCALAR), "Its values, one turn each."),
+        Key::new("start", Shape::NumberOrQuantity, "The first value of a range."),
+        Key::new("stop", Shape::NumberOrQuantity, "The last value of a range."),
+        Key::new(
+            "step",
+            Shape::NumberOrQuantity,
+            "From one value to the next, exact; the last one is not beyond stop.",
+        ),
+        Key::new("points", Shape::Integer(2), "How many values, both ends among them."),
+        Key::new(
+            "scale",
+            Shape::Word(|| vec!["linear", "log"]),
+            "How the points lie between the ends; linear if left out.",
+        ),
+    ],
+};
+
+/// What a sweep is made of.
+pub(in crate::parse) static FOR_EACH: Vocabulary = Vocabulary {
+    keys: &FOR_EACH_KEYS,
     later: &[],
 };
