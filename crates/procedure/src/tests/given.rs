@@ -139,7 +139,7 @@ fn limits_come_from_their_file_and_from_one_place_only() {
     refused(
         &format!("{text}{LIMIT}"),
         &given(None, &[], &[], &[("l.toml", limits)]),
-        "x.toml:25:1: error: measurement \"vcc\": l.toml line 2 has a limit for it as well; a limit is written in one place\n",
+        "x.toml:24:1: error: measurement \"vcc\": l.toml line 2 has a limit for it as well; a limit is written in one place\n",
     );
     refused(
         &text,
