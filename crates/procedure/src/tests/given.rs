@@ -67,10 +67,10 @@ fn refused(text: &str, given: &Given, expected: &str) {
 }
 
 fn pause(procedure: &Procedure) -> Duration {
-    match &procedure.steps[0].kind {
-        StepKind::Wait(wait) => *wait,
-        other => panic!("{other:?}"),
-    }
+    let StepKind::Wait(wait) = procedure.steps[0].kind else {
+        panic!("{:?}", procedure.steps[0].kind);
+    };
+    wait
 }
 
 #[test]
