@@ -375,7 +375,9 @@ async fn no_answer_a_wrong_one_and_a_closed_link_are_fails_of_the_unit_and_error
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wait_for_the_unit_takes_as_long_as_it_says() {
     let (ran, _) = said("uut", TALK, &[], false).await;
-    assert_eq!(ran.time_of("Version"), Duration::from_secs(3));
+    // and behind a FAIL the supply is asked whether what it feeds the unit with is still there
+    let (least, most) = (Duration::from_secs(3), Duration::from_millis(3_050));
+    assert!((least..=most).contains(&ran.time_of("Version")), "{:?}", ran.time_of("Version"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
