@@ -30,13 +30,15 @@ fn under_power(served: &Served) -> Running {
     running
 }
 
-/// Waits until a step has begun: its name is in the journal's plan, and then once more.
+/// Waits until a step has begun: its name is in a journal's plan, and then once more.
 pub(crate) fn begun(store: &Path, step: &str) {
     let name = format!("\"{step}\"");
     let begun = || {
-        let journal = fs::read_dir(store.join("journal")).ok()?.next()?.ok()?;
-        let text = fs::read_to_string(journal.path()).ok()?;
-        (text.matches(&name).count() > 1).then_some(())
+        let mut entries = fs::read_dir(store.join("journal")).ok()?.filter_map(Result::ok);
+        let is_in = |entry: fs::DirEntry| {
+            fs::read_to_string(entry.path()).is_ok_and(|text| text.matches(&name).count() > 1)
+        };
+        entries.any(is_in).then_some(())
     };
     eventually(step, begun);
 }

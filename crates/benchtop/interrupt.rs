@@ -21,8 +21,9 @@ impl Interrupts {
         let (wants, wanted) = watch::channel(Interrupt::None);
         let (ends, over) = watch::channel(false);
         let heard = wants.clone();
+        // heard from here on: a signal that comes before would end the process where it stands
+        let mut signals = Signals::new();
         tokio::spawn(async move {
-            let mut signals = Signals::new();
             loop {
                 let is_ctrl_c = signals.next().await;
                 if !is_ctrl_c {
