@@ -35,9 +35,8 @@ pub(crate) fn begun(store: &Path, step: &str) {
     let name = format!("\"{step}\"");
     let begun = || {
         let mut entries = fs::read_dir(store.join("journal")).ok()?.filter_map(Result::ok);
-        let is_in = |entry: fs::DirEntry| {
-            fs::read_to_string(entry.path()).is_ok_and(|text| text.matches(&name).count() > 1)
-        };
+        let is_in =
+            |entry: fs::DirEntry| fs::read_to_string(entry.path()).is_ok_and(|text| text.matches(&name).count() > 1);
         entries.any(is_in).then_some(())
     };
     eventually(step, begun);

@@ -377,7 +377,11 @@ async fn a_wait_for_the_unit_takes_as_long_as_it_says() {
     let (ran, _) = said("uut", TALK, &[], false).await;
     // and behind a FAIL the supply is asked whether what it feeds the unit with is still there
     let (least, most) = (Duration::from_secs(3), Duration::from_millis(3_050));
-    assert!((least..=most).contains(&ran.time_of("Version")), "{:?}", ran.time_of("Version"));
+    assert!(
+        (least..=most).contains(&ran.time_of("Version")),
+        "{:?}",
+        ran.time_of("Version")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
