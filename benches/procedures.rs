@@ -61,15 +61,17 @@ fn main() {
 fn text(measurements: usize) -> String {
     let mut text = "[procedure]\nid = \"LONG\"\nversion = \"1\"\n[instruments.dmm]\nclass = \"dmm\"\n".to_owned();
     for step in 0..measurements.div_ceil(A_STEP) {
-        write!(text, "[[steps]]\nname = \"step {step}\"\n").unwrap();
+        write!(text, "[[steps]]\nname = \"step {step}\"\nmeasurements = [\n").unwrap();
         for place in 0..A_STEP.min(measurements - step * A_STEP) {
+            // short: a procedure has at most 1 MiB
             write!(
                 text,
-                "[[steps.measurements]]\nname = \"m{step}_{place}\"\ninstrument = \"dmm\"\nfunction = \"dc_voltage\"\n\
-                 range = \"10 V\"\nunit = \"V\"\nlimit = {{ low = 3.25, high = 3.35 }}\n"
+                "{{name=\"m{step}_{place}\",instrument=\"dmm\",function=\"dc_voltage\",range=\"10 V\",unit=\"V\",\
+                 limit={{low=3,high=4}}}},\n"
             )
             .unwrap();
         }
+        text.push_str("]\n");
     }
     text
 }
