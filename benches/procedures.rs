@@ -64,10 +64,10 @@ fn text(measurements: usize) -> String {
         write!(text, "[[steps]]\nname = \"step {step}\"\nmeasurements = [\n").unwrap();
         for place in 0..A_STEP.min(measurements - step * A_STEP) {
             // short: a procedure has at most 1 MiB
-            write!(
+            writeln!(
                 text,
                 "{{name=\"m{step}_{place}\",instrument=\"dmm\",function=\"dc_voltage\",range=\"10 V\",unit=\"V\",\
-                 limit={{low=3,high=4}}}},\n"
+                 limit={{low=3,high=4}}}},"
             )
             .unwrap();
         }
