@@ -35,9 +35,20 @@ async fn a_group_is_tried_again_and_its_attempts_go_on_rising() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_error_in_a_group_that_is_tried_again_is_forgiven() {
-    let ran = grouped("retry = { attempts = 2 }", "").dmm(Behaviour::Good).run().await;
+    let ran = Rig::new()
+        .procedure(
+            "[[steps]]\nname = \"Rail\"\n",
+            "[[steps]]\nname = \"Group\"\nretry = { attempts = 2 }\n[[steps.steps]]\nname = \"Rail\"\n",
+        )
+        .procedure(
+            "[[steps.measurements]]\nname = \"vcc_3v3\"",
+            "[[steps.steps.measurements]]\nname = \"vcc_3v3\"",
+        )
+        .dmm(Behaviour::MeasureFailsOnce)
+        .run()
+        .await;
     assert_eq!(ran.outcome(), RunOutcome::Pass);
-    assert_eq!(ran.attempts("Second rail"), 1);
+    assert_eq!(ran.attempts("Rail"), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
