@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("run", &["procedure", "instrument"]),
     ("store", &["run"]),
     ("sync", &["store"]),
+    ("report", &["store"]),
     (
         "station",
         &["instrument", "notation", "transport", "scpi", "sim", "procedure"],
