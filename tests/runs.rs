@@ -110,3 +110,49 @@ fn prune_removes_what_is_confirmed_and_nothing_else() {
     let wrong = runs(&["prune", "--synced-before", "yesterday"], &store);
     assert_eq!(wrong.code, Some(2), "{wrong}");
 }
+
+#[test]
+fn list_shows_what_is_asked_for_page_by_page_in_three_forms() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    for serial in ["UNIT-5501", "UNIT-5502", "UNIT-5599"] {
+        done(&mut simulated(&store, serial));
+    }
+    let all = runs(&["list"], &store);
+    assert_eq!(all.code, Some(0), "{all}");
+    let lines: Vec<&str> = all.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{all}");
+    assert!(lines[0].contains("PASS") && lines[0].contains("UNIT-5501"), "{all}");
+    assert!(lines[2].contains("FAIL") && lines[2].contains("UNIT-5599"), "{all}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 80), "{all}");
+    let newest = runs(&["list", "--limit", "2"], &store);
+    assert!(
+        newest.out.contains("UNIT-5502") && !newest.out.contains("UNIT-5501"),
+        "{newest}"
+    );
+    let next = runs(&["list", "--limit", "2", "--page", "2", "--format", "json"], &store);
+    let json: serde_json::Value = serde_json::from_str(next.out.trim()).unwrap();
+    assert_eq!(
+        (&json["serial_number"], &json["state"]),
+        (&"UNIT-5501".into(), &"pending".into())
+    );
+    let failed = runs(
+        &["list", "--outcome", "fail", "--serial", "UNIT-*", "--format", "csv"],
+        &store,
+    );
+    let lines: Vec<&str> = failed.out.lines().collect();
+    assert_eq!(lines.len(), 2, "{failed}");
+    assert!(
+        lines[0].starts_with("sequence,started_at,outcome,serial_number"),
+        "{failed}"
+    );
+    assert!(lines[1].contains(",FAIL,UNIT-5599,BOARD-FUNCTIONAL-V3,"), "{failed}");
+    let none = runs(&["list", "--since", "2999-01-01"], &store);
+    assert_eq!((none.code, none.out.trim()), (Some(0), "no such run"), "{none}");
+    let wrong = runs(&["list", "--outcome", "good"], &store);
+    assert_eq!(wrong.code, Some(2), "{wrong}");
+    assert!(
+        wrong.err.contains("expected pass, fail, error, timeout, aborted"),
+        "{wrong}"
+    );
+}

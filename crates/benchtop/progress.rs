@@ -177,13 +177,18 @@ fn show_safe(safe: &MadeSafe) {
     }
 }
 
-/// The last word, when the record is saved.
-pub(crate) fn verdict(outcome: RunOutcome, serial_number: &str, reason: Option<&str>) -> Line {
-    let style = match outcome {
+/// In what colour an outcome is shown.
+pub(crate) const fn style_of_run(outcome: RunOutcome) -> Style {
+    match outcome {
         RunOutcome::Pass => GOOD,
         RunOutcome::Fail | RunOutcome::Error | RunOutcome::Timeout => BAD,
         RunOutcome::Aborted => DOUBTFUL,
-    };
+    }
+}
+
+/// The last word, when the record is saved.
+pub(crate) fn verdict(outcome: RunOutcome, serial_number: &str, reason: Option<&str>) -> Line {
+    let style = style_of_run(outcome);
     let reason = reason.map(|reason| format!("  {reason}")).unwrap_or_default();
     Line::new()
         .add(style, outcome.word())

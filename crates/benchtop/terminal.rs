@@ -48,6 +48,18 @@ impl Line {
     }
 }
 
+/// At most so many characters of a text, the last of them an ellipsis where some were left out. Escaped first: a cut must
+/// not make room for what escaping takes.
+pub(crate) fn clip(text: &str, most: usize) -> String {
+    let short: String = text.chars().take(most.saturating_add(1)).collect();
+    let escaped = escape(&short);
+    if escaped.chars().count() <= most && short.len() == text.len() {
+        return escaped.into_owned();
+    }
+    let cut: String = escaped.chars().take(most.saturating_sub(1)).collect();
+    format!("{cut}\u{2026}")
+}
+
 /// Prints for people on standard output.
 pub(crate) fn say(line: &Line) {
     report(line.write(&mut anstream::stdout()));
@@ -79,6 +91,26 @@ pub(crate) fn diagnose(findings: &benchtop_notation::Diagnostics) {
 pub(crate) fn emit(line: &str) {
     let mut out = io::stdout().lock();
     report(writeln!(out, "{line}").and_then(|()| out.flush()));
+}
+
+/// JSON with everything beyond ASCII escaped: still the same JSON, and harmless on a terminal.
+pub(crate) fn ascii(json: &str) -> String {
+    let mut text = String::new();
+    for c in json.chars() {
+        if c.is_ascii() && !c.is_ascii_control() {
+            text.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            text.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    text
+}
+
+/// As JSON on one line, harmless on a terminal.
+pub(crate) fn ascii_json(value: &serde_json::Value) -> String {
+    ascii(&value.to_string())
 }
 
 /// Asks a person at the terminal; `None` where there is none. Anything but a yes is a no.

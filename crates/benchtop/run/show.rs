@@ -98,25 +98,10 @@ pub(super) fn lost(journal: &Journal, outputs_maybe_on: &[String], reason: &str)
         if let Ok(text) = serde_json::to_string(&record) {
             let line = Line::new().add(terminal::PLAIN, "what there is of the record:");
             terminal::say_aside(&line);
-            terminal::say_aside(&Line::new().add(terminal::PLAIN, &ascii(&text)));
+            terminal::say_aside(&Line::new().add(terminal::PLAIN, &terminal::ascii(&text)));
         }
     }
     terminal::complain("this run is no result: it counts as an error of the station, whatever was measured");
-}
-
-/// JSON with everything beyond ASCII escaped: still the same JSON, and harmless on a terminal.
-fn ascii(json: &str) -> String {
-    let mut text = String::new();
-    for c in json.chars() {
-        if c.is_ascii() {
-            text.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            text.push_str(&format!("\\u{unit:04x}"));
-        }
-    }
-    text
 }
 
 /// What became of several runs.

@@ -1,6 +1,7 @@
 //! The command line of `benchtop runs`.
 
-use clap::{Args, Subcommand};
+use super::filter::FilterArguments;
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Which store.
@@ -17,6 +18,10 @@ pub(crate) struct StoreArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunsCommand {
+    /// The runs of a store, a line each: the last 50, or as many as you say.
+    ///
+    /// Exit code: 0, also when there are none; 3 a record cannot be read.
+    List(ListArguments),
     /// Check that every record is there, as it was sealed, in the order of sealing.
     ///
     /// Exit code: 0 all well, 3 something is altered, missing, doubled, out of order or not signed.
@@ -27,6 +32,39 @@ pub(crate) enum RunsCommand {
     ///
     /// Prints the public key, which `runs verify --key` wants: keep it elsewhere.
     Key(KeyArguments),
+}
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object per line.
+    Json,
+    /// Comma-separated values under a heading.
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArguments,
+
+    /// So many on a page.
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+
+    /// Which page: 1 holds the newest.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) page: u32,
+
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TableFormat,
 }
 
 #[derive(Debug, Args)]

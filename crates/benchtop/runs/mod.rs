@@ -1,7 +1,9 @@
 //! `benchtop runs`: the records of a store. Opens no instrument.
 
 pub(crate) mod args;
+pub(crate) mod filter;
 mod key;
+mod list;
 mod prune;
 mod verify;
 
@@ -15,6 +17,7 @@ use benchtop_store::{Recovery, Store, StoreError};
 
 pub(crate) fn carry_out(command: &RunsCommand) -> Result<Exit, Failure> {
     match command {
+        RunsCommand::List(arguments) => list::list(arguments),
         RunsCommand::Verify(arguments) => verify::verify(arguments),
         RunsCommand::Prune(arguments) => prune::prune(arguments),
         RunsCommand::Key(arguments) => key::make(arguments),

@@ -17,6 +17,7 @@
 //!   unsafe/<run id>.json         outputs that a killed run may have left on
 //!   attachments/                 by digest
 //!   units/                       which units were judged before: an index, and no more
+//!   index/                       the history in short: an index, and no more
 //!   sync.json                    how the targets stood at the end of the last sync, for people
 //!   sequence                     the last number that was handed out
 //!   brought.jsonl                which runs came from another store: they are in that one's chain
@@ -109,6 +110,7 @@ mod adopt;
 mod attach;
 mod attachments;
 mod backlog;
+mod census;
 mod chain;
 mod clock;
 mod disk;
@@ -142,6 +144,7 @@ mod verify;
 pub use adopt::Adopted;
 pub use attach::AttachmentWriter;
 pub use backlog::Backlog;
+pub use census::{Changed, Derived, Looks, RecordFolder};
 pub use clock::ClockFacts;
 pub use error::{StoreError, StoreErrorKind};
 pub use journal::Journal;

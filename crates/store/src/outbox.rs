@@ -151,7 +151,7 @@ impl Store {
         self.read_in(&self.folder_of(place, name)?, name)
     }
 
-    fn read_in(&self, folder: &Dir, name: &RecordName) -> Result<Sealed, StoreError> {
+    pub(crate) fn read_in(&self, folder: &Dir, name: &RecordName) -> Result<Sealed, StoreError> {
         let path = folder.path_of(name.as_str());
         let bytes = folder.read(name.as_str(), MOST_RECORD_BYTES)?;
         let record = integrity::open(&bytes).map_err(|error| {

@@ -71,6 +71,10 @@ impl DiskFile {
         self.file.unlock()
     }
 
+    pub(crate) fn seek(&self, to: io::SeekFrom) -> io::Result<u64> {
+        (&self.file).seek(to)
+    }
+
     pub(crate) fn rewind(&self) -> io::Result<()> {
         (&self.file).rewind()
     }
