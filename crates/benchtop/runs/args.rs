@@ -21,7 +21,7 @@ pub(crate) enum RunsCommand {
     /// The runs of a store, a line each: the last 50, or as many as you say.
     ///
     /// Exit code: 0, also when there are none; 3 a record cannot be read.
-    List(ListArguments),
+    List(Box<ListArguments>),
     /// Check that every record is there, as it was sealed, in the order of sealing.
     ///
     /// Exit code: 0 all well, 3 something is altered, missing, doubled, out of order or not signed.
