@@ -14,7 +14,7 @@
 
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Choices, Clock, Console, Error, ErrorKind, Function, Instrument, Measure, Operation, OutputState,
+    Capabilities, Choices, Clock, Console, Error, ErrorKind, Function, Instrument, Measure, Operation, OutputMode, OutputState,
     Reading, ReadingKind, RealClock, Resource, Sampling, Setting, StartState,
 };
 use benchtop_procedure::{BoundProcedure, LogicalName, check_text};
@@ -109,6 +109,10 @@ impl Instrument for AtOnce {
 
     async fn find_outputs_on(&mut self) -> Result<(), Error> {
         Ok(())
+    }
+
+    async fn output_mode(&mut self, _channel: u32) -> Result<OutputMode, Error> {
+        Ok(OutputMode::Off)
     }
 
     async fn query(&mut self, _message: &str) -> Result<Option<String>, Error> {

@@ -7,7 +7,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Clock, Console, Error, Instrument, Measure, OutputState, Reading, RealClock, Resource, Setting,
+    Capabilities, Clock, Console, Error, Instrument, Measure, OutputMode, OutputState, Reading, RealClock, Resource, Setting,
     StartState,
 };
 use benchtop_procedure::LogicalName;
@@ -261,6 +261,10 @@ impl Instrument for Panics {
 
     async fn find_outputs_on(&mut self) -> Result<(), Error> {
         self.0.find_outputs_on().await
+    }
+
+    async fn output_mode(&mut self, channel: u32) -> Result<OutputMode, Error> {
+        self.0.output_mode(channel).await
     }
 
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {

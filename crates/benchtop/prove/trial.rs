@@ -8,7 +8,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Clock, Console, Error, Function, Instrument, Measure, OutputState, Quantity, Reading, Resource,
+    Capabilities, Clock, Console, Error, Function, Instrument, Measure, OutputMode, OutputState, Quantity, Reading, Resource,
     Setting, StartState, Unit, VirtualClock,
 };
 use benchtop_procedure::{
@@ -340,6 +340,10 @@ impl Instrument for Moved {
 
     async fn find_outputs_on(&mut self) -> Result<(), Error> {
         self.instrument.find_outputs_on().await
+    }
+
+    async fn output_mode(&mut self, channel: u32) -> Result<OutputMode, Error> {
+        self.instrument.output_mode(channel).await
     }
 
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {

@@ -1,6 +1,6 @@
 //! An instrument: what the runner talks to.
 
-use crate::{Capabilities, Error, Measure, OutputState, Reading, Resource, Setting, StartState};
+use crate::{Capabilities, Error, Measure, OutputMode, OutputState, Reading, Resource, Setting, StartState};
 use async_trait::async_trait;
 
 /// One opened instrument.
@@ -48,6 +48,12 @@ pub trait Instrument: Send {
     /// # Errors
     /// `Readback` that names the outputs which are off, or what the session said.
     async fn find_outputs_on(&mut self) -> Result<(), Error>;
+
+    /// Finds what an output that was turned on holds constant, or what took it off. One that is found off is switched off.
+    ///
+    /// # Errors
+    /// `Unsupported` for an instrument without outputs, `OutOfRange` for a channel that is none, or what the session said.
+    async fn output_mode(&mut self, channel: u32) -> Result<OutputMode, Error>;
 
     /// Sends one raw program message; reads the answer if the message is a query.
     ///

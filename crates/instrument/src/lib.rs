@@ -25,6 +25,7 @@ mod kept;
 mod line;
 mod quantity;
 mod reading;
+mod regulation;
 mod request;
 mod resource;
 mod sampling;
@@ -55,6 +56,7 @@ pub use kept::Kept;
 pub use line::{FlowControl, LineSettings, Parity, Terminator};
 pub use quantity::{BaseUnit, Quantity, QuantityError, Unit, UnitError};
 pub use reading::{Identity, IdentityError, OutputState, Polarity, Reading, ReadingKind, SafetyProof, StartState};
+pub use regulation::{OutputMode, Protection, Regulation};
 pub use request::{Measure, OutputSetting, RangeRequest, Setting};
 pub use resource::{Resource, ResourceError};
 pub use sampling::{

@@ -7,8 +7,8 @@ use crate::{
     sampling::{ApertureDefinition, ResolutionDefinition, SamplingDefinition, longest_aperture},
 };
 use benchtop_instrument::{
-    Capabilities, Class, Decimal, Function, FunctionCapability, LineSettings, OutputCapability, Quantity, Range,
-    Sampling, UnitError,
+    Capabilities, Class, Decimal, Function, FunctionCapability, LineSettings, OutputCapability, Protection, Quantity,
+    Range, Regulation, Sampling, UnitError,
 };
 use regex::Regex;
 use std::{
@@ -248,6 +248,75 @@ fn status_word(answer: &str) -> Option<u32> {
     }
 }
 
+/// How a protection is asked whether it took an output off.
+#[derive(Clone, Debug)]
+pub struct ProtectionDefinition {
+    /// Asks.
+    pub query: Template,
+    /// What it answers when it did, blanks and quotes left out, in any case; a number may be written in another way.
+    pub tripped: String,
+}
+
+impl ProtectionDefinition {
+    /// Whether `answer` to the query says that it took the output off.
+    #[must_use]
+    pub fn has_tripped(&self, answer: &str) -> bool {
+        let number = |text: &str| response::number(text, None).ok();
+        let known = number(&self.tripped);
+        Readback::is_same(answer, &self.tripped) || (known.is_some() && number(answer) == known)
+    }
+}
+
+/// How an output says what it holds constant.
+#[derive(Clone, Debug)]
+pub struct RegulationDefinition {
+    /// Asks.
+    pub query: Template,
+    /// How to understand the answer.
+    pub answers: RegulationAnswers,
+}
+
+/// What stands for each regulation in the answers of a supply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegulationAnswers {
+    /// A word; any other is neither.
+    Words {
+        /// Of constant voltage.
+        cv: String,
+        /// Of constant current.
+        cc: String,
+    },
+    /// A bit of a status word.
+    Bits {
+        /// Of constant voltage.
+        cv: u32,
+        /// Of constant current.
+        cc: u32,
+    },
+}
+
+impl RegulationDefinition {
+    /// What `answer` says that the output holds: `Some(None)` is neither, nothing is an answer that cannot be understood.
+    ///
+    /// One that says both holds neither: on some models that is a fault.
+    #[must_use]
+    pub fn regulation(&self, answer: &str) -> Option<Option<Regulation>> {
+        let (voltage, current) = match &self.answers {
+            RegulationAnswers::Words { cv, cc } => (Readback::is_same(answer, cv), Readback::is_same(answer, cc)),
+            RegulationAnswers::Bits { cv, cc } => {
+                let word = status_word(answer)?;
+                let has = |bit: u32| word.checked_shr(bit).is_some_and(|word| word & 1 == 1);
+                (has(*cv), has(*cc))
+            }
+        };
+        Some(match (voltage, current) {
+            (false, true) => Some(Regulation::Current),
+            (true, false) => Some(Regulation::Voltage),
+            (true, true) | (false, false) => None,
+        })
+    }
+}
+
 /// The outputs of a supply.
 #[derive(Clone, Debug)]
 pub struct OutputsDefinition {
@@ -259,6 +328,10 @@ pub struct OutputsDefinition {
     pub ovp_level: Option<SettingDefinition>,
     /// On and off.
     pub output_enabled: SwitchDefinition,
+    /// Those protections that can be asked whether they took an output off.
+    pub protection: BTreeMap<Protection, ProtectionDefinition>,
+    /// How an output says what it holds constant, where it does.
+    pub regulation: Option<RegulationDefinition>,
     /// What each output takes.
     pub channels: BTreeMap<u32, OutputCapability>,
 }

@@ -11,8 +11,8 @@ use crate::{
 use async_trait::async_trait;
 use benchtop_instrument::{
     Capabilities, Clock, ClockExt, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity, Instrument,
-    Measure, Moment, Operation, OutputSetting, OutputState, Polarity, Quantity, Range, Reading, ReadingKind, Resource,
-    Session, SessionExt, SessionState, Setting, StartState,
+    Measure, Moment, Operation, OutputMode, OutputSetting, OutputState, Polarity, Quantity, Range, Reading,
+    ReadingKind, Resource, Session, SessionExt, SessionState, Setting, StartState,
 };
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -517,6 +517,10 @@ impl Instrument for ScpiInstrument {
 
     async fn find_outputs_on(&mut self) -> Result<(), Error> {
         Self::find_outputs_on(self).await
+    }
+
+    async fn output_mode(&mut self, channel: u32) -> Result<OutputMode, Error> {
+        self.find_output_mode(channel).await
     }
 
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {

@@ -5,6 +5,7 @@
 //! unless `hot`.
 
 mod held;
+mod mode;
 
 use crate::{
     definition::{OutputsDefinition, SettingDefinition, plain},
@@ -193,7 +194,8 @@ impl ScpiInstrument {
             self.remember_switch(channel, true);
             return Ok(());
         }
-        let message = format!("output {channel} was turned on and reads back as off");
+        let why = self.why_off(channel, outputs, operation).await;
+        let message = format!("output {channel} was turned on and reads back as off{why}");
         Err(self.fail(ErrorKind::Readback, operation, message))
     }
 

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod functions;
+mod protection;
 mod sampling;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
 use benchtop_instrument::{Bounds, Class, Decimal, Function, OutputCapability, Quantity, Unit, duration_from_parts};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Documents, Magnitude, Spanned, Table, one_of};
 use functions::{read_channel, read_functions};
+use protection::{read_protection, read_regulation};
 use regex::Regex;
 use sampling::read_sampling;
 use std::{collections::BTreeMap, time::Duration};
@@ -344,6 +346,8 @@ const OUTPUTS: &[&str] = &[
     "current_limit",
     "ovp_level",
     "output_enabled",
+    "protection",
+    "regulation",
     "channels",
 ];
 const SETTING: &[&str] = &["set", "query", "source"];
@@ -389,6 +393,8 @@ fn read_outputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -
             bits: BTreeMap::new(),
         })
     });
+    let protection = read_protection(table, sink, sources);
+    let regulation = read_regulation(table, sink, sources);
     let mut bits = BTreeMap::new();
     let mut channels = BTreeMap::new();
     for row in table.require_tables(sink, "channels", CHANNEL).unwrap_or_default() {
@@ -431,6 +437,8 @@ fn read_outputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -
         current_limit: current_limit?,
         ovp_level,
         output_enabled: output_enabled?,
+        protection,
+        regulation,
         channels,
     })
 }

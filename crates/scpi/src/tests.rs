@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod one_switch;
+mod protection;
 mod readback;
 mod reconnect;
 mod sampling;

@@ -5,7 +5,7 @@
 //!   an output that is on must be as it was set, and one that should be on and is off is never turned on behind anybody's back.
 
 use super::{Checked, is_close};
-use crate::driver::ScpiInstrument;
+use crate::{definition::OutputsDefinition, driver::ScpiInstrument};
 use benchtop_instrument::{Error, ErrorKind, Operation, OutputSetting, SessionState};
 
 impl ScpiInstrument {
@@ -97,7 +97,7 @@ impl ScpiInstrument {
             let (outputs, _) = self.output(channel, operation)?;
             let deadline = self.urgent_deadline();
             if !self.switch_state(channel, &outputs, operation, deadline).await? {
-                off.push(went_off(channel));
+                off.push(self.went_off(channel, &outputs, operation).await);
             }
         }
         self.nothing_lost(operation, &off)
@@ -113,7 +113,7 @@ impl ScpiInstrument {
             let is_on = self.is_on(channel, &outputs, operation).await?;
             match (held.output_enabled, is_on) {
                 (Some(true), false) => {
-                    lost.push(went_off(channel));
+                    lost.push(self.went_off(channel, &outputs, operation).await);
                     continue;
                 }
                 (Some(false), true) => {
@@ -163,10 +163,13 @@ impl ScpiInstrument {
         let message = format!("{name} of output {channel} was set to {wanted} and reads back as {present}");
         Ok(Some(message))
     }
-}
 
-fn went_off(channel: u32) -> String {
-    format!(
-        "output {channel} was turned on and reads back as off: it tripped, or the supply was switched off or restarted"
-    )
+    async fn went_off(&mut self, channel: u32, outputs: &OutputsDefinition, operation: Operation) -> String {
+        let why = self.why_off(channel, outputs, operation).await;
+        let why = match why.as_str() {
+            "" => ": it tripped, or the supply was switched off or restarted",
+            why => why,
+        };
+        format!("output {channel} was turned on and reads back as off{why}")
+    }
 }

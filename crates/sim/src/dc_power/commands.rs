@@ -40,6 +40,8 @@ pub(crate) fn execute(
             Ok(each(supply, &channels, |channel| channel.ovp_on = on))
         }
         Behaviour::OvpAlarm => alarms(supply, model, call, |channel| channel.tripped.ovp),
+        Behaviour::OcpAlarm => alarms(supply, model, call, |channel| channel.tripped.ocp),
+        Behaviour::Regulation => regulation(supply, model, call),
         Behaviour::OvpTripped => flags(supply, model, call, |channel| channel.tripped.ovp),
         Behaviour::OcpTripped => flags(supply, model, call, |channel| channel.tripped.ocp),
         Behaviour::OvpClear => clear(supply, model, call, |channel| channel.tripped.ovp = false),
@@ -173,6 +175,19 @@ fn alarms(
     Ok(answers(&channels, |place| {
         let channel = supply.channels.get(place)?;
         Some(if flag(channel) { "YES" } else { "NO" }.to_owned())
+    }))
+}
+
+/// `CV` or `CC`; an output that is off would hold its voltage.
+fn regulation(supply: &DcPower, model: &DcPowerModel, call: &mut Call<'_>) -> Result<Outcome, ScpiError> {
+    let channels = channels(supply, model, call)?;
+    call.arguments.end()?;
+    Ok(answers(&channels, |place| {
+        let output = call.around.outputs.get(place)?;
+        Some(match output.regulation {
+            Regulation::Current => "CC".to_owned(),
+            Regulation::Off | Regulation::Voltage => "CV".to_owned(),
+        })
     }))
 }
 

@@ -67,6 +67,10 @@ pub(crate) enum Behaviour {
     OcpTripped,
     /// As `OvpTripped`, in words.
     OvpAlarm,
+    /// As `OcpTripped`, in words.
+    OcpAlarm,
+    /// What the output holds, in words: `CV`, `CC`.
+    Regulation,
     OvpClear,
     OcpClear,
     ProtectionClear,
@@ -107,6 +111,8 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("measure_current", Behaviour::MeasureCurrent, Forms::Query),
     ("ovp_state", Behaviour::OvpState, Forms::Both),
     ("ovp_alarm", Behaviour::OvpAlarm, Forms::Query),
+    ("ocp_alarm", Behaviour::OcpAlarm, Forms::Query),
+    ("regulation", Behaviour::Regulation, Forms::Query),
     ("ovp_tripped", Behaviour::OvpTripped, Forms::Query),
     ("ocp_tripped", Behaviour::OcpTripped, Forms::Query),
     ("ovp_clear", Behaviour::OvpClear, Forms::Set),

@@ -5,8 +5,8 @@ use crate::{Bench, Interrupt};
 use async_trait::async_trait;
 use benchtop_instrument::{
     Bounds, Capabilities, Class, Clock, Console, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity,
-    Instrument, Measure, Moment, Operation, OutputCapability, OutputState, Polarity, Quantity, Range, Reading,
-    ReadingKind, Resource, SafetyProof, Setting, StartState,
+    Instrument, Measure, Moment, Operation, OutputCapability, OutputMode, OutputState, Polarity, Quantity, Range, Reading,
+    ReadingKind, Regulation, Resource, SafetyProof, Setting, StartState,
 };
 use benchtop_procedure::LogicalName;
 use std::{
@@ -266,6 +266,14 @@ impl Instrument for RigInstrument {
             return Err(Error::new(kind, Operation::ReadBack, &self.resource, message));
         }
         Ok(())
+    }
+
+    async fn output_mode(&mut self, _channel: u32) -> Result<OutputMode, Error> {
+        self.did("output_mode").await;
+        Ok(match self.world.lock().unwrap().output {
+            true => OutputMode::Regulates(Regulation::Voltage),
+            false => OutputMode::Off,
+        })
     }
 
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {
