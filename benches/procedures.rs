@@ -14,8 +14,8 @@
 
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Choices, Clock, Console, Error, ErrorKind, Function, Instrument, Measure, Operation, OutputMode, OutputState,
-    Reading, ReadingKind, RealClock, Resource, Sampling, Setting, StartState,
+    Capabilities, Choices, Clock, Console, Error, ErrorKind, Function, Instrument, Measure, Operation, OutputMode,
+    OutputState, Reading, ReadingKind, RealClock, Resource, Sampling, Setting, StartState,
 };
 use benchtop_procedure::{BoundProcedure, LogicalName, check_text};
 use benchtop_run::{

@@ -39,6 +39,8 @@ mod parameters;
 #[cfg(test)]
 mod prove;
 #[cfg(test)]
+mod regulation;
+#[cfg(test)]
 mod replay;
 #[cfg(test)]
 mod runs;

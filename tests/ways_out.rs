@@ -7,8 +7,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Clock, Console, Error, Instrument, Measure, OutputMode, OutputState, Reading, RealClock, Resource, Setting,
-    StartState,
+    Capabilities, Clock, Console, Error, Instrument, Measure, OutputMode, OutputState, Reading, RealClock, Resource,
+    Setting, StartState,
 };
 use benchtop_procedure::LogicalName;
 use benchtop_run::{

@@ -8,8 +8,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Clock, Console, Error, Function, Instrument, Measure, OutputMode, OutputState, Quantity, Reading, Resource,
-    Setting, StartState, Unit, VirtualClock,
+    Capabilities, Clock, Console, Error, Function, Instrument, Measure, OutputMode, OutputState, Quantity, Reading,
+    Resource, Setting, StartState, Unit, VirtualClock,
 };
 use benchtop_procedure::{
     BoundProcedure, LogicalName, Measurement, MeasurementOutcome, Metrology, Procedure, StepKind,

@@ -29,9 +29,9 @@ pub use limit::{
 };
 pub use metrology::{Ambient, ContributionRule, Meter, Metrology, Moment};
 pub use model::{
-    BelongsTo, BoundProcedure, Group, InstrumentNeed, LimitsFile, LogicalName, Measurement, MeasurementSource, OnFail,
-    Plan, PlanNode, Poll, Procedure, ReadingSource, Retest, Retry, Step, StepKind, UnitUnderTest, Until,
-    settle_time_name,
+    BelongsTo, BoundProcedure, Expectation, Group, InstrumentNeed, LimitsFile, LogicalName, Measurement,
+    MeasurementSource, OnFail, Plan, PlanNode, Poll, Procedure, ReadingSource, Retest, Retry, Step, StepKind,
+    UnitUnderTest, Until, regulation_name, settle_time_name,
 };
 pub use parse::{files_of, id_of, keys, parse, parse_with};
 pub use pattern::Pattern;

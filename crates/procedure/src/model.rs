@@ -6,7 +6,7 @@ use crate::limit::Limit;
 use crate::pattern::Pattern;
 use crate::said::Extract;
 use crate::value::ValueKind;
-use benchtop_instrument::{Class, Function, Measure, Quantity, Setting, Unit};
+use benchtop_instrument::{Class, Function, Measure, Quantity, Regulation, Setting, Unit};
 use benchtop_notation::{Diagnostics, Span};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -207,6 +207,7 @@ pub(crate) struct SetPlaces {
     pub(crate) voltage_level: Option<Span>,
     pub(crate) current_limit: Option<Span>,
     pub(crate) ovp_level: Option<Span>,
+    pub(crate) expect_regulation: Option<Span>,
 }
 
 /// What a step does.
@@ -220,6 +221,8 @@ pub enum StepKind {
         instrument: LogicalName,
         /// To what.
         setting: Setting,
+        /// What its output must hold then, where that is judged.
+        expects: Option<Expectation>,
     },
     /// Lets time pass.
     Wait(Duration),
@@ -278,6 +281,36 @@ impl StepKind {
             | Self::Expect(_) => false,
         }
     }
+
+    /// True when what an output holds is judged.
+    #[must_use]
+    pub const fn expects_regulation(&self) -> bool {
+        match self {
+            Self::Set { expects, .. } => expects.is_some(),
+            Self::Measurements(_)
+            | Self::Wait(_)
+            | Self::Prompt(_)
+            | Self::Exec(_)
+            | Self::Query(_)
+            | Self::Send(_)
+            | Self::Expect(_) => false,
+        }
+    }
+}
+
+/// What an output must hold once it is on; a unit with which it does not is a FAIL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// Constant voltage or constant current.
+    pub regulation: Regulation,
+    /// How long it is watched; zero is one look.
+    pub settle: Duration,
+}
+
+/// What the judgement of an output's regulation is called among the measurements.
+#[must_use]
+pub fn regulation_name(step: &str) -> String {
+    format!("{step} regulation")
 }
 
 /// How often a step is tried, and why again.

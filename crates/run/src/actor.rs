@@ -5,7 +5,8 @@
 //! it first. A driver that panics takes only its own task down.
 
 use benchtop_instrument::{
-    Clock, Error, ErrorKind, Instrument, Measure, OutputState, Reading, Setting, StartState, TaskHandle, spawn,
+    Clock, Error, ErrorKind, Instrument, Measure, OutputMode, OutputState, Reading, Setting, StartState, TaskHandle,
+    spawn,
 };
 use benchtop_procedure::LogicalName;
 use std::fmt;
@@ -40,6 +41,7 @@ enum Command {
     Set(Setting, Reply<()>),
     FindOutputsOn(Reply<()>),
     Query(String, Reply<Option<String>>),
+    OutputMode(u32, Reply<OutputMode>),
     MakeSafe(Reply<Vec<OutputState>>),
     Close(Reply<()>),
 }
@@ -60,6 +62,7 @@ impl fmt::Debug for Command {
             Self::Set(..) => "Set",
             Self::FindOutputsOn(_) => "FindOutputsOn",
             Self::Query(..) => "Query",
+            Self::OutputMode(..) => "OutputMode",
             Self::MakeSafe(_) => "MakeSafe",
             Self::Close(_) => "Close",
         })
@@ -106,6 +109,10 @@ impl Actor {
 
     pub(crate) async fn query(&self, message: String) -> Result<Option<String>, CommandError> {
         self.ask(|reply| Command::Query(message, reply)).await
+    }
+
+    pub(crate) async fn output_mode(&self, channel: u32) -> Result<OutputMode, CommandError> {
+        self.ask(|reply| Command::OutputMode(channel, reply)).await
     }
 
     pub(crate) async fn make_safe(&self) -> Result<Vec<OutputState>, CommandError> {
@@ -160,6 +167,13 @@ async fn carry_out(instrument: &mut dyn Instrument, command: Command, in_doubt: 
             let work = async {
                 trusted(instrument, in_doubt).await?;
                 instrument.query_checked(&message).await
+            };
+            unless_given_up(reply, in_doubt, work).await
+        }
+        Command::OutputMode(channel, reply) => {
+            let work = async {
+                trusted(instrument, in_doubt).await?;
+                instrument.output_mode(channel).await
             };
             unless_given_up(reply, in_doubt, work).await
         }

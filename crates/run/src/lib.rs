@@ -16,6 +16,7 @@ mod partial;
 mod poll;
 mod readback;
 mod recorder;
+mod regulate;
 mod safe;
 mod saying;
 mod scribe;

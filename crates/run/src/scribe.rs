@@ -2,16 +2,19 @@
 
 use crate::{
     crew::Crew,
-    event::{Event, EventKind, MadeSafe, RunEnded, Section, Stamp, StepAddress, StepEnded, StepStarted},
+    event::{
+        Event, EventKind, MadeSafe, MeasurementTaken, RunEnded, Section, Stamp, StepAddress, StepEnded, StepStarted,
+    },
     listener::Listener,
     outcome::{Fold, RunOutcome, StepOutcome},
     recorder::{Recorder, RecorderError},
+    regulate::Expected,
     safe,
     steps::{Report, not_taken},
     supervisor::Finished,
 };
 use benchtop_instrument::{Clock, ClockExt, Moment, human_duration};
-use benchtop_procedure::{BoundProcedure, MeasurementOutcome, PlanNode, Step};
+use benchtop_procedure::{BoundProcedure, Judgement, MeasurementOutcome, PlanNode, Step, StepKind};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -254,11 +257,22 @@ impl<R: Recorder> Scribe<R> {
             return;
         };
         let reason = ended.reason.as_deref().unwrap_or("the step ended");
+        let mut missing: Vec<MeasurementTaken> = Vec::new();
         for measurement in step.kind.measurements() {
-            for taken in not_taken(measurement, ended.address, ended.attempt, reason) {
-                if !self.taken.contains(&taken.name) {
-                    self.emit(EventKind::MeasurementTaken(Box::new(taken)));
-                }
+            missing.extend(not_taken(measurement, ended.address, ended.attempt, reason));
+        }
+        if let StepKind::Set {
+            instrument,
+            setting,
+            expects: Some(expects),
+        } = &step.kind
+        {
+            let judged = Expected::of(step, instrument, *setting, *expects, ended.address, ended.attempt);
+            missing.push(judged.taken(None, Judgement::unusable(format!("not taken: {reason}"))));
+        }
+        for taken in missing {
+            if !self.taken.contains(&taken.name) {
+                self.emit(EventKind::MeasurementTaken(Box::new(taken)));
             }
         }
     }

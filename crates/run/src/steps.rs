@@ -13,6 +13,7 @@ use crate::{
     partial::Partial,
     poll::{self, Settling},
     readback::lost_outputs,
+    regulate::Expected,
     saying::{self, Attempt},
 };
 use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind, Sampling};
@@ -171,7 +172,11 @@ async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt:
         StepKind::Expect(expect) => floor.attempt_deadline.saturating_add(expect.within),
         // a person may have gone to fetch something
         StepKind::Prompt(_) => floor.attempt_deadline.max(PATIENCE_WITH_PEOPLE),
-        StepKind::Set { .. } | StepKind::Exec(_) | StepKind::Query(_) | StepKind::Send(_) => floor.attempt_deadline,
+        StepKind::Set { expects, .. } => {
+            let settle = expects.map_or(Duration::ZERO, |expects| expects.settle);
+            floor.attempt_deadline.saturating_add(settle)
+        }
+        StepKind::Exec(_) | StepKind::Query(_) | StepKind::Send(_) => floor.attempt_deadline,
     };
     let attempted = Attempt {
         floor,
@@ -188,13 +193,22 @@ async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt:
                 floor.clock.sleep(*duration).await;
                 Ok((StepOutcome::Pass, None))
             }
-            StepKind::Set { instrument, setting } => Ok(match actor(floor, instrument) {
-                Err(reason) => (StepOutcome::Error, Some(reason)),
-                Ok(actor) => match actor.set(*setting).await {
-                    Ok(()) => (StepOutcome::Pass, None),
-                    Err(error) => (StepOutcome::Error, Some(format!("{instrument}: {error}"))),
-                },
-            }),
+            StepKind::Set {
+                instrument,
+                setting,
+                expects,
+            } => {
+                let judged = expects.map(|expects| Expected::of(step, instrument, *setting, expects, address, attempt));
+                match (actor(floor, instrument), judged) {
+                    (Err(reason), None) => Ok((StepOutcome::Error, Some(reason))),
+                    (Err(reason), Some(judged)) => judged.not_found(floor, reason),
+                    (Ok(actor), None) => Ok(match actor.set(*setting).await {
+                        Ok(()) => (StepOutcome::Pass, None),
+                        Err(error) => (StepOutcome::Error, Some(format!("{instrument}: {error}"))),
+                    }),
+                    (Ok(actor), Some(judged)) => judged.set(floor, actor).await,
+                }
+            }
             StepKind::Measurements(measurements) => measure_all(floor, address, step, measurements, attempt).await,
             StepKind::Prompt(prompt) => saying::prompt(attempted, prompt).await,
             StepKind::Exec(exec) => saying::exec(attempted, exec).await,

@@ -28,6 +28,7 @@ pub(super) fn resolve(sink: &mut Diagnostics, procedure: &mut Procedure, instrum
             StepKind::Set {
                 instrument,
                 setting: Setting::Output(output),
+                expects: _,
             } => {
                 if let Some(name) = &step.set_places.channel_name {
                     let label = format!("step \"{}\"", step.name);

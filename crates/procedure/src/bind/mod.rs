@@ -84,6 +84,7 @@ fn check(sink: &mut Diagnostics, procedure: &Procedure, instruments: &Instrument
             StepKind::Set {
                 instrument,
                 setting: Setting::Output(output),
+                expects: _,
             } => {
                 if let Some(chosen) = Chosen::find(procedure, instruments, instrument) {
                     output::check(sink, step, output, &chosen);

@@ -2,7 +2,7 @@
 
 use super::{Chosen, has_channel};
 use crate::model::Step;
-use benchtop_instrument::{Bounds, Class, OutputSetting, Quantity};
+use benchtop_instrument::{Bounds, Class, Function, OutputSetting, Quantity};
 use benchtop_notation::{Diagnostics, Span};
 
 /// Checks the channel and every level of a `set`.
@@ -29,6 +29,18 @@ pub(super) fn check(sink: &mut Diagnostics, step: &Step, output: &OutputSetting,
         sink.error(&or_step(&places.channel), &message);
         return;
     };
+    if step.kind.expects_regulation() {
+        let measures = |function: Function| {
+            let known = chosen.capabilities.functions.get(&function);
+            known.is_some_and(|known| known.channels.contains(&channel))
+        };
+        if !(measures(Function::DcVoltage) && measures(Function::DcCurrent)) {
+            let message = format!(
+                "{label}channel {channel} of {chosen} does not measure its own volts and amperes: nothing would say what it holds"
+            );
+            sink.error(&or_step(&places.expect_regulation), &message);
+        }
+    }
     let settings = [
         (
             "voltage_level",

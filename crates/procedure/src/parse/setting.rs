@@ -3,9 +3,10 @@
 use super::draft::{Draft, Named, Section, Switching};
 use super::vocabulary::SET;
 use super::{measurement, quantity};
-use crate::model::{LogicalName, SetPlaces};
-use benchtop_instrument::{BaseUnit, Class, OutputSetting, Quantity, Setting, Unit};
-use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value};
+use crate::model::{Expectation, LogicalName, SetPlaces};
+use benchtop_instrument::{BaseUnit, Class, OutputSetting, Quantity, Regulation, Setting, Unit};
+use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value, one_of};
+use std::time::Duration;
 
 /// What there is to set; one of them must be written.
 const SETTINGS: &[&str] = &["voltage_level", "current_limit", "ovp_level", "output_enabled"];
@@ -15,7 +16,7 @@ pub(super) fn set(
     value: Value<'_>,
     section: Section,
     step: &str,
-) -> Option<(LogicalName, Setting, SetPlaces)> {
+) -> Option<(LogicalName, Setting, Option<Expectation>, SetPlaces)> {
     let table = SET.open(&mut draft.sink, value)?;
     let instrument = draft.instrument(step, &table);
     if let Some((Named::Known(name, need), place)) = &instrument {
@@ -39,6 +40,7 @@ pub(super) fn set(
         let help = format!("it needs one of `{}`", SETTINGS.join("`, `"));
         sink.push(Diagnostic::error(value.span(), &message).help(&help));
     }
+    let expects = expectation(sink, &table, step, output_enabled);
     check_protection(sink, step, &voltage_level, &ovp_level);
     let name = instrument.as_ref().map(|(named, _)| match named {
         Named::Known(name, _) | Named::Broken(name) => name.clone(),
@@ -63,7 +65,9 @@ pub(super) fn set(
         voltage_level: place(&table, "voltage_level"),
         current_limit: place(&table, "current_limit"),
         ovp_level: place(&table, "ovp_level"),
+        expect_regulation: place(&table, "expect_regulation"),
     };
+    draft.has_limit |= table.contains("expect_regulation");
     let (number, channel_name) = channel?.into_parts();
     let setting = OutputSetting {
         channel: number,
@@ -74,7 +78,38 @@ pub(super) fn set(
         hot,
     };
     let places = SetPlaces { channel_name, ..places };
-    Some((name?, Setting::Output(setting), places))
+    Some((name?, Setting::Output(setting), expects?, places))
+}
+
+/// `None` only where it is written and wrong.
+fn expectation(
+    sink: &mut Diagnostics,
+    table: &Table<'_>,
+    step: &str,
+    output_enabled: Option<bool>,
+) -> Option<Option<Expectation>> {
+    let settle = match table.magnitude(sink, "settle") {
+        Some(settle) => Some(quantity::duration(sink, "`settle`", &settle, true)?),
+        None if table.contains("settle") => return None,
+        None => None,
+    };
+    let Some(value) = table.value("expect_regulation") else {
+        let Some(settle) = settle else { return Some(None) };
+        let message =
+            format!("{step}: `settle` is how long the regulation is watched; there is no `expect_regulation`");
+        sink.error(&settle.span, &message);
+        return None;
+    };
+    let word = table.string(sink, "expect_regulation")?;
+    let regulation = one_of(sink, "expect_regulation", &word, Regulation::ALL)?;
+    if output_enabled != Some(true) {
+        let message = format!("{step}: only an output that is turned on has a regulation");
+        let help = "write `output_enabled = true` with it";
+        sink.push(Diagnostic::error(value.span(), &message).help(help));
+        return None;
+    }
+    let settle = settle.map_or(Duration::ZERO, |settle| settle.value);
+    Some(Some(Expectation { regulation, settle }))
 }
 
 fn place(table: &Table<'_>, key: &str) -> Option<Span> {

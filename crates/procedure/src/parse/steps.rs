@@ -3,7 +3,7 @@
 use super::draft::{Draft, Known, Section};
 use super::vocabulary::{LATER_STEP_KINDS, RETRY, STEP_KINDS};
 use super::{condition, head, kinds, measurement, quantity, setting};
-use crate::model::{OnFail, Retry, SetPlaces, Step, StepKind};
+use crate::model::{OnFail, Retry, SetPlaces, Step, StepKind, regulation_name};
 use benchtop_notation::{Diagnostic, Diagnostics, Spanned, Table, one_of};
 use std::time::Duration;
 
@@ -29,14 +29,18 @@ pub(super) fn step(draft: &mut Draft, table: &Table<'_>, section: Section, at: u
         stops: on_fail == OnFail::Stop,
         may_skip: draft.conditions > 0 || table.contains("when"),
     };
-    let name = name?.value;
-    draft.ends(&name, known);
+    let name = name?;
+    draft.ends(&name.value, known);
     let (kind, set_places) = kind?;
     if !matches!(kind, StepKind::Measurements(_)) {
         for said in kind.measurements() {
             draft.measures(&said.name, said.unit, said.kind);
         }
     }
+    if kind.expects_regulation() {
+        draft.claim_measurement_name(&name.clone().map(|name| regulation_name(&name)));
+    }
+    let name = name.value;
     Some(Step {
         name,
         kind,
@@ -107,7 +111,14 @@ fn kind(
     });
     let mut read = said(draft, table, label, name, timeout);
     read.extend(measurements.map(|measurements| (StepKind::Measurements(measurements), SetPlaces::default())));
-    read.extend(set.map(|(instrument, setting, places)| (StepKind::Set { instrument, setting }, places)));
+    read.extend(set.map(|(instrument, setting, expects, places)| {
+        let kind = StepKind::Set {
+            instrument,
+            setting,
+            expects,
+        };
+        (kind, places)
+    }));
     read.extend(wait.map(|wait| (StepKind::Wait(wait), SetPlaces::default())));
     // Several kinds or a broken one: reported above.
     let is_one = kinds.len() == 1;

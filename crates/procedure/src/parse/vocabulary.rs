@@ -515,15 +515,22 @@ static SET_KEYS: Keys = Keys {
             Shape::Boolean,
             "Allows a large change of level while the output is on.",
         ),
+        Key::new(
+            "expect_regulation",
+            Shape::Word(|| vec!["cv", "cc"]),
+            "What the output must hold once it is on: its voltage (cv) or its current (cc); otherwise the unit fails.",
+        ),
+        Key::new(
+            "settle",
+            Shape::Quantity,
+            "How long `expect_regulation` watches the output after it was turned on; one look if left out.",
+        ),
     ],
 };
 
 pub(super) static SET: Vocabulary = Vocabulary {
     keys: &SET_KEYS,
-    later: &[
-        ("expect_regulation", "checking the regulation (`expect_regulation`)"),
-        ("settle", "a settling time (`settle`)"),
-    ],
+    later: &[],
 };
 
 static RETRY_KEYS: Keys = Keys {

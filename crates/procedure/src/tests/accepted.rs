@@ -81,6 +81,7 @@ fn the_worked_example_becomes_what_its_author_wrote() {
     let StepKind::Set {
         instrument,
         setting: Setting::Output(output),
+        expects: None,
     } = &procedure.setup[0].kind
     else {
         panic!("{:?}", procedure.setup[0].kind);
@@ -339,6 +340,7 @@ fn outputs_go_off(procedure: &Procedure) -> bool {
             StepKind::Set {
                 instrument,
                 setting: Setting::Output(output),
+                expects: _,
             } => output.output_enabled.map(|on| (instrument.clone(), output.channel, on)),
             StepKind::Measurements(_)
             | StepKind::Wait(_)

@@ -396,3 +396,60 @@ async fn a_run_that_takes_too_long_is_a_timeout_and_is_torn_down() {
     );
     assert!(!ran.output_is_on());
 }
+
+/// The rig's procedure with a judgement of what the supply holds.
+fn expecting(regulation: &str) -> Rig {
+    let to = format!("output_enabled = true, expect_regulation = '{regulation}', settle = '100 ms' }}");
+    Rig::new().procedure("output_enabled = true }", &to)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_unit_that_makes_the_supply_limit_or_trip_is_a_fail_that_names_volts_and_amperes() {
+    for (behaviour, value, found) in [
+        (Behaviour::LimitsItsCurrent, "cc", "is limiting its current"),
+        (
+            Behaviour::TripsOnCurrentAtOnce,
+            "tripped",
+            "is off, its over-current protection tripped",
+        ),
+    ] {
+        let ran = expecting("cv").psu(behaviour).run().await;
+        assert_eq!(ran.outcome(), RunOutcome::Fail, "{:?}", ran.ended());
+        assert_eq!(ran.step("Power on"), StepOutcome::Fail);
+        assert_eq!(ran.step("Rail"), StepOutcome::Skip);
+        let taken = ran.measurements().next().unwrap();
+        assert_eq!(taken.name, "Power on regulation");
+        assert_eq!(taken.value, Some(benchtop_procedure::Value::Text(value.to_owned())));
+        let reason = format!("psu channel 1 {found}, expected constant voltage: measured 3.3 V and 3.3 A");
+        assert_eq!(taken.reason.as_deref(), Some(reason.as_str()));
+    }
+    // without the expectation the same is the station's
+    let ran = Rig::new().psu(Behaviour::TripsOnCurrentAtOnce).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_output_that_goes_off_for_another_reason_is_no_fact_about_the_unit() {
+    let ran = expecting("cv").psu(Behaviour::TripsOnVoltage).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    let taken = ran.measurements().next().unwrap();
+    assert_eq!(taken.outcome, MeasurementOutcome::Unset);
+    assert_eq!(
+        taken.reason.as_deref(),
+        Some("psu: output 1 was turned on and went off again: over-voltage protection tripped")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_regulation_is_watched_for_all_of_the_settling_time() {
+    let ran = expecting("cv").run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Pass, "{:?}", ran.ended());
+    let looks = ran.log().iter().filter(|line| *line == "psu output_mode").count();
+    assert!(looks > 3, "{looks}");
+    let ran = expecting("cc").psu(Behaviour::LimitsItsCurrent).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Pass, "{:?}", ran.ended());
+    let looks = ran.log().iter().filter(|line| *line == "psu output_mode").count();
+    assert_eq!(looks, 1, "decided at the first look");
+    let ran = expecting("cc").run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Fail);
+}

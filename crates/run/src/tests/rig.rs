@@ -33,6 +33,9 @@ pub(super) enum Behaviour {
     TripsAfterOn,
     ReadBackHangs,
     StuckOn,
+    LimitsItsCurrent,
+    TripsOnCurrentAtOnce,
+    TripsOnVoltage,
 }
 
 const PROCEDURE: &str = r#"

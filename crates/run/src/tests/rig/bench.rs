@@ -5,8 +5,8 @@ use crate::{Bench, Interrupt};
 use async_trait::async_trait;
 use benchtop_instrument::{
     Bounds, Capabilities, Class, Clock, Console, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity,
-    Instrument, Measure, Moment, Operation, OutputCapability, OutputMode, OutputState, Polarity, Quantity, Range, Reading,
-    ReadingKind, Regulation, Resource, SafetyProof, Setting, StartState,
+    Instrument, Measure, Moment, Operation, OutputCapability, OutputMode, OutputState, Polarity, Protection, Quantity,
+    Range, Reading, ReadingKind, Regulation, Resource, SafetyProof, Setting, StartState,
 };
 use benchtop_procedure::LogicalName;
 use std::{
@@ -199,7 +199,10 @@ impl Instrument for RigInstrument {
             | Behaviour::FirstSessionHangsAfterOn
             | Behaviour::TripsAfterOn
             | Behaviour::ReadBackHangs
-            | Behaviour::StuckOn => {}
+            | Behaviour::StuckOn
+            | Behaviour::LimitsItsCurrent
+            | Behaviour::TripsOnCurrentAtOnce
+            | Behaviour::TripsOnVoltage => {}
         }
         let measured = self
             .world
@@ -210,7 +213,7 @@ impl Instrument for RigInstrument {
             .filter(|line| *line == "dmm measure")
             .count();
         let texts: Vec<&str> = self.reads.split(';').collect();
-        let text = texts[(measured - 1).min(texts.len() - 1)];
+        let text = texts[measured.saturating_sub(1).min(texts.len() - 1)];
         let value: Decimal = text.parse().unwrap();
         let kind = match text {
             "9.9E37" => ReadingKind::Overrange(Polarity::Positive),
@@ -239,6 +242,11 @@ impl Instrument for RigInstrument {
                 &self.resource,
                 "-200",
             ));
+        }
+        if on && self.behaviour == Behaviour::TripsOnCurrentAtOnce {
+            let message = "output 1 was turned on and reads back as off: over-current protection tripped";
+            let kind = ErrorKind::Readback;
+            return Err(Error::new(kind, Operation::Set, &self.resource, message));
         }
         if self.hangs() {
             std::future::pending::<()>().await;
@@ -270,9 +278,26 @@ impl Instrument for RigInstrument {
 
     async fn output_mode(&mut self, _channel: u32) -> Result<OutputMode, Error> {
         self.did("output_mode").await;
-        Ok(match self.world.lock().unwrap().output {
-            true => OutputMode::Regulates(Regulation::Voltage),
-            false => OutputMode::Off,
+        let on = self.world.lock().unwrap().output;
+        Ok(match self.behaviour {
+            Behaviour::TripsOnCurrentAtOnce => OutputMode::Tripped(Protection::OverCurrent),
+            Behaviour::TripsOnVoltage => OutputMode::Tripped(Protection::OverVoltage),
+            Behaviour::LimitsItsCurrent => OutputMode::Regulates(Regulation::Current),
+            Behaviour::Good
+            | Behaviour::OpenFails
+            | Behaviour::MeasureFails
+            | Behaviour::MeasureFailsOnce
+            | Behaviour::MeasureHangs
+            | Behaviour::MeasurePanics
+            | Behaviour::SetPanicsAfterOn
+            | Behaviour::SetFailsOff
+            | Behaviour::FirstSessionHangsAfterOn
+            | Behaviour::TripsAfterOn
+            | Behaviour::ReadBackHangs
+            | Behaviour::StuckOn => match on {
+                true => OutputMode::Regulates(Regulation::Voltage),
+                false => OutputMode::Off,
+            },
         })
     }
 
@@ -368,7 +393,7 @@ pub(in crate::tests) fn capabilities(name: &str) -> Capabilities {
         functions: if is_dmm {
             BTreeMap::from([(Function::DcVoltage, function)])
         } else {
-            BTreeMap::new()
+            BTreeMap::from([(Function::DcVoltage, function.clone()), (Function::DcCurrent, function)])
         },
         outputs: if is_dmm {
             BTreeMap::new()
