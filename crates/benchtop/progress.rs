@@ -2,9 +2,10 @@
 
 use crate::terminal::{BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET, say};
 use anstyle::Style;
+use benchtop_instrument::Class;
 use benchtop_run::{
-    Event, EventKind, MadeSafe, MeasurementOutcome, MeasurementTaken, PlannedStep, PromptShown, Quantity, RunOutcome,
-    RunStarted, SafetyProof, Section, StepAddress, StepEnded, StepOutcome,
+    Event, EventKind, InstrumentUse, MadeSafe, MeasurementOutcome, MeasurementTaken, PlannedStep, PromptShown,
+    Quantity, RunOutcome, RunStarted, SafetyProof, Section, StepAddress, StepEnded, StepOutcome,
 };
 use std::collections::BTreeMap;
 
@@ -15,15 +16,19 @@ pub(crate) struct Seen {
     taken: Vec<MeasurementTaken>,
     /// What the sweeps set for their steps.
     turns: BTreeMap<StepAddress, String>,
+    /// What each instrument is.
+    classes: BTreeMap<String, String>,
 }
 
 /// Prints what an event means to a person. The outcome of the run is not among it: that is shown when it is saved.
 pub(crate) fn show(event: &Event, seen: &mut Seen) {
-    let Seen { taken, turns } = seen;
+    let Seen { taken, turns, classes } = seen;
     match &event.kind {
         EventKind::RunStarted(started) => {
             show_start(started);
             turns.extend(started.steps.iter().filter_map(turn));
+            let of = |used: &InstrumentUse| (used.name.0.clone(), used.class.clone());
+            classes.extend(started.instruments.iter().map(of));
         }
         EventKind::InstrumentReady(ready) => {
             let line = Line::new().column(QUIET, &format!("  {}", ready.name), 12);
@@ -36,7 +41,7 @@ pub(crate) fn show(event: &Event, seen: &mut Seen) {
         EventKind::PromptShown(shown) => show_prompt(shown),
         EventKind::MeasurementTaken(measurement) => taken.push(measurement.as_ref().clone()),
         EventKind::StepEnded(ended) => show_step(event, ended, taken, turns.get(&ended.address)),
-        EventKind::MadeSafe(safe) => show_safe(safe),
+        EventKind::MadeSafe(safe) => show_safe(safe, classes.get(&safe.name.0).map_or("", String::as_str)),
         EventKind::Attached(attached) => {
             let text = format!("  attached  {} ({} bytes)", attached.name, attached.size);
             say(&Line::new().add(QUIET, &text));
@@ -157,23 +162,34 @@ fn show_measurement(taken: &MeasurementTaken) {
     }
 }
 
-fn show_safe(safe: &MadeSafe) {
+fn show_safe(safe: &MadeSafe, class: &str) {
     let mut off = Vec::new();
     for output in &safe.outputs {
         match &output.proof {
             SafetyProof::Off => off.push(output.channel.to_string()),
             SafetyProof::NotProved(reason) => {
-                let line = format!("  OUTPUT MAY BE ON: {} channel {}", safe.name, output.channel);
+                let line = format!(
+                    "  {}: {} channel {}",
+                    crate::recovery::alarm(class),
+                    safe.name,
+                    output.channel
+                );
                 say(&Line::new().add(BAD, &line).add(PLAIN, &format!("  ({reason})")));
             }
         }
     }
     if !off.is_empty() {
-        let plural = if off.len() == 1 { "output" } else { "outputs" };
-        say(&Line::new().add(
-            QUIET,
-            &format!("  safe     {} {plural} {} proved off", safe.name, off.join(", ")),
-        ));
+        let plural = if off.len() == 1 { "" } else { "s" };
+        let (what, state) = match class == Class::Switch.word() {
+            true => ("channel", "open"),
+            false => ("output", "off"),
+        };
+        let text = format!(
+            "  safe     {} {what}{plural} {} proved {state}",
+            safe.name,
+            off.join(", ")
+        );
+        say(&Line::new().add(QUIET, &text));
     }
 }
 

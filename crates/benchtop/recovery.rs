@@ -6,7 +6,7 @@ use crate::{
     exit::Failure,
     terminal::{self, DOUBTFUL, Line, PLAIN},
 };
-use benchtop_instrument::{Clock, ClockExt, OutputState, RealClock, Resource, SafetyProof};
+use benchtop_instrument::{Class, Clock, ClockExt, OutputState, RealClock, Resource, SafetyProof};
 use benchtop_notation::{Span, Spanned};
 use benchtop_procedure::LogicalName;
 use benchtop_run::MadeSafe;
@@ -159,7 +159,7 @@ async fn make_run_safe(run: &InterruptedRun, bench: Reach<'_>, doubts: &mut Vec<
                         "{} channel {} ({})",
                         instrument.name, output.channel, instrument.resource
                     );
-                    let message = format!("OUTPUT MAY BE ON: {place}: {reason}");
+                    let message = format!("{}: {place}: {reason}", alarm(&instrument.class));
                     let (run_id, name) = (run.run_id.clone(), instrument.name.clone());
                     doubts.push(Doubt {
                         run_id,
@@ -255,6 +255,11 @@ async fn switch_off(
     let outputs = opened.make_safe().await.map_err(|error| error.to_string());
     drop(opened.close().await);
     outputs
+}
+
+/// What is called out of a channel that was not proved safe, by the class that a record gives its instrument.
+pub(crate) fn alarm(class: &str) -> &'static str {
+    Class::of_word(class).unwrap_or(Class::DcPower).alarm()
 }
 
 /// What a command that opens no instrument says of outputs that may be on.

@@ -79,10 +79,11 @@ pub(crate) async fn safe(
 
 /// Switches one instrument's outputs off and says of each what was proved; answers how many were not.
 async fn switch_off(station: &Station, name: &LogicalName, clock: &dyn Clock) -> usize {
-    let outputs: Vec<u32> = match station.instruments.get(name) {
-        Some(equipment) => equipment.capabilities().outputs.keys().copied().collect(),
-        None => return 0,
+    let Some(equipment) = station.instruments.get(name) else {
+        return 0;
     };
+    let class = equipment.definition.class;
+    let outputs = equipment.capabilities().made_safe();
     if outputs.is_empty() {
         return 0;
     }
@@ -107,7 +108,7 @@ async fn switch_off(station: &Station, name: &LogicalName, clock: &dyn Clock) ->
             ),
             SafetyProof::NotProved(reason) => {
                 unproved += 1;
-                terminal::complain(&format!("OUTPUT MAY BE ON: {name} channel {channel}: {reason}"));
+                terminal::complain(&format!("{}: {name} channel {channel}: {reason}", class.alarm()));
             }
         }
     }

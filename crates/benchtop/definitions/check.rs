@@ -63,6 +63,10 @@ async fn check_one(name: &str, catalogue: &Catalogue) -> Result<String, Failure>
     if outputs > 0 {
         found.push_str(&format!(", {outputs} outputs"));
     }
+    let relays = definition.relays.as_ref().map_or(0, |relays| relays.channels.len());
+    if relays > 0 {
+        found.push_str(&format!(", {relays} relays"));
+    }
     on_its_simulator(name, Arc::clone(&definition), &model, &catalogue.driver_family(name)).await?;
     let Some(entry) = catalogue.transcripts.get(name) else {
         return Ok(format!("{found}; no transcript"));

@@ -118,6 +118,9 @@ fn show_people(definition: &Definition) {
             between(output.current_limit)
         ));
     }
+    if definition.relays.is_some() {
+        say(&format!("  relays: {}", definition.capabilities().channel_list()));
+    }
     for source in &definition.sources {
         terminal::say(&Line::new().add(
             QUIET,

@@ -60,10 +60,9 @@ pub(super) fn show(saved: &Saved, last: Option<&str>, format: Format) {
         .iter()
         .filter(|output| output.state == benchtop_store::record::OutputState::MaybeOn)
     {
-        terminal::complain(&format!(
-            "OUTPUT MAY BE ON: {} channel {}",
-            output.instrument, output.channel
-        ));
+        let used = record.instruments.iter().find(|used| used.name == output.instrument);
+        let alarm = crate::recovery::alarm(used.map_or("", |used| &used.class));
+        terminal::complain(&format!("{alarm}: {} channel {}", output.instrument, output.channel));
     }
 }
 

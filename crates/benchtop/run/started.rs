@@ -83,6 +83,7 @@ pub(crate) fn used(station: &Station, procedure: &Procedure) -> Vec<InstrumentUs
             continue;
         }
         let capabilities = equipment.capabilities();
+        let outputs = capabilities.made_safe();
         instruments.push(InstrumentUse {
             name,
             class: capabilities.class.word().to_owned(),
@@ -96,7 +97,7 @@ pub(crate) fn used(station: &Station, procedure: &Procedure) -> Vec<InstrumentUs
                 calibrated_on: equipment.calibrated_on.clone(),
                 certificate: equipment.certificate.clone(),
             },
-            outputs: capabilities.outputs.keys().copied().collect(),
+            outputs,
         });
     }
     instruments.extend(consoles(station, procedure));

@@ -137,14 +137,23 @@ pub struct Capabilities {
     pub outputs: BTreeMap<u32, OutputCapability>,
     /// What the station calls its channels.
     pub channel_names: BTreeMap<String, u32>,
+    /// The channels that it closes and opens, from small to large; empty for what is no switch.
+    pub switched: Vec<u32>,
 }
 
 impl Capabilities {
+    /// The channels that making safe proves: outputs off, relays open.
+    #[must_use]
+    pub fn made_safe(&self) -> Vec<u32> {
+        self.outputs.keys().chain(&self.switched).copied().collect()
+    }
+
     /// The same with only these channels: the others are somebody else's.
     #[must_use]
     pub fn only(mut self, channels: &[u32]) -> Self {
         self.channels.retain(|channel| channels.contains(channel));
         self.outputs.retain(|channel, _| channels.contains(channel));
+        self.switched.retain(|channel| channels.contains(channel));
         for function in self.functions.values_mut() {
             function.channels.retain(|channel| channels.contains(channel));
         }

@@ -12,6 +12,8 @@ pub enum Class {
     DcPower,
     /// The unit's own link: a stream of bytes, which measures nothing by itself.
     Console,
+    /// Relays: channels that are closed and opened.
+    Switch,
 }
 
 impl Class {
@@ -20,6 +22,7 @@ impl Class {
         ("dmm", Self::Dmm),
         ("dc_power", Self::DcPower),
         ("console", Self::Console),
+        ("switch", Self::Switch),
     ];
 
     /// The word used in files.
@@ -29,7 +32,26 @@ impl Class {
             Self::Dmm => "dmm",
             Self::DcPower => "dc_power",
             Self::Console => "console",
+            Self::Switch => "switch",
         }
+    }
+
+    /// What is called out of a channel that was not proved safe: an output that may be on, a relay that may be closed.
+    #[must_use]
+    pub const fn alarm(self) -> &'static str {
+        match self {
+            Self::Dmm | Self::DcPower | Self::Console => "OUTPUT MAY BE ON",
+            Self::Switch => "SWITCH MAY BE CLOSED",
+        }
+    }
+
+    /// The class that a word in a file means.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, class)| *class)
     }
 
     /// The functions that an instrument of this class may have.
@@ -39,6 +61,7 @@ impl Class {
             Self::Dmm => true,
             Self::DcPower => matches!(function, Function::DcVoltage | Function::DcCurrent),
             Self::Console => false,
+            Self::Switch => false,
         }
     }
 }

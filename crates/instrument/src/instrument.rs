@@ -42,8 +42,8 @@ pub trait Instrument: Send {
     /// to turning an output on, the output is not turned on.
     async fn set(&mut self, setting: &Setting) -> Result<(), Error>;
 
-    /// Reads back every output that [`Instrument::set`] turned on and nothing has turned off since: one question each, none where
-    /// nothing is on. A path that was lost is opened again for it.
+    /// Reads back every output that [`Instrument::set`] turned on, and every channel that it closed, and nothing has turned off
+    /// or opened since: one question each, none where nothing is on. A path that was lost is opened again for it.
     ///
     /// # Errors
     /// `Readback` that names the outputs which are off, or what the session said.
@@ -69,9 +69,9 @@ pub trait Instrument: Send {
         self.query(message).await
     }
 
-    /// Switches every output off, on a recovered session if need be, and reads each back.
+    /// Switches every output off and opens every channel of a switch, on a recovered session if need be, and reads each back.
     ///
-    /// Answers one state an output; none for an instrument without outputs.
+    /// Answers one state an output or channel of a switch, of which open is off; none for an instrument without either.
     ///
     /// # Errors
     /// When nothing could be tried at all; then every output counts as not proved.

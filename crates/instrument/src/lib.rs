@@ -57,7 +57,7 @@ pub use line::{FlowControl, LineSettings, Parity, Terminator};
 pub use quantity::{BaseUnit, Quantity, QuantityError, Unit, UnitError};
 pub use reading::{Identity, IdentityError, OutputState, Polarity, Reading, ReadingKind, SafetyProof, StartState};
 pub use regulation::{OutputMode, Protection, Regulation};
-pub use request::{Measure, OutputSetting, RangeRequest, Setting};
+pub use request::{Measure, OutputSetting, RangeRequest, Setting, SwitchSetting};
 pub use resource::{Resource, ResourceError};
 pub use sampling::{
     ApertureCapability, MOST_SAMPLES, ResolutionCapability, SampledBy, Samples, Sampling, SamplingCapability,

@@ -108,7 +108,7 @@ pub struct OutputState {
     pub proof: SafetyProof,
 }
 
-/// Whether an output is off.
+/// Whether an output is off, or a channel of a switch open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SafetyProof {
     /// The instrument was asked afterwards and says that it is off.

@@ -63,10 +63,12 @@ impl Measure {
 }
 
 /// A change of what an instrument does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
     /// A supply's output.
     Output(OutputSetting),
+    /// The channels of a switch.
+    Switch(SwitchSetting),
 }
 
 impl Setting {
@@ -75,6 +77,7 @@ impl Setting {
     pub const fn enables_output(&self) -> bool {
         match self {
             Self::Output(output) => matches!(output.output_enabled, Some(true)),
+            Self::Switch(switch) => !switch.close.is_empty(),
         }
     }
 }
@@ -110,5 +113,26 @@ impl OutputSetting {
             output_enabled: None,
             hot: false,
         }
+    }
+}
+
+/// Channels of a switch. What is not named stays as it is, unless `exclusive`.
+///
+/// The order of sending is the driver's: what opens opens first and is proved open, then the rest closes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SwitchSetting {
+    /// Channels that close.
+    pub close: Vec<u32>,
+    /// Channels that open.
+    pub open: Vec<u32>,
+    /// Every channel that does not close opens.
+    pub exclusive: bool,
+}
+
+impl SwitchSetting {
+    /// A channel that it would both close and open.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<u32> {
+        self.close.iter().find(|channel| self.open.contains(channel)).copied()
     }
 }

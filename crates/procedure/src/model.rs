@@ -208,6 +208,17 @@ pub(crate) struct SetPlaces {
     pub(crate) current_limit: Option<Span>,
     pub(crate) ovp_level: Option<Span>,
     pub(crate) expect_regulation: Option<Span>,
+    /// Of a switch, in the order of the setting.
+    pub(crate) close: Vec<ChannelPlace>,
+    pub(crate) open: Vec<ChannelPlace>,
+}
+
+/// Where a channel of a switch is written.
+#[derive(Clone, Debug)]
+pub(crate) struct ChannelPlace {
+    pub(crate) place: Span,
+    /// Its name, until it is bound.
+    pub(crate) name: Option<String>,
 }
 
 /// What a step does.

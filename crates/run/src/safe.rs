@@ -6,7 +6,7 @@ use crate::{
     crew::Crew,
     event::{InstrumentUse, MadeSafe},
 };
-use benchtop_instrument::{Clock, ClockExt, OutputState, SafetyProof, human_duration};
+use benchtop_instrument::{Class, Clock, ClockExt, OutputState, SafetyProof, human_duration};
 use std::time::Duration;
 
 /// How long closing a session may take that was opened to make safe.
@@ -120,7 +120,7 @@ pub(crate) async fn on_a_fresh_session(
     made_safe
 }
 
-/// The outputs that may still be on, for people: `psu channel 1`.
+/// The outputs that may still be on and the channels of switches that may be closed, for people: `psu channel 1`.
 pub(crate) fn maybe_on(made_safe: &[MadeSafe]) -> Vec<String> {
     let open = |instrument: &MadeSafe| {
         let name = instrument.name.clone();
@@ -133,4 +133,24 @@ pub(crate) fn maybe_on(made_safe: &[MadeSafe]) -> Vec<String> {
             .collect::<Vec<_>>()
     };
     made_safe.iter().flat_map(open).collect()
+}
+
+/// What is called out of them: outputs that may be on, switches that may be closed.
+pub(crate) fn alarms(uses: &[InstrumentUse], made_safe: &[MadeSafe]) -> Vec<String> {
+    let of = |instrument: &MadeSafe| {
+        let channels = maybe_on(std::slice::from_ref(instrument));
+        let used = uses.iter().find(|used| used.name == instrument.name);
+        let class = used.and_then(|used| Class::of_word(&used.class));
+        let alarm = class.unwrap_or(Class::DcPower).alarm();
+        (!channels.is_empty()).then(|| (alarm, channels))
+    };
+    let mut lines: Vec<(&str, Vec<String>)> = Vec::new();
+    for (alarm, channels) in made_safe.iter().filter_map(of) {
+        match lines.iter_mut().find(|(known, _)| *known == alarm) {
+            Some((_, known)) => known.extend(channels),
+            None => lines.push((alarm, channels)),
+        }
+    }
+    let line = |(alarm, channels): (&str, Vec<String>)| format!("{alarm}: {}", channels.join(", "));
+    lines.into_iter().map(line).collect()
 }

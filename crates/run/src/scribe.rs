@@ -3,7 +3,8 @@
 use crate::{
     crew::Crew,
     event::{
-        Event, EventKind, MadeSafe, MeasurementTaken, RunEnded, Section, Stamp, StepAddress, StepEnded, StepStarted,
+        Event, EventKind, InstrumentUse, MadeSafe, MeasurementTaken, RunEnded, Section, Stamp, StepAddress, StepEnded,
+        StepStarted,
     },
     listener::Listener,
     outcome::{Fold, RunOutcome, StepOutcome},
@@ -303,13 +304,19 @@ impl<R: Recorder> Scribe<R> {
         }
     }
 
-    pub(crate) async fn finish(mut self, made_safe: &[MadeSafe], opened: bool, crew: Crew) -> Finished<R> {
+    pub(crate) async fn finish(
+        mut self,
+        made_safe: &[MadeSafe],
+        uses: &[InstrumentUse],
+        opened: bool,
+        crew: Crew,
+    ) -> Finished<R> {
         for state in made_safe {
             self.emit(EventKind::MadeSafe(state.clone()));
         }
         let outputs_maybe_on = safe::maybe_on(made_safe);
         if !outputs_maybe_on.is_empty() {
-            let reason = format!("OUTPUT MAY BE ON: {}", outputs_maybe_on.join(", "));
+            let reason = safe::alarms(uses, made_safe).join("; ");
             self.fold.at_least(RunOutcome::Error);
             // nothing else about this run matters as much
             self.reasons.insert(0, (RunOutcome::Error, reason, None));

@@ -194,7 +194,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
     scribe.emit(EventKind::RunStarted(Box::new(started)));
     scribe.barrier().await;
     if scribe.error.is_some() {
-        return scribe.finish(&[], false, crew).await;
+        return scribe.finish(&[], &uses, false, crew).await;
     }
 
     let mut skipped = None;
@@ -289,7 +289,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
     }
     let made_safe = safe::make_all_safe(&uses, &mut crew, bench.as_ref(), clock.as_ref(), deadlines.make_safe).await;
     keep_what_was_heard(&lines, &outside, clock.as_ref(), &mut scribe).await;
-    scribe.finish(&made_safe, true, crew).await
+    scribe.finish(&made_safe, &uses, true, crew).await
 }
 
 /// Ends when the operator wants at least `level`.

@@ -103,6 +103,8 @@ pub struct Definition {
     pub functions: BTreeMap<Function, FunctionDefinition>,
     /// Its outputs, for a supply.
     pub outputs: Option<OutputsDefinition>,
+    /// Its relays, for a switch.
+    pub relays: Option<RelaysDefinition>,
 }
 
 /// A question whose answer proves a setting.
@@ -196,6 +198,25 @@ pub struct InputsDefinition {
     pub closed: Template,
     /// What that answers for a channel, blanks left out.
     pub answer: Template,
+}
+
+/// The channels of a switch.
+#[derive(Clone, Debug)]
+pub struct RelaysDefinition {
+    /// Its channels, from small to large.
+    pub channels: Vec<u32>,
+    /// Closes one.
+    pub close: Template,
+    /// Opens one.
+    pub open: Template,
+    /// Opens all of them.
+    pub open_all: Template,
+    /// Asks whether one is closed.
+    pub query: Template,
+    /// What that answers of one that is closed.
+    pub closed: Template,
+    /// What that answers of one that is open.
+    pub opened: Template,
 }
 
 /// How a setting is sent and read back.
@@ -352,7 +373,9 @@ impl Definition {
             .functions
             .values()
             .flat_map(|function| &function.capability.channels);
-        let channels: BTreeSet<u32> = measured.chain(outputs.keys()).copied().collect();
+        let switched = self.relays.as_ref().map(|relays| relays.channels.clone());
+        let switched = switched.unwrap_or_default();
+        let channels: BTreeSet<u32> = measured.chain(outputs.keys()).chain(&switched).copied().collect();
         Capabilities {
             class: self.class,
             driver: self.name.clone(),
@@ -365,6 +388,7 @@ impl Definition {
                 .collect(),
             outputs,
             channel_names: BTreeMap::new(),
+            switched,
         }
     }
 }

@@ -14,7 +14,12 @@ use benchtop_instrument::{
     Measure, Moment, Operation, OutputMode, OutputSetting, OutputState, Polarity, Quantity, Range, Reading,
     ReadingKind, Resource, Session, SessionExt, SessionState, Setting, StartState,
 };
-use std::{cmp::Ordering, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Longest wait for one answer while making safe.
 const MOST_URGENT: Duration = Duration::from_secs(5);
@@ -62,6 +67,8 @@ pub struct ScpiInstrument {
     identified: bool,
     /// What was set on its outputs.
     pub(crate) held: BTreeMap<u32, OutputSetting>,
+    /// The channels of a switch that were closed.
+    pub(crate) closed: BTreeSet<u32>,
 }
 
 impl std::fmt::Debug for ScpiInstrument {
@@ -93,6 +100,7 @@ impl ScpiInstrument {
             options,
             identified: false,
             held: BTreeMap::new(),
+            closed: BTreeSet::new(),
         }
     }
 
@@ -427,6 +435,7 @@ impl Instrument for ScpiInstrument {
         let operation = Operation::Prepare;
         let deadline = self.deadline();
         self.held.clear();
+        self.closed.clear();
         match self.session.clear(deadline).await {
             Ok(()) => {}
             // a fresh session has nothing to clear; one that was used is put right by reopening
@@ -453,6 +462,7 @@ impl Instrument for ScpiInstrument {
             self.send_all(operation, &definition.reset).await?;
             self.wait_complete(operation).await?;
             self.check_errors(operation).await?;
+            self.prove_relays_open(operation).await?;
         }
         // of a shared source those that are the station's
         self.prove_outputs_off(operation).await?;
@@ -512,11 +522,13 @@ impl Instrument for ScpiInstrument {
     async fn set(&mut self, setting: &Setting) -> Result<(), Error> {
         match setting {
             Setting::Output(output) => self.set_output(output).await,
+            Setting::Switch(switch) => self.set_relays(switch).await,
         }
     }
 
     async fn find_outputs_on(&mut self) -> Result<(), Error> {
-        Self::find_outputs_on(self).await
+        Self::find_outputs_on(self).await?;
+        self.find_relays_closed(Operation::ReadBack).await
     }
 
     async fn output_mode(&mut self, channel: u32) -> Result<OutputMode, Error> {
@@ -540,10 +552,12 @@ impl Instrument for ScpiInstrument {
     }
 
     async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error> {
-        if self.capabilities.outputs.is_empty() {
-            return Ok(Vec::new());
+        let mut states = Vec::new();
+        if !self.capabilities.outputs.is_empty() {
+            states.extend(self.all_outputs_off().await);
         }
-        Ok(self.all_outputs_off().await)
+        states.extend(self.all_relays_open().await);
+        Ok(states)
     }
 
     async fn self_test(&mut self) -> Result<(), Error> {
@@ -564,7 +578,8 @@ impl Instrument for ScpiInstrument {
 
     async fn recover(&mut self) -> Result<(), Error> {
         self.reconnect().await?;
-        self.restore_outputs().await
+        self.restore_outputs().await?;
+        self.find_relays_closed(Operation::Recover).await
     }
 
     async fn close(&mut self) -> Result<(), Error> {

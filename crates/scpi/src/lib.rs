@@ -13,6 +13,7 @@ mod error_check;
 mod line;
 mod outputs;
 mod parse;
+mod relays;
 mod response;
 mod sampling;
 mod template;

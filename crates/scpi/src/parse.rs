@@ -3,6 +3,7 @@
 mod accuracy;
 mod functions;
 mod protection;
+mod relays;
 mod sampling;
 
 use crate::{
@@ -19,6 +20,7 @@ use benchtop_notation::{Diagnostic, Diagnostics, Document, Documents, Magnitude,
 use functions::{read_channel, read_functions};
 use protection::{read_protection, read_regulation};
 use regex::Regex;
+use relays::read_relays;
 use sampling::read_sampling;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -59,6 +61,7 @@ const ROOT: &[&str] = &[
     "sampling",
     "functions",
     "outputs",
+    "switch",
 ];
 const DRIVER: &[&str] = &["class", "manufacturer", "model", "identity", "evidence"];
 const SOURCE: &[&str] = &["id", "title", "edition"];
@@ -136,6 +139,10 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
     if class == Some(Class::DcPower) && outputs.is_none() {
         sink.error(document.span(), "a dc_power definition needs [outputs]");
     }
+    let relays = read_relays(&root, sink, &sources);
+    if class == Some(Class::Switch) && relays.is_none() {
+        sink.error(document.span(), "a switch definition needs [switch]");
+    }
     Some(Definition {
         name: name.to_owned(),
         class: class?,
@@ -165,6 +172,7 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
             Some(outputs) => Some(outputs?),
             None => None,
         },
+        relays,
     })
 }
 

@@ -9,7 +9,7 @@
 //! - `session` and `dialogue` (in this process) and `serve` ([`serve_tcp`], [`serve_pty`], [`serve_vxi11`],
 //!   [`serve_hislip`]) carry bytes between clients and instruments.
 //! - `client` is one client's message exchange, `device` one instrument, `world` everything on the bench at once.
-//! - `dmm` and `dc_power` are the classes; `parser` and `status` are the standards; `circuit` is the unit's physics.
+//! - `dmm`, `dc_power` and `switch` are the classes; `parser` and `status` are the standards; `circuit` is the unit's physics.
 //!
 //! Everything under `world` is synchronous and is told the time, so a bench on a virtual clock runs as fast as it can
 //! and a seed reproduces every digit.
@@ -34,6 +34,7 @@ mod random;
 mod serve;
 mod session;
 mod status;
+mod switch;
 mod world;
 
 pub use bench::{Bench, Deviation, Models, SimulatedBench, SimulatedExec, SimulatedInstrument};

@@ -122,7 +122,7 @@ impl World {
         let devices = self.instruments.iter().map(|instrument| &instrument.device.class);
         let switches = devices.filter_map(|class| match class {
             ClassState::Dmm(dmm) => dmm.switches(),
-            ClassState::DcPower(_) => None,
+            ClassState::DcPower(_) | ClassState::Switch(_) => None,
         });
         switches.min()
     }
@@ -251,7 +251,8 @@ impl World {
                     around.outputs = outputs.by_ref().take(supply.channels.len()).collect();
                     tripped |= supply.follow(&around.outputs, &mut device.status);
                 }
-                (ClassState::Dmm(_), ClassModel::DcPower(_)) | (ClassState::DcPower(_), ClassModel::Dmm(_)) => {}
+                (ClassState::Dmm(_) | ClassState::Switch(_), ClassModel::DcPower(_) | ClassModel::Switch(_))
+                | (ClassState::DcPower(_) | ClassState::Switch(_), ClassModel::Dmm(_) | ClassModel::Switch(_)) => {}
             }
         }
         tripped

@@ -245,7 +245,7 @@ impl Station {
         let is_source =
             |name: &LogicalName| match self.instruments.get(name).map(|equipment| equipment.definition.class) {
                 Some(Class::DcPower) => true,
-                Some(Class::Dmm | Class::Console) | None => false,
+                Some(Class::Dmm | Class::Console | Class::Switch) | None => false,
             };
         let (sources, others): (Vec<_>, Vec<_>) = self.instruments.keys().cloned().partition(is_source);
         for name in sources.into_iter().chain(others) {
@@ -309,6 +309,10 @@ fn check_channels(sink: &mut Diagnostics, name: &LogicalName, instrument: &Stati
                 &format!("{name} ({model}) has {has}, not {}", channel.value),
             );
         }
+    }
+    if instrument.shared && definition.relays.is_some() {
+        let message = format!("{name} is a switch: it cannot be shared, since making it safe opens every channel");
+        sink.error(&instrument.span, &message);
     }
     let Some(outputs) = definition.outputs.as_ref().filter(|_| instrument.shared) else {
         return;

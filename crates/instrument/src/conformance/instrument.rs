@@ -1,6 +1,6 @@
 //! The instrument suite: everything that the capabilities promise is tried, everything beyond is refused.
 
-use super::{Violation, broken, sampling};
+use super::{Violation, broken, sampling, switching};
 use crate::{
     Bounds, Choices, Decimal, Error, ErrorKind, InputImpedance, Instrument, Measure, OutputCapability, OutputSetting,
     Quantity, RangeRequest, ReadingKind, SafetyProof, Setting,
@@ -37,6 +37,8 @@ pub async fn instrument(rig: &dyn InstrumentRig) -> Result<(), Violation> {
     requests_beyond_the_capabilities_are_refused(instrument).await?;
     every_output_is_set_and_made_safe(instrument).await?;
     settings_beyond_the_bounds_are_refused(instrument).await?;
+    switching::every_channel_closes_and_opens(instrument).await?;
+    switching::what_is_no_channel_is_refused(instrument).await?;
     instrument
         .close()
         .await
@@ -182,7 +184,7 @@ async fn with_its_output_off_it_is_refused(
     Ok(())
 }
 
-fn refused<T>(rule: &'static str, what: &str, result: Result<T, Error>) -> Result<(), Violation> {
+pub(super) fn refused<T>(rule: &'static str, what: &str, result: Result<T, Error>) -> Result<(), Violation> {
     match result {
         Err(error) if matches!(error.kind(), ErrorKind::OutOfRange | ErrorKind::Unsupported) => Ok(()),
         Err(error) => Err(broken(

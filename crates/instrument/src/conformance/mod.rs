@@ -8,6 +8,7 @@ mod endurance;
 mod instrument;
 mod sampling;
 mod session;
+mod switching;
 
 pub use console::{ConsoleRig, console};
 pub use endurance::endurance;

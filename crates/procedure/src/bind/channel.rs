@@ -36,6 +36,20 @@ pub(super) fn resolve(sink: &mut Diagnostics, procedure: &mut Procedure, instrum
                     output.channel = number(sink, &label, instrument, instruments.get(instrument), name, place);
                 }
             }
+            StepKind::Set {
+                instrument,
+                setting: Setting::Switch(switch),
+            } => {
+                let label = format!("step \"{}\"", step.name);
+                let known = instruments.get(instrument);
+                let (close, open) = (&step.set_places.close, &step.set_places.open);
+                let closing = switch.close.iter_mut().zip(close);
+                for (channel, written) in closing.chain(switch.open.iter_mut().zip(open)) {
+                    if let Some(name) = &written.name {
+                        *channel = number(sink, &label, instrument, known, name, &written.place);
+                    }
+                }
+            }
             StepKind::Wait(_)
             | StepKind::Prompt(_)
             | StepKind::Exec(_)

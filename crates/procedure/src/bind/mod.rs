@@ -3,6 +3,7 @@
 mod channel;
 mod measurement;
 mod output;
+mod switching;
 
 use crate::given::Given;
 use crate::model::{BoundProcedure, InstrumentNeed, LogicalName, Procedure, StepKind};
@@ -88,6 +89,14 @@ fn check(sink: &mut Diagnostics, procedure: &Procedure, instruments: &Instrument
             } => {
                 if let Some(chosen) = Chosen::find(procedure, instruments, instrument) {
                     output::check(sink, step, output, &chosen);
+                }
+            }
+            StepKind::Set {
+                instrument,
+                setting: Setting::Switch(switch),
+            } => {
+                if let Some(chosen) = Chosen::find(procedure, instruments, instrument) {
+                    switching::check(sink, step, switch, &chosen);
                 }
             }
             // what they name is checked where the procedure declares it

@@ -21,8 +21,8 @@ pub(super) fn check(sink: &mut Diagnostics, step: &Step, output: &OutputSetting,
     }
     match chosen.capabilities.class {
         Class::DcPower => {}
-        // Refused by `parse`: neither a meter nor a console has anything to set.
-        Class::Dmm | Class::Console => return,
+        // Refused by `parse`: they have no outputs.
+        Class::Dmm | Class::Console | Class::Switch => return,
     }
     let Some(capability) = chosen.capabilities.outputs.get(&channel) else {
         let message = format!("{label}channel {channel} of {chosen} is no output");

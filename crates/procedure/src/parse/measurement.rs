@@ -284,6 +284,11 @@ pub(super) fn channel(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Chann
     let Some(value) = table.value("channel") else {
         return Some(Channel::Number(1));
     };
+    channel_of(sink, value, "channel")
+}
+
+/// A channel as one is written: its number, `"@101"` or name.
+pub(super) fn channel_of(sink: &mut Diagnostics, value: Value<'_>, key: &str) -> Option<Channel> {
     if value.kind() == Written::String {
         let text = value.string(sink)?;
         let Some(number) = text.value.strip_prefix('@') else {
@@ -305,7 +310,7 @@ pub(super) fn channel(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Chann
     match u32::try_from(number.value) {
         Ok(channel) if channel > 0 => Some(Channel::Number(channel)),
         Ok(_) | Err(_) => {
-            sink.error(&number.span, "`channel` is a number from 1");
+            sink.error(&number.span, &format!("`{key}` is a number from 1"));
             None
         }
     }

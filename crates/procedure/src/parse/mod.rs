@@ -19,6 +19,7 @@ mod sampling;
 mod setting;
 mod steps;
 mod sweep;
+mod switching;
 mod unit;
 mod vocabulary;
 

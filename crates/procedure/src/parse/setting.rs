@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, Named, Section, Switching};
 use super::vocabulary::SET;
-use super::{measurement, quantity};
+use super::{measurement, quantity, switching};
 use crate::model::{Expectation, LogicalName, SetPlaces};
 use benchtop_instrument::{BaseUnit, Class, OutputSetting, Quantity, Regulation, Setting, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value, one_of};
@@ -22,6 +22,11 @@ pub(super) fn set(
     if let Some((Named::Known(name, need), place)) = &instrument {
         match need.class {
             Class::DcPower => {}
+            Class::Switch => {
+                let (name, setting, places) =
+                    switching::set(draft, &table, value, step, name.clone(), place.clone())?;
+                return Some((name, setting, None, places));
+            }
             Class::Dmm | Class::Console => {
                 let message = format!("{step}: {name} is of class {}, which has nothing to set", need.class);
                 draft.sink.error(place, &message);
@@ -29,6 +34,11 @@ pub(super) fn set(
         }
     }
     let sink = &mut draft.sink;
+    for key in switching::KEYS {
+        if let Some(value) = table.value(key) {
+            sink.error(value.span(), &format!("{step}: only a switch takes `{key}`"));
+        }
+    }
     let channel = measurement::channel(sink, &table);
     let voltage_level = level(sink, &table, "voltage_level", BaseUnit::Volt);
     let current_limit = level(sink, &table, "current_limit", BaseUnit::Ampere);
@@ -66,6 +76,8 @@ pub(super) fn set(
         current_limit: place(&table, "current_limit"),
         ovp_level: place(&table, "ovp_level"),
         expect_regulation: place(&table, "expect_regulation"),
+        close: Vec::new(),
+        open: Vec::new(),
     };
     draft.has_limit |= table.contains("expect_regulation");
     let (number, channel_name) = channel?.into_parts();

@@ -525,6 +525,21 @@ static SET_KEYS: Keys = Keys {
             Shape::Quantity,
             "How long `expect_regulation` watches the output after it was turned on; one look if left out.",
         ),
+        Key::new(
+            "close",
+            Shape::List(&Shape::Either(&[Shape::Integer(1), Shape::Text])),
+            "The channels of a switch that close: numbers, \"@101\", or names that the station gives them.",
+        ),
+        Key::new(
+            "open",
+            Shape::List(&Shape::Either(&[Shape::Integer(1), Shape::Text])),
+            "The channels of a switch that open, before any closes.",
+        ),
+        Key::new(
+            "exclusive",
+            Shape::Boolean,
+            "Opens every channel of the switch that does not close.",
+        ),
     ],
 };
 
@@ -557,7 +572,7 @@ pub(super) static RETRY: Vocabulary = Vocabulary {
 };
 
 /// Classes of instruments that are planned.
-pub(super) const LATER_CLASSES: &[&str] = &["switch", "dc_load", "ac_power", "counter", "oscilloscope", "scanner"];
+pub(super) const LATER_CLASSES: &[&str] = &["dc_load", "ac_power", "counter", "oscilloscope", "scanner"];
 
 impl Vocabulary {
     /// Keys that are all read by this version.

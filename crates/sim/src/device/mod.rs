@@ -20,6 +20,7 @@ use crate::{
         ErrorQueue, ILLEGAL_PARAMETER_VALUE, IN_LOCAL, OPERATION_COMPLETE, SERIAL_ONLY, ScpiError, Status,
         UNDEFINED_HEADER,
     },
+    switch::{self, Relays},
 };
 use benchtop_instrument::Moment;
 use rand_chacha::ChaCha8Rng;
@@ -55,6 +56,7 @@ pub(crate) struct Device {
 pub(crate) enum ClassState {
     Dmm(Box<Dmm>),
     DcPower(Box<DcPower>),
+    Switch(Relays),
 }
 
 /// What surrounds an instrument while a command is carried out.
@@ -128,6 +130,7 @@ impl Device {
         let class = match &definition.class {
             ClassModel::Dmm(model) => ClassState::Dmm(Box::new(Dmm::new(model, noise))),
             ClassModel::DcPower(model) => ClassState::DcPower(Box::new(DcPower::new(model, noise))),
+            ClassModel::Switch(_) => ClassState::Switch(Relays::default()),
         };
         Self {
             model: model.clone(),
@@ -164,7 +167,10 @@ impl Device {
             (ClassState::Dmm(dmm), ClassModel::Dmm(model)) => {
                 dmm.looks_back(model, mains_hertz).unwrap_or(now).min(now)
             }
-            (ClassState::Dmm(_) | ClassState::DcPower(_), ClassModel::Dmm(_) | ClassModel::DcPower(_)) => now,
+            (
+                ClassState::Dmm(_) | ClassState::DcPower(_) | ClassState::Switch(_),
+                ClassModel::Dmm(_) | ClassModel::DcPower(_) | ClassModel::Switch(_),
+            ) => now,
         }
     }
 
@@ -179,7 +185,7 @@ impl Device {
     fn busy(&self) -> Option<Wait> {
         match &self.class {
             ClassState::Dmm(dmm) => dmm.busy(),
-            ClassState::DcPower(_) => None,
+            ClassState::DcPower(_) | ClassState::Switch(_) => None,
         }
     }
 
@@ -234,6 +240,12 @@ impl Device {
             Behaviour::DcPower(behaviour) => match (&mut self.class, &definition.class) {
                 (ClassState::DcPower(supply), ClassModel::DcPower(model)) => {
                     dc_power::execute(supply, model, *behaviour, call)
+                }
+                _ => Err(UNDEFINED_HEADER),
+            },
+            Behaviour::Switch(behaviour) => match (&mut self.class, &definition.class) {
+                (ClassState::Switch(relays), ClassModel::Switch(model)) => {
+                    switch::execute(relays, model, *behaviour, call)
                 }
                 _ => Err(UNDEFINED_HEADER),
             },
@@ -307,7 +319,11 @@ impl Device {
                 dmm.holds(model, Some(*behaviour), begun)
             }
             (ClassState::Dmm(dmm), ClassModel::Dmm(model), _) => dmm.holds(model, None, begun),
-            (ClassState::Dmm(_) | ClassState::DcPower(_), ClassModel::Dmm(_) | ClassModel::DcPower(_), _) => None,
+            (
+                ClassState::Dmm(_) | ClassState::DcPower(_) | ClassState::Switch(_),
+                ClassModel::Dmm(_) | ClassModel::DcPower(_) | ClassModel::Switch(_),
+                _,
+            ) => None,
         }
     }
 
@@ -338,7 +354,9 @@ impl Device {
         match (&mut self.class, &definition.class) {
             (ClassState::Dmm(dmm), ClassModel::Dmm(model)) => dmm::reset(dmm, model, &mut self.status),
             (ClassState::DcPower(supply), ClassModel::DcPower(model)) => supply.reset(model),
-            (ClassState::Dmm(_), ClassModel::DcPower(_)) | (ClassState::DcPower(_), ClassModel::Dmm(_)) => {}
+            (ClassState::Switch(relays), _) => relays.reset(),
+            (ClassState::Dmm(_), ClassModel::DcPower(_) | ClassModel::Switch(_))
+            | (ClassState::DcPower(_), ClassModel::Dmm(_) | ClassModel::Switch(_)) => {}
         }
     }
 
@@ -352,7 +370,10 @@ impl Device {
                     .map(|place| u32::try_from(place + 1).unwrap_or(u32::MAX));
                 Ok(numbers.collect())
             }
-            (ClassState::Dmm(_) | ClassState::DcPower(_), ClassModel::Dmm(_) | ClassModel::DcPower(_)) => {
+            (
+                ClassState::Dmm(_) | ClassState::DcPower(_) | ClassState::Switch(_),
+                ClassModel::Dmm(_) | ClassModel::DcPower(_) | ClassModel::Switch(_),
+            ) => {
                 let list = call.arguments.channels(self.model.outputs())?;
                 Ok(list.unwrap_or_else(|| vec![1]))
             }
@@ -397,6 +418,7 @@ impl Device {
         match &mut self.class {
             ClassState::Dmm(dmm) => dmm.shift = amount,
             ClassState::DcPower(supply) => supply.shift = amount,
+            ClassState::Switch(_) => {}
         }
     }
 
@@ -415,6 +437,7 @@ impl Device {
             ClassState::DcPower(supply) => {
                 (supply.stuck, supply.trips) = (has(Fault::StuckOutput), has(Fault::OvpTrip));
             }
+            ClassState::Switch(_) => {}
         }
         if self.faults.take_forgotten() {
             self.generation += 1;

@@ -51,7 +51,7 @@ pub(super) fn execute(device: &mut Device, standard: Standard, call: &mut Call<'
             let saved = device.saved.get(&slot).cloned();
             match (saved, &mut device.class) {
                 (Some(saved), ClassState::Dmm(dmm)) => dmm.recall(saved),
-                (None, _) | (_, ClassState::DcPower(_)) => device.reset(),
+                (None, _) | (_, ClassState::DcPower(_) | ClassState::Switch(_)) => device.reset(),
             }
             return Ok(Outcome::Done);
         }

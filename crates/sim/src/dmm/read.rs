@@ -156,7 +156,7 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
 }
 
 /// `channels = [{ first = 101, last = 120 }]`.
-pub(super) fn channels(table: &Table<'_>, sink: &mut Diagnostics) -> Vec<Channels> {
+pub(crate) fn channels(table: &Table<'_>, sink: &mut Diagnostics) -> Vec<Channels> {
     let rows = table.tables(sink, "channels", &["first", "last"]).unwrap_or_default();
     rows.iter().filter_map(|row| range_of_channels(row, sink)).collect()
 }

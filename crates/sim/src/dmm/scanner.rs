@@ -120,7 +120,8 @@ impl Dmm {
     }
 }
 
-fn contain(ranges: &[Channels], number: u32) -> bool {
+/// Whether a channel of this number is among them.
+pub(crate) fn contain(ranges: &[Channels], number: u32) -> bool {
     ranges
         .iter()
         .any(|channels| (channels.first..=channels.last).contains(&number))

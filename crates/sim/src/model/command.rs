@@ -10,6 +10,7 @@ use super::{
 use crate::{
     dc_power, dmm,
     parser::{Forms, Tree},
+    switch,
 };
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Span, Spanned, Table, one_of};
 
@@ -29,6 +30,7 @@ pub(crate) enum Behaviour {
     Standard(Standard),
     Dmm(dmm::Behaviour),
     DcPower(dc_power::Behaviour),
+    Switch(switch::Behaviour),
     /// Keeps and answers a value: the setting of this number.
     Setting(usize),
     /// Answers always the same.
@@ -123,6 +125,11 @@ impl Headers {
                     .iter()
                     .map(|(name, behaviour, forms)| (*name, (Behaviour::DcPower(*behaviour), *forms))),
             ),
+            ClassModel::Switch(_) => choices.extend(
+                switch::BEHAVIOURS
+                    .iter()
+                    .map(|(name, behaviour, forms)| (*name, (Behaviour::Switch(*behaviour), *forms))),
+            ),
         }
         let (behaviour, forms) = one_of(sink, "behaviour", does, &choices)?;
         let behaviour = match behaviour {
@@ -173,6 +180,7 @@ impl Headers {
             Behaviour::Standard(_)
             | Behaviour::Dmm(_)
             | Behaviour::DcPower(_)
+            | Behaviour::Switch(_)
             | Behaviour::Remote(_)
             | Behaviour::Preset
             | Behaviour::Time

@@ -14,7 +14,7 @@ pub(crate) use reporting::{Reporting, Serial};
 pub(crate) use setting::{Remembered, SettingModel, Stored};
 pub(crate) use standard::Standard;
 
-use crate::{dc_power::DcPowerModel, dmm::DmmModel, parser::Tree};
+use crate::{dc_power::DcPowerModel, dmm::DmmModel, parser::Tree, switch::SwitchModel};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Documents, Table, one_of};
 use std::sync::Arc;
 
@@ -47,16 +47,18 @@ pub(crate) struct Identity {
 pub(crate) enum ClassModel {
     Dmm(Box<DmmModel>),
     DcPower(Box<DcPowerModel>),
+    Switch(SwitchModel),
 }
 
 #[derive(Clone, Copy)]
 enum Class {
     Dmm,
     DcPower,
+    Switch,
 }
 
 const KEYS: &[&str] = &[
-    "model", "identity", "status", "errors", "serial", "commands", "dmm", "dc_power",
+    "model", "identity", "status", "errors", "serial", "commands", "dmm", "dc_power", "switch",
 ];
 
 impl Model {
@@ -94,7 +96,7 @@ impl Model {
     /// How many channels it has that can feed something.
     pub(crate) fn outputs(&self) -> u32 {
         match &self.0.class {
-            ClassModel::Dmm(_) => 0,
+            ClassModel::Dmm(_) | ClassModel::Switch(_) => 0,
             ClassModel::DcPower(model) => model.last_channel(),
         }
     }
@@ -103,7 +105,7 @@ impl Model {
     pub(crate) fn dmm(&self) -> Option<&DmmModel> {
         match &self.0.class {
             ClassModel::Dmm(model) => Some(model),
-            ClassModel::DcPower(_) => None,
+            ClassModel::DcPower(_) | ClassModel::Switch(_) => None,
         }
     }
 }
@@ -123,7 +125,11 @@ fn read(document: &Document, sink: &mut Diagnostics) -> Option<Definition> {
             sink,
             "class",
             &word,
-            &[("dmm", Class::Dmm), ("dc_power", Class::DcPower)],
+            &[
+                ("dmm", Class::Dmm),
+                ("dc_power", Class::DcPower),
+                ("switch", Class::Switch),
+            ],
         )
     });
     let identity = identity(&root, sink);
@@ -132,6 +138,7 @@ fn read(document: &Document, sink: &mut Diagnostics) -> Option<Definition> {
     let class = match class? {
         Class::Dmm => crate::dmm::read(&root, sink).map(|model| ClassModel::Dmm(Box::new(model))),
         Class::DcPower => crate::dc_power::read(&root, sink).map(|model| ClassModel::DcPower(Box::new(model))),
+        Class::Switch => crate::switch::read(&root, sink).map(ClassModel::Switch),
     }?;
     let mut headers = command::Headers::new();
     headers.read(&root, &class, sink);
