@@ -63,6 +63,8 @@ mod station_rules;
 #[cfg(test)]
 mod strangers;
 #[cfg(test)]
+mod switching;
+#[cfg(test)]
 mod sync;
 #[cfg(test)]
 mod testkit;

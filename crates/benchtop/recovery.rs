@@ -151,7 +151,11 @@ async fn make_run_safe(run: &InterruptedRun, bench: Reach<'_>, doubts: &mut Vec<
         for output in &made_safe.outputs {
             match &output.proof {
                 SafetyProof::Off => {
-                    let text = format!("{} output {} proved off", instrument.name, output.channel);
+                    let (what, state) = match Class::of_word(&instrument.class) {
+                        Some(Class::Switch) => ("channel", "open"),
+                        Some(Class::Dmm | Class::DcPower | Class::Console) | None => ("output", "off"),
+                    };
+                    let text = format!("{} {what} {} proved {state}", instrument.name, output.channel);
                     terminal::say_aside(&Line::new().add(PLAIN, "safe     ").add(PLAIN, &text));
                 }
                 SafetyProof::NotProved(reason) => {

@@ -13,7 +13,7 @@ use crate::{
     steps::{Ended, Floor, NotRecorded},
 };
 use benchtop_instrument::{
-    BaseUnit, Choices, ErrorKind, Function, Measure, OutputMode, Protection, Quantity, Reading, ReadingKind,
+    BaseUnit, Choices, ErrorKind, Function, Measure, OutputMode, OutputSetting, Protection, Quantity, Reading, ReadingKind,
     Regulation, Sampling, Setting, Unit,
 };
 use benchtop_procedure::{
@@ -28,8 +28,7 @@ const EVERY: Duration = Duration::from_millis(20);
 pub(crate) struct Expected<'s> {
     step: &'s Step,
     instrument: &'s LogicalName,
-    setting: Setting,
-    channel: u32,
+    setting: &'s OutputSetting,
     expects: Expectation,
     address: StepAddress,
     attempt: u32,
@@ -39,17 +38,15 @@ impl<'s> Expected<'s> {
     pub(crate) const fn of(
         step: &'s Step,
         instrument: &'s LogicalName,
-        setting: Setting,
+        setting: &'s OutputSetting,
         expects: Expectation,
         address: StepAddress,
         attempt: u32,
     ) -> Self {
-        let Setting::Output(output) = setting;
         Self {
             step,
             instrument,
             setting,
-            channel: output.channel,
             expects,
             address,
             attempt,
@@ -58,7 +55,7 @@ impl<'s> Expected<'s> {
 
     /// Turns the output on and watches it.
     pub(crate) async fn set(&self, floor: &Floor, actor: &Actor) -> Result<Ended, NotRecorded> {
-        let found = match actor.set(self.setting).await {
+        let found = match actor.set(Setting::Output(*self.setting)).await {
             Ok(()) => self.watch(floor, actor).await,
             Err(error) => self.tripped_at_once(actor, error).await,
         };
@@ -91,7 +88,7 @@ impl<'s> Expected<'s> {
         let end = floor.clock.now().after(self.expects.settle);
         loop {
             let mode = actor
-                .output_mode(self.channel)
+                .output_mode(self.setting.channel)
                 .await
                 .map_err(|error| self.said(&error))?;
             let decided = match (mode, self.expects.regulation) {
@@ -120,7 +117,7 @@ impl<'s> Expected<'s> {
         if !is_off {
             return Err(self.said(&error));
         }
-        match actor.output_mode(self.channel).await {
+        match actor.output_mode(self.setting.channel).await {
             Ok(mode @ OutputMode::Tripped(Protection::OverCurrent)) => Ok(mode),
             Ok(
                 OutputMode::Tripped(Protection::OverVoltage)
@@ -139,7 +136,7 @@ impl<'s> Expected<'s> {
     fn went_off(&self, why: &str) -> String {
         format!(
             "{}: output {} was turned on and went off again{why}",
-            self.instrument, self.channel
+            self.instrument, self.setting.channel
         )
     }
 
@@ -155,7 +152,7 @@ impl<'s> Expected<'s> {
             OutputMode::Tripped(protection) => format!("is off, its {protection} tripped"),
             OutputMode::Off => "is off".to_owned(),
         };
-        let (instrument, channel) = (self.instrument, self.channel);
+        let (instrument, channel) = (self.instrument, self.setting.channel);
         format!("{instrument} channel {channel} {found}, expected {wanted}: {measured}")
     }
 
@@ -164,7 +161,7 @@ impl<'s> Expected<'s> {
         let mut all = Vec::new();
         for function in [Function::DcVoltage, Function::DcCurrent] {
             let request = Measure {
-                channel: self.channel,
+                channel: self.setting.channel,
                 ..Measure::of(function)
             };
             all.push(match actor.measure(request).await {
@@ -196,7 +193,7 @@ impl<'s> Expected<'s> {
             attempt: self.attempt,
             name: regulation_name(&self.step.name),
             instrument: Some(self.instrument.clone()),
-            channel: Some(self.channel),
+            channel: Some(self.setting.channel),
             channel_name: None,
             function: Some("regulation"),
             value,

@@ -198,11 +198,17 @@ async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt:
                 setting,
                 expects,
             } => {
-                let judged = expects.map(|expects| Expected::of(step, instrument, *setting, expects, address, attempt));
+                let judged = match (setting, expects) {
+                    (Setting::Output(output), Some(expects)) => {
+                        Some(Expected::of(step, instrument, output, *expects, address, attempt))
+                    }
+                    // a switch holds nothing
+                    (Setting::Output(_) | Setting::Switch(_), None) | (Setting::Switch(_), Some(_)) => None,
+                };
                 match (actor(floor, instrument), judged) {
                     (Err(reason), None) => Ok((StepOutcome::Error, Some(reason))),
                     (Err(reason), Some(judged)) => judged.not_found(floor, reason),
-                    (Ok(actor), None) => Ok(match actor.set(*setting).await {
+                    (Ok(actor), None) => Ok(match actor.set(setting.clone()).await {
                         Ok(()) => (StepOutcome::Pass, None),
                         Err(error) => (StepOutcome::Error, Some(format!("{instrument}: {error}"))),
                     }),

@@ -21,7 +21,8 @@ mod template;
 pub use choices::{ChoiceDefinition, ChoiceDefinitions};
 pub use definition::{
     Definition, Evidence, FunctionDefinition, InputsDefinition, OutputsDefinition, ProtectionDefinition, Readback,
-    RegulationAnswers, RegulationDefinition, SerialDefinition, SettingDefinition, Source, SwitchDefinition,
+    RegulationAnswers, RegulationDefinition, RelaysDefinition, SerialDefinition, SettingDefinition, Source,
+    SwitchDefinition,
 };
 pub use driver::{Options, ScpiInstrument};
 pub use error_check::ErrorCheck;

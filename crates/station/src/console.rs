@@ -40,6 +40,7 @@ impl StationConsole {
 pub(crate) fn capabilities() -> Capabilities {
     Capabilities {
         channel_names: BTreeMap::new(),
+        switched: Vec::new(),
         class: Class::Console,
         driver: String::new(),
         model: "console".to_owned(),

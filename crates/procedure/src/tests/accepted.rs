@@ -342,7 +342,11 @@ fn outputs_go_off(procedure: &Procedure) -> bool {
                 setting: Setting::Output(output),
                 expects: _,
             } => output.output_enabled.map(|on| (instrument.clone(), output.channel, on)),
-            StepKind::Measurements(_)
+            StepKind::Set {
+                setting: Setting::Switch(_),
+                ..
+            }
+            | StepKind::Measurements(_)
             | StepKind::Wait(_)
             | StepKind::Prompt(_)
             | StepKind::Exec(_)

@@ -7,7 +7,7 @@ use benchtop_instrument::{
 };
 use std::collections::BTreeMap;
 
-/// Two meters, a scanner, a supply with three outputs, a plain one, and the unit's own link.
+/// Two meters, a scanner, a supply with three outputs, a plain one, the unit's own link and a switch.
 pub(crate) fn instruments() -> BTreeMap<LogicalName, Capabilities> {
     let meter = meter();
     [
@@ -20,6 +20,7 @@ pub(crate) fn instruments() -> BTreeMap<LogicalName, Capabilities> {
         ),
         ("plain_psu", supply("Acme PS1", &["30"], None)),
         ("uart", console()),
+        ("mux", switch()),
     ]
     .into_iter()
     .map(|(name, capabilities)| (LogicalName(name.to_owned()), capabilities))
@@ -106,6 +107,7 @@ fn meter() -> Capabilities {
         ]),
         outputs: BTreeMap::new(),
         channel_names: BTreeMap::new(),
+        switched: Vec::new(),
     }
 }
 
@@ -113,6 +115,7 @@ fn console() -> Capabilities {
     Capabilities {
         class: Class::Console,
         channel_names: BTreeMap::new(),
+        switched: Vec::new(),
         driver: String::new(),
         model: "console".to_owned(),
         channels: Vec::new(),
@@ -133,6 +136,7 @@ fn scanner() -> Capabilities {
         ]),
         outputs: BTreeMap::new(),
         channel_names: BTreeMap::from([("vcc".to_owned(), 101), ("aux".to_owned(), 102)]),
+        switched: Vec::new(),
     }
 }
 
@@ -162,5 +166,20 @@ fn supply(model: &str, volts: &[&str], ovp: Option<&str>) -> Capabilities {
         ]),
         channels,
         channel_names: BTreeMap::from([("board".to_owned(), 1)]),
+        switched: Vec::new(),
+    }
+}
+
+fn switch() -> Capabilities {
+    let channels = vec![101, 102, 103];
+    Capabilities {
+        class: Class::Switch,
+        driver: "test/switch".to_owned(),
+        model: "Acme SW3".to_owned(),
+        channels: channels.clone(),
+        functions: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        channel_names: BTreeMap::from([("vcc".to_owned(), 101)]),
+        switched: channels,
     }
 }

@@ -469,11 +469,11 @@ impl Device {
         self.down_until.is_none() && !self.faults.has(Fault::Refused)
     }
 
-    /// What a meter is set to; nothing for a supply.
+    /// What a meter is set to; nothing for anything else.
     pub(crate) fn meter_state(&self, channel: u32) -> Option<dmm::MeterState> {
         match (&self.class, &self.model.0.class) {
             (ClassState::Dmm(dmm), ClassModel::Dmm(model)) => dmm.witness(model, channel),
-            (ClassState::Dmm(_) | ClassState::DcPower(_), _) => None,
+            (ClassState::Dmm(_) | ClassState::DcPower(_) | ClassState::Switch(_), _) => None,
         }
     }
 
@@ -482,7 +482,7 @@ impl Device {
         let place = usize::try_from(channel).ok()?.checked_sub(1)?;
         match &self.class {
             ClassState::DcPower(supply) => supply.channels.get(place).map(|channel| channel.enabled),
-            ClassState::Dmm(_) => None,
+            ClassState::Dmm(_) | ClassState::Switch(_) => None,
         }
     }
 }

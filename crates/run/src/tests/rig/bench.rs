@@ -401,5 +401,6 @@ pub(in crate::tests) fn capabilities(name: &str) -> Capabilities {
             BTreeMap::from([(1, output)])
         },
         channel_names: BTreeMap::new(),
+        switched: Vec::new(),
     }
 }
