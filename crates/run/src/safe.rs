@@ -142,7 +142,7 @@ pub(crate) fn alarms(uses: &[InstrumentUse], made_safe: &[MadeSafe]) -> Vec<Stri
         let used = uses.iter().find(|used| used.name == instrument.name);
         let class = used.and_then(|used| Class::of_word(&used.class));
         let alarm = class.unwrap_or(Class::DcPower).alarm();
-        (!channels.is_empty()).then(|| (alarm, channels))
+        (!channels.is_empty()).then_some((alarm, channels))
     };
     let mut lines: Vec<(&str, Vec<String>)> = Vec::new();
     for (alarm, channels) in made_safe.iter().filter_map(of) {

@@ -232,7 +232,10 @@ impl Instrument for RigInstrument {
     }
 
     async fn set(&mut self, setting: &Setting) -> Result<(), Error> {
-        let Setting::Output(output) = setting;
+        let output = match setting {
+            Setting::Output(output) => output,
+            Setting::Switch(_) => return Ok(()),
+        };
         let on = output.output_enabled == Some(true);
         self.did(if on { "set on" } else { "set off" }).await;
         if !on && self.behaviour == Behaviour::SetFailsOff {
