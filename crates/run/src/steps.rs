@@ -16,7 +16,7 @@ use crate::{
     regulate::Expected,
     saying::{self, Attempt},
 };
-use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind, Sampling};
+use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind, Sampling, Setting};
 use benchtop_procedure::{
     Evaluated, Expression, Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, MeasurementSource,
     ReadingSource, Retry, Step, StepKind, Value, full_name, judge_within,
