@@ -14,7 +14,7 @@ use crate::{
     steps::{Report, not_taken},
     supervisor::Finished,
 };
-use benchtop_instrument::{Clock, ClockExt, Moment, human_duration};
+use benchtop_instrument::{Clock, ClockExt, Moment, Setting, human_duration};
 use benchtop_procedure::{BoundProcedure, Judgement, MeasurementOutcome, PlanNode, Step, StepKind};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -264,11 +264,11 @@ impl<R: Recorder> Scribe<R> {
         }
         if let StepKind::Set {
             instrument,
-            setting,
+            setting: Setting::Output(output),
             expects: Some(expects),
         } = &step.kind
         {
-            let judged = Expected::of(step, instrument, *setting, *expects, ended.address, ended.attempt);
+            let judged = Expected::of(step, instrument, output, *expects, ended.address, ended.attempt);
             missing.push(judged.taken(None, Judgement::unusable(format!("not taken: {reason}"))));
         }
         for taken in missing {

@@ -39,6 +39,7 @@ pub(super) fn resolve(sink: &mut Diagnostics, procedure: &mut Procedure, instrum
             StepKind::Set {
                 instrument,
                 setting: Setting::Switch(switch),
+                expects: _,
             } => {
                 let label = format!("step \"{}\"", step.name);
                 let known = instruments.get(instrument);

@@ -94,6 +94,7 @@ fn check(sink: &mut Diagnostics, procedure: &Procedure, instruments: &Instrument
             StepKind::Set {
                 instrument,
                 setting: Setting::Switch(switch),
+                expects: _,
             } => {
                 if let Some(chosen) = Chosen::find(procedure, instruments, instrument) {
                     switching::check(sink, step, switch, &chosen);
