@@ -73,9 +73,7 @@ pub(crate) fn execute(
             Behaviour::Close | Behaviour::CloseExclusive => closed.contains(channel),
             Behaviour::Open => !closed.contains(channel),
         };
-        let answers = list
-            .iter()
-            .map(|channel| call.numbers.integer(i64::from(is_so(channel))));
+        let answers = list.iter().map(|channel| call.numbers.flag(is_so(channel)));
         return Ok(Outcome::Answer(answers.collect::<Vec<_>>().join(",")));
     }
     match behaviour {
