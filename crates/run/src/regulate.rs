@@ -13,8 +13,8 @@ use crate::{
     steps::{Ended, Floor, NotRecorded},
 };
 use benchtop_instrument::{
-    BaseUnit, Choices, ErrorKind, Function, Measure, OutputMode, OutputSetting, Protection, Quantity, Reading, ReadingKind,
-    Regulation, Sampling, Setting, Unit,
+    BaseUnit, Choices, ErrorKind, Function, Measure, OutputMode, OutputSetting, Protection, Quantity, Reading,
+    ReadingKind, Regulation, Sampling, Setting, Unit,
 };
 use benchtop_procedure::{
     Expectation, Judgement, Limit, LogicalName, Measured, MeasurementOutcome, Step, Value, judge, regulation_name,

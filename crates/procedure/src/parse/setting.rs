@@ -23,8 +23,7 @@ pub(super) fn set(
         match need.class {
             Class::DcPower => {}
             Class::Switch => {
-                let (name, setting, places) =
-                    switching::set(draft, &table, value, step, name.clone(), place.clone())?;
+                let (name, setting, places) = switching::set(draft, &table, value, step, name.clone(), place.clone())?;
                 return Some((name, setting, None, places));
             }
             Class::Dmm | Class::Console => {
