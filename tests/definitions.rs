@@ -36,8 +36,8 @@ fn every_definition_drives_its_own_simulator_which_answers_as_its_transcript_doe
 }
 
 #[test]
-fn the_readme_lists_every_model_with_what_it_rests_on() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("instruments/README.md");
+fn every_model_is_listed_with_what_it_rests_on() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("instruments/MODELS.md");
     let readme = fs::read_to_string(path).unwrap();
     let list = done(benchtop().args(["instruments", "list", "--format", "json"]));
     for line in list.out.lines() {

@@ -1,6 +1,6 @@
 //! The same over VXI-11 and HiSLIP: a simulated bench in one process, the run in another.
 
-use crate::testkit::{Served, benchtop, done, only_record, station_of, write};
+use crate::testkit::{Done, Served, benchtop, done, only_record, station_of, write};
 
 fn runs_over(protocol: &[&str], device: &str) {
     let arguments = [&["board-v3", "--serial", "UNIT-5501"], protocol].concat();
@@ -57,4 +57,36 @@ fn the_procedure_runs_over_hislip_as_it_does_in_process() {
 #[test]
 fn the_procedure_runs_over_hislip_in_overlapped_mode_too() {
     runs_over(&["--hislip", "127.0.0.1:0", "--hislip-overlapped"], "hislip");
+}
+
+/// What a run says where the station wants this mode of each instrument.
+fn run_in_mode(protocol: &[&str], mode: &str) -> Done {
+    let served = Served::what(&[&["board-v3", "--serial", "UNIT-5501"], protocol].concat());
+    let station = station_of(&served, |resource| resource.contains("hislip"));
+    let lines = station.lines().map(|line| match line.starts_with("resource") {
+        true => format!("{line}\nhislip_mode = \"{mode}\"\n"),
+        false => format!("{line}\n"),
+    });
+    write(&served.station, &lines.collect::<String>());
+    done(&mut served.run("UNIT-5501"))
+}
+
+#[test]
+fn a_station_has_the_hislip_mode_that_it_names_or_no_session() {
+    let both = ["--hislip", "127.0.0.1:0"];
+    for mode in ["overlapped", "synchronised"] {
+        let run = run_in_mode(&both, mode);
+        assert_eq!(run.code, Some(0), "{mode}: {run}");
+    }
+    let overlapped = ["--hislip", "127.0.0.1:0", "--hislip-overlapped"];
+    assert_eq!(run_in_mode(&overlapped, "overlapped").code, Some(0));
+    let refused = run_in_mode(&overlapped, "synchronised");
+    assert_eq!(refused.code, Some(3), "{refused}");
+    let said = format!("{}{}", refused.out, refused.err);
+    assert!(
+        said.contains("the instrument does not do synchronised mode"),
+        "{refused}"
+    );
+    let wrong = run_in_mode(&both, "both");
+    assert_eq!(wrong.code, Some(2), "{wrong}");
 }

@@ -80,3 +80,22 @@ fn a_current_that_is_expected_to_be_limited_is_judged_the_other_way_round() {
         assert_eq!(verdict(folder.path()).1["value"], value);
     }
 }
+
+#[test]
+fn a_unit_that_trips_the_over_current_protection_fails_with_its_name() {
+    let text = PROCEDURE.replace("output_enabled = true", "ocp_enabled = true, output_enabled = true");
+    for (serial, code, value) in [("UNIT-5501", 0, "cv"), ("UNIT-5597", 1, "tripped")] {
+        let folder = scratch();
+        let ran = run(folder.path(), SUPPLIES[0], &text, serial);
+        assert_eq!(ran.code, Some(code), "{ran}");
+        let (step, judged) = verdict(folder.path());
+        assert_eq!(judged["value"], value, "{judged}");
+        let reason = step["reason"].as_str().unwrap_or_default();
+        let named = reason.starts_with("psu channel 1 is off, its over-current protection tripped");
+        assert_eq!(named, code == 1, "{reason}");
+    }
+    // the protection stays off where nobody asks for it
+    let folder = scratch();
+    let ran = run(folder.path(), SUPPLIES[0], PROCEDURE, "UNIT-5597");
+    assert_eq!((ran.code, &verdict(folder.path()).1["value"]), (Some(1), &json!("cc")));
+}

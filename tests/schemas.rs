@@ -7,11 +7,34 @@ use std::{
     process::Command,
 };
 
-/// What kind of file, where its schema lies, and the folder of the files that are shipped.
-const SCHEMAS: &[(&str, &str, &str)] = &[
-    ("procedure", "procedures/procedure.schema.json", "procedures"),
-    ("station", "fixtures/stations/station.schema.json", "fixtures/stations"),
-    ("record", "fixtures/records/record.schema.json", "fixtures/records"),
+/// What kind of file, where its schema lies, the folder of the files that are shipped, and how their names end.
+const SCHEMAS: &[(&str, &str, &str, &str)] = &[
+    ("procedure", "procedures/procedure.schema.json", "procedures", ".toml"),
+    (
+        "station",
+        "fixtures/stations/station.schema.json",
+        "fixtures/stations",
+        ".toml",
+    ),
+    (
+        "record",
+        "fixtures/records/record.schema.json",
+        "fixtures/records",
+        ".json",
+    ),
+    (
+        "instrument",
+        "instruments/driver.schema.json",
+        "instruments",
+        "driver.toml",
+    ),
+    ("simulation", "instruments/sim.schema.json", "instruments", "sim.toml"),
+    (
+        "bench",
+        "fixtures/benches/bench.schema.json",
+        "fixtures/benches",
+        ".toml",
+    ),
 ];
 
 fn root() -> &'static Path {
@@ -20,7 +43,7 @@ fn root() -> &'static Path {
 
 #[test]
 fn the_committed_schemas_are_those_of_this_version() {
-    for (kind, file, _) in SCHEMAS {
+    for (kind, file, ..) in SCHEMAS {
         let made = done(benchtop().args(["schema", kind]));
         assert_eq!(made.code, Some(0), "{made}");
         let committed = fs::read_to_string(root().join(file)).unwrap_or_default();
@@ -33,7 +56,7 @@ fn the_committed_schemas_are_those_of_this_version() {
 
 #[test]
 fn every_key_of_a_schema_is_described() {
-    for (kind, _, _) in SCHEMAS {
+    for (kind, ..) in SCHEMAS {
         let made = done(benchtop().args(["schema", kind]));
         let schema: serde_json::Value = serde_json::from_str(&made.out).unwrap();
         let tables = schema["definitions"].as_object().unwrap();
@@ -53,23 +76,23 @@ fn every_key_of_a_schema_is_described() {
     }
 }
 
-fn toml_files(folder: &Path, found: &mut Vec<PathBuf>) {
+fn files_that_end(folder: &Path, end: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            toml_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            files_that_end(&path, end, found);
+        } else if path.to_string_lossy().ends_with(end) {
             found.push(path);
         }
     }
 }
 
-/// What a validator that is not ours says of a file.
-fn validated(taplo: &Path, schema: &Path, file: &Path) -> (bool, String) {
+/// What a validator that is not ours says of files.
+fn validated(taplo: &Path, schema: &Path, files: &[PathBuf]) -> (bool, String) {
     let output = Command::new(taplo)
         .args(["check", "--colors", "never", "--schema"])
         .arg(format!("file://{}", schema.display()))
-        .arg(file)
+        .args(files)
         .output()
         .unwrap();
     (
@@ -85,21 +108,53 @@ fn a_validator_that_is_not_ours_takes_every_shipped_file() {
         println!("skipped: taplo is not installed; .ci/run installs it");
         return;
     };
-    for (kind, schema, folder) in SCHEMAS.iter().filter(|(kind, ..)| *kind != "record") {
+    for (kind, schema, folder, end) in SCHEMAS.iter().filter(|(kind, ..)| *kind != "record") {
         let schema = root().join(schema);
         let mut files = Vec::new();
-        toml_files(&root().join(folder), &mut files);
+        files_that_end(&root().join(folder), end, &mut files);
         assert!(!files.is_empty(), "{folder}");
-        for file in files {
-            let (fits, said) = validated(&taplo, &schema, &file);
-            assert!(fits, "{kind}: {}: {said}", file.display());
-        }
+        let (fits, said) = validated(&taplo, &schema, &files);
+        assert!(fits, "{kind}: {said}");
     }
     // it does find mistakes
     let schema = root().join("procedures/procedure.schema.json");
     let wrong = root().join("fixtures/procedures/refused/007-unknown-procedure-key.toml");
-    let (fits, said) = validated(&taplo, &schema, &wrong);
+    let (fits, said) = validated(&taplo, &schema, &[wrong]);
     assert!(!fits, "{said}");
+    let folder = scratch();
+    for (schema, file, right, mistaken) in [
+        (
+            "instruments/driver.schema.json",
+            "instruments/keysight/e36312a/driver.toml",
+            "query ",
+            "qurey ",
+        ),
+        (
+            "instruments/driver.schema.json",
+            "instruments/keysight/34461a/driver.toml",
+            "\"manual\"",
+            "\"hearsay\"",
+        ),
+        (
+            "instruments/sim.schema.json",
+            "instruments/keysight/34461a/sim.toml",
+            "full_scale",
+            "fullscale",
+        ),
+        (
+            "fixtures/benches/bench.schema.json",
+            "fixtures/benches/board-v3.toml",
+            "dropout",
+            "drop_out",
+        ),
+    ] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        assert!(text.contains(right), "{file}");
+        let wrong = folder.path().join("wrong.toml");
+        crate::testkit::write(&wrong, &text.replacen(right, mistaken, 1));
+        let (fits, said) = validated(&taplo, &root().join(schema), &[wrong]);
+        assert!(!fits, "{file} with {mistaken}: {said}");
+    }
 }
 
 const VALIDATE: &str = "import json, sys, jsonschema

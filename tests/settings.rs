@@ -6,11 +6,12 @@ use benchtop_scpi::{Options, ScpiInstrument};
 use benchtop_sim::{Model, SimulatedBench};
 use std::sync::Arc;
 
-const KEYS: [&str; 5] = [
+const KEYS: [&str; 6] = [
     "instrument = 'psu'",
     "channel = 1",
     "voltage_level = '5 V'",
     "current_limit = '500 mA'",
+    "ocp_enabled = true",
     "output_enabled = true",
 ];
 
@@ -60,13 +61,17 @@ async fn heard(keys: &[&str]) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_permutation_of_the_keys_sends_the_same() {
     let all = permutations(&KEYS);
-    assert_eq!(all.len(), 120);
+    assert_eq!(all.len(), 720);
     let first = heard(&KEYS).await;
     let at = |message: &str| first.iter().position(|heard| heard == message).unwrap();
-    assert!(
-        at("CURR 0.5,(@1)") < at("VOLT 5,(@1)") && at("VOLT 5,(@1)") < at("OUTP ON,(@1)"),
-        "{first:?}"
-    );
+    let order = [
+        "CURR 0.5,(@1)",
+        "CURR:PROT:STAT ON,(@1)",
+        "VOLT 5,(@1)",
+        "CURR:PROT:STAT? (@1)",
+        "OUTP ON,(@1)",
+    ];
+    assert!(order.map(at).is_sorted(), "{first:?}");
     for keys in all {
         assert_eq!(heard(&keys).await, first, "{keys:?}");
     }

@@ -1,11 +1,13 @@
 //! The command line.
 
 mod choice;
+mod editors;
 mod sync;
 
 use crate::runs::args::RunsCommand;
 pub(crate) use choice::{Choice, Pace};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use editors::{CompletionsArguments, SchemaArguments, SchemaKind};
 use std::{net::SocketAddr, path::PathBuf};
 pub(crate) use sync::{
     BundleArguments, BundleCommand, ChosenArguments, DropArguments, InstallArguments, InstallKind, SyncArguments,
@@ -571,28 +573,4 @@ pub(crate) struct ConsoleArguments {
     /// Speed of a serial port; otherwise the definition's, or 9600.
     #[arg(long)]
     pub(crate) baud: Option<u32>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SchemaKind {
-    /// What should happen to a unit.
-    Procedure,
-    /// What stands on a bench, and where records go.
-    Station,
-    /// What a run leaves behind.
-    Record,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SchemaArguments {
-    /// Of which kind of file.
-    #[arg(value_enum)]
-    pub(crate) kind: SchemaKind,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CompletionsArguments {
-    /// For which shell.
-    #[arg(value_enum)]
-    pub(crate) shell: clap_complete::Shell,
 }

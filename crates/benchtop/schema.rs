@@ -7,15 +7,18 @@ use crate::{
     exit::Exit,
     terminal,
 };
-use benchtop_notation::{Key, Keys, Shape};
+use benchtop_notation::{INHERITANCE, Key, Keys, Shape};
 use clap::CommandFactory as _;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 pub(crate) fn schema(arguments: &SchemaArguments) -> Exit {
     let text = match arguments.kind {
-        SchemaKind::Procedure => of("Benchtop procedure", benchtop_procedure::keys()),
-        SchemaKind::Station => of("Benchtop station file", benchtop_station::keys()),
+        SchemaKind::Procedure => of("Benchtop procedure", benchtop_procedure::keys(), &[]),
+        SchemaKind::Station => of("Benchtop station file", benchtop_station::keys(), &[]),
+        SchemaKind::Instrument => of("Benchtop driver.toml", benchtop_scpi::keys(), INHERITANCE),
+        SchemaKind::Simulation => of("Benchtop sim.toml", benchtop_sim::model_keys(), INHERITANCE),
+        SchemaKind::Bench => of("Benchtop bench file", benchtop_station::bench_keys(), &[]),
         SchemaKind::Record => serde_json::to_string_pretty(&benchtop_store::record::json_schema()).unwrap_or_default(),
     };
     terminal::emit(&text);
@@ -30,10 +33,17 @@ pub(crate) fn completions(arguments: &CompletionsArguments) -> Exit {
     Exit::Success
 }
 
-/// The schema of a file whose root has these keys.
-fn of(title: &str, root: &'static Keys) -> String {
+/// The schema of a file whose root has these keys, and `others` that its reader does not see.
+fn of(title: &str, root: &'static Keys, others: &[Key]) -> String {
     let mut definitions = Definitions::default();
     let mut schema = definitions.object(root);
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.extend(
+            others
+                .iter()
+                .map(|key| (key.name.to_owned(), definitions.property(key, false))),
+        );
+    }
     if let Value::Object(members) = &mut schema {
         members.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
         members.insert("title".to_owned(), json!(title));

@@ -176,6 +176,7 @@ fn as_json(definition: &Definition) -> serde_json::Value {
                 "voltage_level": bounds(output.voltage_level),
                 "current_limit": bounds(output.current_limit),
                 "ovp_level": output.ovp_level.map(bounds),
+                "ocp_enabled": output.ocp_enabled,
             })
         })
         .collect();

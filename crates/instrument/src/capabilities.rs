@@ -118,6 +118,8 @@ pub struct OutputCapability {
     pub current_limit: Bounds,
     /// Over-voltage protection, where it has one.
     pub ovp_level: Option<Bounds>,
+    /// Whether its over-current protection can be switched on and off.
+    pub ocp_enabled: bool,
 }
 
 /// What an instrument can do.

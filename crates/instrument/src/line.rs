@@ -36,6 +36,32 @@ pub enum Terminator {
     CrLf,
     /// A carriage return alone.
     Cr,
+    /// A line feed and a carriage return behind it.
+    LfCr,
+}
+
+/// How questions and answers belong together on a HiSLIP session (IVI-6.1, 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HislipMode {
+    /// A new question drops the answer to the one before.
+    Synchronised,
+    /// Answers come in the order of the questions, whatever is sent meanwhile.
+    Overlapped,
+}
+
+impl HislipMode {
+    /// Both with their words in files.
+    pub const ALL: &'static [(&'static str, Self)] =
+        &[("synchronised", Self::Synchronised), ("overlapped", Self::Overlapped)];
+
+    /// The word used in files.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Synchronised => "synchronised",
+            Self::Overlapped => "overlapped",
+        }
+    }
 }
 
 impl Parity {
@@ -54,7 +80,12 @@ impl FlowControl {
 
 impl Terminator {
     /// Every kind with its word in files.
-    pub const ALL: &'static [(&'static str, Self)] = &[("LF", Self::Lf), ("CRLF", Self::CrLf), ("CR", Self::Cr)];
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("LF", Self::Lf),
+        ("CRLF", Self::CrLf),
+        ("CR", Self::Cr),
+        ("LFCR", Self::LfCr),
+    ];
 
     /// The bytes that are sent.
     #[must_use]
@@ -63,11 +94,12 @@ impl Terminator {
             Self::Lf => b"\n",
             Self::CrLf => b"\r\n",
             Self::Cr => b"\r",
+            Self::LfCr => b"\n\r",
         }
     }
 }
 
-/// How a serial line is set, and what a session on it has to know.
+/// How a serial line is set, and what a session on it has to know; and what else a path is told that its resource does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineSettings {
     /// Symbols per second.
@@ -88,6 +120,8 @@ pub struct LineSettings {
     pub clear: Vec<u8>,
     /// How long nothing must have come before an abandoned answer counts as gone: the slowest answer.
     pub quiet: Duration,
+    /// The mode that a HiSLIP session must have; nothing where it is the instrument's affair.
+    pub hislip_mode: Option<HislipMode>,
 }
 
 impl Default for LineSettings {
@@ -104,6 +138,7 @@ impl Default for LineSettings {
             answer_terminator: Terminator::Lf,
             clear: Vec::new(),
             quiet: Duration::from_secs(3),
+            hislip_mode: None,
         }
     }
 }

@@ -95,6 +95,8 @@ pub struct OutputSetting {
     pub current_limit: Option<Quantity>,
     /// Over-voltage protection level, in a unit of volts.
     pub ovp_level: Option<Quantity>,
+    /// Over-current protection on or off: on, it takes the output off when the current limit is reached.
+    pub ocp_enabled: Option<bool>,
     /// Output on or off.
     pub output_enabled: Option<bool>,
     /// Change the level while the output stays on, even by more than the supply's step.
@@ -110,6 +112,7 @@ impl OutputSetting {
             voltage_level: None,
             current_limit: None,
             ovp_level: None,
+            ocp_enabled: None,
             output_enabled: None,
             hot: false,
         }

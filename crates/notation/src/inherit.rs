@@ -1,7 +1,7 @@
 //! Documents that build on others: `inherits = "<name>"` at the top, and `without = ["table.key"]` for what they leave out.
 
 use crate::{
-    Diagnostic, Diagnostics, Document, Span,
+    Diagnostic, Diagnostics, Document, Key, Shape, Span,
     document::{Content, Entry, TableNode},
 };
 
@@ -13,6 +13,20 @@ const MAX_ANCESTORS: usize = 4;
 
 const INHERITS: &str = "inherits";
 const WITHOUT: &str = "without";
+
+/// What may stand at the top of a document that others can inherit from, beside what its reader takes; for editors.
+pub const INHERITANCE: &[Key] = &[
+    Key::new(
+        INHERITS,
+        Shape::Text,
+        "The name of the document that this one is read over.",
+    ),
+    Key::new(
+        WITHOUT,
+        Shape::List(&Shape::Text),
+        "What is not taken over from it, by its path: \"functions.dc_current\".",
+    ),
+];
 
 impl Document {
     /// Parses `text` as [`Document::parse`] does. Where its top says `inherits = "<name>"`, it is read over that document.

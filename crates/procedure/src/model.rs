@@ -207,6 +207,7 @@ pub(crate) struct SetPlaces {
     pub(crate) voltage_level: Option<Span>,
     pub(crate) current_limit: Option<Span>,
     pub(crate) ovp_level: Option<Span>,
+    pub(crate) ocp_enabled: Option<Span>,
     pub(crate) expect_regulation: Option<Span>,
     /// Of a switch, in the order of the setting.
     pub(crate) close: Vec<ChannelPlace>,

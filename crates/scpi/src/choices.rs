@@ -1,6 +1,6 @@
 //! How autozero and input impedance are chosen: `autozero = { on = "...", off = "...", default = "on" }`.
 
-use crate::{parse::check_template, template::Template};
+use crate::{keys, parse::check_template, template::Template};
 use benchtop_instrument::{ChoiceCapability, Choices, InputImpedance};
 use benchtop_notation::{Diagnostics, Table, one_of};
 
@@ -21,17 +21,14 @@ pub struct ChoiceDefinitions {
 const SWITCH: &[(&str, bool)] = &[("on", true), ("off", false)];
 
 impl ChoiceDefinitions {
-    /// The keys of a function that it reads.
-    pub(crate) const KEYS: [&'static str; 2] = ["autozero", "input_impedance"];
-
     pub(crate) fn read(function: &Table<'_>, sink: &mut Diagnostics) -> Self {
         Self {
-            autozero: ChoiceDefinition::read(function, sink, "autozero", &["on", "off", "default"], SWITCH),
+            autozero: ChoiceDefinition::read(function, sink, "autozero", &keys::AUTOZERO.names(), SWITCH),
             input_impedance: ChoiceDefinition::read(
                 function,
                 sink,
                 "input_impedance",
-                &["10 MOhm", "high", "default"],
+                &keys::INPUT_IMPEDANCE.names(),
                 InputImpedance::ALL,
             ),
         }

@@ -347,6 +347,8 @@ pub struct OutputsDefinition {
     pub current_limit: SettingDefinition,
     /// The over-voltage protection level, where it has one.
     pub ovp_level: Option<SettingDefinition>,
+    /// The over-current protection on and off, where it can be switched: it takes an output off that reaches its limit.
+    pub ocp_enabled: Option<SwitchDefinition>,
     /// On and off.
     pub output_enabled: SwitchDefinition,
     /// Those protections that can be asked whether they took an output off.

@@ -10,6 +10,7 @@ mod choices;
 mod definition;
 mod driver;
 mod error_check;
+mod keys;
 mod line;
 mod outputs;
 mod parse;
@@ -26,6 +27,7 @@ pub use definition::{
 };
 pub use driver::{Options, ScpiInstrument};
 pub use error_check::ErrorCheck;
+pub use keys::keys;
 pub use line::LineChanges;
 pub use parse::{parse, parse_inheriting};
 pub use response::{Number, ResponseError, number, string, values};

@@ -1,6 +1,6 @@
 //! Serial line settings as files write them: a definition's, and what a station says instead.
 
-use benchtop_instrument::{FlowControl, LineSettings, Parity, Terminator};
+use benchtop_instrument::{FlowControl, HislipMode, LineSettings, Parity, Terminator};
 use benchtop_notation::{Diagnostics, Key, Shape, Spanned, Table, one_of};
 
 /// What is written of a serial line; what is not stays as it is.
@@ -20,6 +20,8 @@ pub struct LineChanges {
     pub terminator: Option<Terminator>,
     /// What ends the answers.
     pub answer_terminator: Option<Terminator>,
+    /// The mode that a HiSLIP session must have. Not among the keys of a line.
+    pub hislip_mode: Option<HislipMode>,
 }
 
 fn words<T>(all: &[(&'static str, T)]) -> Vec<&'static str> {
@@ -28,7 +30,7 @@ fn words<T>(all: &[(&'static str, T)]) -> Vec<&'static str> {
 
 impl LineChanges {
     /// The keys that [`LineChanges::read`] takes.
-    pub const KEYS: &'static [Key] = &[
+    pub const KEYS: &'static [Key; 7] = &[
         Key::new("baud", Shape::Integer(50), "Symbols per second."),
         Key::new("data_bits", Shape::Integer(7), "Data bits of a character, 7 or 8."),
         Key::new("parity", Shape::Word(|| words(Parity::ALL)), "The parity bit."),
@@ -75,6 +77,7 @@ impl LineChanges {
             flow_control,
             terminator,
             answer_terminator,
+            hislip_mode: None,
         }
     }
 
@@ -89,6 +92,7 @@ impl LineChanges {
             flow_control: self.flow_control.unwrap_or(base.flow_control),
             terminator: self.terminator.unwrap_or(base.terminator),
             answer_terminator: self.answer_terminator.unwrap_or(base.answer_terminator),
+            hislip_mode: self.hislip_mode.or(base.hislip_mode),
             ..base
         }
     }

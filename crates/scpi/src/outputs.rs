@@ -1,14 +1,14 @@
 //! A supply's outputs: one order of sending, whatever order the file has, and a read-back of everything.
 //!
-//! Turning on: `ovp_level`, `current_limit`, `voltage_level`, error check, read-back of each, output last. Turning off:
-//! output first. A level that changes under a live output by more than its resolution takes the output off first,
+//! Turning on: `ovp_level`, `current_limit`, `ocp_enabled`, `voltage_level`, error check, read-back of each, output last.
+//! Turning off: output first. A level that changes under a live output by more than its resolution takes the output off first,
 //! unless `hot`.
 
 mod held;
 mod mode;
 
 use crate::{
-    definition::{OutputsDefinition, SettingDefinition, plain},
+    definition::{OutputsDefinition, SettingDefinition, SwitchDefinition, plain},
     driver::ScpiInstrument,
 };
 use benchtop_instrument::{
@@ -16,12 +16,30 @@ use benchtop_instrument::{
     Quantity, SafetyProof, SessionState, Unit,
 };
 
-/// A setting that was found within its bounds.
+/// A setting that the supply takes.
 struct Checked {
     name: &'static str,
-    wanted: Quantity,
-    bounds: Bounds,
-    how: SettingDefinition,
+    wanted: Wanted,
+}
+
+/// What it is to be set to, and how.
+enum Wanted {
+    /// Found within its bounds.
+    Level {
+        level: Quantity,
+        bounds: Bounds,
+        how: SettingDefinition,
+    },
+    Switch {
+        on: bool,
+        how: SwitchDefinition,
+    },
+}
+
+/// What was set, and what it reads back as instead.
+struct Difference {
+    wanted: String,
+    present: String,
 }
 
 impl ScpiInstrument {
@@ -53,13 +71,12 @@ impl ScpiInstrument {
                 .await
                 .map_err(|error| error.during(operation))?;
         }
-        let channel = setting.channel.to_string();
-        for setting in &checked {
-            self.send_setting(operation, setting, &channel).await?;
+        for checked in &checked {
+            self.send_setting(operation, checked, setting.channel).await?;
         }
         self.check_errors(operation).await?;
-        for setting in &checked {
-            self.read_back(setting, &channel).await?;
+        for checked in &checked {
+            self.read_back(checked, setting.channel).await?;
         }
         self.remember(setting);
         if turn_on {
@@ -112,27 +129,37 @@ impl ScpiInstrument {
                 Some(&outputs.voltage_level),
             ),
         ];
+        let missing = |name: &str| {
+            let message = format!("{} has no {name} to set", self.capabilities().model);
+            self.fail(ErrorKind::Unsupported, Operation::Set, message)
+        };
         let mut checked = Vec::new();
         for (name, wanted, bounds, how) in given {
-            let Some(wanted) = wanted else { continue };
+            if name == "voltage_level"
+                && let Some(on) = setting.ocp_enabled
+            {
+                let how = outputs.ocp_enabled.clone().ok_or_else(|| missing("ocp_enabled"))?;
+                let wanted = Wanted::Switch { on, how };
+                checked.push(Checked {
+                    name: "ocp_enabled",
+                    wanted,
+                });
+            }
+            let Some(level) = wanted else { continue };
             let (Some(bounds), Some(how)) = (bounds, how) else {
-                let message = format!("{} has no {name} to set", self.capabilities().model);
-                return Err(self.fail(ErrorKind::Unsupported, Operation::Set, message));
+                return Err(missing(name));
             };
-            if !bounds.contain(wanted) {
+            if !bounds.contain(level) {
                 let Bounds { minimum, maximum, .. } = bounds;
                 let message = format!(
-                    "{name} {wanted} is outside {minimum} to {maximum} of channel {}",
+                    "{name} {level} is outside {minimum} to {maximum} of channel {}",
                     setting.channel
                 );
                 return Err(self.fail(ErrorKind::OutOfRange, Operation::Set, message));
             }
-            checked.push(Checked {
-                name,
-                wanted,
-                bounds,
-                how: how.clone(),
-            });
+            let how = how.clone();
+            let wanted = Wanted::Level { level, bounds, how };
+            checked.push(Checked { name, wanted });
         }
         Ok(checked)
     }
@@ -158,29 +185,53 @@ impl ScpiInstrument {
         Ok(!is_close(wanted, present, capability.voltage_level.resolution))
     }
 
-    async fn send_setting(&mut self, operation: Operation, setting: &Checked, channel: &str) -> Result<(), Error> {
-        let Checked { wanted, how, .. } = setting;
-        let value = plain(*wanted).map_err(|error| self.fail(ErrorKind::OutOfRange, operation, error.to_string()))?;
-        let message = how.set.fill(&[("value", &value), ("channel", channel)]);
+    async fn send_setting(&mut self, operation: Operation, setting: &Checked, channel: u32) -> Result<(), Error> {
+        let channel = channel.to_string();
+        let message = match &setting.wanted {
+            Wanted::Level { level, how, .. } => {
+                let value =
+                    plain(*level).map_err(|error| self.fail(ErrorKind::OutOfRange, operation, error.to_string()))?;
+                how.set.fill(&[("value", &value), ("channel", &channel)])
+            }
+            Wanted::Switch { on: true, how } => how.on.fill(&[("channel", &channel)]),
+            Wanted::Switch { on: false, how } => how.off.fill(&[("channel", &channel)]),
+        };
         self.send(operation, &message).await
     }
 
-    /// What a setting is now.
-    async fn present(&mut self, operation: Operation, setting: &Checked, channel: &str) -> Result<Quantity, Error> {
-        let query = setting.how.query.fill(&[("channel", channel)]);
-        let present = self.ask_number(operation, &query).await?;
-        Ok(Quantity::new(present, Unit::of(setting.wanted.unit.base())))
+    /// What a setting is now, where that is not what was set.
+    async fn difference(
+        &mut self,
+        operation: Operation,
+        setting: &Checked,
+        channel: u32,
+    ) -> Result<Option<Difference>, Error> {
+        match &setting.wanted {
+            Wanted::Level { level, bounds, how } => {
+                let query = how.query.fill(&[("channel", &channel.to_string())]);
+                let present = self.ask_number(operation, &query).await?;
+                Ok((!is_close(*level, present, bounds.resolution)).then(|| Difference {
+                    wanted: level.to_string(),
+                    present: Quantity::new(present, Unit::of(level.unit.base())).to_string(),
+                }))
+            }
+            Wanted::Switch { on, how } => {
+                let deadline = self.deadline();
+                let present = self.ask_switch(channel, how, operation, deadline).await?;
+                let word = |on: bool| if on { "on" } else { "off" }.to_owned();
+                Ok((present != *on).then(|| Difference {
+                    wanted: word(*on),
+                    present: word(present),
+                }))
+            }
+        }
     }
 
-    async fn read_back(&mut self, setting: &Checked, channel: &str) -> Result<(), Error> {
-        let Checked {
-            name, wanted, bounds, ..
-        } = setting;
-        let present = self.present(Operation::Set, setting, channel).await?;
-        if is_close(*wanted, present.value, bounds.resolution) {
+    async fn read_back(&mut self, setting: &Checked, channel: u32) -> Result<(), Error> {
+        let Some(Difference { wanted, present }) = self.difference(Operation::Set, setting, channel).await? else {
             return Ok(());
-        }
-        let message = format!("{name} was set to {wanted} and reads back as {present}");
+        };
+        let message = format!("{} was set to {wanted} and reads back as {present}", setting.name);
         Err(self.fail(ErrorKind::Readback, Operation::Set, message))
     }
 
@@ -211,7 +262,6 @@ impl ScpiInstrument {
         self.is_on(channel, &outputs, operation).await
     }
 
-    /// A number, of which 0 is off, or a word.
     async fn switch_state(
         &mut self,
         channel: u32,
@@ -219,9 +269,21 @@ impl ScpiInstrument {
         operation: Operation,
         deadline: Moment,
     ) -> Result<bool, Error> {
-        let query = outputs.output_enabled.query.fill(&[("channel", &channel.to_string())]);
+        self.ask_switch(channel, &outputs.output_enabled, operation, deadline)
+            .await
+    }
+
+    /// A number, of which 0 is off, or a word.
+    async fn ask_switch(
+        &mut self,
+        channel: u32,
+        switch: &SwitchDefinition,
+        operation: Operation,
+        deadline: Moment,
+    ) -> Result<bool, Error> {
+        let query = switch.query.fill(&[("channel", &channel.to_string())]);
         let answer = self.ask(operation, &query, deadline).await?;
-        outputs.output_enabled.is_on(channel, &answer).ok_or_else(|| {
+        switch.is_on(channel, &answer).ok_or_else(|| {
             let shown = benchtop_notation::escape(&answer).into_owned();
             let message = format!("{query} answered `{shown}`; expected a number, ON, OFF or a status word");
             self.fail(ErrorKind::Garbled, operation, message)

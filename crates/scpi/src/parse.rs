@@ -12,6 +12,7 @@ use crate::{
         SwitchDefinition,
     },
     error_check::ErrorCheck,
+    keys,
     line::LineChanges,
     template::Template,
 };
@@ -51,36 +52,10 @@ pub fn parse_inheriting(
     }
 }
 
-const ROOT: &[&str] = &[
-    "driver",
-    "sources",
-    "link",
-    "commands",
-    "numbers",
-    "inputs",
-    "sampling",
-    "functions",
-    "outputs",
-    "switch",
-];
-const DRIVER: &[&str] = &["class", "manufacturer", "model", "identity", "evidence"];
-const SOURCE: &[&str] = &["id", "title", "edition"];
-const LINK: &[&str] = &["socket_port", "timeout", "pause", "source", "serial"];
-const COMMANDS: &[&str] = &[
-    "error_check",
-    "reset",
-    "abort",
-    "local",
-    "operation_complete",
-    "self_test",
-    "source",
-];
-const NUMBERS: &[&str] = &["overrange", "source"];
-
 fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Definition> {
-    let root = document.root(sink, ROOT);
+    let root = document.root(sink, &keys::ROOT.names());
     let sources = read_sources(&root, sink);
-    let driver = root.require_table(sink, "driver", DRIVER)?;
+    let driver = root.require_table(sink, "driver", &keys::DRIVER.names())?;
     let class = driver.require_string(sink, "class").and_then(|word| {
         let class = one_of(sink, "class", &word, Class::ALL)?;
         if class == Class::Console {
@@ -100,7 +75,7 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
     let evidence = driver
         .require_string(sink, "evidence")
         .and_then(|word| one_of(sink, "evidence", &word, Evidence::ALL));
-    let link = root.require_table(sink, "link", LINK)?;
+    let link = root.require_table(sink, "link", &keys::LINK.names())?;
     check_source(&link, sink, &sources);
     let timeout = link
         .require_magnitude(sink, "timeout")
@@ -113,10 +88,10 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
         .integer(sink, "socket_port")
         .and_then(|port| read_port(sink, &port));
     let serial = read_serial(&link, sink, &sources);
-    let commands = root.require_table(sink, "commands", COMMANDS)?;
+    let commands = root.require_table(sink, "commands", &keys::COMMANDS.names())?;
     check_source(&commands, sink, &sources);
     let error_check = read_error_check(&commands, sink);
-    let numbers = root.table(sink, "numbers", NUMBERS);
+    let numbers = root.table(sink, "numbers", &keys::NUMBERS.names());
     if let Some(numbers) = &numbers {
         check_source(numbers, sink, &sources);
     }
@@ -124,7 +99,7 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
         .and_then(|numbers| numbers.require_number(sink, "overrange"))
         .and_then(|text| read_decimal(sink, &text));
     let inputs = root
-        .table(sink, "inputs", INPUTS)
+        .table(sink, "inputs", &keys::INPUTS.names())
         .map(|table| read_inputs(&table, sink, &sources));
     let channels = match &inputs {
         Some(Some(inputs)) => inputs.channels.clone(),
@@ -134,7 +109,7 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
     let witnessed = !matches!(error_check, Some(ErrorCheck::Readback));
     let functions = read_functions(&root, sink, class, &sources, &channels, &sampling, witnessed);
     let outputs = root
-        .table(sink, "outputs", OUTPUTS)
+        .table(sink, "outputs", &keys::OUTPUTS.names())
         .map(|table| read_outputs(&table, sink, &sources));
     if class == Some(Class::DcPower) && outputs.is_none() {
         sink.error(document.span(), "a dc_power definition needs [outputs]");
@@ -178,9 +153,7 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
 
 /// `[link.serial]`: `clear = ["^C"]` is one byte each.
 fn read_serial(link: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<SerialDefinition> {
-    let line = LineChanges::KEYS.iter().map(|key| key.name);
-    let keys: Vec<&str> = line.chain(["clear", "remote", "local", "source"]).collect();
-    let table = link.table(sink, "serial", &keys)?;
+    let table = link.table(sink, "serial", &keys::SERIAL.names())?;
     check_source(&table, sink, sources);
     let mut clear = Vec::new();
     for word in table.strings(sink, "clear").unwrap_or_default() {
@@ -198,7 +171,9 @@ fn read_serial(link: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> 
 }
 
 fn read_sources(root: &Table<'_>, sink: &mut Diagnostics) -> Vec<Source> {
-    let tables = root.require_tables(sink, "sources", SOURCE).unwrap_or_default();
+    let tables = root
+        .require_tables(sink, "sources", &keys::SOURCE.names())
+        .unwrap_or_default();
     let mut sources = Vec::new();
     for table in tables {
         let id = table.require_string(sink, "id");
@@ -326,8 +301,6 @@ fn read_error_check(commands: &Table<'_>, sink: &mut Diagnostics) -> Option<Erro
     None
 }
 
-const INPUTS: &[&str] = &["source", "channels", "open", "close", "closed", "answer"];
-
 fn read_inputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<InputsDefinition> {
     check_source(table, sink, sources);
     let channels: Vec<u32> = table
@@ -349,33 +322,13 @@ fn read_inputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) ->
     })
 }
 
-const OUTPUTS: &[&str] = &[
-    "voltage_level",
-    "current_limit",
-    "ovp_level",
-    "output_enabled",
-    "protection",
-    "regulation",
-    "channels",
-];
-const SETTING: &[&str] = &["set", "query", "source"];
-const SWITCH: &[&str] = &["on", "off", "query", "shared", "source"];
-const CHANNEL: &[&str] = &[
-    "channel",
-    "voltage_level",
-    "current_limit",
-    "ovp_level",
-    "status_bit",
-    "source",
-];
-const BOUNDS: &[&str] = &["minimum", "maximum", "resolution"];
-
 fn read_outputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<OutputsDefinition> {
+    let known = keys::SETTING.names();
     let mut setting = |key: &str, required: bool| {
         let row = if required {
-            table.require_table(sink, key, SETTING)
+            table.require_table(sink, key, &known)
         } else {
-            table.table(sink, key, SETTING)
+            table.table(sink, key, &known)
         }?;
         check_source(&row, sink, sources);
         let (set, query) = (
@@ -389,23 +342,20 @@ fn read_outputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -
     };
     let (voltage_level, current_limit) = (setting("voltage_level", true), setting("current_limit", true));
     let ovp_level = setting("ovp_level", false);
-    let output_enabled = table.require_table(sink, "output_enabled", SWITCH).and_then(|row| {
-        check_source(&row, sink, sources);
-        let (on, off) = (require_template(&row, sink, "on"), require_template(&row, sink, "off"));
-        let query = require_template(&row, sink, "query");
-        Some(SwitchDefinition {
-            on: on?,
-            off: off?,
-            query: query?,
-            shared: row.bool(sink, "shared").is_some_and(|shared| shared.value),
-            bits: BTreeMap::new(),
-        })
-    });
+    let ocp_enabled = table
+        .table(sink, "ocp_enabled", &keys::OCP.names())
+        .and_then(|row| read_switch(&row, sink, sources));
+    let output_enabled = table
+        .require_table(sink, "output_enabled", &keys::SWITCH.names())
+        .and_then(|row| read_switch(&row, sink, sources));
     let protection = read_protection(table, sink, sources);
     let regulation = read_regulation(table, sink, sources);
     let mut bits = BTreeMap::new();
     let mut channels = BTreeMap::new();
-    for row in table.require_tables(sink, "channels", CHANNEL).unwrap_or_default() {
+    for row in table
+        .require_tables(sink, "channels", &keys::CHANNEL.names())
+        .unwrap_or_default()
+    {
         check_source(&row, sink, sources);
         let channel = row
             .require(sink, "channel")
@@ -431,6 +381,7 @@ fn read_outputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -
             voltage_level: volts,
             current_limit: amperes,
             ovp_level: ovp,
+            ocp_enabled: ocp_enabled.is_some(),
         };
         if channels.insert(channel, capability).is_some() {
             sink.error(row.span(), &format!("channel {channel} stands here twice"));
@@ -444,10 +395,23 @@ fn read_outputs(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -
         voltage_level: voltage_level?,
         current_limit: current_limit?,
         ovp_level,
+        ocp_enabled,
         output_enabled: output_enabled?,
         protection,
         regulation,
         channels,
+    })
+}
+
+fn read_switch(row: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<SwitchDefinition> {
+    check_source(row, sink, sources);
+    let [on, off, query] = ["on", "off", "query"].map(|key| require_template(row, sink, key));
+    Some(SwitchDefinition {
+        on: on?,
+        off: off?,
+        query: query?,
+        shared: row.bool(sink, "shared").is_some_and(|shared| shared.value),
+        bits: BTreeMap::new(),
     })
 }
 
@@ -459,9 +423,9 @@ fn read_bounds(
     required: bool,
 ) -> Option<Bounds> {
     let table = if required {
-        row.require_table(sink, key, BOUNDS)
+        row.require_table(sink, key, &keys::BOUNDS.names())
     } else {
-        row.table(sink, key, BOUNDS)
+        row.table(sink, key, &keys::BOUNDS.names())
     }?;
     let mut quantity = |key: &str| {
         table

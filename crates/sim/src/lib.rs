@@ -27,6 +27,7 @@ mod dialogue;
 mod dmm;
 mod fault;
 mod framing;
+mod keys;
 mod model;
 mod parser;
 mod quantity;
@@ -41,6 +42,7 @@ pub use bench::{Bench, Deviation, Models, SimulatedBench, SimulatedExec, Simulat
 pub use dialogue::{Dialogue, Line};
 pub use dmm::MeterState;
 pub use fault::{Drift, Fault, FaultOrder};
+pub use keys::{BENCH as BENCH_KEYS, model_keys};
 pub use model::Model;
 pub use serve::{
     HislipModes, HislipServer, LineSettings, Parity, PtyServer, TcpServer, Vxi11Server, VxiAddresses, serve_hislip,

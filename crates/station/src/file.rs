@@ -4,7 +4,7 @@ use crate::console::{self, StationConsole};
 use crate::keys::{INSTRUMENT, ROOT, SERIAL, STATION, STORE, SYNC, TARGET, VISA};
 use crate::metrology::{self, Calibration};
 use crate::rules::{self, AllowedProcedure, StationParameter};
-use benchtop_instrument::{Quantity, Resource, Unit};
+use benchtop_instrument::{HislipMode, Quantity, Resource, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Span, Spanned, Table, one_of};
 use benchtop_procedure::{Ambient, ContributionRule, LogicalName};
 use benchtop_scpi::LineChanges;
@@ -291,7 +291,8 @@ fn read_instrument(table: &Table<'_>, folder: &Path, sink: &mut Diagnostics) -> 
         .magnitude(sink, "timeout")
         .and_then(|magnitude| read_timeout(sink, &magnitude));
     let line = table.table(sink, "serial", &SERIAL.names());
-    let line = line.map(|line| LineChanges::read(&line, sink)).unwrap_or_default();
+    let mut line = line.map(|line| LineChanges::read(&line, sink)).unwrap_or_default();
+    line.hislip_mode = read_hislip_mode(table, resource.as_ref(), sink);
     Some(StationInstrument {
         driver: driver?,
         resource: resource?,
@@ -308,6 +309,30 @@ fn read_instrument(table: &Table<'_>, folder: &Path, sink: &mut Diagnostics) -> 
         calibration,
         span: table.span().clone(),
     })
+}
+
+/// `hislip_mode = "overlapped"`, of an instrument that is reached over HiSLIP.
+fn read_hislip_mode(table: &Table<'_>, resource: Option<&Resource>, sink: &mut Diagnostics) -> Option<HislipMode> {
+    let word = table.string(sink, "hislip_mode")?;
+    let mode = one_of(sink, "HiSLIP mode", &word, HislipMode::ALL);
+    let is_hislip = match resource? {
+        Resource::Lan { device, .. } => device.to_ascii_lowercase().starts_with("hislip"),
+        Resource::Socket { .. }
+        | Resource::Serial { .. }
+        | Resource::Usb { .. }
+        | Resource::Gpib { .. }
+        | Resource::Visa { .. }
+        | Resource::Replay { .. }
+        | Resource::Simulated { .. }
+        | Resource::Process { .. } => false,
+    };
+    if !is_hislip {
+        sink.error(
+            &word.span,
+            "`hislip_mode` is for a resource like TCPIP0::10.0.0.7::hislip0::INSTR",
+        );
+    }
+    mode
 }
 
 /// `channels = { vcc = 101 }`.

@@ -1,14 +1,62 @@
 //! Every key of a station file, with what it means: what the reader takes, and what the JSON Schema for editors is made of.
 
-use benchtop_instrument::{Distribution, Function};
+use benchtop_instrument::{Distribution, Function, HislipMode};
 use benchtop_notation::{Key, Keys, Shape};
 use benchtop_scpi::LineChanges;
+use benchtop_sim::BENCH_KEYS;
 
 /// What a station file may hold, for editors.
 #[must_use]
 pub fn keys() -> &'static Keys {
     &ROOT
 }
+
+/// What a bench file may hold, for editors: what the simulator reads, and what the station reads beside it.
+#[must_use]
+pub fn bench_keys() -> &'static Keys {
+    &BENCH
+}
+
+const SIMULATED: &[Key; 8] = &BENCH_KEYS;
+
+static BENCH: Keys = Keys {
+    title: "bench file",
+    keys: &[
+        SIMULATED[0],
+        SIMULATED[1],
+        SIMULATED[2],
+        SIMULATED[3],
+        SIMULATED[4],
+        SIMULATED[5],
+        SIMULATED[6],
+        SIMULATED[7],
+        Key::new(
+            "station",
+            Shape::Table(&BENCH_STATION),
+            "What a station file would say of the bench.",
+        ),
+        CONTRIBUTIONS,
+    ],
+};
+
+pub(crate) static BENCH_STATION: Keys = Keys {
+    title: "station of a bench",
+    keys: &[AMBIENT_KEY],
+};
+
+const TEMPERATURE: Shape = Shape::Either(&[Shape::Quantity, Shape::Table(&AMBIENT)]);
+
+const AMBIENT_KEY: Key = Key::new(
+    "ambient",
+    TEMPERATURE,
+    "The ambient temperature: \"23 degC\", or the instrument and channel that measure it when a run begins.",
+);
+
+const CONTRIBUTIONS: Key = Key::new(
+    "contributions",
+    Shape::Tables(&CONTRIBUTION),
+    "What the bench itself adds to the uncertainty of measurements: leads, dividers, shunts.",
+);
 
 pub(crate) static ROOT: Keys = Keys {
     title: "station file",
@@ -29,11 +77,7 @@ pub(crate) static ROOT: Keys = Keys {
             Shape::Map(&Shape::Either(&[Shape::Text, Shape::Number, Shape::Boolean])),
             "What procedures may ask of this station: numbers, quantities in quotes, texts, true or false.",
         ),
-        Key::new(
-            "contributions",
-            Shape::Tables(&CONTRIBUTION),
-            "What the bench itself adds to the uncertainty of measurements: leads, dividers, shunts.",
-        ),
+        CONTRIBUTIONS,
         Key::new(
             "consoles",
             Shape::Named(&CONSOLE),
@@ -64,11 +108,7 @@ pub(crate) static STATION: Keys = Keys {
             Shape::Word(|| vec!["50 Hz", "60 Hz"]),
             "The power line's frequency, for the records.",
         ),
-        Key::new(
-            "ambient",
-            Shape::Either(&[Shape::Quantity, Shape::Table(&AMBIENT)]),
-            "The ambient temperature: \"23 degC\", or the instrument and channel that measure it when a run begins.",
-        ),
+        AMBIENT_KEY,
         Key::new(
             "calibration",
             Shape::Word(|| vec!["refuse", "warn"]),
@@ -97,6 +137,11 @@ pub(crate) static INSTRUMENT: Keys = Keys {
         Key::new("shared", Shape::Boolean, "Others use it too: it is not reset. Of a source only the `channels` named here are used and made safe."),
         Key::new("channels", Shape::Map(&Shape::Integer(1)), "What its channels are called in procedures, such as { vcc = 101 }."),
         Key::new("timeout", Shape::Quantity, "How long to wait for an answer, instead of what its definition says."),
+        Key::new(
+            "hislip_mode",
+            Shape::Word(|| HislipMode::ALL.iter().map(|(word, _)| *word).collect()),
+            "The mode that its HiSLIP session must have; synchronised where the instrument has it, if left out.",
+        ),
         Key::new("serial", Shape::Table(&SERIAL), "Its serial line, where it differs from what the definition says."),
     ],
 };

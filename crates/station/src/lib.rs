@@ -16,7 +16,7 @@ pub use benchtop_transport::Recorder;
 pub use catalogue::{Catalogue, Entry, Origin, sha256};
 pub use console::StationConsole;
 pub use file::{CalibrationRule, StationFile, StationInstrument, TargetEntry, parse};
-pub use keys::keys;
+pub use keys::{bench_keys, keys};
 pub use metrology::{Calibration, Said, of_bench};
 pub use rules::{AllowedProcedure, StationParameter};
 pub use station::{Equipment, Station, drive, open_instrument, open_session};

@@ -5,7 +5,7 @@
 
 use crate::{
     file::{StationFile, StationInstrument},
-    keys::{AMBIENT, CONTRIBUTION},
+    keys::{AMBIENT, BENCH_STATION, CONTRIBUTION},
 };
 use benchtop_instrument::{
     BaseUnit, Contribution, ContributionSize, Days, Decimal, Distribution, Function, NaiveDate, Quantity, Unit,
@@ -73,7 +73,7 @@ pub fn of_bench(file: &str, text: &str, today: NaiveDate) -> Result<Said, Diagno
             instruments.insert(LogicalName(name.value), calibration);
         }
     }
-    let station = root.table(&mut sink, "station", &["ambient"]);
+    let station = root.table(&mut sink, "station", &BENCH_STATION.names());
     let said = Said {
         ambient: station
             .and_then(|station| ambient(&station, &mut sink, &names))

@@ -39,6 +39,8 @@ pub struct Framer {
     place: Place,
     /// A lone CR ends a message, and LF does not.
     ends_at_cr: bool,
+    /// A CR behind the LF belongs to the end of the message.
+    takes_cr_behind: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,9 +64,26 @@ impl Framer {
         }
     }
 
+    /// One for instruments whose answers end in LF CR.
+    #[must_use]
+    pub fn ending_at_lf_cr() -> Self {
+        Self {
+            takes_cr_behind: true,
+            ..Self::default()
+        }
+    }
+
     /// Adds bytes as they came.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+        self.take_cr_behind();
+    }
+
+    /// No answer begins with the CR that ends the one before.
+    fn take_cr_behind(&mut self) {
+        if self.takes_cr_behind && self.scanned == 0 && self.buffer.first() == Some(&b'\r') {
+            self.buffer.remove(0);
+        }
     }
 
     /// True when bytes lie here that belong to no message taken so far.
@@ -77,6 +96,7 @@ impl Framer {
     pub fn reset(&mut self) {
         *self = Self {
             ends_at_cr: self.ends_at_cr,
+            takes_cr_behind: self.takes_cr_behind,
             ..Self::default()
         };
     }
@@ -132,6 +152,7 @@ impl Framer {
         if !self.ends_at_cr && message.len() > block_end && message.last() == Some(&b'\r') {
             message.pop();
         }
+        self.take_cr_behind();
         message
     }
 }
@@ -171,6 +192,22 @@ fn block_length(bytes: &[u8]) -> Result<Block, FramingError> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_cr_behind_the_lf_is_no_answer_of_its_own() {
+        for chunks in [&[b"1\n\r2\n\r".as_slice()][..], &[b"1\n", b"\r", b"2", b"\n", b"\r"]] {
+            let mut framer = Framer::ending_at_lf_cr();
+            let mut answers = Vec::new();
+            for chunk in chunks {
+                framer.push(chunk);
+                while let Some(answer) = framer.next_message().unwrap() {
+                    answers.push(answer);
+                }
+            }
+            assert_eq!(answers, [b"1", b"2"]);
+            assert!(!framer.has_unread());
+        }
+    }
 
     fn check(bytes: &[u8], expected: &[&[u8]]) {
         for piece in 1..=bytes.len() {

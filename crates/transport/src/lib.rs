@@ -53,9 +53,9 @@ pub async fn open(
     match resource {
         Resource::Socket { .. } => Ok(Box::new(SocketSession::open(resource, clock, deadline).await?)),
         Resource::Serial { .. } => Ok(Box::new(SerialSession::open(resource, line, clock, deadline).await?)),
-        Resource::Lan { device, .. } if device.to_ascii_lowercase().starts_with("hislip") => {
-            Ok(Box::new(HislipSession::open(resource, clock, deadline).await?))
-        }
+        Resource::Lan { device, .. } if device.to_ascii_lowercase().starts_with("hislip") => Ok(Box::new(
+            HislipSession::open(resource, line.hislip_mode, clock, deadline).await?,
+        )),
         Resource::Lan { .. } => Ok(Box::new(Vxi11Session::open(resource, clock, deadline).await?)),
         Resource::Usb { .. } | Resource::Gpib { .. } | Resource::Visa { .. } => {
             Ok(Box::new(VisaSession::open(resource, line, clock, deadline).await?))

@@ -67,6 +67,7 @@ impl SerialSession {
             framer: match line.answer_terminator {
                 Terminator::Lf | Terminator::CrLf => Framer::default(),
                 Terminator::Cr => Framer::ending_at_cr(),
+                Terminator::LfCr => Framer::ending_at_lf_cr(),
             },
             guarded: Guarded::ready(),
             last: Vec::new(),

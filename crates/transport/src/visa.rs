@@ -276,6 +276,7 @@ fn framer_for(terminator: Terminator) -> Framer {
     match terminator {
         Terminator::Lf | Terminator::CrLf => Framer::default(),
         Terminator::Cr => Framer::ending_at_cr(),
+        Terminator::LfCr => Framer::ending_at_lf_cr(),
     }
 }
 

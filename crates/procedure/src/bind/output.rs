@@ -41,6 +41,11 @@ pub(super) fn check(sink: &mut Diagnostics, step: &Step, output: &OutputSetting,
             sink.error(&or_step(&places.expect_regulation), &message);
         }
     }
+    let subject = format!("{label}channel {channel} of {chosen}");
+    if output.ocp_enabled.is_some() && !capability.ocp_enabled {
+        let message = format!("{subject} has no ocp_enabled");
+        sink.error(&or_step(&places.ocp_enabled), &message);
+    }
     let settings = [
         (
             "voltage_level",
@@ -58,14 +63,7 @@ pub(super) fn check(sink: &mut Diagnostics, step: &Step, output: &OutputSetting,
     ];
     for (key, wanted, bounds, place) in settings {
         if let Some(wanted) = wanted {
-            check_level(
-                sink,
-                &format!("{label}channel {channel} of {chosen}"),
-                key,
-                wanted,
-                bounds,
-                &or_step(place),
-            );
+            check_level(sink, &subject, key, wanted, bounds, &or_step(place));
         }
     }
 }

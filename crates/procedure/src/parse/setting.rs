@@ -9,7 +9,13 @@ use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value, on
 use std::time::Duration;
 
 /// What there is to set; one of them must be written.
-const SETTINGS: &[&str] = &["voltage_level", "current_limit", "ovp_level", "output_enabled"];
+const SETTINGS: &[&str] = &[
+    "voltage_level",
+    "current_limit",
+    "ovp_level",
+    "ocp_enabled",
+    "output_enabled",
+];
 
 pub(super) fn set(
     draft: &mut Draft,
@@ -42,6 +48,7 @@ pub(super) fn set(
     let voltage_level = level(sink, &table, "voltage_level", BaseUnit::Volt);
     let current_limit = level(sink, &table, "current_limit", BaseUnit::Ampere);
     let ovp_level = level(sink, &table, "ovp_level", BaseUnit::Volt);
+    let ocp_enabled = table.bool(sink, "ocp_enabled").map(|on| on.value);
     let output_enabled = table.bool(sink, "output_enabled").map(|on| on.value);
     let hot = table.bool(sink, "hot").is_some_and(|hot| hot.value);
     if !SETTINGS.iter().any(|key| table.contains(key)) {
@@ -74,6 +81,7 @@ pub(super) fn set(
         voltage_level: place(&table, "voltage_level"),
         current_limit: place(&table, "current_limit"),
         ovp_level: place(&table, "ovp_level"),
+        ocp_enabled: place(&table, "ocp_enabled"),
         expect_regulation: place(&table, "expect_regulation"),
         close: Vec::new(),
         open: Vec::new(),
@@ -85,6 +93,7 @@ pub(super) fn set(
         voltage_level: voltage_level?.map(|level| level.value),
         current_limit: current_limit?.map(|level| level.value),
         ovp_level: ovp_level?.map(|level| level.value),
+        ocp_enabled,
         output_enabled,
         hot,
     };
@@ -116,6 +125,13 @@ fn expectation(
     if output_enabled != Some(true) {
         let message = format!("{step}: only an output that is turned on has a regulation");
         let help = "write `output_enabled = true` with it";
+        sink.push(Diagnostic::error(value.span(), &message).help(help));
+        return None;
+    }
+    let limits = regulation == Regulation::Current;
+    if limits && table.bool(sink, "ocp_enabled").is_some_and(|on| on.value) {
+        let message = format!("{step}: an over-current protection takes an output off that limits its current");
+        let help = "leave `ocp_enabled` off, or expect \"cv\"";
         sink.push(Diagnostic::error(value.span(), &message).help(help));
         return None;
     }

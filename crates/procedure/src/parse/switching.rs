@@ -10,11 +10,12 @@ use benchtop_notation::{Diagnostic, Diagnostics, Span, Table, Value};
 pub(super) const KEYS: [&str; 3] = ["close", "open", "exclusive"];
 
 /// What only outputs take.
-const OF_OUTPUTS: [&str; 8] = [
+const OF_OUTPUTS: [&str; 9] = [
     "channel",
     "voltage_level",
     "current_limit",
     "ovp_level",
+    "ocp_enabled",
     "output_enabled",
     "hot",
     "expect_regulation",

@@ -152,6 +152,7 @@ fn supply(model: &str, volts: &[&str], ovp: Option<&str>) -> Capabilities {
             voltage_level: bounds(volts, "V"),
             current_limit: bounds("1.03", "A"),
             ovp_level: ovp.map(|ovp| bounds(ovp, "V")),
+            ocp_enabled: ovp.is_some(),
         };
         (*channel, output)
     });

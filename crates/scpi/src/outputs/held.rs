@@ -4,7 +4,7 @@
 //! - After a path was lost the supply may have lost its settings with it: what an output that is off was set to is set again;
 //!   an output that is on must be as it was set, and one that should be on and is off is never turned on behind anybody's back.
 
-use super::{Checked, is_close};
+use super::{Checked, Difference};
 use crate::{definition::OutputsDefinition, driver::ScpiInstrument};
 use benchtop_instrument::{Error, ErrorKind, Operation, OutputSetting, SessionState};
 
@@ -21,6 +21,9 @@ impl ScpiInstrument {
         if setting.ovp_level.is_some() {
             held.ovp_level = None;
         }
+        if setting.ocp_enabled.is_some() {
+            held.ocp_enabled = None;
+        }
     }
 
     /// What was set and read back.
@@ -29,6 +32,7 @@ impl ScpiInstrument {
         held.voltage_level = setting.voltage_level.or(held.voltage_level);
         held.current_limit = setting.current_limit.or(held.current_limit);
         held.ovp_level = setting.ovp_level.or(held.ovp_level);
+        held.ocp_enabled = setting.ocp_enabled.or(held.ocp_enabled);
     }
 
     /// The output was proved to be on, or off.
@@ -145,7 +149,7 @@ impl ScpiInstrument {
             return Ok(());
         }
         let operation = Operation::Recover;
-        self.send_setting(operation, setting, &channel.to_string()).await?;
+        self.send_setting(operation, setting, channel).await?;
         self.check_errors(operation).await?;
         let differs = self.differs(setting, channel).await?;
         self.nothing_lost(operation, differs.as_slice())
@@ -153,15 +157,11 @@ impl ScpiInstrument {
 
     /// How a setting reads back, where it is not what was set.
     async fn differs(&mut self, setting: &Checked, channel: u32) -> Result<Option<String>, Error> {
-        let present = self.present(Operation::Recover, setting, &channel.to_string()).await?;
-        let Checked {
-            name, wanted, bounds, ..
-        } = setting;
-        if is_close(*wanted, present.value, bounds.resolution) {
-            return Ok(None);
-        }
-        let message = format!("{name} of output {channel} was set to {wanted} and reads back as {present}");
-        Ok(Some(message))
+        let difference = self.difference(Operation::Recover, setting, channel).await?;
+        Ok(difference.map(|Difference { wanted, present }| {
+            let name = setting.name;
+            format!("{name} of output {channel} was set to {wanted} and reads back as {present}")
+        }))
     }
 
     async fn went_off(&mut self, channel: u32, outputs: &OutputsDefinition, operation: Operation) -> String {

@@ -2,43 +2,13 @@
 //! for each range. A figure that differs from column to column is a list.
 
 use super::{check_source, read_decimal, read_duration, read_quantity};
-use crate::definition::Source;
+use crate::{definition::Source, keys};
 use benchtop_instrument::{
     AccuracyConditions, AccuracyRow, BaseUnit, CalibrationInterval, Counts, Coverage, Decimal, Function, NplcTerm,
     NullCondition, Quantity, Range, TemperatureBand, TemperatureCoefficient, Unit,
 };
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Table, Value, one_of};
 use std::cmp::Ordering;
-
-const TABLE: &[&str] = &[
-    "source",
-    "columns",
-    "coefficient",
-    "coverage",
-    "includes_resolution",
-    "warm_up",
-    "autozero",
-    "null",
-    "without_null",
-    "nplc",
-    "rows",
-];
-const COLUMN: &[&str] = &["interval", "low", "high"];
-const BAND: &[&str] = &["low", "high"];
-const ROW: &[&str] = &[
-    "full_scale",
-    "maximum",
-    "frequency",
-    "percent_of_reading",
-    "percent_of_range",
-    "counts",
-    "count",
-    "offset",
-    "coefficient",
-    "nplc",
-];
-const COEFFICIENT: &[&str] = &["percent_of_reading", "percent_of_range"];
-const NPLC: &[&str] = &["cycles", "percent_of_range", "offset"];
 
 /// The rows of a function's specification.
 pub(super) fn read_accuracy(
@@ -49,12 +19,17 @@ pub(super) fn read_accuracy(
     sources: &[Source],
 ) -> Vec<AccuracyRow> {
     let mut rows = Vec::new();
-    for table in function_table.tables(sink, "accuracy", TABLE).unwrap_or_default() {
+    for table in function_table
+        .tables(sink, "accuracy", &keys::ACCURACY.names())
+        .unwrap_or_default()
+    {
         check_source(&table, sink, sources);
         let Some(head) = read_head(&table, sink, function) else {
             continue;
         };
-        let read = table.require_tables(sink, "rows", ROW).unwrap_or_default();
+        let read = table
+            .require_tables(sink, "rows", &keys::ROW.names())
+            .unwrap_or_default();
         if read.is_empty() && table.contains("rows") {
             sink.error(table.span(), "a specification without a row");
         }
@@ -77,7 +52,7 @@ fn read_head(table: &Table<'_>, sink: &mut Diagnostics, function: Function) -> O
     let coverage = table
         .require_string(sink, "coverage")
         .and_then(|word| one_of(sink, "coverage", &word, Coverage::ALL));
-    let reach = match table.table(sink, "coefficient", BAND) {
+    let reach = match table.table(sink, "coefficient", &keys::BAND.names()) {
         Some(band) => Some(read_band(&band, sink)?),
         None => None,
     };
@@ -93,7 +68,7 @@ fn read_head(table: &Table<'_>, sink: &mut Diagnostics, function: Function) -> O
     let nplc = read_nplc(table, sink, function)?;
     let includes_resolution = flag(table, sink, "includes_resolution");
     let mut columns: Vec<(CalibrationInterval, TemperatureBand)> = Vec::new();
-    for column in table.require_tables(sink, "columns", COLUMN)? {
+    for column in table.require_tables(sink, "columns", &keys::COLUMN.names())? {
         let interval = column
             .require_string(sink, "interval")
             .and_then(|word| one_of(sink, "interval", &word, CalibrationInterval::ALL));
@@ -158,7 +133,7 @@ fn read_null(column: &Table<'_>, sink: &mut Diagnostics, function: Function) -> 
 
 fn read_nplc(table: &Table<'_>, sink: &mut Diagnostics, function: Function) -> Option<Vec<NplcTerm>> {
     let mut terms: Vec<NplcTerm> = Vec::new();
-    for row in table.tables(sink, "nplc", NPLC).unwrap_or_default() {
+    for row in table.tables(sink, "nplc", &keys::NPLC.names()).unwrap_or_default() {
         let cycles = row
             .require_number(sink, "cycles")
             .and_then(|text| read_decimal(sink, &text));
@@ -204,7 +179,7 @@ fn read_row(
     let full_scale = quantity(row, sink, "full_scale", unit)?;
     check_full_scale(row, sink, full_scale, ranges);
     let maximum = quantity(row, sink, "maximum", unit)?;
-    let frequency = match row.table(sink, "frequency", BAND) {
+    let frequency = match row.table(sink, "frequency", &keys::BAND.names()) {
         Some(band) => Some(read_frequency(&band, sink)?),
         None => None,
     };
@@ -291,7 +266,7 @@ fn read_frequency(band: &Table<'_>, sink: &mut Diagnostics) -> Option<(Quantity,
 
 /// What temperature adds; `None` only where it is wrong.
 fn read_coefficient(row: &Table<'_>, sink: &mut Diagnostics, head: &Head) -> Option<Option<TemperatureCoefficient>> {
-    let Some(table) = row.table(sink, "coefficient", COEFFICIENT) else {
+    let Some(table) = row.table(sink, "coefficient", &keys::ROW_COEFFICIENT.names()) else {
         return Some(None);
     };
     let Some(within) = head.reach else {

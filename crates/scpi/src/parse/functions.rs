@@ -9,39 +9,12 @@ use super::{
 use crate::{
     choices::ChoiceDefinitions,
     definition::{FunctionDefinition, Readback, Source, plain},
+    keys,
     sampling::SamplingDefinition,
 };
 use benchtop_instrument::{ChoiceCapability, Class, Decimal, Function, FunctionCapability, Range, SamplingCapability};
 use benchtop_notation::{Diagnostics, Table, Value, one_of};
 use std::{collections::BTreeMap, time::Duration};
-
-const FUNCTION: &[&str] = &[
-    "source",
-    "channels",
-    "ranges",
-    "configure",
-    "range",
-    "autorange",
-    "range_query",
-    "readback",
-    "nplc",
-    "nplc_values",
-    "nplc_default",
-    "defaults",
-    "read",
-    "settle",
-    "slowest",
-    "needs_output",
-    "integrations",
-    "accuracy",
-    "aperture",
-    "resolution",
-    "statistics",
-    ChoiceDefinitions::KEYS[0],
-    ChoiceDefinitions::KEYS[1],
-];
-const RANGE: &[&str] = &["full_scale", "maximum", "resolution", "argument", "answer", "source"];
-const READBACK: &[&str] = &["query", "answer"];
 
 pub(super) fn read_functions(
     root: &Table<'_>,
@@ -53,7 +26,7 @@ pub(super) fn read_functions(
     witnessed: bool,
 ) -> BTreeMap<Function, FunctionDefinition> {
     let mut functions = BTreeMap::new();
-    for (word, table) in root.tables_by_name(sink, "functions", FUNCTION) {
+    for (word, table) in root.tables_by_name(sink, "functions", &keys::FUNCTION.names()) {
         check_source(&table, sink, sources);
         let Some(function) = one_of(sink, "function", &word, Function::ALL) else {
             continue;
@@ -107,7 +80,10 @@ fn read_function(
     };
     let (ranges, range_arguments, range_answers) = read_ranges(table, sink, function, sources);
     let mut readback = Vec::new();
-    for row in table.tables(sink, "readback", READBACK).unwrap_or_default() {
+    for row in table
+        .tables(sink, "readback", &keys::READBACK.names())
+        .unwrap_or_default()
+    {
         let [query, answer] = ["query", "answer"].map(|key| require_template(&row, sink, key));
         readback.extend(query.zip(answer).map(|(query, answer)| Readback { query, answer }));
     }
@@ -208,7 +184,7 @@ fn read_ranges(
 ) -> (Vec<Range>, Vec<String>, Vec<String>) {
     let mut ranges: Vec<Range> = Vec::new();
     let (mut arguments, mut answers) = (Vec::new(), Vec::new());
-    for row in table.tables(sink, "ranges", RANGE).unwrap_or_default() {
+    for row in table.tables(sink, "ranges", &keys::RANGE.names()).unwrap_or_default() {
         if row.contains("source") {
             check_source(&row, sink, sources);
         }

@@ -1,13 +1,13 @@
 //! `[outputs.protection]` and `[outputs.regulation]`: how a supply says what took an output off, and what one holds.
 
 use super::{check_source, require_template};
-use crate::definition::{ProtectionDefinition, RegulationAnswers, RegulationDefinition, Source};
+use crate::{
+    definition::{ProtectionDefinition, RegulationAnswers, RegulationDefinition, Source},
+    keys,
+};
 use benchtop_instrument::Protection;
 use benchtop_notation::{Diagnostics, Table};
 use std::collections::BTreeMap;
-
-const PROTECTION: &[&str] = &["query", "tripped", "source"];
-const REGULATION: &[&str] = &["query", "cv", "cc", "cv_bit", "cc_bit", "source"];
 
 /// A table for each protection that can be asked: `ovp`, `ocp`.
 pub(super) fn read_protection(
@@ -15,13 +15,12 @@ pub(super) fn read_protection(
     sink: &mut Diagnostics,
     sources: &[Source],
 ) -> BTreeMap<Protection, ProtectionDefinition> {
-    let words: Vec<&str> = Protection::ALL.iter().map(|(word, _)| *word).collect();
-    let Some(table) = outputs.table(sink, "protection", &words) else {
+    let Some(table) = outputs.table(sink, "protection", &keys::PROTECTIONS.names()) else {
         return BTreeMap::new();
     };
     let mut known = BTreeMap::new();
     for (word, protection) in Protection::ALL {
-        let Some(row) = table.table(sink, word, PROTECTION) else {
+        let Some(row) = table.table(sink, word, &keys::PROTECTION.names()) else {
             continue;
         };
         check_source(&row, sink, sources);
@@ -43,7 +42,7 @@ pub(super) fn read_regulation(
     sink: &mut Diagnostics,
     sources: &[Source],
 ) -> Option<RegulationDefinition> {
-    let row = outputs.table(sink, "regulation", REGULATION)?;
+    let row = outputs.table(sink, "regulation", &keys::REGULATION.names())?;
     check_source(&row, sink, sources);
     let query = require_template(&row, sink, "query");
     let (cv, cc) = (row.string(sink, "cv"), row.string(sink, "cc"));

@@ -1,15 +1,12 @@
 //! `[switch]`: the relays of a switch.
 
 use super::{Source, check_source, read_channel, require_template};
-use crate::definition::RelaysDefinition;
+use crate::{definition::RelaysDefinition, keys};
 use benchtop_notation::{Diagnostics, Table};
-
-const RELAYS: &[&str] = &["source", "channels", "close", "open", "open_all", "closed"];
-const CLOSED: &[&str] = &["query", "closed", "open"];
 
 /// Nothing where it is not written, or wrong; that was said.
 pub(super) fn read_relays(root: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<RelaysDefinition> {
-    let table = root.table(sink, "switch", RELAYS)?;
+    let table = root.table(sink, "switch", &keys::RELAYS.names())?;
     check_source(&table, sink, sources);
     let items = table.require_items(sink, "channels");
     let mut channels = Vec::new();
@@ -28,7 +25,7 @@ pub(super) fn read_relays(root: &Table<'_>, sink: &mut Diagnostics, sources: &[S
         sink.error(table.span(), "a switch without a channel");
     }
     let [close, open, open_all] = ["close", "open", "open_all"].map(|key| require_template(&table, sink, key));
-    let row = table.require_table(sink, "closed", CLOSED)?;
+    let row = table.require_table(sink, "closed", &keys::CLOSED.names())?;
     let [query, closed, opened] = ["query", "closed", "open"].map(|key| require_template(&row, sink, key));
     let (closed, opened) = (closed?, opened?);
     if closed.text() == opened.text() {

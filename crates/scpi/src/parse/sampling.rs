@@ -3,6 +3,7 @@
 use super::{check_source, read_decimal, read_duration, require_template, template, templates};
 use crate::{
     definition::Source,
+    keys,
     sampling::{
         ApertureDefinition, DelayDefinition, ResolutionDefinition, SamplesDefinition, SamplingDefinition,
         StatisticsDefinition, TriggerDefinition,
@@ -12,22 +13,16 @@ use crate::{
 use benchtop_instrument::{ApertureCapability, Decimal, MOST_SAMPLES, ResolutionCapability, Trigger};
 use benchtop_notation::{Diagnostics, Table};
 
-const SAMPLING: &[&str] = &["source", "samples", "delay", "trigger", "statistics"];
-const SAMPLES: &[&str] = &["set", "take", "read", "most"];
-const TRIGGERS: &[&str] = &["external", "bus"];
-const TRIGGER: &[&str] = &["set", "take", "read"];
-const STATISTICS: &[&str] = &["set", "take", "mean", "minimum", "maximum", "deviation", "count"];
-
 /// `[sampling]`; nothing is there where it is missing.
 pub(super) fn read_sampling(root: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> SamplingDefinition {
-    let Some(table) = root.table(sink, "sampling", SAMPLING) else {
+    let Some(table) = root.table(sink, "sampling", &keys::SAMPLING.names()) else {
         return SamplingDefinition::default();
     };
     check_source(&table, sink, sources);
     let samples = table
-        .table(sink, "samples", SAMPLES)
+        .table(sink, "samples", &keys::SAMPLES.names())
         .and_then(|row| read_samples(&row, sink));
-    let delay = table.table(sink, "delay", &["set", "longest"]).and_then(|row| {
+    let delay = table.table(sink, "delay", &keys::DELAY.names()).and_then(|row| {
         let set = require_template(&row, sink, "set");
         let longest = row
             .require_magnitude(sink, "longest")
@@ -38,9 +33,9 @@ pub(super) fn read_sampling(root: &Table<'_>, sink: &mut Diagnostics, sources: &
         })
     });
     let mut triggers = Vec::new();
-    if let Some(words) = table.table(sink, "trigger", TRIGGERS) {
+    if let Some(words) = table.table(sink, "trigger", &keys::TRIGGERS.names()) {
         for (word, trigger) in [("external", Trigger::External), ("bus", Trigger::Bus)] {
-            if let Some(row) = words.table(sink, word, TRIGGER) {
+            if let Some(row) = words.table(sink, word, &keys::TRIGGER.names()) {
                 let definition = TriggerDefinition {
                     set: required(&row, sink, "set"),
                     take: templates(&row, sink, "take"),
@@ -51,7 +46,7 @@ pub(super) fn read_sampling(root: &Table<'_>, sink: &mut Diagnostics, sources: &
         }
     }
     let statistics = table
-        .table(sink, "statistics", STATISTICS)
+        .table(sink, "statistics", &keys::STATISTICS.names())
         .and_then(|row| read_statistics(&row, sink));
     if statistics.is_some() && samples.is_none() {
         sink.error(
@@ -106,11 +101,9 @@ fn read_statistics(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Statistics
     })
 }
 
-const APERTURE: &[&str] = &["set", "query", "values", "minimum", "maximum"];
-
 /// `aperture` of a function, in seconds: `values`, or `minimum` and `maximum`.
 pub(super) fn read_aperture(function: &Table<'_>, sink: &mut Diagnostics) -> Option<ApertureDefinition> {
-    let row = function.table(sink, "aperture", APERTURE)?;
+    let row = function.table(sink, "aperture", &keys::APERTURE.names())?;
     let set = require_template(&row, sink, "set");
     let query = template(&row, sink, "query");
     let capability = match row.items(sink, "values") {
@@ -152,7 +145,7 @@ fn part(row: &Table<'_>, sink: &mut Diagnostics, key: &str) -> Option<Decimal> {
 
 /// `resolution` of a function, as parts of full scale.
 pub(super) fn read_resolution(function: &Table<'_>, sink: &mut Diagnostics) -> Option<ResolutionDefinition> {
-    let row = function.table(sink, "resolution", &["set", "query", "finest", "coarsest"])?;
+    let row = function.table(sink, "resolution", &keys::RESOLUTION.names())?;
     let set = require_template(&row, sink, "set");
     let query = template(&row, sink, "query");
     let (finest, coarsest) = (part(&row, sink, "finest")?, part(&row, sink, "coarsest")?);

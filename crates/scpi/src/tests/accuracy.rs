@@ -130,7 +130,7 @@ fn every_mistake_of_a_specification_has_its_place() {
 
 #[test]
 fn the_specification_in_the_readme_is_one() {
-    let readme = text("instruments/README.md");
+    let readme = text("instruments/ACCURACY.md");
     let block = readme
         .split("```toml\n")
         .find(|block| block.starts_with("[[functions.dc_voltage.accuracy]]"))

@@ -1,8 +1,8 @@
 //! What an output holds constant, and what took it off, as the supply says or as it measures.
 
-use super::{PSU, alone, definition, text, turn_on};
+use super::{PSU, alone, definition, heard, text, turn_on};
 use crate::{ScpiInstrument, parse};
-use benchtop_instrument::{ErrorKind, Instrument, OutputMode, Protection, Regulation, Setting};
+use benchtop_instrument::{ErrorKind, Instrument, OutputMode, OutputSetting, Protection, Regulation, Setting};
 use benchtop_sim::Fault;
 
 const IN_BITS: &str = PSU;
@@ -78,4 +78,51 @@ fn words_and_bits_are_not_mixed() {
         refused.contains("`cv` and `cc`, the words of its answers, or `cv_bit` and `cc_bit`"),
         "{refused}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_over_current_protection_is_switched_and_read_back_before_the_output_goes_on() {
+    for (model, on, query, output) in [
+        (
+            IN_BITS,
+            "CURR:PROT:STAT ON,(@1)",
+            "CURR:PROT:STAT? (@1)",
+            "OUTP ON,(@1)",
+        ),
+        (MEASURED, "CURR:PROT:STAT ON", "CURR:PROT:STAT?", "OUTP:STAT ON"),
+    ] {
+        alone(model, async |mut supply: ScpiInstrument, bench| {
+            supply.prepare().await.unwrap();
+            let protected = OutputSetting {
+                ocp_enabled: Some(true),
+                ..turn_on()
+            };
+            supply.set(&Setting::Output(protected)).await.unwrap();
+            let messages = heard(&bench);
+            let at = |message: &str| messages.iter().position(|heard| heard == message);
+            assert!(at(on).is_some(), "{messages:?}");
+            assert!(at(on) < at(query) && at(query) < at(output), "{messages:?}");
+            let off = OutputSetting {
+                ocp_enabled: Some(false),
+                ..OutputSetting::of_channel(1)
+            };
+            supply.set(&Setting::Output(off)).await.unwrap();
+            assert_eq!(supply.query(query).await.unwrap().as_deref(), Some("0"));
+        })
+        .await;
+    }
+    alone(IN_WORDS, async |mut supply: ScpiInstrument, bench| {
+        let protected = OutputSetting {
+            ocp_enabled: Some(true),
+            ..turn_on()
+        };
+        let error = supply.set(&Setting::Output(protected)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(
+            error.to_string().ends_with("Rigol DP832 has no ocp_enabled to set"),
+            "{error}"
+        );
+        assert_eq!(heard(&bench), Vec::<String>::new(), "nothing was sent");
+    })
+    .await;
 }

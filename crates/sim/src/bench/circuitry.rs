@@ -2,18 +2,15 @@
 
 use super::deviation::Deviation;
 use super::elements::Element;
-use super::script;
 use super::wiring::Nodes;
 use crate::{
     circuit::{Branch, Capacitor, Circuit, Load, Rail},
+    keys,
     parser::Dimension,
     quantity, random,
 };
 use benchtop_notation::{Diagnostics, Kind, Table, one_of};
 use std::collections::BTreeMap;
-
-/// The parts of `[unit]`.
-const SECTIONS: &[&str] = &[Branch::SECTION, Rail::SECTION, Load::SECTION, Capacitor::SECTION];
 
 /// A circuit with the values of every unit.
 #[derive(Clone, Debug, Default)]
@@ -75,15 +72,15 @@ impl Circuitry {
 
     /// Reads `[unit]`. The nodes that it feeds are entered first, so that the order of the file does not matter.
     pub(super) fn read(root: &Table<'_>, nodes: &mut Nodes, sink: &mut Diagnostics) -> Self {
-        let Some(unit) = root.table(sink, "unit", SECTIONS) else {
+        let Some(unit) = root.table(sink, "unit", &keys::UNIT.names()) else {
             return Self::default();
         };
-        for (_, table) in unit.tables_by_name(sink, Branch::SECTION, &Branch::keys()) {
+        for (_, table) in unit.tables_by_name(sink, Branch::SECTION, &Branch::KEYS.names()) {
             if let Some(to) = table.require_string(sink, "to") {
                 nodes.join(&to, sink);
             }
         }
-        for (name, _) in unit.tables_by_name(sink, Rail::SECTION, &Rail::keys()) {
+        for (name, _) in unit.tables_by_name(sink, Rail::SECTION, &Rail::KEYS.names()) {
             nodes.feed(&name, sink);
         }
         Self {
@@ -97,8 +94,7 @@ impl Circuitry {
 
     /// Reads `[[units]]`.
     pub(super) fn read_units(&mut self, root: &Table<'_>, sink: &mut Diagnostics) {
-        let keys = [&["serial_number", "why"], SECTIONS, script::SECTIONS].concat();
-        for table in root.tables(sink, "units", &keys).unwrap_or_default() {
+        for table in root.tables(sink, "units", &keys::UNITS.names()).unwrap_or_default() {
             let mut values = BTreeMap::new();
             overrides(&table, &self.branches, &mut values, sink);
             overrides(&table, &self.rails, &mut values, sink);
@@ -172,7 +168,7 @@ fn read_value(
     if value.kind() != Kind::Table {
         return Some((quantity::not_negative(sink, table, key, dimension)?, None));
     }
-    let table = value.table(sink, &["nominal", "spread"])?;
+    let table = value.table(sink, &keys::SPREAD.names())?;
     quantity::require(sink, &table, "spread", dimension)?;
     quantity::require(sink, &table, "nominal", dimension)?;
     let spread = quantity::not_negative(sink, &table, "spread", dimension)?;
@@ -222,7 +218,7 @@ fn overrides<T: Element>(
 }
 
 fn parts<T: Element>(unit: &Table<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Vec<Part<T>> {
-    let rows = unit.tables_by_name(sink, T::SECTION, &T::keys());
+    let rows = unit.tables_by_name(sink, T::SECTION, &T::KEYS.names());
     rows.iter().filter_map(|row| T::read(row, nodes, sink)).collect()
 }
 

@@ -4,17 +4,18 @@ use super::circuitry::Part;
 use super::wiring::Nodes;
 use crate::{
     circuit::{Branch, Capacitor, Draws, Load, Rail, Switch},
+    keys,
     parser::Dimension,
     quantity,
 };
-use benchtop_notation::{Diagnostics, Spanned, Table};
+use benchtop_notation::{Diagnostics, Keys, Spanned, Table};
 
 /// An element whose values can be set by key.
 pub(super) trait Element: Copy {
     /// The section of the file: `rails`.
     const SECTION: &'static str;
-    /// The keys that say what it is connected to.
-    const PLACES: &'static [&'static str];
+    /// All keys of its tables.
+    const KEYS: &'static Keys;
     /// The keys that hold a quantity, and what they count.
     const QUANTITIES: &'static [(&'static str, Dimension)];
 
@@ -22,12 +23,6 @@ pub(super) trait Element: Copy {
 
     /// Reads one, with its quantities.
     fn read(row: &Row<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Option<Part<Self>>;
-
-    /// All keys of its tables.
-    fn keys() -> Vec<&'static str> {
-        let quantities = Self::QUANTITIES.iter().map(|(key, _)| *key);
-        Self::PLACES.iter().copied().chain(quantities).collect()
-    }
 }
 
 /// A named table of the file.
@@ -35,7 +30,7 @@ pub(super) type Row<'d> = (Spanned<String>, Table<'d>);
 
 impl Element for Branch {
     const SECTION: &'static str = "branches";
-    const PLACES: &'static [&'static str] = &["from", "to", "when"];
+    const KEYS: &'static Keys = &keys::BRANCH;
     const QUANTITIES: &'static [(&'static str, Dimension)] = &[("resistance", Dimension::Ohms)];
 
     fn slot(&mut self, key: &str) -> Option<&mut f64> {
@@ -60,7 +55,7 @@ impl Element for Branch {
 
 impl Element for Rail {
     const SECTION: &'static str = "rails";
-    const PLACES: &'static [&'static str] = &["from"];
+    const KEYS: &'static Keys = &keys::RAIL;
     const QUANTITIES: &'static [(&'static str, Dimension)] = &[
         ("level", Dimension::Volts),
         ("dropout", Dimension::Volts),
@@ -103,7 +98,7 @@ impl Element for Rail {
 
 impl Element for Load {
     const SECTION: &'static str = "loads";
-    const PLACES: &'static [&'static str] = &["node", "when"];
+    const KEYS: &'static Keys = &keys::LOAD;
     const QUANTITIES: &'static [(&'static str, Dimension)] = &[
         ("current", Dimension::Amperes),
         ("at", Dimension::Volts),
@@ -149,7 +144,7 @@ impl Element for Load {
 
 impl Element for Capacitor {
     const SECTION: &'static str = "capacitors";
-    const PLACES: &'static [&'static str] = &["node"];
+    const KEYS: &'static Keys = &keys::CAPACITOR;
     const QUANTITIES: &'static [(&'static str, Dimension)] = &[("capacitance", Dimension::Farads)];
 
     fn slot(&mut self, key: &str) -> Option<&mut f64> {
@@ -174,7 +169,7 @@ fn node(table: &Table<'_>, key: &str, nodes: &Nodes, sink: &mut Diagnostics) -> 
 
 /// `when = { node = "relays", above = "4 V", below = "1 V" }`; `below` is `above` if left out.
 fn switch(table: &Table<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Option<Switch> {
-    let table = table.table(sink, "when", &["node", "above", "below"])?;
+    let table = table.table(sink, "when", &keys::WHEN.names())?;
     let node = node(&table, "node", nodes, sink);
     table.require(sink, "above");
     let above = quantity::not_negative(sink, &table, "above", Dimension::Volts);

@@ -6,30 +6,24 @@ use super::{
     script::Scripts,
     wiring::{Nodes, check_connected, feeds, wiring},
 };
-use crate::{fault, model::Model, parser::Dimension, quantity};
+use crate::{
+    fault,
+    keys::{self, BENCH},
+    model::Model,
+    parser::Dimension,
+    quantity,
+};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Spanned, Table, one_of};
 use std::collections::BTreeMap;
-
-/// What is said of the station and its contributions is not for the simulator: who measures reads it.
-const KEYS: &[&str] = &[
-    "bench",
-    "instruments",
-    "unit",
-    "units",
-    "faults",
-    "station",
-    "contributions",
-    "answers",
-    "exec",
-    "consoles",
-];
 
 /// The models of a bench, by name; nothing is one that was refused.
 type Known = BTreeMap<String, Option<Model>>;
 
 pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnostics) -> Option<Bench> {
-    let root = document.root(sink, KEYS);
-    let head = root.require_table(sink, "bench", &["name", "seed", "mains", "procedures"]);
+    // what is said of the station and its contributions is not for the simulator: who measures reads it
+    let known = BENCH.iter().map(|key| key.name).chain(["station", "contributions"]);
+    let root = document.root(sink, &known.collect::<Vec<_>>());
+    let head = root.require_table(sink, "bench", &keys::BENCH_HEAD.names());
     let name = head.and_then(|head| head.require_string(sink, "name"));
     if let Some(name) = name.as_ref().filter(|name| !is_plain(&name.value)) {
         sink.error(&name.span, "a name is made of letters, digits, `-` and `_`");
@@ -40,20 +34,7 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
         .and_then(|head| head.strings(sink, "procedures"))
         .unwrap_or_default();
 
-    let rows = root.tables_by_name(
-        sink,
-        "instruments",
-        &[
-            "model",
-            "serial_number",
-            "channels",
-            "channel_names",
-            "across",
-            "in_series",
-            "calibrated_days_ago",
-            "warm_up",
-        ],
-    );
+    let rows = root.tables_by_name(sink, "instruments", &keys::BENCH_INSTRUMENT.names());
     if rows.is_empty() {
         sink.error(
             root.span(),
@@ -104,8 +85,7 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
                 .map(|placed| &placed.model)
         })
         .collect();
-    let keys = [&["instrument", "serial_number"], fault::KEYS].concat();
-    let faults = root.tables(sink, "faults", &keys).unwrap_or_default();
+    let faults = root.tables(sink, "faults", &keys::FAULT.names()).unwrap_or_default();
     let faults = faults
         .iter()
         .filter_map(|table| fault(table, &names, &models, sink))

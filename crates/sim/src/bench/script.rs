@@ -2,13 +2,13 @@
 //! link. Each may be another for a unit of `[[units]]`.
 
 use super::wiring::Nodes;
-use crate::{circuit::Node, parser::Dimension, quantity};
+use crate::{circuit::Node, keys, parser::Dimension, quantity};
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Spanned, Table, Value};
 use regex::Regex;
 use std::{collections::BTreeMap, time::Duration};
 
 /// The parts of a bench file that are read here, at its root and in `[[units]]`.
-pub(super) const SECTIONS: &[&str] = &["answers", "exec", "consoles"];
+const SECTIONS: &[&str] = &["answers", "exec", "consoles"];
 
 /// What was written for one unit, or for all of them.
 #[derive(Clone, Debug, Default)]
@@ -119,12 +119,10 @@ fn read(table: &Table<'_>, nodes: &Nodes, base: &Script, sink: &mut Diagnostics)
                 .extend(answer(value, sink).map(|answer| (name.value, answer)));
         }
     }
-    let keys = &["exit_code", "stdout", "stderr", "takes", "files"];
-    for (step, table) in table.tables_by_name(sink, "exec", keys) {
+    for (step, table) in table.tables_by_name(sink, "exec", &keys::EXEC.names()) {
         script.exec.extend(exec(&table, sink).map(|exec| (step.value, exec)));
     }
-    let keys = &["powered_by", "boot", "replies", "otherwise", "echo", "dead"];
-    for (name, table) in table.tables_by_name(sink, "consoles", keys) {
+    for (name, table) in table.tables_by_name(sink, "consoles", &keys::CONSOLE.names()) {
         let before = base.consoles.get(&name.value).cloned();
         let is_new = before.is_none();
         let console = console(&table, nodes, before.unwrap_or_default(), sink);
@@ -189,7 +187,7 @@ fn console(
     mut console: ConsoleScript,
     sink: &mut Diagnostics,
 ) -> Option<ConsoleScript> {
-    if let Some(power) = table.table(sink, "powered_by", &["node", "above"]) {
+    if let Some(power) = table.table(sink, "powered_by", &keys::POWERED_BY.names()) {
         let node = power
             .require_string(sink, "node")
             .and_then(|node| nodes.find(&node, sink));
@@ -198,11 +196,11 @@ fn console(
         console.power = Some((node?, above?));
     }
     if let Some(value) = table.value("boot") {
-        let boot = value.tables(sink, &["text", "delay"])?;
+        let boot = value.tables(sink, &keys::BOOT.names())?;
         console.boot = boot.iter().filter_map(|table| utterance(table, "text", sink)).collect();
     }
     if let Some(value) = table.value("replies") {
-        let replies = value.tables(sink, &["when", "says", "delay"])?;
+        let replies = value.tables(sink, &keys::REPLY.names())?;
         let mut replies: Vec<Reply> = replies.iter().filter_map(|table| reply(table, sink)).collect();
         // those of one unit come before those of all
         replies.append(&mut console.replies);

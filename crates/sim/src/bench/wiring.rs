@@ -3,6 +3,7 @@
 use super::circuitry::Circuitry;
 use crate::{
     circuit::{GROUND, MAX_NODES, Node},
+    keys,
     model::Model,
     world::{Terminals, Wiring},
 };
@@ -85,12 +86,9 @@ impl Nodes {
     }
 }
 
-/// The keys of a channel: a supply's feeds, a scanner's looks.
-const CHANNEL_KEYS: &[&str] = &["feeds", "across", "in_series"];
-
 /// Enters the nodes that a supply's channels feed.
 pub(super) fn feeds(table: &Table<'_>, nodes: &mut Nodes, sink: &mut Diagnostics) {
-    for (_, channel) in table.tables_by_name(sink, "channels", CHANNEL_KEYS) {
+    for (_, channel) in table.tables_by_name(sink, "channels", &keys::BENCH_CHANNEL.names()) {
         if let Some(node) = channel.string(sink, "feeds") {
             nodes.feed(&node, sink);
         }
@@ -107,7 +105,7 @@ pub(super) fn wiring(
     sink: &mut Diagnostics,
 ) -> Wiring {
     let mut wiring = Wiring::default();
-    let channels = table.tables_by_name(sink, "channels", CHANNEL_KEYS);
+    let channels = table.tables_by_name(sink, "channels", &keys::BENCH_CHANNEL.names());
     let Some(meter) = model.dmm() else {
         refuse(table, &["across", "in_series"], model_name, "has no inputs", sink);
         for (name, channel) in channels {
@@ -130,7 +128,7 @@ pub(super) fn wiring(
         refuse(&channel, &["feeds"], model_name, "has no outputs", sink);
         let number = channel_number(&name, model_name, &words, |number| meter.has_channel(number), sink);
         let terminals = terminals(&channel, nodes, circuitry, sink);
-        if !CHANNEL_KEYS.iter().any(|key| channel.contains(key)) {
+        if !keys::BENCH_CHANNEL.keys.iter().any(|key| channel.contains(key.name)) {
             sink.error(&name.span, "a channel lies `across` nodes or `in_series` with a branch");
         }
         wiring.channels.extend(number.map(|number| (number, terminals)));

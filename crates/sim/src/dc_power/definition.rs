@@ -1,6 +1,7 @@
 //! The `[dc_power]` part of a `sim.toml`: channels with their bounds, and what the headers do.
 
 use crate::{
+    keys,
     parser::{Bounds, Dimension, Forms},
     quantity,
 };
@@ -132,18 +133,8 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
 
 /// Reads `[dc_power]`.
 pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DcPowerModel> {
-    let keys = ["measuring_time", "channels", "addressing", "ovp_on"];
-    let table = root.require_table(sink, "dc_power", &keys)?;
-    let keys = [
-        "names",
-        "rating",
-        "voltage",
-        "current",
-        "ovp",
-        "voltage_step",
-        "current_step",
-    ];
-    let rows = table.require_tables(sink, "channels", &keys)?;
+    let table = root.require_table(sink, "dc_power", &keys::DC_POWER.names())?;
+    let rows = table.require_tables(sink, "channels", &keys::CHANNEL.names())?;
     let channels: Vec<ChannelModel> = rows.iter().filter_map(|row| channel(row, sink)).collect();
     if channels.is_empty() {
         sink.error(table.span(), "a supply without a channel supplies nothing");
@@ -198,9 +189,9 @@ fn channel(row: &Table<'_>, sink: &mut Diagnostics) -> Option<ChannelModel> {
 }
 
 fn bounds(row: &Table<'_>, sink: &mut Diagnostics, key: &str, dimension: Dimension) -> Option<Bounds> {
-    let keys = ["minimum", "maximum", "default"];
-    let table = row.require_table(sink, key, &keys)?;
-    let [minimum, maximum, default] = keys.map(|key| quantity::require(sink, &table, key, dimension));
+    let table = row.require_table(sink, key, &keys::BOUNDS.names())?;
+    let [minimum, maximum, default] =
+        ["minimum", "maximum", "default"].map(|key| quantity::require(sink, &table, key, dimension));
     let bounds = Bounds {
         minimum: minimum?,
         maximum: maximum?,

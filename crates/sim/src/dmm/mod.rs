@@ -28,6 +28,7 @@ mod state;
 mod trace;
 mod triggering;
 mod witness;
+pub(crate) mod words;
 
 #[cfg(test)]
 pub(crate) use behaviour::Group;

@@ -3,49 +3,22 @@
 use super::behaviour::GROUPS;
 use super::definition::{Bandwidth, Digits, DmmModel, HABITS, Integration, WhileMeasuring};
 use super::format::FORMATS;
-use super::read_function::{FUNCTION_KEYS, function};
+use super::read_function::function;
 use super::scanner::{CHANNEL_SETTINGS, ChannelSettings, Channels};
 use super::triggering::SOURCES;
 use crate::{
+    keys,
     parser::{Dimension, Forms, Tree},
     quantity,
 };
 use benchtop_notation::{Diagnostics, Table, one_of};
 
-const KEYS: &[&str] = &[
-    "functions",
-    "nplc",
-    "default_nplc",
-    "bandwidths",
-    "default_bandwidth",
-    "reading_memory",
-    "overrange",
-    "autorange_time",
-    "largest_count",
-    "longest_delay",
-    "channels",
-    "channel_settings",
-    "shared_settings",
-    "while_measuring",
-    "habits",
-    "dbm_reference",
-    "nplc_at_50_hertz",
-    "trigger_sources",
-    "largest_samples",
-    "endless_count",
-    "digits",
-    "formats",
-    "trace_points",
-    "idle_bit",
-];
-
 /// Reads `[dmm]`.
 pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel> {
-    let table = root.require_table(sink, "dmm", KEYS)?;
-    let integration_keys = ["cycles", "aperture", "delay", "resolution", "noise"];
-    let rows = table.require_tables(sink, "nplc", &integration_keys)?;
+    let table = root.require_table(sink, "dmm", &keys::DMM.names())?;
+    let rows = table.require_tables(sink, "nplc", &keys::INTEGRATION.names())?;
     let nplc: Vec<Integration> = rows.iter().filter_map(|row| integration(row, sink)).collect();
-    let rows = table.require_tables(sink, "bandwidths", &["hertz", "reading_time"])?;
+    let rows = table.require_tables(sink, "bandwidths", &keys::BANDWIDTH.names())?;
     let bandwidths: Vec<Bandwidth> = rows.iter().filter_map(|row| bandwidth(row, sink)).collect();
     let default_nplc = position(&table, sink, "default_nplc", nplc.iter().map(|row| row.cycles));
     let default_bandwidth = position(
@@ -55,7 +28,7 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
         bandwidths.iter().map(|row| row.hertz),
     );
     let (mut functions, mut names) = (Vec::new(), Tree::new());
-    for (name, row) in table.tables_by_name(sink, "functions", FUNCTION_KEYS) {
+    for (name, row) in table.tables_by_name(sink, "functions", &keys::FUNCTION.names()) {
         let Some(function) = function(name.value.clone(), &row, sink) else {
             continue;
         };
@@ -110,7 +83,7 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
         let data = one_of(sink, "format", &word, FORMATS);
         formats.extend(data.map(|data| (word.value, data)));
     }
-    let digits = table.table(sink, "digits", &["least", "most"]).and_then(|table| {
+    let digits = table.table(sink, "digits", &keys::DIGITS.names()).and_then(|table| {
         let [least, most] = ["least", "most"].map(|key| quantity::number(sink, &table, key));
         Some(Digits {
             least: least?,
@@ -157,7 +130,9 @@ pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<DmmModel>
 
 /// `channels = [{ first = 101, last = 120 }]`.
 pub(crate) fn channels(table: &Table<'_>, sink: &mut Diagnostics) -> Vec<Channels> {
-    let rows = table.tables(sink, "channels", &["first", "last"]).unwrap_or_default();
+    let rows = table
+        .tables(sink, "channels", &keys::CHANNELS.names())
+        .unwrap_or_default();
     rows.iter().filter_map(|row| range_of_channels(row, sink)).collect()
 }
 

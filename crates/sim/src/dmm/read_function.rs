@@ -4,43 +4,8 @@ use super::behaviour::GROUPS;
 use super::definition::{Accuracy, Counts, FunctionModel, Gate, RangeArgument, RangeModel, Senses, Takes};
 use super::math::OPERATIONS;
 use super::read::channels;
-use crate::{parser::Dimension, quantity};
+use crate::{keys, parser::Dimension, quantity};
 use benchtop_notation::{Diagnostics, Table, one_of};
-
-pub(super) const FUNCTION_KEYS: &[&str] = &[
-    "senses",
-    "name",
-    "configure",
-    "answer",
-    "unit",
-    "settings",
-    "channels",
-    "math",
-    "gate",
-    "ranges",
-    "default_range",
-    "range_argument",
-    "counts",
-    "takes",
-    "transducers",
-    "reading_time",
-    "noise",
-    "input",
-    "questionable_bit",
-];
-
-const RANGE_KEYS: &[&str] = &[
-    "full_scale",
-    "maximum",
-    "shunt",
-    "test_current",
-    "input",
-    "high_impedance",
-    "accuracy",
-    "high_current",
-    "argument",
-    "shown",
-];
 
 /// Reads one function.
 pub(super) fn function(word: String, row: &Table<'_>, sink: &mut Diagnostics) -> Option<FunctionModel> {
@@ -71,7 +36,7 @@ pub(super) fn function(word: String, row: &Table<'_>, sink: &mut Diagnostics) ->
         .filter_map(|word| one_of(sink, "operation", word, OPERATIONS))
         .collect();
     let gate = gate(row, sink);
-    let rows = row.tables(sink, "ranges", RANGE_KEYS).unwrap_or_default();
+    let rows = row.tables(sink, "ranges", &keys::RANGE.names()).unwrap_or_default();
     let range_words = range_texts(row, &rows, "argument", sink);
     let ranges_shown = range_texts(row, &rows, "shown", sink);
     let ranges: Vec<RangeModel> = rows.iter().filter_map(|range| range_row(range, senses, sink)).collect();
@@ -109,7 +74,7 @@ pub(super) fn function(word: String, row: &Table<'_>, sink: &mut Diagnostics) ->
 
 /// `gate = { least = "10 ms", largest = "1 s", default = "100 ms" }`, with `steps` where only some times are there.
 fn gate(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Gate> {
-    let table = row.table(sink, "gate", &["least", "largest", "default", "steps"])?;
+    let table = row.table(sink, "gate", &keys::GATE.names())?;
     let [least, largest, default] =
         ["least", "largest", "default"].map(|key| quantity::require(sink, &table, key, Dimension::Seconds));
     let steps = table.items(sink, "steps").unwrap_or_default();
@@ -146,9 +111,9 @@ fn takes(row: &Table<'_>, sink: &mut Diagnostics) -> Option<Takes> {
 
 /// `counts = { least = "3 Hz", largest = "300 kHz", range = "3 Hz" }`
 fn counts(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<Counts> {
-    let keys = ["least", "largest", "range"];
-    let table = row.table(sink, "counts", &keys)?;
-    let [least, largest, range] = keys.map(|key| quantity::require(sink, &table, key, senses.dimension()));
+    let table = row.table(sink, "counts", &keys::COUNTS.names())?;
+    let [least, largest, range] =
+        ["least", "largest", "range"].map(|key| quantity::require(sink, &table, key, senses.dimension()));
     Some(Counts {
         least: least?,
         largest: largest?,
@@ -158,7 +123,7 @@ fn counts(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<Cou
 
 /// `range_argument = { largest = "1010 V", named = "1000 V" }`
 fn range_argument(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<RangeArgument> {
-    let table = row.table(sink, "range_argument", &["largest", "named"])?;
+    let table = row.table(sink, "range_argument", &keys::RANGE_ARGUMENT.names())?;
     let [largest, named] = ["largest", "named"].map(|key| quantity::require(sink, &table, key, senses.dimension()));
     Some(RangeArgument {
         largest: largest?,
@@ -202,11 +167,10 @@ fn range_row(row: &Table<'_>, senses: Senses, sink: &mut Diagnostics) -> Option<
 
 /// `{ of_reading = "35 ppm", of_range = "5 ppm" }`: one year after calibration.
 fn accuracy(row: &Table<'_>, sink: &mut Diagnostics) -> Accuracy {
-    let keys = ["of_reading", "of_range"];
-    let Some(table) = row.table(sink, "accuracy", &keys) else {
+    let Some(table) = row.table(sink, "accuracy", &keys::ACCURACY.names()) else {
         return Accuracy::default();
     };
-    let [of_reading, of_range] = keys.map(|key| {
+    let [of_reading, of_range] = ["of_reading", "of_range"].map(|key| {
         table.require(sink, key);
         quantity::not_negative(sink, &table, key, Dimension::None).unwrap_or_default()
     });

@@ -8,7 +8,7 @@ mod order;
 mod state;
 
 pub use order::FaultOrder;
-pub(crate) use order::{KEYS, read};
+pub(crate) use order::{read, words};
 pub(crate) use state::Faults;
 
 use crate::{model::Model, parser::Dimension};

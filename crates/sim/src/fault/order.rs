@@ -1,19 +1,12 @@
 //! How a fault is written: the keys of a `[[faults]]` entry, which are those of the control line too.
 
 use super::{Drift, Fault};
-use crate::{parser::Dimension, quantity};
+use crate::{keys, parser::Dimension, quantity};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Spanned, Table, one_of};
 use std::time::Duration;
 
-/// The keys that say what a fault is and when.
-pub(crate) const KEYS: &[&str] = &[
-    "kind",
-    "delay",
-    "per_second",
-    "probability",
-    "after_messages",
-    "for_messages",
-];
+/// What a `[[faults]]` entry says beside what the fault is and when: whose it is.
+const WHOSE: [&str; 2] = ["instrument", "serial_number"];
 
 /// Which fault, and with which of an instrument's messages it begins and ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,7 +38,9 @@ impl FaultOrder {
     pub fn parse(text: &str) -> Result<Self, Diagnostics> {
         let document = Document::parse("fault", text)?;
         let mut sink = Diagnostics::new();
-        let order = read(&document.root(&mut sink, KEYS), &mut sink);
+        let known = keys::FAULT.names();
+        let known: Vec<&str> = known.into_iter().filter(|key| !WHOSE.contains(key)).collect();
+        let order = read(&document.root(&mut sink, &known), &mut sink);
         sink.into_result()?;
         order.ok_or_else(|| Diagnostic::error(document.span(), "the fault is incomplete").into())
     }
@@ -84,6 +79,11 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("hang_forever", Kind::Plain(Fault::HangForever)),
     ("random", Kind::Random),
 ];
+
+/// The kinds of faults, as they are written.
+pub(crate) fn words() -> Vec<&'static str> {
+    KINDS.iter().map(|(word, _)| *word).collect()
+}
 
 /// Reads a fault from a table that may have other keys beside.
 pub(crate) fn read(table: &Table<'_>, sink: &mut Diagnostics) -> Option<FaultOrder> {

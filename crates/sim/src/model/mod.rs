@@ -14,7 +14,7 @@ pub(crate) use reporting::{Reporting, Serial};
 pub(crate) use setting::{Remembered, SettingModel, Stored};
 pub(crate) use standard::Standard;
 
-use crate::{dc_power::DcPowerModel, dmm::DmmModel, parser::Tree, switch::SwitchModel};
+use crate::{dc_power::DcPowerModel, dmm::DmmModel, keys, parser::Tree, switch::SwitchModel};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Documents, Table, one_of};
 use std::sync::Arc;
 
@@ -56,10 +56,6 @@ enum Class {
     DcPower,
     Switch,
 }
-
-const KEYS: &[&str] = &[
-    "model", "identity", "status", "errors", "serial", "commands", "dmm", "dc_power", "switch",
-];
 
 impl Model {
     /// Reads a `sim.toml`; `name` is what findings call the file.
@@ -111,8 +107,8 @@ impl Model {
 }
 
 fn read(document: &Document, sink: &mut Diagnostics) -> Option<Definition> {
-    let root = document.root(sink, KEYS);
-    let model = root.require_table(sink, "model", &["class", "sources"]);
+    let root = document.root(sink, &keys::ROOT.names());
+    let model = root.require_table(sink, "model", &keys::MODEL.names());
     let class = model.and_then(|model| {
         if model
             .require_strings(sink, "sources")
@@ -154,9 +150,9 @@ fn read(document: &Document, sink: &mut Diagnostics) -> Option<Definition> {
 }
 
 fn identity(root: &Table<'_>, sink: &mut Diagnostics) -> Option<Identity> {
-    let keys = ["manufacturer", "model", "serial_number", "firmware_revision"];
-    let table = root.require_table(sink, "identity", &keys)?;
-    let [manufacturer, model, serial_number, firmware_revision] = keys.map(|key| table.require_string(sink, key));
+    let table = root.require_table(sink, "identity", &keys::IDENTITY.names())?;
+    let fields = ["manufacturer", "model", "serial_number", "firmware_revision"];
+    let [manufacturer, model, serial_number, firmware_revision] = fields.map(|key| table.require_string(sink, key));
     let serial_number = serial_number?;
     if !serial_number.value.starts_with("SIM-") {
         sink.error(

@@ -6,6 +6,7 @@
 use crate::{
     answer::{Flags, Numbers, Settings},
     calendar::Date,
+    keys,
     status::{NO_ERROR, ScpiError},
 };
 use benchtop_instrument::Moment;
@@ -77,22 +78,7 @@ impl Reporting {
     }
 
     pub(super) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<Self> {
-        let keys = [
-            "error_queue",
-            "errors_per_client",
-            "errors_in_status_byte",
-            "error_form",
-            "scpi_version",
-            "decimals",
-            "unsigned_readings",
-            "unsigned_integers",
-            "shortest_settings",
-            "fixed_point",
-            "setting_decimals",
-            "flags_in_words",
-            "lone_cr_ends_message",
-        ];
-        let table = root.require_table(sink, "status", &keys)?;
+        let table = root.require_table(sink, "status", &keys::STATUS.names())?;
         let depth = table.require_integer(sink, "error_queue");
         let decimals = table.require_integer(sink, "decimals");
         let scpi_version = table.require_string(sink, "scpi_version");
@@ -156,7 +142,7 @@ impl Reporting {
 /// Reads `[errors]`: other numbers by SCPI-99's, texts by the number that is reported.
 fn errors(root: &Table<'_>, sink: &mut Diagnostics) -> (BTreeMap<i16, i16>, BTreeMap<i16, String>) {
     let (mut codes, mut texts) = (BTreeMap::new(), BTreeMap::new());
-    for (name, row) in root.tables_by_name(sink, "errors", &["reports", "text"]) {
+    for (name, row) in root.tables_by_name(sink, "errors", &keys::ERROR.names()) {
         let Ok(code) = name.value.parse::<i16>() else {
             sink.error(&name.span, "an error is named by its number: `\"-230\"`");
             continue;
@@ -172,8 +158,7 @@ fn errors(root: &Table<'_>, sink: &mut Diagnostics) -> (BTreeMap<i16, i16>, BTre
 
 impl Serial {
     pub(super) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<Self> {
-        let keys = ["terminator", "clears", "needs_remote", "only_here"];
-        let table = root.table(sink, "serial", &keys)?;
+        let table = root.table(sink, "serial", &keys::SERIAL.names())?;
         let word = table.require_string(sink, "terminator")?;
         let terminators: [(&str, &[u8]); 4] = [("LF", b"\n"), ("CR", b"\r"), ("CRLF", b"\r\n"), ("LFCR", b"\n\r")];
         let clears = table.strings(sink, "clears").unwrap_or_default();

@@ -4,6 +4,7 @@
 
 use crate::{
     answer::{Numbers, quoted, whole},
+    keys,
     parser::{Argument, Bounds, Dimension, is_form_of, short_form},
     quantity,
     status::{ILLEGAL_PARAMETER_VALUE, ScpiError},
@@ -55,23 +56,14 @@ enum KindName {
     Text,
 }
 
-const KEYS: &[&str] = &[
-    "does",
-    "kind",
-    "default",
-    "minimum",
-    "maximum",
-    "unit",
-    "words",
-    "steps",
-    "per_channel",
-    "survives_reset",
-    "name",
-];
+/// What is of other commands among the keys of a command.
+const NOT_OF_SETTINGS: [&str; 3] = ["setting", "answer", "arguments"];
 
 impl SettingModel {
     pub(super) fn read(table: &Table<'_>, sink: &mut Diagnostics) -> Option<Self> {
-        table.refuse_unknown(sink, KEYS);
+        let known = keys::COMMAND.names();
+        let known: Vec<&str> = known.into_iter().filter(|key| !NOT_OF_SETTINGS.contains(key)).collect();
+        table.refuse_unknown(sink, &known);
         let word = table.require_string(sink, "kind")?;
         let kinds = [
             ("boolean", KindName::Boolean),

@@ -5,6 +5,7 @@
 use crate::{
     device::{Call, Outcome},
     dmm::{Channels, contain, read_channels},
+    keys,
     parser::Forms,
     status::{DATA_OUT_OF_RANGE, MISSING_PARAMETER, ScpiError},
 };
@@ -43,7 +44,7 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
 
 /// Reads `[switch]`.
 pub(crate) fn read(root: &Table<'_>, sink: &mut Diagnostics) -> Option<SwitchModel> {
-    let table = root.require_table(sink, "switch", &["channels"])?;
+    let table = root.require_table(sink, "switch", &keys::SWITCH.names())?;
     let channels = read_channels(&table, sink);
     if channels.is_empty() {
         sink.error(table.span(), "a switch without a channel switches nothing");

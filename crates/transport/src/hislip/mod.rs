@@ -3,7 +3,8 @@
 //! Two connections make a session: messages go over the synchronous channel, status and device clear over the asynchronous one.
 //!
 //! - **Mode** (IVI-6.1, 3). A session begins in the mode that the instrument names. Device clear asks for synchronized mode and
-//!   takes what it gets: an instrument that only does overlapped mode stays in it.
+//!   takes what it gets: an instrument that only does overlapped mode stays in it. A station that names a mode gets that one or
+//!   no session.
 //! - **Synchronized**: an answer has the number of its question, and an answer to anything else is dropped. An instrument that
 //!   was interrupted says so on both channels; nothing that came before counts, and nothing is sent between the two words.
 //! - **Overlapped**: the instrument numbers its answers itself, one after the other; they come in the order of the questions, and
@@ -14,7 +15,7 @@ mod channel;
 use crate::{guarded::Guarded, message::without_terminator, network::io_error};
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Clock, ClockExt, Elapsed, Error, ErrorKind, Moment, Operation, Resource, Session, SessionState,
+    Clock, ClockExt, Elapsed, Error, ErrorKind, HislipMode, Moment, Operation, Resource, Session, SessionState,
 };
 use channel::{Channel, Message, kind};
 use std::{io, sync::Arc};
@@ -45,24 +46,18 @@ pub struct HislipSession {
     port: u16,
     sub_address: String,
     clock: Arc<dyn Clock>,
+    /// Which mode it must have; nothing where any will do.
+    wanted: Option<HislipMode>,
     channels: Option<Channels>,
     guarded: Guarded,
 }
 
-/// How questions and answers belong together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Synchronized,
-    Overlapped,
-}
-
-impl Mode {
-    const fn of(control: u8) -> Self {
-        if control & OVERLAPPED == 0 {
-            Self::Synchronized
-        } else {
-            Self::Overlapped
-        }
+/// The mode that a control code names.
+const fn mode_of(control: u8) -> HislipMode {
+    if control & OVERLAPPED == 0 {
+        HislipMode::Synchronised
+    } else {
+        HislipMode::Overlapped
     }
 }
 
@@ -70,7 +65,7 @@ impl Mode {
 struct Channels {
     synchronous: Channel,
     asynchronous: Channel,
-    mode: Mode,
+    mode: HislipMode,
     /// The number of the last message that was sent.
     last: u32,
     /// The number of the last message of the instrument that was taken, in overlapped mode.
@@ -91,12 +86,17 @@ impl std::fmt::Debug for HislipSession {
 }
 
 impl HislipSession {
-    /// Opens both channels by `deadline`.
+    /// Opens both channels by `deadline`, in the mode that is wanted; nothing takes what the instrument names.
     ///
     /// # Errors
-    /// `Unsupported` for a resource of another kind, `Disconnected` where nothing listens or the instrument refuses, `Timeout`,
+    /// `Unsupported` for a resource of another kind or a mode that the instrument has not, `Disconnected` where nothing listens or the instrument refuses, `Timeout`,
     /// `Garbled` where something else listens, `Io`.
-    pub async fn open(resource: &Resource, clock: Arc<dyn Clock>, deadline: Moment) -> Result<Self, Error> {
+    pub async fn open(
+        resource: &Resource,
+        wanted: Option<HislipMode>,
+        clock: Arc<dyn Clock>,
+        deadline: Moment,
+    ) -> Result<Self, Error> {
         let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, Operation::Open, resource, message));
         let Resource::Lan { host, device, .. } = resource else {
             return refuse(format!("{} is not HiSLIP", resource.transport()));
@@ -114,12 +114,31 @@ impl HislipSession {
             port,
             sub_address,
             clock,
+            wanted,
             channels: None,
             guarded: Guarded::ready(),
         };
         let begun = session.clock.now();
         session.channels = Some(session.connected(Operation::Open, begun, deadline).await?);
+        let begins_in = session.channels.as_ref().map(|channels| channels.mode);
+        if wanted.is_some() && wanted != begins_in {
+            session.settle(Operation::Open, deadline).await?;
+        }
         Ok(session)
+    }
+
+    /// Device clear, after which the session has the mode that is wanted.
+    async fn settle(&mut self, operation: Operation, deadline: Moment) -> Result<(), Error> {
+        let wanted = self.wanted;
+        let (channels, limit) = self.parts(operation, deadline)?;
+        limit.keep(channels.clear(wanted)).await?;
+        match wanted {
+            Some(wanted) if channels.mode != wanted => {
+                let message = format!("the instrument does not do {} mode", wanted.word());
+                Err(Error::new(ErrorKind::Unsupported, operation, limit.resource, message))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn connected(&self, operation: Operation, begun: Moment, deadline: Moment) -> Result<Channels, Error> {
@@ -204,7 +223,7 @@ async fn connect(host: &str, port: u16, sub_address: &str) -> io::Result<Channel
     Ok(Channels {
         synchronous,
         asynchronous,
-        mode: Mode::of(session.control),
+        mode: mode_of(session.control),
         last: FIRST.wrapping_sub(STEP),
         taken: FIRST.wrapping_sub(STEP),
         delivered: 0,
@@ -300,8 +319,8 @@ impl Channels {
     /// Whether a message is part of the answer that is waited for.
     const fn answers(&self, message: &Message) -> bool {
         match self.mode {
-            Mode::Synchronized => message.parameter == self.last || message.parameter == ANY,
-            Mode::Overlapped => true,
+            HislipMode::Synchronised => message.parameter == self.last || message.parameter == ANY,
+            HislipMode::Overlapped => true,
         }
     }
 
@@ -317,8 +336,8 @@ impl Channels {
 
     async fn status_byte(&mut self) -> io::Result<u8> {
         let number = match self.mode {
-            Mode::Synchronized => self.last,
-            Mode::Overlapped => self.taken,
+            HislipMode::Synchronised => self.last,
+            HislipMode::Overlapped => self.taken,
         };
         let query = Message::new(kind::STATUS_QUERY, self.delivered, number, &[]);
         self.torn = true;
@@ -337,18 +356,22 @@ impl Channels {
         Ok(response.control)
     }
 
-    /// Device clear (IVI-6.1, 6.12), and synchronized mode where the instrument has it.
-    async fn clear(&mut self) -> io::Result<()> {
+    /// Device clear (IVI-6.1, 6.12), and the wanted mode where the instrument has it: synchronized, if nothing is said.
+    async fn clear(&mut self, wanted: Option<HislipMode>) -> io::Result<()> {
+        let feature = match wanted {
+            Some(HislipMode::Overlapped) => OVERLAPPED,
+            Some(HislipMode::Synchronised) | None => 0,
+        };
         self.torn = true;
         self.asynchronous
             .send(&Message::new(kind::ASYNC_DEVICE_CLEAR, 0, 0, &[]))
             .await?;
         expect(&mut self.asynchronous, kind::ASYNC_DEVICE_CLEAR_ACKNOWLEDGE).await?;
         self.synchronous
-            .send(&Message::new(kind::DEVICE_CLEAR_COMPLETE, 0, 0, &[]))
+            .send(&Message::new(kind::DEVICE_CLEAR_COMPLETE, feature, 0, &[]))
             .await?;
         let settled = expect(&mut self.synchronous, kind::DEVICE_CLEAR_ACKNOWLEDGE).await?;
-        self.mode = Mode::of(settled.control);
+        self.mode = mode_of(settled.control);
         self.last = FIRST.wrapping_sub(STEP);
         self.taken = self.last;
         self.delivered = 0;
@@ -410,10 +433,7 @@ impl Session for HislipSession {
             let begun = self.clock.now();
             self.channels = Some(self.connected(operation, begun, deadline).await?);
         }
-        let cleared = match self.parts(operation, deadline) {
-            Ok((channels, limit)) => limit.keep(channels.clear()).await,
-            Err(error) => Err(error),
-        };
+        let cleared = self.settle(operation, deadline).await;
         self.guarded.end(cleared)
     }
 

@@ -35,6 +35,8 @@ struct Shared {
     next: Mutex<u32>,
     /// What the last status query said.
     queried: Mutex<(u8, u32)>,
+    /// The features that the last device clear asked for.
+    asked: Mutex<Option<u8>>,
 }
 
 impl Shared {
@@ -75,6 +77,7 @@ impl Server {
             asynchronous: Mutex::default(),
             next: Mutex::new(FIRST),
             queried: Mutex::default(),
+            asked: Mutex::default(),
         });
         let for_clients = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
@@ -136,7 +139,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>, heard: mpsc::Unbounde
                     Message::new(kind::ASYNC_DEVICE_CLEAR_ACKNOWLEDGE, shared.feature(), 0, &[])
                 }
                 kind::DEVICE_CLEAR_COMPLETE => {
-                    assert_eq!(header[3], 0, "synchronized mode is asked for");
+                    *shared.asked.lock().unwrap() = Some(header[3]);
                     *shared.framer.lock().unwrap() = Framer::default();
                     *shared.next.lock().unwrap() = FIRST;
                     Message::new(kind::DEVICE_CLEAR_ACKNOWLEDGE, shared.feature(), 0, &[])
@@ -224,7 +227,7 @@ fn rig(overlapped: bool) -> Rig {
 }
 
 async fn open(resource: &Resource, clock: &Arc<dyn Clock>) -> Result<HislipSession, Error> {
-    HislipSession::open(resource, Arc::clone(clock), clock.now().after(SOON)).await
+    HislipSession::open(resource, None, Arc::clone(clock), clock.now().after(SOON)).await
 }
 
 #[async_trait]
@@ -334,6 +337,7 @@ async fn in_overlapped_mode_answers_are_numbered_by_the_instrument() {
     let queried = || *server.shared.queried.lock().unwrap();
     assert_eq!(queried(), (DELIVERED, FIRST));
     session.clear(soon()).await.unwrap();
+    assert_eq!(*server.shared.asked.lock().unwrap(), Some(0), "synchronized mode");
     session.status_byte(soon()).await.unwrap();
     assert_eq!(*server.shared.queried.lock().unwrap(), (0, FIRST.wrapping_sub(STEP)));
 }
@@ -375,5 +379,36 @@ async fn what_came_before_an_interruption_does_not_count_on_whichever_channel_it
         // the word on the other channel was taken, so that it is not taken for that of the next interruption
         assert_eq!(session.status_byte(soon()).await.unwrap(), 0x50);
         assert!(!session.channels.as_ref().unwrap().interrupted);
+    }
+}
+
+#[tokio::test]
+async fn a_mode_that_was_asked_for_is_had_or_refused() {
+    let clock = RealClock::shared();
+    for (has, wanted) in [
+        (false, HislipMode::Synchronised),
+        (true, HislipMode::Overlapped),
+        (false, HislipMode::Overlapped),
+        (true, HislipMode::Synchronised),
+    ] {
+        let server = Server::in_mode(has).await;
+        let deadline = clock.now().after(SOON);
+        let asked = || *server.shared.asked.lock().unwrap();
+        let opened = HislipSession::open(&server.resource("hislip0"), Some(wanted), Arc::clone(&clock), deadline).await;
+        match opened {
+            Ok(mut session) => {
+                assert_eq!(has, wanted == HislipMode::Overlapped);
+                assert_eq!(asked(), None, "it begins in that mode");
+                session.recover(clock.now().after(SOON)).await.unwrap();
+                assert_eq!(asked(), Some(u8::from(has)));
+            }
+            Err(error) => {
+                assert_ne!(has, wanted == HislipMode::Overlapped);
+                assert_eq!(error.kind(), ErrorKind::Unsupported);
+                assert_eq!(asked(), Some(u8::from(!has)));
+                let expected = format!("the instrument does not do {} mode", wanted.word());
+                assert!(error.to_string().ends_with(&expected), "{error}");
+            }
+        }
     }
 }

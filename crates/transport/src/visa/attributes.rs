@@ -32,7 +32,7 @@ fn set<A: SpecAttr + PartialEq + Into<Attribute>>(instrument: &visa_rs::Instrume
 /// A byte stream ends its messages with a character.
 pub(super) fn set_stream(instrument: &visa_rs::Instrument, line: &LineSettings, serial: bool) -> Result<(), Trouble> {
     let end = match line.answer_terminator {
-        Terminator::Lf | Terminator::CrLf => b'\n',
+        Terminator::Lf | Terminator::CrLf | Terminator::LfCr => b'\n',
         Terminator::Cr => b'\r',
     };
     set(instrument, valid(AttrTermchar::new_checked(end), "terminator")?)?;

@@ -28,6 +28,11 @@ pub(super) static SET_KEYS: Keys = Keys {
             Shape::Quantity,
             "The voltage at which overvoltage protection trips; above the voltage level.",
         ),
+        Key::new(
+            "ocp_enabled",
+            Shape::Boolean,
+            "Over-current protection on or off: on, it takes the output off when the current limit is reached.",
+        ),
         Key::new("output_enabled", Shape::Boolean, "The output on or off."),
         Key::new(
             "hot",

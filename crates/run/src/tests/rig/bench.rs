@@ -383,6 +383,7 @@ pub(in crate::tests) fn capabilities(name: &str) -> Capabilities {
         voltage_level: bounds("0 V", "6 V"),
         current_limit: amperes,
         ovp_level: None,
+        ocp_enabled: false,
     };
     Capabilities {
         class: match name {
