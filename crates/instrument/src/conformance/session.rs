@@ -1,5 +1,7 @@
 //! The session suite: plays the instrument's end of the wire and watches the session.
 
+mod cancelled;
+
 use super::{Violation, broken};
 use crate::{Clock, ClockExt, Error, ErrorKind, Session, SessionExt, SessionState};
 use async_trait::async_trait;
@@ -55,6 +57,7 @@ pub async fn session(rig: &dyn SessionRig) -> Result<(), Violation> {
     a_late_answer_is_never_the_next_one(rig).await?;
     a_silent_peer_costs_its_timeout(rig).await?;
     a_dropped_read_desynchronises(rig).await?;
+    cancelled::a_query_dropped_at_any_await_shifts_nothing(rig).await?;
     an_answer_nobody_asked_for_is_noticed(rig).await?;
     a_closed_peer_is_disconnected_at_once(rig).await?;
     a_closed_session_does_nothing(rig).await
@@ -97,7 +100,7 @@ pub(super) async fn query(
         .map_err(|error| broken(rule, error.to_string()))
 }
 
-fn same(rule: &'static str, got: &[u8], expected: &[u8]) -> Result<(), Violation> {
+pub(super) fn same(rule: &'static str, got: &[u8], expected: &[u8]) -> Result<(), Violation> {
     if got == expected {
         return Ok(());
     }
@@ -162,7 +165,12 @@ async fn framing_is_the_sessions_business(rig: &dyn SessionRig) -> Result<(), Vi
             expected.as_bytes(),
         )?;
     }
-    Ok(())
+    let garbage = b"\xff\x00\x15~\x1b[2J\x80";
+    let sent = [garbage.as_slice(), b"\n"].concat();
+    let got = query(rig, &mut session, far.as_mut(), "READ?", &[&sent]).await?;
+    same("garbage is handed on as it came", &got, garbage)?;
+    let got = query(rig, &mut session, far.as_mut(), "READ?", &[b"1\n"]).await?;
+    same("and ends nothing", &got, b"1")
 }
 
 async fn blocks_keep_their_newlines(rig: &dyn SessionRig) -> Result<(), Violation> {
