@@ -31,7 +31,7 @@ pub(super) fn list(arguments: &ListArguments, catalogue: &Catalogue) -> Result<E
                 &Line::new()
                     .column(PLAIN, name, 24)
                     .column(PLAIN, &definition.class.to_string(), 9)
-                    .column(PLAIN, &format!("{} {}", definition.manufacturer, definition.model), 28)
+                    .column(PLAIN, &format!("{} {}", definition.manufacturer, definition.model), 32)
                     .column(PLAIN, definition.evidence.word(), 19)
                     .add(QUIET, &origin),
             ),

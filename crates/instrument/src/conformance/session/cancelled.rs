@@ -1,7 +1,7 @@
 //! Calls that are dropped wherever they wait.
 
 use super::{SILENCE, SOON, SessionRig, Violation, broken, same};
-use crate::{Clock, ClockExt, Session, SessionExt, SessionState};
+use crate::{ClockExt, Session, SessionExt, SessionState};
 use std::{future::poll_fn, pin::pin, task::Poll};
 
 /// Awaits that a query has at most on the way to its answer.
