@@ -31,11 +31,11 @@ pub(crate) fn show(event: &Event, seen: &mut Seen) {
             classes.extend(started.instruments.iter().map(of));
         }
         EventKind::InstrumentReady(ready) => {
-            let line = Line::new().column(QUIET, &format!("  {}", ready.name), 12);
-            say(&line.add(QUIET, &ready.identity.to_string()));
-            for error in &ready.stale_errors {
-                say(&Line::new().add(DOUBTFUL, &format!("             error from before the run: {error}")));
-            }
+            say_instrument(
+                &ready.name.to_string(),
+                &ready.identity.to_string(),
+                &ready.stale_errors,
+            );
         }
         EventKind::StepStarted(_) => taken.clear(),
         EventKind::PromptShown(shown) => show_prompt(shown),
@@ -52,15 +52,27 @@ pub(crate) fn show(event: &Event, seen: &mut Seen) {
 }
 
 fn show_start(started: &RunStarted) {
-    let simulated = if started.simulated { "  SIMULATED" } else { "" };
     let procedure = &started.procedure;
+    let title = [&procedure.id, &procedure.version, &procedure.name];
+    say_title(title, &started.unit.serial_number, started.simulated);
+}
+
+/// Prints what is tested: the procedure's id, version and name, and the unit.
+pub(crate) fn say_title([id, version, name]: [&String; 3], serial_number: &str, simulated: bool) {
+    let simulated = if simulated { "  SIMULATED" } else { "" };
     say(&Line::new()
-        .add(PLAIN.bold(), &format!("{} {}", procedure.id, procedure.version))
-        .add(
-            PLAIN,
-            &format!("  {}  unit {}", procedure.name, started.unit.serial_number),
-        )
+        .add(PLAIN.bold(), &format!("{id} {version}"))
+        .add(PLAIN, &format!("  {name}  unit {serial_number}"))
         .add(DOUBTFUL, simulated));
+}
+
+/// Prints who answered as an instrument, and what was wrong with it before the run.
+pub(crate) fn say_instrument(name: &str, identity: &str, stale_errors: &[String]) {
+    let line = Line::new().column(QUIET, &format!("  {name}"), 12);
+    say(&line.add(QUIET, identity));
+    for error in stale_errors {
+        say(&Line::new().add(DOUBTFUL, &format!("             error from before the run: {error}")));
+    }
 }
 
 fn style_of(outcome: StepOutcome) -> Style {
@@ -80,43 +92,71 @@ fn turn(step: &PlannedStep) -> Option<(StepAddress, String)> {
 }
 
 fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>, turn: Option<&String>) {
-    // a set or a wait that went well says little
-    let judges = !taken.is_empty() || ended.step_type == "expect";
-    let plain = !judges && ended.outcome == StepOutcome::Pass;
-    let (word, style) = if plain {
-        ("ok", QUIET)
-    } else {
-        (ended.outcome.word(), style_of(ended.outcome))
-    };
     let seconds = event.at.elapsed.saturating_sub(ended.started.elapsed).as_secs_f64();
-    let section = match ended.address.section {
-        Section::Setup => "setup",
-        Section::Main => "",
-        Section::Teardown => "teardown",
-    };
-    let again = match (ended.attempt, ended.decides) {
-        (0, _) | (1, true) => String::new(),
-        (attempt, true) => format!("  attempt {attempt}"),
-        (attempt, false) => format!("  attempt {attempt}, tried again"),
-    };
-    let name = turn.map_or_else(|| ended.name.clone(), |turn| format!("{}  {turn}", ended.name));
-    let line = Line::new()
-        .add(PLAIN, "  ")
-        .column(style, word, 9)
-        .column(PLAIN, &name, 38);
-    let time = if ended.attempt == 0 {
-        String::new()
-    } else {
-        format!("{seconds:>8.3} s  ")
-    };
-    say(&line.add(QUIET, &format!("{time}{section}{again}")));
     let told = ended.outcome == StepOutcome::Fail && taken.iter().any(|taken| taken.reason.is_some());
+    say_step(&ShownStep {
+        outcome: ended.outcome,
+        // a set or a wait that went well says little
+        judges: !taken.is_empty() || ended.step_type == "expect",
+        name: &turn.map_or_else(|| ended.name.clone(), |turn| format!("{}  {turn}", ended.name)),
+        section: ended.address.section,
+        attempt: ended.attempt,
+        decides: ended.decides,
+        seconds,
+    });
     for measurement in taken.drain(..) {
         show_measurement(&measurement);
     }
     if let Some(reason) = ended.reason.as_ref().filter(|_| !told) {
-        say(&Line::new().add(PLAIN, "             ").add(style, reason));
+        say_reason(ended.outcome, reason);
     }
+}
+
+/// An attempt at a step, as a line shows it.
+pub(crate) struct ShownStep<'a> {
+    pub(crate) outcome: StepOutcome,
+    pub(crate) judges: bool,
+    pub(crate) name: &'a str,
+    pub(crate) section: Section,
+    /// From 1; 0 for a step that was not reached.
+    pub(crate) attempt: u32,
+    pub(crate) decides: bool,
+    pub(crate) seconds: f64,
+}
+
+/// Prints an attempt at a step.
+pub(crate) fn say_step(step: &ShownStep<'_>) {
+    let plain = !step.judges && step.outcome == StepOutcome::Pass;
+    let (word, style) = if plain {
+        ("ok", QUIET)
+    } else {
+        (step.outcome.word(), style_of(step.outcome))
+    };
+    let section = match step.section {
+        Section::Setup => "setup",
+        Section::Main => "",
+        Section::Teardown => "teardown",
+    };
+    let again = match (step.attempt, step.decides) {
+        (0, _) | (1, true) => String::new(),
+        (attempt, true) => format!("  attempt {attempt}"),
+        (attempt, false) => format!("  attempt {attempt}, tried again"),
+    };
+    let line = Line::new()
+        .add(PLAIN, "  ")
+        .column(style, word, 9)
+        .column(PLAIN, step.name, 38);
+    let time = if step.attempt == 0 {
+        String::new()
+    } else {
+        format!("{:>8.3} s  ", step.seconds)
+    };
+    say(&line.add(QUIET, &format!("{time}{section}{again}")));
+}
+
+/// Prints why a step did not pass.
+pub(crate) fn say_reason(outcome: StepOutcome, reason: &str) {
+    say(&Line::new().add(PLAIN, "             ").add(style_of(outcome), reason));
 }
 
 /// What the operator is asked, and what may be answered.
@@ -132,32 +172,53 @@ fn show_prompt(shown: &PromptShown) {
 }
 
 fn show_measurement(taken: &MeasurementTaken) {
-    let (word, style) = match taken.outcome {
-        MeasurementOutcome::Pass if taken.marginal => ("PASS", DOUBTFUL),
+    let known = &taken.assessment.uncertainty;
+    say_measurement(&ShownMeasurement {
+        outcome: taken.outcome,
+        marginal: taken.marginal,
+        name: &taken.name,
+        value: match &taken.value {
+            Some(value) => value.for_people(taken.unit),
+            None => taken.reading_kind.word().replace('_', " "),
+        },
+        limit: taken.limit.as_ref().map(|limit| limit.for_people(taken.unit)),
+        uncertainty: known
+            .as_ref()
+            .map(|known| format!("U = {}", Quantity::new(known.expanded, known.unit))),
+        reason: taken.reason.as_deref(),
+    });
+}
+
+/// A measurement, as a line shows it.
+pub(crate) struct ShownMeasurement<'a> {
+    pub(crate) outcome: MeasurementOutcome,
+    pub(crate) marginal: bool,
+    pub(crate) name: &'a str,
+    pub(crate) value: String,
+    pub(crate) limit: Option<String>,
+    pub(crate) uncertainty: Option<String>,
+    pub(crate) reason: Option<&'a str>,
+}
+
+/// Prints a measurement.
+pub(crate) fn say_measurement(shown: &ShownMeasurement<'_>) {
+    let (word, style) = match shown.outcome {
+        MeasurementOutcome::Pass if shown.marginal => ("PASS", DOUBTFUL),
         MeasurementOutcome::Pass => ("PASS", GOOD),
         MeasurementOutcome::Fail => ("FAIL", BAD),
         MeasurementOutcome::Unset => ("-", QUIET),
     };
-    let value = match &taken.value {
-        Some(value) => value.for_people(taken.unit),
-        None => taken.reading_kind.word().replace('_', " "),
-    };
-    let limit = taken.limit.as_ref().map(|limit| limit.for_people(taken.unit));
-    let marginal = if taken.marginal { "  marginal" } else { "" };
-    let known = &taken.assessment.uncertainty;
-    let uncertainty = known.as_ref().map(|known| {
-        let expanded = Quantity::new(known.expanded, known.unit);
-        format!("  U = {expanded}")
-    });
+    let marginal = if shown.marginal { "  marginal" } else { "" };
+    let uncertainty = shown.uncertainty.as_ref().map(|known| format!("  {known}"));
     say(&Line::new()
         .add(PLAIN, "      ")
         .column(style, word, 6)
-        .column(PLAIN, &taken.name, 24)
-        .column(style, &value, 20)
-        .add(QUIET, &limit.unwrap_or_default())
+        .column(PLAIN, shown.name, 24)
+        .column(style, &shown.value, 20)
+        .add(QUIET, shown.limit.as_deref().unwrap_or_default())
         .add(QUIET, &uncertainty.unwrap_or_default())
         .add(DOUBTFUL, marginal));
-    if let Some(reason) = &taken.reason {
+    if let Some(reason) = shown.reason {
         say(&Line::new().add(PLAIN, "            ").add(style, reason));
     }
 }
@@ -178,17 +239,18 @@ fn show_safe(safe: &MadeSafe, class: &str) {
             }
         }
     }
+    say_off(&safe.name.to_string(), class, &off);
+}
+
+/// Prints which outputs of an instrument were proved off.
+pub(crate) fn say_off(name: &str, class: &str, off: &[String]) {
     if !off.is_empty() {
         let plural = if off.len() == 1 { "" } else { "s" };
         let (what, state) = match class == Class::Switch.word() {
             true => ("channel", "open"),
             false => ("output", "off"),
         };
-        let text = format!(
-            "  safe     {} {what}{plural} {} proved {state}",
-            safe.name,
-            off.join(", ")
-        );
+        let text = format!("  safe     {name} {what}{plural} {} proved {state}", off.join(", "));
         say(&Line::new().add(QUIET, &text));
     }
 }

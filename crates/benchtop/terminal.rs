@@ -171,6 +171,19 @@ pub(crate) fn banner(style: Style, text: &str) {
     }
 }
 
+/// A line on standard error that the next one of its kind replaces; nothing where it is no terminal.
+pub(crate) fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        let mut err = anstream::stderr();
+        report(write!(err, "\r{}\u{1b}[K", escape(text)).and_then(|()| err.flush()));
+    }
+}
+
+/// Takes the line of [`progress`] away.
+pub(crate) fn progress_done() {
+    progress("");
+}
+
 /// A reader that went away (`| head`) must not stop a run; there is nobody left to tell.
 fn report(written: io::Result<()>) {
     drop(written);

@@ -13,6 +13,7 @@ mod show;
 mod started;
 mod station;
 
+pub(crate) use show::first_failure;
 pub(crate) use started::{planned, used};
 pub(crate) use station::station;
 

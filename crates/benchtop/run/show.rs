@@ -67,7 +67,7 @@ pub(super) fn show(saved: &Saved, last: Option<&str>, format: Format) {
 }
 
 /// The first value that is out of its limits, for people.
-pub(super) fn first_failure(record: &benchtop_store::Record) -> Option<String> {
+pub(crate) fn first_failure(record: &benchtop_store::Record) -> Option<String> {
     let failed = record.steps.iter().find_map(|step| {
         let measurement = step
             .measurements

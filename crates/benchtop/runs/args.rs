@@ -22,6 +22,16 @@ pub(crate) enum RunsCommand {
     ///
     /// Exit code: 0, also when there are none; 3 a record cannot be read.
     List(Box<ListArguments>),
+    /// One run as the operator saw it, or as a page for a browser and a printer.
+    Show(ShowArguments),
+    /// Two runs measurement by measurement, or a run beside a golden one.
+    ///
+    /// Exit code: 0 the same outcomes, 1 a step or a measurement came out differently.
+    Diff(DiffArguments),
+    /// Yield, failures, and for each measurement what its values are like: spread, capability, drift.
+    ///
+    /// Counts real production runs unless you say otherwise; what was left out is said.
+    Stats(Box<StatsArguments>),
     /// Check that every record is there, as it was sealed, in the order of sealing.
     ///
     /// Exit code: 0 all well, 3 something is altered, missing, doubled, out of order or not signed.
@@ -65,6 +75,82 @@ pub(crate) struct ListArguments {
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TableFormat,
+}
+
+/// How one run is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// The record, on one line.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// A number or an id of `runs list`, a serial number (its newest run), `last`, or the file of a record.
+    pub(crate) run: String,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ShowFormat,
+
+    /// Write a page for a browser and a printer to this file instead (`-`: standard output).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The one run, as for `runs show`.
+    pub(crate) run: String,
+
+    /// The other; without it, the newest golden run of the same procedure.
+    pub(crate) other: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TableFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArguments,
+
+    /// Only this measurement (* stands for anything).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) measurement: Option<String>,
+
+    /// Count simulated runs too; without --store, those of the store for simulated runs.
+    #[arg(long)]
+    pub(crate) simulated: bool,
+
+    /// How repeatable the gauge is, from runs with `--purpose gauge_study`: operators, units and trials.
+    #[arg(long, conflicts_with = "correlate")]
+    pub(crate) gauge: bool,
+
+    /// How two measurements of the same runs go together.
+    #[arg(long, num_args = 2, value_names = ["NAME", "NAME"])]
+    pub(crate) correlate: Vec<String>,
+
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TableFormat,
+
+    /// Write a page for a browser and a printer to this file instead (`-`: standard output).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

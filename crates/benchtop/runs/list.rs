@@ -2,7 +2,7 @@
 
 use super::{
     args::{ListArguments, TableFormat},
-    failed, open,
+    history, open,
 };
 use crate::{
     exit::{Exit, Failure},
@@ -11,38 +11,39 @@ use crate::{
 };
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_report::{
-    Order, StoredRun, csv,
+    Order, csv,
     filter::{place_word, purpose_word},
-    runs,
+    index::Indexed,
 };
 use benchtop_run::RunOutcome;
 
 pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Failure> {
     let filter = arguments.filter.filter(RealClock::new().utc())?;
     let (store, _recovery) = open(&arguments.store)?;
-    let newest = runs(&store, filter, Order::NewestFirst).map_err(failed)?;
+    let mut history = history(&store)?;
     let per_page = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
     let before = per_page.saturating_mul(usize::try_from(arguments.page.saturating_sub(1)).unwrap_or(usize::MAX));
-    let (mut page, mut passed, mut doubtful) = (Vec::new(), 0_usize, false);
-    for run in newest {
-        match run {
-            Ok(_newer) if passed < before => passed = passed.saturating_add(1),
-            Ok(run) => page.push(run),
-            Err(unreadable) => {
-                doubtful = true;
-                terminal::warn(&unreadable.to_string());
-            }
-        }
-        if page.len() >= per_page {
-            break;
-        }
-    }
+    let shown: Vec<usize> = history
+        .select(&filter, Order::NewestFirst, before, per_page)
+        .iter()
+        .map(Indexed::number)
+        .collect();
+    history.confirm(&shown);
+    let mut page = history.select(&filter, Order::NewestFirst, before, per_page);
     page.reverse();
     print(&page, arguments.format);
-    Ok(if doubtful { Exit::Error } else { Exit::Success })
+    let unreadable = history.unreadable();
+    for unreadable in &unreadable {
+        terminal::warn(&unreadable.to_string());
+    }
+    Ok(if unreadable.is_empty() {
+        Exit::Success
+    } else {
+        Exit::Error
+    })
 }
 
-const HEADING: [&str; 12] = [
+const HEADING: [&str; 13] = [
     "sequence",
     "started_at",
     "outcome",
@@ -55,9 +56,10 @@ const HEADING: [&str; 12] = [
     "purpose",
     "state",
     "run_id",
+    "reason",
 ];
 
-fn print(page: &[StoredRun], format: TableFormat) {
+fn print(page: &[Indexed<'_>], format: TableFormat) {
     match format {
         TableFormat::Human if page.is_empty() => terminal::say(&Line::new().add(QUIET, "no such run")),
         TableFormat::Human => page.iter().for_each(say),
@@ -79,38 +81,39 @@ fn print(page: &[StoredRun], format: TableFormat) {
     }
 }
 
-fn fields(run: &StoredRun) -> [String; 12] {
-    let record = &run.record;
-    let unit = &record.unit_under_test;
+fn fields(run: &Indexed<'_>) -> [String; 13] {
+    let head = run.headline();
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     [
-        record.sequence.to_string(),
-        record.started_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-        RunOutcome::from(record.outcome).word().to_owned(),
-        unit.serial_number.clone(),
-        record.procedure_id.clone(),
-        record.procedure_version.clone(),
-        unit.part_number.clone().unwrap_or_default(),
-        unit.batch.clone().unwrap_or_default(),
-        record.station.id.clone(),
-        purpose_word(record.purpose).to_owned(),
-        place_word(run.place).to_owned(),
-        record.run_id.clone(),
+        run.sequence().to_string(),
+        head.started_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        RunOutcome::from(head.outcome).word().to_owned(),
+        head.serial_number.to_owned(),
+        head.procedure_id.to_owned(),
+        run.procedure_version().to_owned(),
+        text(head.part_number),
+        text(head.batch),
+        head.station.to_owned(),
+        purpose_word(head.purpose).to_owned(),
+        place_word(head.place).to_owned(),
+        head.run_id.to_owned(),
+        text(run.reason()),
     ]
 }
 
-fn say(run: &StoredRun) {
-    let record = &run.record;
-    let outcome = RunOutcome::from(record.outcome);
-    let moment = record.started_at.format("%Y-%m-%d %H:%M").to_string();
-    let simulated = if record.simulated { " sim" } else { "" };
+fn say(run: &Indexed<'_>) {
+    let head = run.headline();
+    let outcome = RunOutcome::from(head.outcome);
+    let moment = head.started_at.format("%Y-%m-%d %H:%M").to_string();
+    let simulated = if head.simulated { " sim" } else { "" };
     terminal::say(
         &Line::new()
-            .column(QUIET, &record.sequence.to_string(), 6)
+            .column(QUIET, &run.sequence().to_string(), 6)
             .column(QUIET, &moment, 17)
             .column(progress::style_of_run(outcome), outcome.word(), 8)
-            .column(PLAIN, &terminal::clip(&record.unit_under_test.serial_number, 24), 14)
-            .add(PLAIN, &format!(" {}", terminal::clip(&record.procedure_id, 40)))
-            .add(QUIET, &format!("  {}", place_word(run.place)))
+            .column(PLAIN, &terminal::clip(head.serial_number, 24), 14)
+            .add(PLAIN, &format!(" {}", terminal::clip(head.procedure_id, 40)))
+            .add(QUIET, &format!("  {}", place_word(head.place)))
             .add(DOUBTFUL, simulated),
     );
 }

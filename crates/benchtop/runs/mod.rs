@@ -1,10 +1,15 @@
 //! `benchtop runs`: the records of a store. Opens no instrument.
 
 pub(crate) mod args;
+mod diff;
 pub(crate) mod filter;
+mod find;
 mod key;
 mod list;
 mod prune;
+mod screen;
+mod show;
+mod stats;
 mod verify;
 
 use crate::{
@@ -13,11 +18,16 @@ use crate::{
     recovery, stores, terminal,
 };
 use args::{RunsCommand, StoreArguments};
+use benchtop_instrument::{Clock, RealClock};
+use benchtop_report::History;
 use benchtop_store::{Recovery, Store, StoreError};
 
 pub(crate) fn carry_out(command: &RunsCommand) -> Result<Exit, Failure> {
     match command {
         RunsCommand::List(arguments) => list::list(arguments),
+        RunsCommand::Show(arguments) => show::show(arguments),
+        RunsCommand::Diff(arguments) => diff::diff(arguments),
+        RunsCommand::Stats(arguments) => stats::stats(arguments),
         RunsCommand::Verify(arguments) => verify::verify(arguments),
         RunsCommand::Prune(arguments) => prune::prune(arguments),
         RunsCommand::Key(arguments) => key::make(arguments),
@@ -26,6 +36,11 @@ pub(crate) fn carry_out(command: &RunsCommand) -> Result<Exit, Failure> {
 
 /// The store that is meant, with what dead programs left in it saved.
 fn open(arguments: &StoreArguments) -> Result<(Store, Recovery), Failure> {
+    open_of(arguments, false)
+}
+
+/// The same; where nothing names a store, the one for simulated runs.
+fn open_of(arguments: &StoreArguments, simulated: bool) -> Result<(Store, Recovery), Failure> {
     let path = arguments.station.as_deref();
     let file = match path {
         Some(path) => {
@@ -37,12 +52,27 @@ fn open(arguments: &StoreArguments) -> Result<(Store, Recovery), Failure> {
         }
         None => None,
     };
-    let root = stores::root(arguments.store.as_deref(), file.as_ref(), path, false)?;
+    let root = stores::root(arguments.store.as_deref(), file.as_ref(), path, simulated)?;
     let store = stores::open(&root, file.as_ref())?;
     let recovery = store.recover().map_err(failed)?;
     recovery::tell(&recovery);
     recovery::tell_of_outputs(&recovery);
     Ok((store, recovery))
+}
+
+/// More records to read than this, and a person is told how far it is.
+const LONG: usize = 2000;
+
+/// The history of a store, brought up to date.
+fn history(store: &Store) -> Result<History, Failure> {
+    let mut tell = |done: usize, total: usize| {
+        if total >= LONG && (done.is_multiple_of(LONG / 4) || done == total) {
+            terminal::progress(&format!("reading records: {done} of {total}"));
+        }
+    };
+    let history = History::open(store, RealClock::new().utc(), &mut tell).map_err(failed)?;
+    terminal::progress_done();
+    Ok(history)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

@@ -89,6 +89,13 @@ impl Runs {
         self.names.len()
     }
 
+    /// Only this run, by its id.
+    #[must_use]
+    pub fn of_run(mut self, run_id: &str) -> Self {
+        self.names.retain(|(name, _)| name.run_id() == run_id);
+        self
+    }
+
     /// The record, wherever it went; `None` where it is gone, or not meant.
     fn read(&self, name: RecordName, index: usize) -> Option<Result<StoredRun, Unreadable>> {
         let seen = self.folders.get(index)?;

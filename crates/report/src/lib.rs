@@ -3,12 +3,22 @@
 //! Everything here is read from sealed records of a store; what is kept beside them is derived and can be made again.
 //! This crate writes no record, opens no instrument, and prints nothing.
 
+pub mod analysis;
 pub mod csv;
+pub mod diff;
 pub mod export;
 pub mod filter;
 pub mod history;
+pub mod index;
+pub mod page;
+pub mod population;
+pub mod sentences;
+pub mod shown;
+pub mod stats;
 #[cfg(test)]
 mod testkit;
+pub mod words;
 
 pub use filter::{Filter, Headline};
 pub use history::{Order, Runs, StoredRun, Unreadable, runs};
+pub use index::History;

@@ -1,0 +1,187 @@
+//! The index against stores that live and files that do not.
+
+use super::{FILE, History};
+use crate::{
+    filter::Filter,
+    history::Order,
+    testkit::{self, Made},
+};
+use benchtop_store::{Place, record::RunOutcome};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Far enough ahead that every folder has settled.
+fn later() -> DateTime<Utc> {
+    DateTime::from_timestamp(32_503_680_000, 0).unwrap()
+}
+
+fn history(made: &Made) -> History {
+    History::open(&made.store(), later(), &mut |_, _| {}).unwrap()
+}
+
+type Line = (u64, String, Place, RunOutcome, Vec<Option<f64>>);
+
+fn lines(history: &History) -> Vec<Line> {
+    let runs = history.select(&Filter::default(), Order::OldestFirst, 0, usize::MAX);
+    runs.iter()
+        .map(|run| {
+            let values = run.values().map(|taken| taken.value).collect();
+            (
+                run.sequence(),
+                run.serial_number().to_owned(),
+                run.place(),
+                run.outcome(),
+                values,
+            )
+        })
+        .collect()
+}
+
+/// The same without an index.
+fn truth(made: &Made) -> Vec<Line> {
+    drop(std::fs::remove_file(made.path("index").join(FILE)));
+    lines(&history(made))
+}
+
+#[test]
+fn a_store_that_lives_is_followed() {
+    let made = Made::default();
+    assert!(history(&made).is_empty());
+    let first = made.put("pending", &testkit::record(1));
+    made.put("pending", &testkit::record(2));
+    let second = history(&made);
+    assert_eq!((second.len(), second.records_read()), (2, 2));
+    drop(second);
+    // moved, into a folder that was not there before
+    std::fs::create_dir_all(made.path("synced/2026-03")).unwrap();
+    let moved = made.path("synced/2026-03").join(first.file_name().unwrap());
+    testkit::rename(&first, &moved);
+    let third = history(&made);
+    assert_eq!(third.records_read(), 0, "it is the same record elsewhere");
+    let places: Vec<Place> = lines(&third).into_iter().map(|line| line.2).collect();
+    assert_eq!(places, [Place::Synced, Place::Pending]);
+    drop(third);
+    // altered where it lies
+    let text = std::fs::read_to_string(&moved).unwrap();
+    testkit::write(&moved, &text.replacen("UNIT-0001", "UNIT-0009", 1));
+    let mut fourth = history(&made);
+    let all: Vec<usize> = fourth
+        .select(&Filter::default(), Order::OldestFirst, 0, 9)
+        .iter()
+        .map(super::Indexed::number)
+        .collect();
+    assert!(fourth.confirm(&all));
+    assert_eq!((fourth.len(), fourth.unreadable().len()), (1, 1));
+    assert!(
+        fourth.unreadable()[0]
+            .to_string()
+            .starts_with("synced/0000000001_UNIT-0001")
+    );
+    drop(fourth);
+    // gone, with its folder
+    std::fs::remove_dir_all(made.path("synced/2026-03")).unwrap();
+    let fifth = history(&made);
+    assert_eq!((fifth.len(), fifth.unreadable().len()), (1, 0));
+    let found = lines(&fifth);
+    drop(fifth);
+    assert_eq!(found, truth(&made));
+}
+
+#[test]
+fn a_record_is_read_once() {
+    let made = Made::default();
+    for sequence in 1..=300 {
+        made.put("pending", &testkit::record(sequence));
+    }
+    let mut seen = Vec::new();
+    let store = made.store();
+    let built = History::open(&store, later(), &mut |done, total| seen.push((done, total))).unwrap();
+    assert_eq!(built.records_read(), 300);
+    assert_eq!((seen.first(), seen.last()), (Some(&(1, 300)), Some(&(300, 300))));
+    drop(built);
+    assert_eq!(history(&made).records_read(), 0);
+    made.put("pending", &testkit::record(301));
+    assert_eq!(history(&made).records_read(), 1);
+    let found = lines(&history(&made));
+    assert_eq!(found.len(), 301);
+    assert!(found.is_sorted_by_key(|line| line.0));
+}
+
+#[test]
+fn a_folder_that_changed_just_now_is_not_believed_unchanged() {
+    let made = Made::default();
+    made.put("pending", &testkit::record(1));
+    let store = made.store();
+    let now = store.record_folders().unwrap()[0].changed().unwrap().0;
+    let just_now = DateTime::from_timestamp_nanos(now) + TimeDelta::milliseconds(1);
+    drop(History::open(&store, just_now, &mut |_, _| {}).unwrap());
+    let again = History::open(&store, just_now, &mut |_, _| {}).unwrap();
+    assert!(!again.log.listed.values().any(|changed| changed.0 == now));
+    drop(again);
+    let settled = history(&made);
+    assert!(settled.log.listed.values().any(|changed| changed.0 == now));
+}
+
+#[test]
+fn an_index_cut_or_altered_anywhere_says_the_same() {
+    let made = Made::default();
+    for sequence in 1..=5 {
+        made.put("pending", &testkit::record(sequence));
+    }
+    let expected = lines(&history(&made));
+    let path = made.path("index").join(FILE);
+    let whole = std::fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(7) {
+        testkit::write_bytes(&path, &whole[..at]);
+        assert_eq!(lines(&history(&made)), expected, "cut to {at}");
+        let mut altered = whole.clone();
+        altered[at] ^= 0x20;
+        testkit::write_bytes(&path, &altered);
+        assert_eq!(lines(&history(&made)), expected, "byte {at} altered");
+    }
+    testkit::write_bytes(&path, b"benchtop.index/9\nof a later program");
+    assert_eq!(lines(&history(&made)), expected);
+    assert_eq!(history(&made).records_read(), 0, "and it is whole again");
+}
+
+#[test]
+fn two_at_once_and_a_folder_that_cannot_be_written_give_the_same() {
+    let made = Made::default();
+    for sequence in 1..=3 {
+        made.put("pending", &testkit::record(sequence));
+    }
+    let first = history(&made);
+    let second = history(&made);
+    assert_eq!(lines(&first), lines(&second));
+    drop((first, second));
+    std::fs::remove_dir_all(made.path("index")).unwrap();
+    made.foreign("index");
+    let third = history(&made);
+    assert_eq!(third.len(), 3);
+    assert_eq!(third.records_read(), 3);
+}
+
+#[test]
+fn pages_and_filters_are_those_of_the_records() {
+    let made = Made::default();
+    for sequence in 1..=10 {
+        made.put("pending", &testkit::record(sequence));
+    }
+    let history = history(&made);
+    let newest = history.select(&Filter::default(), Order::NewestFirst, 2, 3);
+    let numbers: Vec<u64> = newest.iter().map(super::Indexed::sequence).collect();
+    assert_eq!(numbers, [8, 7, 6]);
+    let serial = Filter {
+        serial: Some("UNIT-0004".to_owned()),
+        ..Filter::default()
+    };
+    let found = history.select(&serial, Order::OldestFirst, 0, 9);
+    assert_eq!(found.len(), 1);
+    let record = testkit::record(4);
+    let head = found[0].headline();
+    assert_eq!(
+        (head.run_id, head.procedure_id),
+        (record.run_id.as_str(), record.procedure_id.as_str())
+    );
+    assert_eq!((head.part_number, head.batch), (Some("PCB-1042"), None));
+    assert_eq!(head.started_at, record.started_at);
+}

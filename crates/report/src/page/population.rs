@@ -1,0 +1,134 @@
+//! The page of populations: yield, what failed, and each measurement.
+
+use super::{
+    html::{page, table, text},
+    svg,
+};
+use crate::{
+    analysis::Analysis,
+    population::{Failing, Population, Share, Yield},
+    sentences, shown,
+    words::{number, percent},
+};
+
+/// What a page says of one procedure.
+#[derive(Debug)]
+pub struct Section<'a> {
+    /// Its runs.
+    pub population: &'a Population<'a>,
+    /// How its units did.
+    pub yields: Yield,
+    /// What failed.
+    pub failing: Vec<Failing>,
+    /// Its measurements.
+    pub analyses: Vec<Analysis<'a>>,
+}
+
+/// The page of populations, one section a procedure.
+#[must_use]
+pub fn of_populations(title: &str, sections: &[Section<'_>]) -> String {
+    let mut body = format!("<h1>{}</h1>\n", text(title));
+    if sections.is_empty() {
+        body.push_str("<p>There is no run.</p>\n");
+        body.push_str(&table("Runs", &["Procedure"], &[]));
+    }
+    for section in sections {
+        body.push_str(&procedure(section));
+    }
+    page(title, &body)
+}
+
+fn share(share: Share) -> String {
+    match share.fraction() {
+        Some(fraction) => format!("{} ({} of {} units)", percent(fraction), share.part, share.whole),
+        None => "no unit was judged".to_owned(),
+    }
+}
+
+fn procedure(section: &Section<'_>) -> String {
+    let Section {
+        population,
+        yields,
+        failing,
+        analyses,
+    } = section;
+    let mut body = format!("<h2>{}</h2>\n", text(&population.procedure));
+    let rows = [
+        ("runs", yields.runs.to_string()),
+        ("first pass", share(yields.first_pass)),
+        ("final", share(yields.last_pass)),
+        (
+            "rolled throughput over the steps",
+            yields.rolled.map_or_else(|| "-".to_owned(), percent),
+        ),
+        ("units tested again", share(yields.retested)),
+        ("losses of the station", sentences::losses(yields)),
+        (
+            "left out",
+            sentences::left_out(population).unwrap_or_else(|| "nothing".to_owned()),
+        ),
+    ];
+    let rows: Vec<Vec<String>> = rows.iter().map(|(name, value)| vec![text(name), text(value)]).collect();
+    body.push_str(&table("Yield", &["What", "Value"], &rows));
+    if !failing.is_empty() {
+        let rows: Vec<Vec<String>> = sentences::pareto_lines(failing)
+            .into_iter()
+            .map(|line| line.map(|cell| text(&cell)).to_vec())
+            .collect();
+        let heads = ["Step", "Measurement", "Ended", ">Runs", ">Share", ">Cumulated"];
+        body.push_str(&table("What failed, the most frequent first", &heads, &rows));
+    }
+    for analysis in analyses {
+        body.push_str(&measurement(analysis));
+    }
+    body
+}
+
+fn measurement(analysis: &Analysis<'_>) -> String {
+    let asked = &analysis.samples.asked;
+    let unit = text(&asked.unit);
+    let limits = shown::bounds(asked.low, asked.high, &asked.unit).unwrap_or_else(|| "none".to_owned());
+    let mut body = format!(
+        "<section>\n<h3>{} <span class=\"faint\">{}, limits {}</span></h3>\n",
+        text(&asked.name),
+        text(&asked.step),
+        text(&limits)
+    );
+    match &analysis.summary {
+        Ok(summary) => {
+            let mut cells = vec![
+                ("n", summary.n.to_string()),
+                ("mean", number(summary.mean)),
+                ("s", summary.s.map_or_else(|| "-".to_owned(), number)),
+                ("min", number(summary.min)),
+            ];
+            let names = ["1 %", "5 %", "25 %", "median", "75 %", "95 %", "99 %"];
+            cells.extend(names.into_iter().zip(summary.percentiles.map(number)));
+            cells.push(("max", number(summary.max)));
+            let heads: Vec<String> = cells.iter().map(|(name, _)| format!(">{name}")).collect();
+            let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+            let row = cells.iter().map(|(_, value)| text(value)).collect();
+            body.push_str(&table(
+                &format!("{} in {}", asked.name, if unit.is_empty() { "1" } else { &asked.unit }),
+                &heads,
+                &[row],
+            ));
+        }
+        Err(unsaid) => body.push_str(&format!("<p>{}</p>\n", text(&sentences::sentence(&unsaid.to_string())))),
+    }
+    for line in sentences::of_analysis(analysis) {
+        body.push_str(&format!("<p>{}</p>\n", text(&line)));
+    }
+    if let Ok(bins) = &analysis.histogram {
+        body.push_str(&svg::histogram(&asked.name, bins, asked.low, asked.high).unwrap_or_default());
+    } else {
+        body.push_str(
+            &svg::spread(&asked.name, &analysis.samples.numbers(), asked.low, asked.high).unwrap_or_default(),
+        );
+    }
+    if let Ok(chart) = &analysis.chart {
+        body.push_str(&svg::chart(&asked.name, chart).unwrap_or_default());
+    }
+    body.push_str("</section>\n");
+    body
+}

@@ -1,0 +1,428 @@
+//! Which runs and which values statistics are made of, exactly; and what was left out, so that nobody wonders.
+//!
+//! Yield counts units per procedure: a unit's first production run that ended Pass or Fail says whether it passed at first;
+//! one that passed after a step that failed was tried again did not. Error, Timeout and Aborted are losses of the station,
+//! apart. Values are those of the first attempts on each unit, of one population: one limits revision, variant, range and
+//! pair of limits, the one of the newest run; never beyond the range.
+
+use crate::{
+    index::{Asked, Indexed, Shape, Shapes},
+    words::counted,
+};
+use benchtop_store::record::{MeasurementOutcome, Purpose, RunOutcome, Section, StepOutcome};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+/// Runs of one procedure that count, and how many were left out.
+#[derive(Debug)]
+pub struct Population<'a> {
+    /// The procedure's `id`.
+    pub procedure: String,
+    /// The runs that count, oldest first.
+    pub runs: Vec<Indexed<'a>>,
+    /// Left out because something in them was simulated.
+    pub simulated: usize,
+    /// Left out because they were not made to test units to ship.
+    pub other_purposes: usize,
+}
+
+/// What counts beside real production runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Simulated runs too.
+    pub simulated: bool,
+    /// The purpose that counts; production unless said.
+    pub purpose: Option<Purpose>,
+}
+
+/// The populations of runs, one a procedure, by its id.
+#[must_use]
+pub fn populations<'a>(runs: &[Indexed<'a>], wanted: Wanted) -> Vec<Population<'a>> {
+    let mut found: BTreeMap<&str, Population<'a>> = BTreeMap::new();
+    for run in runs {
+        let population = found.entry(run.procedure_id()).or_insert_with(|| Population {
+            procedure: run.procedure_id().to_owned(),
+            runs: Vec::new(),
+            simulated: 0,
+            other_purposes: 0,
+        });
+        if run.purpose() != wanted.purpose.unwrap_or(Purpose::Production) {
+            population.other_purposes += 1;
+        } else if run.simulated() && !wanted.simulated {
+            population.simulated += 1;
+        } else {
+            population.runs.push(*run);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// A part of a whole; no part of nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// So many.
+    pub part: usize,
+    /// Of so many.
+    pub whole: usize,
+}
+
+impl Share {
+    /// From 0 to 1; none of nothing.
+    #[must_use]
+    pub fn fraction(&self) -> Option<f64> {
+        let count = crate::stats::distribution::count;
+        (self.whole > 0).then(|| count(self.part) / count(self.whole))
+    }
+}
+
+/// How the units of a procedure did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Yield {
+    /// All runs that count.
+    pub runs: usize,
+    /// Units that were judged.
+    pub units: usize,
+    /// Units that passed at first.
+    pub first_pass: Share,
+    /// Units whose last judging run passed.
+    pub last_pass: Share,
+    /// Units that were judged more than once.
+    pub retested: Share,
+    /// The product of the steps' first-pass yields: how probably a unit goes through without a stop anywhere.
+    pub rolled: Option<f64>,
+    /// Runs that judged nothing: Error, Timeout, Aborted.
+    pub errors: usize,
+    /// As [`Yield::errors`].
+    pub timeouts: usize,
+    /// As [`Yield::errors`].
+    pub aborted: usize,
+}
+
+/// How the units of a population did.
+#[must_use]
+pub fn yields(population: &Population<'_>) -> Yield {
+    let mut found = Yield {
+        runs: population.runs.len(),
+        ..Yield::default()
+    };
+    // passed at first, passed at last, how often judged
+    let mut units: BTreeMap<&str, (bool, bool, usize)> = BTreeMap::new();
+    for run in &population.runs {
+        let passed = match run.outcome() {
+            RunOutcome::Pass => true,
+            RunOutcome::Fail => false,
+            RunOutcome::Error => {
+                found.errors += 1;
+                continue;
+            }
+            RunOutcome::Timeout => {
+                found.timeouts += 1;
+                continue;
+            }
+            RunOutcome::Aborted => {
+                found.aborted += 1;
+                continue;
+            }
+        };
+        let at_first = passed && !run.has_fail_retry();
+        let unit = units.entry(run.serial_number()).or_insert((at_first, passed, 0));
+        *unit = (unit.0, passed, unit.2 + 1);
+    }
+    let share = |is_part: fn(&(bool, bool, usize)) -> bool| Share {
+        part: units.values().filter(|unit| is_part(unit)).count(),
+        whole: units.len(),
+    };
+    found.units = units.len();
+    found.first_pass = share(|unit| unit.0);
+    found.last_pass = share(|unit| unit.1);
+    found.retested = share(|unit| unit.2 > 1);
+    found.rolled = rolled(population);
+    found
+}
+
+/// The product over the steps of the test of the units that passed each at first, of those that came there.
+fn rolled(population: &Population<'_>) -> Option<f64> {
+    let mut shapes = Shapes::default();
+    let mut seen = BTreeSet::new();
+    let mut steps: BTreeMap<String, Share> = BTreeMap::new();
+    for run in judged(population) {
+        if !seen.insert(run.serial_number()) {
+            continue;
+        }
+        let shape = shapes.of(run);
+        for (step, judged) in shape.steps.iter().zip(run.steps()) {
+            let passed = match judged.first {
+                StepOutcome::Pass => true,
+                StepOutcome::Fail => false,
+                StepOutcome::Skip | StepOutcome::Error | StepOutcome::Timeout | StepOutcome::Aborted => continue,
+            };
+            if step.section != Section::Main {
+                continue;
+            }
+            let share = steps.entry(step.name.clone()).or_default();
+            share.whole += 1;
+            share.part += usize::from(passed);
+        }
+    }
+    let fractions: Vec<f64> = steps.values().filter_map(Share::fraction).collect();
+    (!fractions.is_empty()).then(|| fractions.iter().product())
+}
+
+fn judged<'p, 'a>(population: &'p Population<'a>) -> impl Iterator<Item = &'p Indexed<'a>> {
+    population.runs.iter().filter(|run| match run.outcome() {
+        RunOutcome::Pass | RunOutcome::Fail => true,
+        RunOutcome::Error | RunOutcome::Timeout | RunOutcome::Aborted => false,
+    })
+}
+
+/// Something that failed, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// The step.
+    pub step: String,
+    /// The measurement; none where the step failed without one, or could not be carried out.
+    pub measurement: Option<String>,
+    /// How it ended.
+    pub outcome: StepOutcome,
+    /// In so many runs.
+    pub runs: usize,
+}
+
+/// What failed, the most frequent first: measurements by their deciding attempt, and steps that failed without one.
+#[must_use]
+pub fn pareto(population: &Population<'_>) -> Vec<Failing> {
+    let mut shapes = Shapes::default();
+    let mut counts: BTreeMap<(String, Option<String>, u8), (StepOutcome, usize)> = BTreeMap::new();
+    for run in &population.runs {
+        if run.outcome() == RunOutcome::Pass {
+            continue;
+        }
+        let shape = shapes.of(run);
+        let mut values = run.values();
+        let mut asked = shape.measurements.iter();
+        for (step, judged) in shape.steps.iter().zip(run.steps()) {
+            let taken = values.by_ref().zip(asked.by_ref()).take(step.measurements);
+            let failed: Vec<String> = taken
+                .filter(|(taken, _)| taken.last == MeasurementOutcome::Fail)
+                .map(|(_, asked)| asked.name.clone())
+                .collect();
+            let (outcome, order) = match judged.last {
+                StepOutcome::Pass | StepOutcome::Skip if failed.is_empty() => continue,
+                StepOutcome::Pass | StepOutcome::Skip | StepOutcome::Fail => (StepOutcome::Fail, 0),
+                StepOutcome::Error => (StepOutcome::Error, 1),
+                StepOutcome::Timeout => (StepOutcome::Timeout, 2),
+                StepOutcome::Aborted => (StepOutcome::Aborted, 3),
+            };
+            let mut add = |measurement: Option<String>, outcome, order| {
+                let count = counts
+                    .entry((step.name.clone(), measurement, order))
+                    .or_insert((outcome, 0));
+                count.1 += 1;
+            };
+            if failed.is_empty() || outcome != StepOutcome::Fail {
+                add(None, outcome, order);
+            }
+            for name in failed {
+                add(Some(name), StepOutcome::Fail, 0);
+            }
+        }
+    }
+    let each = counts
+        .into_iter()
+        .map(|((step, measurement, _), (outcome, runs))| Failing {
+            step,
+            measurement,
+            outcome,
+            runs,
+        });
+    let mut found: Vec<Failing> = each.collect();
+    found.sort_by_key(|failing| std::cmp::Reverse(failing.runs));
+    found
+}
+
+/// A value of a unit.
+#[derive(Clone, Debug)]
+pub struct Sample<'a> {
+    /// The run that it comes from.
+    pub run: Indexed<'a>,
+    /// The value, in the unit of what was asked.
+    pub value: f64,
+    /// The day on which its instrument was calibrated last.
+    pub calibrated_on: Option<&'a str>,
+}
+
+/// The values of a measurement, of one population, in the order in which they were taken.
+#[derive(Clone, Debug)]
+pub struct Samples<'a> {
+    /// What was asked.
+    pub asked: Asked,
+    /// The values: one a unit, of its first attempt.
+    pub values: Vec<Sample<'a>>,
+    /// First attempts beyond the range.
+    pub overrange: usize,
+    /// First attempts without a number.
+    pub without: usize,
+    /// Values of a unit's later runs, left out.
+    pub retests: usize,
+    /// Runs with other limits, another limits revision, variant or range, left out.
+    pub others: usize,
+}
+
+impl Samples<'_> {
+    /// The numbers alone.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<f64> {
+        self.values.iter().map(|sample| sample.value).collect()
+    }
+
+    /// What was left out, as a sentence; none where nothing was.
+    #[must_use]
+    pub fn left_out(&self) -> Option<String> {
+        let parts = [
+            (self.overrange, "value beyond the range"),
+            (self.without, "first attempt without a number"),
+            (self.retests, "retest"),
+            (self.others, "run with other limits, variant or range"),
+        ];
+        let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+        let said: Vec<String> = parts
+            .map(|(number, what)| match what.split_once(" with ") {
+                Some((noun, rest)) => format!("{} with {rest}", counted(number, noun)),
+                None if what.starts_with("value") => format!("{} beyond the range", counted(number, "value")),
+                None if what.starts_with("first") => format!("{} without a number", counted(number, "first attempt")),
+                None => counted(number, what),
+            })
+            .collect();
+        (!said.is_empty()).then(|| format!("left out: {}", said.join(", ")))
+    }
+}
+
+/// What must be the same for values to be of one population.
+type Kind = (Option<String>, Option<String>, [Option<u64>; 3], String);
+
+fn kind(run: &Indexed<'_>, asked: &Asked) -> Kind {
+    let bits = |number: Option<f64>| number.map(f64::to_bits);
+    (
+        run.limits_revision().map(str::to_owned),
+        run.variant().map(str::to_owned),
+        [bits(asked.low), bits(asked.high), bits(asked.range)],
+        asked.unit.clone(),
+    )
+}
+
+/// The values of every numeric measurement of a population, in the order of the newest run's procedure.
+///
+/// A measurement is known by step and name.
+#[must_use]
+pub fn samples<'a>(population: &Population<'a>) -> Vec<Samples<'a>> {
+    of_each(population, false)
+}
+
+fn of_each<'a>(population: &Population<'a>, retests: bool) -> Vec<Samples<'a>> {
+    let mut shapes = Shapes::default();
+    let mut order: Vec<(String, String)> = Vec::new();
+    for run in population.runs.iter().rev().take(1) {
+        let shape = shapes.of(run);
+        order.extend(
+            shape
+                .measurements
+                .iter()
+                .map(|asked| (asked.step.clone(), asked.name.clone())),
+        );
+    }
+    let each = order
+        .iter()
+        .filter_map(|(step, name)| collect(population, &mut shapes, (step, name), retests));
+    each.filter(|samples| !samples.values.is_empty() || samples.overrange > 0)
+        .collect()
+}
+
+/// The values of every run, a unit's later ones too: what a gauge study is made of.
+#[must_use]
+pub fn every<'a>(population: &Population<'a>) -> Vec<Samples<'a>> {
+    of_each(population, true)
+}
+
+/// Where a measurement stands in a shape.
+fn place(shape: &Shape, step: &str, name: &str) -> Option<usize> {
+    shape
+        .measurements
+        .iter()
+        .position(|asked| asked.name == name && asked.step == step)
+}
+
+fn collect<'a>(
+    population: &Population<'a>,
+    shapes: &mut Shapes,
+    (step, name): (&str, &str),
+    retests: bool,
+) -> Option<Samples<'a>> {
+    // by shape: where it stands, and what was asked
+    let mut places: BTreeMap<u32, Option<(usize, Rc<Shape>)>> = BTreeMap::new();
+    let mut found: Option<(Kind, Samples<'a>)> = None;
+    // by what a kind is made of: whether it is the one that is meant
+    let mut same: BTreeMap<(u32, Option<&str>, Option<&str>), bool> = BTreeMap::new();
+    // from the newest on: it says which population is meant
+    let mut taken = Vec::new();
+    for run in population.runs.iter().rev() {
+        let known = places.entry(Shapes::key(run)).or_insert_with(|| {
+            let shape = shapes.of(run);
+            place(&shape, step, name).map(|at| (at, shape))
+        });
+        let Some((at, shape)) = known else { continue };
+        let (Some(asked), Some(value)) = (shape.measurements.get(*at), run.value(*at)) else {
+            continue;
+        };
+        let (of, samples) = found.get_or_insert_with(|| {
+            let samples = Samples {
+                asked: asked.clone(),
+                values: Vec::new(),
+                overrange: 0,
+                without: 0,
+                retests: 0,
+                others: 0,
+            };
+            (kind(run, asked), samples)
+        });
+        let made_of = (Shapes::key(run), run.limits_revision(), run.variant());
+        if *same.entry(made_of).or_insert_with(|| *of == kind(run, asked)) {
+            taken.push((*run, value));
+        } else {
+            samples.others += 1;
+        }
+    }
+    let (_, mut samples) = found?;
+    let mut units = BTreeSet::new();
+    for (run, value) in taken.into_iter().rev() {
+        if !units.insert(run.serial_number()) && !retests {
+            samples.retests += 1;
+        } else if value.overrange {
+            samples.overrange += 1;
+        } else if let Some(value) = value.value {
+            let instrument = samples.asked.instrument.as_deref();
+            samples.values.push(Sample {
+                run,
+                value,
+                calibrated_on: instrument.and_then(|instrument| run.calibrated_on(instrument)),
+            });
+        } else {
+            samples.without += 1;
+        }
+    }
+    Some(samples)
+}
+
+/// Pairs of two measurements of the same runs.
+#[must_use]
+pub fn pairs(first: &Samples<'_>, second: &Samples<'_>) -> Vec<(f64, f64)> {
+    let others: BTreeMap<usize, f64> = second
+        .values
+        .iter()
+        .map(|sample| (sample.run.number(), sample.value))
+        .collect();
+    let each = first.values.iter();
+    each.filter_map(|sample| others.get(&sample.run.number()).map(|other| (sample.value, *other)))
+        .collect()
+}

@@ -1,0 +1,112 @@
+//! Values counted in bins of equal width.
+//!
+//! Width: 2 (Q3 - Q1) / n^(1/3), D. Freedman and P. Diaconis, "On the histogram as a density estimator" (1981), rounded to 1,
+//! 2 or 5 times a power of ten, so that a person can read the edges.
+
+use super::{
+    Unsaid,
+    describe::{percentile, sorted},
+    distribution::count,
+};
+
+/// A bin: from `low`, included, to `high`, left out except in the last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bin {
+    /// Its lower edge.
+    pub low: f64,
+    /// Its upper edge.
+    pub high: f64,
+    /// How many values are in it.
+    pub count: usize,
+}
+
+/// Counts values in at most `most` bins that cover them all.
+///
+/// # Errors
+/// No value, or values that do not differ.
+pub fn histogram(values: &[f64], most: usize) -> Result<Vec<Bin>, Unsaid> {
+    let sorted = sorted(values);
+    let (Some(min), Some(max)) = (sorted.first().copied(), sorted.last().copied()) else {
+        return Err(Unsaid::NoValue);
+    };
+    let span = max - min;
+    if span <= 0.0 || !span.is_finite() {
+        return Err(Unsaid::AllEqual(min));
+    }
+    let between = percentile(&sorted, 0.75) - percentile(&sorted, 0.25);
+    let wanted = 2.0 * between / count(sorted.len()).cbrt();
+    let least = span / count(most.max(1));
+    let mut width = rounded_up(wanted.max(least));
+    // the edges are multiples of the width, so that one bin more may be needed
+    while edges(min, max, width).1 > count(most.max(2)) {
+        width = rounded_up(width * 1.01);
+    }
+    let (first, bins) = edges(min, max, width);
+    let mut rest = sorted.as_slice();
+    let mut found = Vec::new();
+    for at in 0..most.max(2) {
+        let at = count(at);
+        if at >= bins {
+            break;
+        }
+        let (low, high) = ((first + at) * width, (first + at + 1.0) * width);
+        let is_last = at + 1.0 >= bins;
+        let inside = if is_last {
+            rest.len()
+        } else {
+            rest.partition_point(|value| *value < high)
+        };
+        rest = rest.get(inside..).unwrap_or_default();
+        found.push(Bin {
+            low,
+            high,
+            count: inside,
+        });
+    }
+    Ok(found)
+}
+
+/// The first edge, in widths, and the number of bins.
+fn edges(min: f64, max: f64, width: f64) -> (f64, f64) {
+    let first = (min / width).floor();
+    let last = (max / width).floor() + 1.0;
+    // beside very large values a width may be too small to count with
+    (first, (last - first).max(1.0))
+}
+
+/// The next of ..., 0.5, 1, 2, 5, 10, ...
+fn rounded_up(width: f64) -> f64 {
+    let power = 10_f64.powf(width.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
+    steps.into_iter().find(|step| *step >= width).unwrap_or(width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn edges_are_round_and_every_value_is_counted() {
+        let values: Vec<f64> = (0..100).map(|at| 3.25 + f64::from(at) / 1000.0).collect();
+        let bins = histogram(&values, 20).unwrap();
+        assert_eq!(bins.iter().map(|bin| bin.count).sum::<usize>(), 100);
+        let width = bins[0].high - bins[0].low;
+        assert!((width - 0.05).abs() < 1e-9 || (width - 0.02).abs() < 1e-9, "{width}");
+        assert_eq!(histogram(&[], 20).unwrap_err().to_string(), "there is no value");
+        assert_eq!(
+            histogram(&[2.5; 3], 20).unwrap_err().to_string(),
+            "all values are 2.5: they do not vary"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_is_lost_whatever_they_are(values in proptest::collection::vec(-1e12_f64..1e12, 2..200), most in 1_usize..40) {
+            if let Ok(bins) = histogram(&values, most) {
+                prop_assert_eq!(bins.iter().map(|bin| bin.count).sum::<usize>(), values.len());
+                prop_assert!(bins.len() <= most.max(2), "{} bins of {}", bins.len(), most);
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Numbers for people.
+
+/// Six significant digits, without zeros at the end; as a power of ten where it is very large or very small.
+#[must_use]
+pub fn number(value: f64) -> String {
+    digits(value, 6)
+}
+
+/// The same with so many significant digits.
+#[must_use]
+pub fn digits(value: f64, significant: i32) -> String {
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
+    if value.abs() <= 0.0 {
+        return "0".to_owned();
+    }
+    let scientific = format!("{value:.*e}", usize::try_from(significant - 1).unwrap_or_default());
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if !(-5..significant.max(7)).contains(&exponent) {
+        return format!("{}e{exponent}", trimmed(mantissa));
+    }
+    let decimals = usize::try_from(significant - 1 - exponent).unwrap_or_default();
+    trimmed(&format!("{value:.decimals$}")).to_owned()
+}
+
+fn trimmed(text: &str) -> &str {
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        text
+    }
+}
+
+/// A part of one in per cent: `98.5 %`.
+#[must_use]
+pub fn percent(part: f64) -> String {
+    format!("{:.1} %", 100.0 * part)
+}
+
+/// A probability: `0.034`, `< 0.001`.
+#[must_use]
+pub fn probability(p: f64) -> String {
+    if p < 0.001 {
+        "< 0.001".to_owned()
+    } else {
+        format!("{p:.3}")
+    }
+}
+
+/// `1 run`, `2 runs`.
+#[must_use]
+pub fn counted(number: usize, one: &str) -> String {
+    if number == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{number} {one}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_six_digits_and_no_zeros_behind() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (3.3, "3.3"),
+            (3.299_162_63, "3.29916"),
+            (-0.5, "-0.5"),
+            (1_000_000.0, "1000000"),
+            (12_345_678.0, "1.23457e7"),
+            (0.000_012_345_678, "0.0000123457"),
+            (1e-9, "1e-9"),
+            (999_999.96, "1000000"),
+            (100.0, "100"),
+            (f64::NAN, "-"),
+            (f64::INFINITY, "-"),
+        ] {
+            assert_eq!(number(value), expected, "{value}");
+        }
+        assert_eq!(
+            (probability(0.0004).as_str(), probability(0.05).as_str()),
+            ("< 0.001", "0.050")
+        );
+        assert_eq!(
+            (counted(1, "run").as_str(), counted(0, "run").as_str()),
+            ("1 run", "0 runs")
+        );
+    }
+}
