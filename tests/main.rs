@@ -19,6 +19,8 @@ mod faults;
 #[cfg(test)]
 mod guard_bands;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod main_job;
 #[cfg(test)]
 mod many_runs;

@@ -1,0 +1,295 @@
+//! `benchtop runs list|show|diff|stats`: the station answers questions by itself.
+
+use crate::testkit::{BOARD, Done, benchtop, done, records, scratch, simulated, write};
+use std::{fs, path::Path};
+
+fn runs(words: &[&str], store: &Path) -> Done {
+    done(benchtop().arg("runs").args(words).arg("--store").arg(store))
+}
+
+/// A seeded history: the same units read the same on every machine.
+fn history(store: &Path, units: std::ops::Range<u32>) {
+    for unit in units {
+        done(&mut simulated(store, &format!("UNIT-{unit}")));
+    }
+}
+
+/// Without what differs from run to run: times, folders, ids.
+fn lines_of_run(text: &str) -> Vec<&str> {
+    let changing = |line: &&str| !line.starts_with("record ") && !line.trim().is_empty();
+    text.lines().filter(changing).collect()
+}
+
+#[test]
+fn show_prints_a_run_as_the_operator_saw_it() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    for serial in ["UNIT-5501", "UNIT-5599"] {
+        let ran = done(&mut simulated(&store, serial));
+        let shown = runs(&["show", serial], &store);
+        assert_eq!(shown.code, Some(0), "{shown}");
+        assert_eq!(lines_of_run(&shown.out), lines_of_run(&ran.out), "{serial}");
+    }
+    let path = records(&store, "pending")[0].clone();
+    let by_file = runs(&["show", path.to_str().unwrap()], &store);
+    assert_eq!(by_file.out, runs(&["show", "1"], &store).out);
+    assert!(runs(&["show", "last"], &store).out.contains("FAIL  UNIT-5599"));
+    let json = runs(&["show", "1", "--format", "json"], &store);
+    let json: serde_json::Value = serde_json::from_str(json.out.trim()).unwrap();
+    assert_eq!(json["unit_under_test"]["serial_number"], "UNIT-5501");
+    let none = runs(&["show", "UNIT-9999"], &store);
+    assert_eq!(none.code, Some(2), "{none}");
+    assert!(none.err.contains("no such run"), "{none}");
+}
+
+#[test]
+fn diff_compares_two_runs_or_a_run_with_a_golden_one() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    history(&store, 5501..5503);
+    done(&mut simulated(&store, "UNIT-5599"));
+    let without = runs(&["diff", "UNIT-5599"], &store);
+    assert_eq!(without.code, Some(2), "{without}");
+    assert!(
+        without.err.contains("no golden run of BOARD-FUNCTIONAL-V3"),
+        "{without}"
+    );
+    let same = runs(&["diff", "1", "2"], &store);
+    assert_eq!(same.code, Some(0), "{same}");
+    assert!(
+        same.out.contains("no outcome differs") && same.out.contains("vcc_3v3"),
+        "{same}"
+    );
+    done(simulated(&store, "UNIT-5501").args(["--purpose", "golden"]));
+    let golden = runs(&["diff", "UNIT-5599"], &store);
+    assert_eq!(golden.code, Some(1), "{golden}");
+    assert!(golden.out.contains("FAIL -> PASS"), "{golden}");
+    let csv = runs(&["diff", "UNIT-5599", "--format", "csv"], &store);
+    assert!(
+        csv.out
+            .lines()
+            .next()
+            .unwrap()
+            .starts_with("step,measurement,first_outcome"),
+        "{csv}"
+    );
+    let json = runs(&["diff", "1", "2", "--format", "json"], &store);
+    assert!(
+        json.out
+            .lines()
+            .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
+        "{json}"
+    );
+}
+
+#[test]
+fn stats_counts_units_and_says_what_it_left_out() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    let empty = runs(&["stats"], &store);
+    assert_eq!((empty.code, empty.out.trim()), (Some(0), "No run counts."), "{empty}");
+    done(&mut simulated(&store, "UNIT-5501"));
+    let left_out = runs(&["stats"], &store);
+    assert!(
+        left_out
+            .out
+            .contains("left out 1 simulated run (--simulated counts them)"),
+        "{left_out}"
+    );
+    let one = runs(&["stats", "--simulated"], &store);
+    assert_eq!(one.code, Some(0), "{one}");
+    assert!(one.out.contains("100.0 %   1 of 1 units"), "{one}");
+    history(&store, 5502..5512);
+    done(&mut simulated(&store, "UNIT-5599"));
+    done(&mut simulated(&store, "UNIT-5501"));
+    let all = runs(&["stats", "--simulated"], &store);
+    for needed in [
+        "first pass",
+        "12 units",
+        "Cpk",
+        "what failed",
+        "only 1",
+        "left out: 1 retest",
+        "control limits",
+    ] {
+        assert!(all.out.contains(needed), "{needed}: {all}");
+    }
+    for line in all.out.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    for word in ["NaN", "inf", "\u{1b}"] {
+        assert!(!all.out.contains(word), "{word}: {all}");
+    }
+    let json = runs(&["stats", "--simulated", "--format", "json"], &store);
+    let lines: Vec<serde_json::Value> = json
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!((&lines[0]["kind"], &lines[0]["units"]), (&"yield".into(), &12.into()));
+    assert_eq!(
+        (&lines[1]["measurement"], &lines[1]["n"]),
+        (&"vcc_3v3".into(), &12.into())
+    );
+    let csv = runs(
+        &["stats", "--simulated", "--format", "csv", "--measurement", "idle*"],
+        &store,
+    );
+    assert_eq!(csv.out.lines().count(), 2, "{csv}");
+    let pairs = runs(
+        &["stats", "--simulated", "--correlate", "vcc_3v3", "idle_current_ma"],
+        &store,
+    );
+    assert!(pairs.out.contains("r = ") && pairs.out.contains("12 pairs"), "{pairs}");
+    let wrong = runs(&["stats", "--simulated", "--correlate", "vcc_3v3", "vcc"], &store);
+    assert_eq!(wrong.code, Some(2), "{wrong}");
+    assert!(wrong.err.contains("there are vcc_3v3, idle_current_ma"), "{wrong}");
+}
+
+#[test]
+fn histories_that_say_nothing_give_sentences() {
+    let folder = scratch();
+    // all equal: the same unit's reading under other names
+    let store = folder.path().join("equal");
+    history(&store, 5501..5502);
+    let first = records(&store, "pending")[0].clone();
+    let alike = fs::read_to_string(&first).unwrap();
+    let value = serde_json::from_str::<serde_json::Value>(&alike).unwrap();
+    assert!(value["steps"].is_array());
+    // a unit of a simulated bench reads the same each time: with every retest taken, all values are equal
+    for _ in 0..4 {
+        done(
+            benchtop()
+                .args([
+                    "run",
+                    BOARD,
+                    "--serial",
+                    "UNIT-5501",
+                    "--simulate",
+                    "--operator",
+                    "A",
+                    "--purpose",
+                    "gauge_study",
+                    "--store",
+                ])
+                .arg(&store),
+        );
+    }
+    let equal = runs(&["stats", "--simulated", "--gauge"], &store);
+    assert_eq!(equal.code, Some(0), "{equal}");
+    assert!(
+        equal.err.contains("two or more appraisers (operators); there is one"),
+        "{equal}"
+    );
+    // all fail
+    let store = folder.path().join("fail");
+    for _ in 0..3 {
+        done(&mut simulated(&store, "UNIT-5599"));
+    }
+    let failed = runs(&["stats", "--simulated"], &store);
+    assert!(failed.out.contains("0.0 %   0 of 1 units"), "{failed}");
+    assert!(!failed.out.contains("NaN"), "{failed}");
+}
+
+#[test]
+fn a_gauge_study_is_read_from_its_runs() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    for operator in ["Ann", "Bo"] {
+        for unit in 5501..5504 {
+            for _ in 0..2 {
+                let serial = format!("UNIT-{unit}");
+                done(simulated(&store, &serial).args(["--operator", operator, "--purpose", "gauge_study"]));
+            }
+        }
+    }
+    let study = runs(&["stats", "--simulated", "--gauge"], &store);
+    assert_eq!(study.code, Some(0), "{study}");
+    for needed in [
+        "2 operators, 3 units, 2 trials",
+        "analysis of variance",
+        "average and range",
+        "number of distinct categories",
+    ] {
+        assert!(study.out.contains(needed), "{needed}: {study}");
+    }
+    let csv = runs(&["stats", "--simulated", "--gauge", "--format", "csv"], &store);
+    assert!(csv.out.contains(",gauge R&R,"), "{csv}");
+    // the studies are no production
+    assert!(runs(&["stats", "--simulated"], &store).out.contains("No run counts."));
+}
+
+#[test]
+fn the_index_is_never_the_truth() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    history(&store, 5501..5504);
+    let expected = runs(&["list"], &store).out;
+    let index = store.join("index/history.idx");
+    assert!(index.is_file());
+    write(&index, "benchtop.index/1\nnot what follows");
+    assert_eq!(runs(&["list"], &store).out, expected);
+    fs::remove_dir_all(store.join("index")).unwrap();
+    assert_eq!(runs(&["list"], &store).out, expected);
+    let record = records(&store, "pending")[1].clone();
+    let text = fs::read_to_string(&record).unwrap();
+    write(&record, &text.replacen("UNIT-5502", "UNIT-5512", 1));
+    let altered = runs(&["list"], &store);
+    assert_eq!(altered.code, Some(3), "{altered}");
+    assert!(altered.err.contains("digest or length differ"), "{altered}");
+    assert_eq!(altered.out.lines().count(), 2, "{altered}");
+    fs::remove_file(&record).unwrap();
+    assert_eq!(runs(&["list"], &store).code, Some(0));
+}
+
+#[test]
+fn pages_are_written_and_hold_what_was_tested() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    history(&store, 5501..5511);
+    let (run, all) = (folder.path().join("run.html"), folder.path().join("all.html"));
+    let shown = runs(&["show", "UNIT-5501", "--html", run.to_str().unwrap()], &store);
+    assert_eq!(shown.code, Some(0), "{shown}");
+    let page = fs::read_to_string(&run).unwrap();
+    assert!(page.contains("vcc_3v3") && page.contains("<svg") && !page.contains("<script"));
+    let stats = runs(&["stats", "--simulated", "--html", all.to_str().unwrap()], &store);
+    assert_eq!(stats.code, Some(0), "{stats}");
+    let page = fs::read_to_string(&all).unwrap();
+    assert!(page.contains("Control chart of vcc_3v3") && page.contains("10 of 10 units"));
+    look_at(&run, "vcc_3v3");
+    look_at(&all, "idle_current_ma");
+}
+
+/// A browser's own view of a page: what it reads, and that it draws something. Skipped in sight where there is none.
+fn look_at(page: &Path, needle: &str) {
+    let found = ["chromium", "chromium-browser"].into_iter().find(|name| {
+        let version = std::process::Command::new(name).arg("--version").output();
+        version.is_ok_and(|version| version.status.success())
+    });
+    let Some(browser) = found else {
+        println!("skipped: no chromium to look at pages with");
+        return;
+    };
+    let home = scratch();
+    let start = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(browser);
+        command.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+        ]);
+        command.arg(format!("--user-data-dir={}", home.path().display()));
+        command.args(arguments).arg(format!("file://{}", page.display()));
+        done(&mut command)
+    };
+    let read = start(&["--dump-dom"]);
+    assert!(read.out.contains(needle) && read.out.contains("role=\"img\""), "{read}");
+    let picture = home.path().join("picture.png");
+    let drawn = start(&[&format!("--screenshot={}", picture.display()), "--window-size=900,700"]);
+    let bytes = fs::read(&picture).unwrap_or_else(|error| panic!("{error}: {drawn}"));
+    assert!(bytes.starts_with(b"\x89PNG"), "{drawn}");
+    // a blank page of this size comes to some three thousand bytes
+    assert!(bytes.len() > 12_000, "the picture has {} bytes: {drawn}", bytes.len());
+}
