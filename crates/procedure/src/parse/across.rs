@@ -3,7 +3,10 @@
 use super::draft::{Channel, Draft, Section, Switching};
 use crate::model::{LogicalName, Procedure, StepKind};
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Span, Spanned, Table};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 pub(super) fn check(draft: &mut Draft, roots: &[Table<'_>], head: &Span) {
     nothing_judged(draft, roots, head);
@@ -74,17 +77,14 @@ fn unused_instruments(draft: &mut Draft) {
 
 /// For each output that some step turns on, the last word of the teardown must be off.
 fn outputs_left_on(draft: &mut Draft) {
+    let last_words = LastWords::of(&draft.switchings);
     let mut left_on = Vec::new();
     let mut seen = BTreeSet::new();
-    for switching in draft
-        .switchings
-        .iter()
-        .filter(|switching| switching.output_enabled == Some(true))
-    {
-        let Some(output) = output(switching) else {
+    for switching in &draft.switchings {
+        let (Some(true), Some(output)) = (switching.output_enabled, output(switching)) else {
             continue;
         };
-        if !is_turned_off(&draft.switchings, output) && seen.insert(output) {
+        if seen.insert(output) && !last_words.turn_off(output) {
             left_on.push((switching, output));
         }
     }
@@ -100,42 +100,54 @@ fn outputs_left_on(draft: &mut Draft) {
     }
 }
 
+/// An output: channel of an instrument.
+type Output<'d> = (&'d LogicalName, &'d Channel);
+
 /// `None` where the step's own mistakes leave open which output it means.
-fn output(switching: &Switching) -> Option<(&LogicalName, &Channel)> {
+fn output(switching: &Switching) -> Option<Output<'_>> {
     Some((switching.instrument.as_ref()?, switching.channel.as_ref()?))
 }
 
-fn is_turned_off(switchings: &[Switching], (instrument, channel): (&LogicalName, &Channel)) -> bool {
-    let may_mean_it = |switching: &&Switching| {
-        switching.section == Section::Teardown
-            && switching.instrument.as_ref().is_none_or(|other| other == instrument)
-            && switching.channel.as_ref().is_none_or(|other| other == channel)
-            && switching.output_enabled.is_some()
-    };
-    switchings
-        .iter()
-        .rfind(may_mean_it)
-        .is_some_and(|last| last.output_enabled == Some(false))
+/// What the teardown says last of each output, and of those that may be any: where it says so, and whether that is on.
+struct LastWords<'d>(BTreeMap<(Option<&'d LogicalName>, Option<&'d Channel>), (usize, bool)>);
+
+impl<'d> LastWords<'d> {
+    fn of(switchings: &'d [Switching]) -> Self {
+        let teardown = switchings.iter().enumerate();
+        let teardown = teardown.filter(|(_, switching)| switching.section == Section::Teardown);
+        let said = teardown.filter_map(|(at, switching)| {
+            let output = (switching.instrument.as_ref(), switching.channel.as_ref());
+            Some((output, (at, switching.output_enabled?)))
+        });
+        // of several at one key the last stands
+        Self(said.collect())
+    }
+
+    fn turn_off(&self, (instrument, channel): Output<'_>) -> bool {
+        let may_mean_it = [
+            (Some(instrument), Some(channel)),
+            (Some(instrument), None),
+            (None, Some(channel)),
+            (None, None),
+        ];
+        let last = may_mean_it.iter().filter_map(|output| self.0.get(output)).max();
+        last.is_some_and(|(_, is_on)| !is_on)
+    }
 }
 
 /// Without a level, what comes out is up to whoever used the supply last.
 fn outputs_without_a_level(draft: &mut Draft) {
     let mut findings = Vec::new();
-    for (at, switching) in draft.switchings.iter().enumerate() {
-        let (Some(true), Some(output)) = (switching.output_enabled, output(switching)) else {
+    let mut written: BTreeMap<Output<'_>, (bool, bool)> = BTreeMap::new();
+    for switching in &draft.switchings {
+        let Some(output) = output(switching) else { continue };
+        let (has_voltage, has_current) = written.entry(output).or_default();
+        *has_voltage |= switching.has_voltage;
+        *has_current |= switching.has_current;
+        if switching.output_enabled != Some(true) {
             continue;
-        };
-        let before = || {
-            draft
-                .switchings
-                .iter()
-                .take(at + 1)
-                .filter(|other| self::output(other) == Some(output))
-        };
-        let missing = match (
-            before().any(|other| other.has_voltage),
-            before().any(|other| other.has_current),
-        ) {
+        }
+        let missing = match (*has_voltage, *has_current) {
             (true, true) => continue,
             (true, false) => "`current_limit`",
             (false, true) => "`voltage_level`",
@@ -150,5 +162,52 @@ fn outputs_without_a_level(draft: &mut Draft) {
     }
     for finding in findings {
         draft.sink.push(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What the rule says, word for word: the last switching of the teardown that may mean the output turns it off.
+    fn is_turned_off(switchings: &[Switching], (instrument, channel): Output<'_>) -> bool {
+        let may_mean_it = |switching: &&Switching| {
+            switching.section == Section::Teardown
+                && switching.instrument.as_ref().is_none_or(|other| other == instrument)
+                && switching.channel.as_ref().is_none_or(|other| other == channel)
+                && switching.output_enabled.is_some()
+        };
+        let last = switchings.iter().rfind(may_mean_it);
+        last.is_some_and(|last| last.output_enabled == Some(false))
+    }
+
+    fn switching() -> impl Strategy<Value = Switching> {
+        let section = prop_oneof![Just(Section::Setup), Just(Section::Main), Just(Section::Teardown)];
+        let instrument = proptest::option::of(prop_oneof!["a", "b"].prop_map(LogicalName));
+        let channel = proptest::option::of((1..3_u32).prop_map(Channel::Number));
+        let enabled = proptest::option::of(any::<bool>());
+        (section, instrument, channel, enabled).prop_map(|(section, instrument, channel, output_enabled)| Switching {
+            section,
+            step: String::new(),
+            instrument,
+            channel,
+            output_enabled,
+            has_voltage: true,
+            has_current: true,
+            place: Span::of_file("x.toml"),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_word_on_an_output_is_the_last_that_may_mean_it(
+            switchings in proptest::collection::vec(switching(), 0..12),
+        ) {
+            let last_words = LastWords::of(&switchings);
+            for output in switchings.iter().filter_map(output) {
+                prop_assert_eq!(last_words.turn_off(output), is_turned_off(&switchings, output));
+            }
+        }
     }
 }
