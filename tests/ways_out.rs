@@ -293,9 +293,8 @@ fn drivers() -> Catalogue {
     for model in ["keysight/34461a", "keysight/e36312a"] {
         let file = format!("instruments/{model}/driver.toml");
         let entry = Entry {
-            text: fs::read_to_string(&file).unwrap(),
+            text: fs::read_to_string(&file).unwrap().into(),
             file,
-            sha256: String::new(),
             origin: Origin::Shipped,
         };
         catalogue.drivers.insert(model.to_owned(), entry);

@@ -4,9 +4,10 @@
 //! asked for.
 
 use crate::exit::Failure;
-use benchtop_station::{Catalogue, Entry, Origin, sha256};
+use benchtop_station::{Catalogue, Entry, Origin};
 use rust_embed::RustEmbed;
 use std::{
+    borrow::Cow,
     fs,
     path::{Path, PathBuf},
 };
@@ -27,18 +28,12 @@ pub(crate) fn catalogue(directory: Option<&Path>) -> Result<Catalogue, Failure> 
     let mut catalogue = Catalogue::default();
     for path in Instruments::iter() {
         if let Some(file) = Instruments::get(&path) {
-            let text = String::from_utf8_lossy(&file.data).into_owned();
-            add(
-                &mut catalogue,
-                &path,
-                entry(format!("instruments/{path}"), text, Origin::Shipped),
-            );
+            add(&mut catalogue, &path, shipped(format!("instruments/{path}"), file.data));
         }
     }
     for path in Benches::iter() {
         if let Some(file) = Benches::get(&path) {
-            let text = String::from_utf8_lossy(&file.data).into_owned();
-            let entry = entry(format!("fixtures/benches/{path}"), text, Origin::Shipped);
+            let entry = shipped(format!("fixtures/benches/{path}"), file.data);
             if let Some(name) = path.strip_suffix(".toml") {
                 catalogue.benches.insert(name.to_owned(), entry);
             }
@@ -50,15 +45,14 @@ pub(crate) fn catalogue(directory: Option<&Path>) -> Result<Catalogue, Failure> 
     Ok(catalogue)
 }
 
-/// A text of the catalogue, with its digest.
-pub(crate) fn entry(file: String, text: String, origin: Origin) -> Entry {
-    let sha256 = sha256(text.as_bytes());
-    Entry {
-        file,
-        text,
-        sha256,
-        origin,
-    }
+/// A text as it lies in the binary.
+fn shipped(file: String, bytes: Cow<'static, [u8]>) -> Entry {
+    let text = match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+    };
+    let origin = Origin::Shipped;
+    Entry { file, text, origin }
 }
 
 /// `path` is `<vendor>/<model>/<file>`.
@@ -83,11 +77,9 @@ fn add_directory(catalogue: &mut Catalogue, directory: &Path) -> Result<(), Fail
                 let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let short = format!("{}/{}/{file}", name(&vendor), name(&model));
                 let origin = Origin::User(directory.display().to_string());
-                add(
-                    catalogue,
-                    &short,
-                    entry(path.display().to_string(), read_text(&path)?, origin),
-                );
+                let file = path.display().to_string();
+                let text = read_text(&path)?.into();
+                add(catalogue, &short, Entry { file, text, origin });
             }
         }
     }

@@ -1,17 +1,11 @@
 //! Which instruments a command works with: those of a station file, or simulated ones. And the runner's view of them.
 
-use crate::{
-    args::BenchArguments,
-    assets::{entry, read_text},
-    exit::Failure,
-    terminal,
-};
+use crate::{args::BenchArguments, assets::read_text, exit::Failure, terminal};
 use async_trait::async_trait;
 use benchtop_instrument::{Clock, Console, Error, Instrument, NaiveDate, RealClock, VirtualClock};
 use benchtop_notation::Diagnostics;
 use benchtop_procedure::{LogicalName, Metrology};
 use benchtop_run::Bench;
-use benchtop_sim::SimulatedBench;
 use benchtop_station::{Catalogue, Entry, Origin, Said, Station, StationFile, of_bench, sha256};
 use std::{path::Path, sync::Arc};
 
@@ -90,16 +84,16 @@ fn simulated(
     serial: &str,
     real_pace: bool,
 ) -> Result<Equipped, Refused> {
-    let found = bench_entry(wanted, catalogue, procedure_id)?;
+    let (found, bench) = find(wanted, catalogue, procedure_id)?;
     let clock: Arc<dyn Clock> = if real_pace {
         RealClock::shared()
     } else {
         Arc::new(VirtualClock::new())
     };
-    let bench = build(&found, catalogue, &clock, serial)?;
+    let bench = bench.build(Arc::clone(&clock), serial);
     let id = format!("simulated:{}", bench.name());
     let station = Station::simulated(bench, catalogue, Arc::clone(&clock))?;
-    let sha256 = found.sha256.clone();
+    let sha256 = found.sha256();
     let metrology = Arc::new(station.metrology(&of_bench(&found.file, &found.text, today())?));
     Ok(Equipped {
         metrology,
@@ -117,50 +111,47 @@ pub(crate) fn today() -> NaiveDate {
     RealClock::new().utc().date_naive()
 }
 
-/// Builds a simulated bench with one unit in it.
-pub(crate) fn build(
-    entry: &Entry,
-    catalogue: &Catalogue,
-    clock: &Arc<dyn Clock>,
-    serial: &str,
-) -> Result<SimulatedBench, Diagnostics> {
-    let bench = catalogue.bench(entry)?;
-    Ok(bench.build(Arc::clone(clock), serial))
-}
-
 /// A shipped bench by name, a file, or the shipped bench for a procedure.
-pub(crate) fn bench_entry(wanted: &str, catalogue: &Catalogue, procedure_id: Option<&str>) -> Result<Entry, Failure> {
+pub(crate) fn find(
+    wanted: &str,
+    catalogue: &Catalogue,
+    procedure_id: Option<&str>,
+) -> Result<(Entry, benchtop_sim::Bench), Refused> {
     let known = || catalogue.benches.keys().cloned().collect::<Vec<_>>().join(", ");
     if let Some(entry) = catalogue.benches.get(wanted) {
-        return Ok(entry.clone());
+        return Ok((entry.clone(), catalogue.bench(entry)?));
     }
     if !wanted.is_empty() {
         let path = Path::new(wanted);
         if path.is_file() {
-            let text = read_text(path)?;
-            return Ok(entry(path.display().to_string(), text, Origin::User(wanted.to_owned())));
+            let entry = Entry {
+                file: path.display().to_string(),
+                text: read_text(path)?.into(),
+                origin: Origin::User(wanted.to_owned()),
+            };
+            let bench = catalogue.bench(&entry)?;
+            return Ok((entry, bench));
         }
-        return Err(Failure::refused(format!(
-            "there is no simulated bench {wanted}; shipped: {}",
-            known()
-        )));
+        let message = format!("there is no simulated bench {wanted}; shipped: {}", known());
+        return Err(Failure::refused(message).into());
     }
     let Some(id) = procedure_id else {
-        return Err(Failure::refused(format!(
-            "name the simulated bench: --simulate=BENCH; shipped: {}",
-            known()
-        )));
+        let message = format!("name the simulated bench: --simulate=BENCH; shipped: {}", known());
+        return Err(Failure::refused(message).into());
     };
-    let serves = |entry: &&Entry| {
-        let bench = catalogue.bench(entry);
-        bench.is_ok_and(|bench| bench.procedures().any(|known| known == id))
+    // a bench that is made for a procedure names it: no other is parsed
+    let mut named = catalogue.benches.values().filter(|entry| entry.text.contains(id));
+    let serves = |entry: &Entry| {
+        let bench = catalogue.bench(entry).ok()?;
+        let is_for_it = bench.procedures().any(|known| known == id);
+        is_for_it.then(|| (entry.clone(), bench))
     };
-    catalogue.benches.values().find(serves).cloned().ok_or_else(|| {
+    named.find_map(serves).ok_or_else(|| {
         let message = format!(
             "no shipped bench is made for {id}; name one: --simulate=BENCH (shipped: {})",
             known()
         );
-        Failure::refused(message)
+        Failure::refused(message).into()
     })
 }
 

@@ -82,20 +82,18 @@ fn findings(
     catalogue: &Catalogue,
     source: &procedures::Source,
 ) -> Result<(Diagnostics, Vec<TestRatio>), Failure> {
-    let parsed = benchtop_procedure::parse_with(&source.file, &source.text, &source.given());
-    let id = benchtop_procedure::id_of(&source.file, &source.text);
+    let written = source.written();
+    let read = written.read(&source.given());
+    let id = written.id();
     // each part is a procedure of its own
     let mut givens = vec![source.given()];
-    let mut findings = match &parsed {
-        Ok(procedure) => {
-            givens.extend(procedure.parts.iter().map(|part| Given {
-                part_number: Some(part.clone()),
-                ..source.given()
-            }));
-            procedure.warnings().clone()
-        }
-        Err(mistakes) => mistakes.clone(),
-    };
+    let mut findings = read.findings().clone();
+    if let Some(procedure) = read.procedure() {
+        givens.extend(procedure.parts.iter().map(|part| Given {
+            part_number: Some(part.clone()),
+            ..source.given()
+        }));
+    }
     let equipped = match bench::equip(&arguments.bench, catalogue, id.as_deref(), "SIM-UNIT", false) {
         Ok(equipped) => equipped,
         Err(Refused::Findings(mistakes)) => {
@@ -112,7 +110,7 @@ fn findings(
         for given in givens {
             let part = given.part_number.as_ref();
             let given = source.given_for(part, &[], equipped.file.as_ref());
-            match benchtop_procedure::check_with(&source.file, &source.text, &given, &capabilities) {
+            match written.read(&given).bind(&capabilities).bound {
                 Ok(procedure) => {
                     let (found, said) = benchtop_procedure::ratios(&procedure, &equipped.metrology, bench::today());
                     ratios = found;
@@ -123,7 +121,7 @@ fn findings(
             }
         }
     }
-    if let Ok(procedure) = &parsed {
+    if let Some(procedure) = read.procedure() {
         let bench = equipped.as_ref().and_then(|equipped| equipped.station.bench());
         outside::check(procedure, &source.file, &Answers::default(), bench, &mut findings);
     }

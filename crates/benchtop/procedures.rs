@@ -2,12 +2,13 @@
 
 use crate::{assets::read_text, exit::Failure};
 use benchtop_notation::{Span, Spanned};
-use benchtop_procedure::{Companion, Given, Procedure, files_of};
+use benchtop_procedure::{Companion, Given, Procedure, Written};
 use benchtop_station::{StationFile, StationParameter, sha256};
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// A procedure's text and how messages call it.
@@ -17,9 +18,21 @@ pub(crate) struct Source {
     pub(crate) text: String,
     /// The files that it names, and those that these name, by the names as written.
     pub(crate) files: BTreeMap<String, Companion>,
+    written: Option<Arc<Written>>,
 }
 
 impl Source {
+    /// Its text as TOML.
+    pub(crate) fn written(&self) -> Arc<Written> {
+        let written = self.written.clone();
+        written.unwrap_or_else(|| Arc::new(Written::new(&self.file, &self.text)))
+    }
+
+    /// The same source without what was made of its text: for a run that lasts, and rarely asks again.
+    pub(crate) fn at_rest(self) -> Self {
+        Self { written: None, ..self }
+    }
+
     /// What the procedure is read with where nothing more is known than its files.
     pub(crate) fn given(&self) -> Given {
         Given {
@@ -97,7 +110,7 @@ pub(crate) fn find(name: &str) -> Result<Source, Failure> {
     }
     for path in all()? {
         let source = read(&path)?;
-        if benchtop_procedure::id_of(&source.file, &source.text).as_deref() == Some(name) {
+        if source.written().id().as_deref() == Some(name) {
             return Ok(source);
         }
     }
@@ -133,8 +146,10 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>, depth: u32) -> Result<(), Fa
 /// Reads one file.
 pub(crate) fn read(path: &Path) -> Result<Source, Failure> {
     let text = read_text(path)?;
+    let file = path.display().to_string();
+    let written = Written::new(&file, &text);
     let mut files = BTreeMap::new();
-    let mut wanted = files_of(&text);
+    let mut wanted = written.files();
     while let Some(name) = wanted.pop() {
         if files.len() >= MOST_FILES || files.contains_key(&name) {
             continue;
@@ -142,7 +157,7 @@ pub(crate) fn read(path: &Path) -> Result<Source, Failure> {
         // every name is seen from the procedure's folder
         let beside = path.with_file_name(&name);
         let text = read_text(&beside).map_err(|failure| failure.message);
-        wanted.extend(text.iter().flat_map(|text| files_of(text)));
+        wanted.extend(text.iter().flat_map(|text| Written::new(&name, text).files()));
         let companion = Companion {
             file: beside.display().to_string(),
             text,
@@ -150,8 +165,9 @@ pub(crate) fn read(path: &Path) -> Result<Source, Failure> {
         files.insert(name, companion);
     }
     Ok(Source {
-        file: path.display().to_string(),
+        file,
         text,
         files,
+        written: Some(Arc::new(written)),
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     args::{ServeArguments, SimArguments, SimCommand},
-    bench::{bench_entry, build},
+    bench::{self, Refused},
     control,
     exit::{Exit, Failure},
     interrupt, terminal,
@@ -209,8 +209,11 @@ fn open(
         );
         return Err(Failure::refused(message));
     }
-    let entry = bench_entry(&arguments.what, catalogue, None)?;
-    build(&entry, catalogue, clock, &arguments.serial).map_err(refused)
+    match bench::find(&arguments.what, catalogue, None) {
+        Ok((_, bench)) => Ok(bench.build(Arc::clone(clock), &arguments.serial)),
+        Err(Refused::Findings(findings)) => Err(refused(findings)),
+        Err(Refused::Failure(failure)) => Err(failure),
+    }
 }
 
 /// The address for the n-th instrument: port 0 means any free one for each.

@@ -12,7 +12,7 @@ mod trial;
 pub(crate) use report::show;
 
 use crate::{
-    bench::{Refused, bench_entry, today},
+    bench::{self, Refused, today},
     exit::Failure,
     procedures::Source,
 };
@@ -74,9 +74,8 @@ impl Side {
 
 /// Runs the procedure again and again. `wanted` is the simulated bench, empty for the one that is made for it.
 pub(crate) async fn prove(wanted: &str, catalogue: &Catalogue, source: &Source) -> Result<Proof, Refused> {
-    let id = benchtop_procedure::id_of(&source.file, &source.text);
-    let entry = bench_entry(wanted, catalogue, id.as_deref())?;
-    let bench = catalogue.bench(&entry)?;
+    let id = source.written().id();
+    let (entry, bench) = bench::find(wanted, catalogue, id.as_deref())?;
     let said = of_bench(&entry.file, &entry.text, today())?;
     let laboratory = Laboratory::new(&bench, &said, catalogue, source)?;
     let ordinary = laboratory.run(&Trial::default()).await?;

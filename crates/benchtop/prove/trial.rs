@@ -125,8 +125,8 @@ impl<'b> Laboratory<'b> {
         source: &Source,
     ) -> Result<Self, Refused> {
         let Stand { station, .. } = stand(bench, catalogue, None)?;
-        let procedure =
-            benchtop_procedure::check_with(&source.file, &source.text, &source.given(), &station.capabilities())?;
+        let read = source.written().read(&source.given());
+        let procedure = read.bind(&station.capabilities()).bound?;
         Ok(Self {
             metrology: Arc::new(station.metrology(said)),
             bench,

@@ -12,7 +12,7 @@ use crate::{
     outside, procedures, terminal,
 };
 use benchtop_notation::Diagnostics;
-use benchtop_procedure::BoundProcedure;
+use benchtop_procedure::{BoundProcedure, Checked};
 use benchtop_run::{Partial, Purpose};
 use benchtop_station::{Catalogue, Recorder};
 use std::sync::Arc;
@@ -70,21 +70,18 @@ pub(super) fn prepare(
             sentences.push(format!("--param {name} is given twice"));
         }
     }
-    let parsed = match benchtop_procedure::parse_with(&source.file, &source.text, &given) {
-        Ok(procedure) => Some(procedure),
-        Err(mistakes) => {
-            findings.append(mistakes);
-            None
-        }
-    };
+    let read = source.written().read(&given);
+    if read.findings().has_errors() {
+        findings.append(read.findings().clone());
+    }
     if let Some(mistakes) = mistakes_of_the_bench {
         findings.append(mistakes);
     }
-    if let (Some(procedure), Some(unit)) = (&parsed, unit) {
+    if let (Some(procedure), Some(unit)) = (read.procedure(), unit) {
         sentences.extend(gates::unit_mistakes(unit, procedure));
     }
     let mut partial = None;
-    if let Some(procedure) = &parsed {
+    if let Some(procedure) = read.procedure() {
         sentences.extend(outside::answers_to_nothing(procedure, &request.answers));
         match select::partial(&request.selection, procedure) {
             Ok(selected) => partial = selected,
@@ -106,8 +103,12 @@ pub(super) fn prepare(
     let mut bound = None;
     if let Some(equipped) = &equipped {
         let capabilities = equipped.station.capabilities();
-        // what the procedure alone gets wrong was found above and is found here again; `findings` keeps it once
-        match benchtop_procedure::check_with(&source.file, &source.text, &given, &capabilities) {
+        let Checked {
+            procedure: parsed,
+            bound: checked,
+        } = read.bind(&capabilities);
+        // what the procedure alone gets wrong was found above and is among this again; `findings` keeps it once
+        match checked {
             Ok(procedure) => {
                 let (_ratios, said) = benchtop_procedure::ratios(&procedure, &equipped.metrology, bench::today());
                 findings.append(said);
@@ -177,7 +178,7 @@ fn equip(
     source: &procedures::Source,
     recorder: Option<&Arc<Recorder>>,
 ) -> Result<Option<Equipped>, Refused> {
-    let id = benchtop_procedure::id_of(&source.file, &source.text);
+    let id = source.written().id();
     let serial = unit.map_or(NOBODY, |unit| unit.serial.as_str());
     let equipped = bench::equip(&request.bench, catalogue, id.as_deref(), serial, request.real_pace)?;
     Ok(equipped.map(|equipped| Equipped {

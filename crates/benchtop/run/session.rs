@@ -79,7 +79,7 @@ impl<'c> Session<'c> {
         let session = Self {
             catalogue,
             request,
-            source,
+            source: source.at_rest(),
             recorder,
             store,
             kept,

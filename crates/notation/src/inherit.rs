@@ -70,7 +70,7 @@ impl Document {
     pub fn ancestors(text: &str, documents: &Documents<'_>) -> Vec<String> {
         let mut names = Vec::new();
         let mut text = text.to_owned();
-        while names.len() < MAX_ANCESTORS {
+        while names.len() < MAX_ANCESTORS && may_inherit(&text) {
             let Ok(document) = Self::parse(INHERITS, &text) else {
                 break;
             };
@@ -84,6 +84,11 @@ impl Document {
         }
         names
     }
+}
+
+/// False for a text without the key, which need not be parsed to be seen: a key is written as it is, or with an escape.
+fn may_inherit(text: &str) -> bool {
+    [INHERITS, "\\u", "\\U", "\\x"].iter().any(|sign| text.contains(sign))
 }
 
 impl TableNode {

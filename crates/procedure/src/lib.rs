@@ -17,6 +17,7 @@ mod ratio;
 mod said;
 mod search;
 mod value;
+mod written;
 
 pub use benchtop_notation::{Diagnostics, Span, escape};
 pub use bind::{bind, check_text, check_with};
@@ -33,12 +34,13 @@ pub use model::{
     MeasurementSource, OnFail, Plan, PlanNode, Poll, Procedure, ReadingSource, Retest, Retry, Step, StepKind,
     UnitUnderTest, Until, regulation_name, settle_time_name,
 };
-pub use parse::{files_of, id_of, keys, parse, parse_with};
+pub use parse::{keys, parse, parse_with};
 pub use pattern::Pattern;
 pub use ratio::{RatioKind, TestRatio, ratios};
 pub use said::{Extract, Place, Speaker, value_of};
 pub use search::{CaptureGroup, Found, Search};
 pub use value::{Value, ValueKind};
+pub use written::{AsRead, Checked, Written};
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use benchtop_notation::{Diagnostics, Span};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
     time::Duration,
 };
 
@@ -529,17 +530,18 @@ pub(crate) struct MeasurementPlaces {
 
 /// A procedure whose every request was found possible on the station's instruments.
 ///
-/// Only [`bind`](crate::bind) makes one, and the runner accepts nothing else: what can be refused has been.
+/// Only [`bind`](crate::bind) makes one, and the runner accepts nothing else: what can be refused has been. Clones share the
+/// procedure.
 #[derive(Clone, Debug)]
 pub struct BoundProcedure {
-    pub(crate) procedure: Procedure,
+    pub(crate) procedure: Arc<Procedure>,
     pub(crate) warnings: Diagnostics,
 }
 
 impl BoundProcedure {
     /// The procedure.
     #[must_use]
-    pub const fn procedure(&self) -> &Procedure {
+    pub fn procedure(&self) -> &Procedure {
         &self.procedure
     }
 

@@ -7,7 +7,7 @@ use benchtop_notation::{Diagnostic, Diagnostics, Document, Spanned, suggest};
 use benchtop_scpi::Definition;
 use benchtop_sim::{Bench, Model};
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// Where a text came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,12 +23,18 @@ pub enum Origin {
 pub struct Entry {
     /// How messages call it: `instruments/keysight/34461a/driver.toml`.
     pub file: String,
-    /// The text.
-    pub text: String,
-    /// Its SHA-256 in hex, for the record.
-    pub sha256: String,
+    /// The text; a shipped one is not copied out of the binary.
+    pub text: Cow<'static, str>,
     /// Where it came from.
     pub origin: Origin,
+}
+
+impl Entry {
+    /// The SHA-256 of the text in hex, for the record.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        sha256(self.text.as_bytes())
+    }
 }
 
 /// The texts by kind and name.
@@ -92,9 +98,9 @@ impl Catalogue {
         };
         let family = self.driver_family(name);
         if family.len() <= 1 {
-            return entry.sha256.clone();
+            return entry.sha256();
         }
-        let digests: Vec<&str> = family.iter().map(|entry| entry.sha256.as_str()).collect();
+        let digests: Vec<String> = family.iter().map(|entry| entry.sha256()).collect();
         sha256(digests.join("\n").as_bytes())
     }
 
@@ -113,7 +119,7 @@ impl Catalogue {
 /// File and text of an entry, for those that build on it.
 fn text(entries: &BTreeMap<String, Entry>, name: &str) -> Option<(String, String)> {
     let entry = entries.get(name)?;
-    Some((entry.file.clone(), entry.text.clone()))
+    Some((entry.file.clone(), entry.text.clone().into_owned()))
 }
 
 /// SHA-256 in hex.

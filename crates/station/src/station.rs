@@ -103,11 +103,17 @@ impl Station {
     pub fn simulated(bench: SimulatedBench, catalogue: &Catalogue, clock: Arc<dyn Clock>) -> Result<Self, Diagnostics> {
         let mut sink = Diagnostics::new();
         let mut instruments = BTreeMap::new();
+        // several of one model share its definition
+        let mut drivers = BTreeMap::new();
         for name in bench.instrument_names() {
             let Some(model) = bench.model_of(name) else { continue };
-            let written = Spanned::new(model.to_owned(), Span::of_file(bench.name()));
-            match catalogue.driver(&written) {
-                Ok(definition) => {
+            let driver = drivers.entry(model).or_insert_with(|| {
+                let written = Spanned::new(model.to_owned(), Span::of_file(bench.name()));
+                let definition = catalogue.driver(&written)?;
+                Ok::<_, Diagnostics>((definition, catalogue.driver_sha256(model)))
+            });
+            match driver.clone() {
+                Ok((definition, sha256)) => {
                     let resource = Resource::Simulated {
                         bench: bench.name().to_owned(),
                         name: name.to_owned(),
@@ -117,7 +123,6 @@ impl Station {
                         channel_names: names.map(|(name, channel)| (name.clone(), *channel)).collect(),
                         ..Options::default()
                     };
-                    let sha256 = catalogue.driver_sha256(model);
                     let equipment = Equipment {
                         definition,
                         sha256,

@@ -9,9 +9,8 @@ fn shipped(model: &str) -> Entry {
     let file = format!("instruments/{model}/driver.toml");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(&file);
     Entry {
-        text: std::fs::read_to_string(path).unwrap(),
+        text: std::fs::read_to_string(path).unwrap().into(),
         file,
-        sha256: String::new(),
         origin: Origin::Shipped,
     }
 }

@@ -7,13 +7,13 @@ mod switching;
 
 use crate::given::Given;
 use crate::model::{BoundProcedure, InstrumentNeed, LogicalName, Procedure, StepKind};
-use crate::parse;
+use crate::written::Written;
 use benchtop_instrument::{Capabilities, Function, FunctionCapability, Setting};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, suggest};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The station's instruments by logical name. It may have more than the procedure needs.
-type Instruments = BTreeMap<LogicalName, Capabilities>;
+pub(crate) type Instruments = BTreeMap<LogicalName, Capabilities>;
 
 /// Finds every request of the procedure possible, or says which are not.
 ///
@@ -22,17 +22,28 @@ type Instruments = BTreeMap<LogicalName, Capabilities>;
 /// # Errors
 /// A missing instrument, one of another class, a channel, function, range, integration time or setting that the
 /// instrument has not, a limit beyond the range: all of them, at their places in the procedure's file.
-pub fn bind(mut procedure: Procedure, instruments: &Instruments) -> Result<BoundProcedure, Diagnostics> {
-    let mut sink = procedure.warnings.clone();
+pub fn bind(procedure: Procedure, instruments: &Instruments) -> Result<BoundProcedure, Diagnostics> {
+    let warnings = procedure.warnings.clone();
+    bound(procedure, warnings, instruments).1
+}
+
+/// The procedure with its channels resolved, and the same bound; `sink` is what was found before.
+pub(crate) fn bound(
+    mut procedure: Procedure,
+    mut sink: Diagnostics,
+    instruments: &Instruments,
+) -> (Arc<Procedure>, Result<BoundProcedure, Diagnostics>) {
     channel::resolve(&mut sink, &mut procedure, instruments);
     check(&mut sink, &procedure, instruments);
-    if sink.has_errors() {
-        return Err(sink);
-    }
-    Ok(BoundProcedure {
-        procedure,
-        warnings: sink,
-    })
+    let procedure = Arc::new(procedure);
+    let bound = match sink.has_errors() {
+        true => Err(sink),
+        false => Ok(BoundProcedure {
+            procedure: Arc::clone(&procedure),
+            warnings: sink,
+        }),
+    };
+    (procedure, bound)
 }
 
 /// Parses and binds in one go, so that mistakes of the file and of the station's limits come out together.
@@ -53,19 +64,7 @@ pub fn check_with(
     given: &Given,
     instruments: &Instruments,
 ) -> Result<BoundProcedure, Diagnostics> {
-    let (procedure, mut sink) = parse::read(name, text, given);
-    let Some(mut procedure) = procedure else {
-        return Err(sink);
-    };
-    channel::resolve(&mut sink, &mut procedure, instruments);
-    check(&mut sink, &procedure, instruments);
-    if sink.has_errors() {
-        return Err(sink);
-    }
-    Ok(BoundProcedure {
-        procedure,
-        warnings: sink,
-    })
+    Written::new(name, text).read(given).bind(instruments).bound
 }
 
 fn check(sink: &mut Diagnostics, procedure: &Procedure, instruments: &Instruments) {

@@ -8,11 +8,7 @@ use benchtop_notation::{Diagnostic, Diagnostics, Document, Spanned, Table, Value
 use std::collections::BTreeSet;
 
 /// The names of the files that a procedure, or a file that it includes, asks for itself.
-#[must_use]
-pub fn files_of(text: &str) -> Vec<String> {
-    let Ok(document) = Document::parse("", text) else {
-        return Vec::new();
-    };
+pub(crate) fn files_of(document: &Document) -> Vec<String> {
     let mut unheard = Diagnostics::new();
     let root = document.root_of_any_keys();
     let included = root.value("include").and_then(|value| value.strings(&mut unheard));

@@ -25,8 +25,9 @@ mod vocabulary;
 
 use crate::given::Given;
 use crate::model::{Plan, Procedure};
+use crate::written::Written;
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Keys, Table};
-pub use companion::files_of;
+pub(crate) use companion::files_of;
 use draft::{Draft, Section};
 
 /// What a procedure file may hold, for editors.
@@ -50,29 +51,18 @@ pub fn parse(name: &str, text: &str) -> Result<Procedure, Diagnostics> {
 /// # Errors
 /// Every mistake in the files and in what was given; warnings are among them.
 pub fn parse_with(name: &str, text: &str, given: &Given) -> Result<Procedure, Diagnostics> {
-    let (procedure, findings) = read(name, text, given);
-    match procedure {
-        Some(procedure) if !findings.has_errors() => Ok(Procedure {
-            warnings: findings,
-            ..procedure
-        }),
-        Some(_) | None => Err(findings),
-    }
+    Written::new(name, text).read(given).into_result()
 }
 
-/// The `id` of a procedure that may have mistakes elsewhere, `None` where it cannot be read.
-#[must_use]
-pub fn id_of(name: &str, text: &str) -> Option<String> {
-    let (procedure, _mistakes) = read(name, text, &Given::default());
-    procedure.map(|procedure| procedure.id)
+/// The `id` of a procedure that may have mistakes elsewhere, empty where its head is wrong.
+pub(crate) fn id_of(document: &Document) -> String {
+    let mut unheard = Diagnostics::new();
+    let root = document.root_of_any_keys();
+    head::procedure(&mut unheard, &root).unwrap_or_default().id
 }
 
-/// Reads as much as can be read, which is whole only if there is no error; nothing where it is not even TOML.
-pub(crate) fn read(name: &str, text: &str, given: &Given) -> (Option<Procedure>, Diagnostics) {
-    let document = match Document::parse(name, text) {
-        Ok(document) => document,
-        Err(findings) => return (None, findings),
-    };
+/// Reads as much as can be read, which is whole only if there is no error.
+pub(crate) fn read(document: &Document, given: &Given) -> (Procedure, Diagnostics) {
     let mut draft = Draft::default();
     let root = document.root(&mut draft.sink, &vocabulary::FILE.all());
     vocabulary::FILE.refuse_planned(&mut draft.sink, &root);
@@ -144,5 +134,5 @@ pub(crate) fn read(name: &str, text: &str, given: &Given) -> (Option<Procedure>,
         warnings: Diagnostics::new(),
     };
     across::too_little_time(&mut draft.sink, &procedure, head.timeout.as_ref());
-    (Some(procedure), draft.sink)
+    (procedure, draft.sink)
 }
