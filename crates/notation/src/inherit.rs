@@ -74,12 +74,12 @@ impl Document {
             let Ok(document) = Self::parse(INHERITS, &text) else {
                 break;
             };
-            let entry = document.root.entries.iter().find(|entry| entry.key == INHERITS);
+            let entry = document.root.entries.iter().find(|entry| &*entry.key == INHERITS);
             let Some(Content::String(name)) = entry.map(|entry| &entry.node.content) else {
                 break;
             };
             let Some((_, next)) = documents(name) else { break };
-            names.push(name.clone());
+            names.push(name.to_string());
             text = next;
         }
         names
@@ -93,7 +93,7 @@ fn may_inherit(text: &str) -> bool {
 
 impl TableNode {
     fn take(&mut self, key: &str) -> Option<Entry> {
-        let at = self.entries.iter().position(|entry| entry.key == key)?;
+        let at = self.entries.iter().position(|entry| &*entry.key == key)?;
         Some(self.entries.remove(at))
     }
 }
@@ -113,9 +113,9 @@ fn leave_out(root: &mut TableNode, without: &Entry) -> Result<(), Diagnostics> {
         let mut keys: Vec<&str> = path.split('.').collect();
         let last = keys.pop().unwrap_or_default();
         let table = keys.iter().try_fold(&mut *root, |table, key| {
-            let entry = table.entries.iter_mut().find(|entry| entry.key == *key)?;
+            let entry = table.entries.iter_mut().find(|entry| &*entry.key == *key)?;
             if let Content::Table(table) = &mut entry.node.content {
-                return Some(table);
+                return Some(&mut **table);
             }
             None
         });
@@ -136,7 +136,7 @@ fn over(newer: TableNode, older: TableNode) -> TableNode {
         };
         let known = joined.remove(at);
         entry.node.content = match (entry.node.content, known.node.content) {
-            (Content::Table(newer), Content::Table(older)) => Content::Table(over(newer, older)),
+            (Content::Table(newer), Content::Table(older)) => Content::Table(Box::new(over(*newer, *older))),
             (Content::Array(newer), Content::Array(mut older)) if has_headers(&entry.node.span) => {
                 older.extend(newer);
                 Content::Array(older)

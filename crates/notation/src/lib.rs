@@ -55,6 +55,7 @@ mod inherit;
 mod key;
 mod magnitude;
 mod nesting;
+mod parsed;
 mod render;
 mod replace;
 mod span;

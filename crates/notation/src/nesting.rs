@@ -1,4 +1,4 @@
-//! How deep a text nests, known before it is parsed.
+//! How deep a text nests and where its top-level arrays of tables begin, known before it is parsed.
 //!
 //! toml bounds brackets at 80 and the dots of one key at 80, but not their product, and a tree of 80 x 80 levels
 //! overflows a thread's stack when it is dropped. Overflow is an abort that no supervisor survives, with outputs on.
@@ -6,20 +6,28 @@
 /// Brackets and braces open at once, at most.
 pub(crate) const MAX_BRACKETS: usize = 16;
 
+/// Where each `[[name]]` of the top level begins, its name bare and without dots.
+///
+/// # Errors
 /// The byte of the first bracket that is open inside [`MAX_BRACKETS`] others, strings and comments left out.
-pub(crate) fn too_deep(text: &str) -> Option<usize> {
+pub(crate) fn outline(text: &str) -> Result<Vec<usize>, usize> {
+    let mut headers = Vec::new();
     let mut depth = 0_usize;
     let mut at = 0;
+    let mut begins_a_line = true;
     while let Some(rest) = text.get(at..) {
-        let mut characters = rest.chars();
-        let first = characters.next()?;
+        let Some(first) = rest.chars().next() else { break };
+        if begins_a_line && depth == 0 && is_header(rest) {
+            headers.push(at);
+        }
+        begins_a_line = first == '\n' || begins_a_line && matches!(first, ' ' | '\t');
         at += match first {
             '#' => rest.find('\n').unwrap_or(rest.len()),
             '"' | '\'' => string_length(rest, first),
             '[' | '{' => {
                 depth += 1;
                 if depth > MAX_BRACKETS {
-                    return Some(at);
+                    return Err(at);
                 }
                 1
             }
@@ -30,7 +38,13 @@ pub(crate) fn too_deep(text: &str) -> Option<usize> {
             other => other.len_utf8(),
         };
     }
-    None
+    Ok(headers)
+}
+
+fn is_header(text: &str) -> bool {
+    let name = text.strip_prefix("[[").and_then(|rest| rest.split_once("]]"));
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    name.is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_bare))
 }
 
 /// How many bytes a string at the beginning takes, its quotes included; to the end of the line if it is not closed.
@@ -58,10 +72,28 @@ fn string_length(text: &str, quote: char) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::too_deep;
+    use super::outline;
 
-    fn check(text: &str, expected: Option<usize>) {
-        assert_eq!(too_deep(text), expected, "{text:?}");
+    fn check(text: &str, too_deep: Option<usize>) {
+        assert_eq!(outline(text).err(), too_deep, "{text:?}");
+    }
+
+    #[test]
+    fn headers_are_those_of_the_top_level() {
+        let found = |text: &str| outline(text).unwrap();
+        assert_eq!(found("a = 1\n[[s]]\nb = [[1]]\n  [[s]]\n[[s.t]]\n[u]\n"), [6, 24]);
+        for none in [
+            "# [[s]]",
+            "a = '[[s]]'",
+            "a = \"\"\"\n[[s]]\n\"\"\"",
+            "a = [\n[[1]]\n]",
+            "[[ s ]]",
+            "[[\"s\"]]",
+            "[[]]",
+            "[[s",
+        ] {
+            assert!(found(none).is_empty(), "{none:?}");
+        }
     }
 
     #[test]

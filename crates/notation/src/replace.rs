@@ -18,13 +18,13 @@ impl Scalar {
     /// A text.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self(Content::String(text.to_owned()))
+        Self(Content::String(text.into()))
     }
 
     /// A number, in decimal digits as TOML writes them.
     #[must_use]
     pub fn number(digits: &str) -> Self {
-        Self(Content::Float(digits.to_owned()))
+        Self(Content::Float(digits.into()))
     }
 
     /// A truth value.
@@ -52,6 +52,11 @@ impl Value<'_> {
         }
     }
 
+    /// Calls `see` with every table in the value, itself included, from the outside inwards.
+    pub fn each_table(&self, see: &mut dyn FnMut(&Table<'_>)) {
+        look(self.node(), see);
+    }
+
     /// A copy in which each table for which `replace` answers with something is that, at the table's place.
     ///
     /// `replace` is asked from the outside inwards, and not for what lies in a table that it has replaced.
@@ -63,11 +68,22 @@ impl Value<'_> {
     }
 }
 
+fn look(node: &Node, see: &mut dyn FnMut(&Table<'_>)) {
+    match &node.content {
+        Content::Table(table) => {
+            see(&Table::new(table, &node.span));
+            table.entries.iter().for_each(|entry| look(&entry.node, see));
+        }
+        Content::Array(items) => items.iter().for_each(|item| look(item, see)),
+        Content::String(_) | Content::Integer(..) | Content::Float(_) | Content::Boolean(_) | Content::Datetime(_) => {}
+    }
+}
+
 fn copy(node: &Node, replace: &mut dyn FnMut(&Table<'_>) -> Option<Scalar>) -> Node {
     let content = match &node.content {
         Content::Table(table) => match replace(&Table::new(table, &node.span)) {
             Some(Scalar(content)) => content,
-            None => Content::Table(TableNode {
+            None => Content::Table(Box::new(TableNode {
                 title: table.title.clone(),
                 entries: table
                     .entries
@@ -78,7 +94,7 @@ fn copy(node: &Node, replace: &mut dyn FnMut(&Table<'_>) -> Option<Scalar>) -> N
                         node: copy(&entry.node, replace),
                     })
                     .collect(),
-            }),
+            })),
         },
         Content::Array(items) => Content::Array(items.iter().map(|item| copy(item, replace)).collect()),
         plain @ (Content::String(_)
@@ -109,6 +125,11 @@ mod tests {
             let name = table.string(&mut Diagnostics::new(), "param")?;
             (name.value == "vin").then(|| Scalar::text("5 V"))
         });
+        let mut seen = Vec::new();
+        root.value("step")
+            .unwrap()
+            .each_table(&mut |table| seen.push(table.title().to_owned()));
+        assert_eq!(seen, ["`step`", "`level`", "`limits`", "`low`", "`other`"]);
         let step = owned.value().table(&mut sink, &["level", "limits", "other"]).unwrap();
         let level = step.magnitude(&mut sink, "level").unwrap();
         assert_eq!((level.number.as_str(), level.unit.as_str()), ("5", "V"));

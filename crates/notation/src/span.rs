@@ -71,16 +71,17 @@ fn floor(text: &str, at: usize) -> usize {
 #[derive(Clone)]
 pub struct Span {
     source: Arc<Source>,
-    start: usize,
-    end: usize,
+    /// A document has at most 1 MiB, and a procedure very many places.
+    start: u32,
+    end: u32,
 }
 
 impl Span {
     pub(crate) fn new(source: &Arc<Source>, range: Range<usize>) -> Self {
         Self {
             source: Arc::clone(source),
-            start: range.start,
-            end: range.end.max(range.start),
+            start: place(range.start),
+            end: place(range.end.max(range.start)),
         }
     }
 
@@ -101,7 +102,7 @@ impl Span {
     /// The bytes of the document's text.
     #[must_use]
     pub fn bytes(&self) -> Range<usize> {
-        self.start..self.end
+        at(self.start)..at(self.end)
     }
 
     /// The line on which it begins, counted from 1.
@@ -126,16 +127,12 @@ impl Span {
 
     /// A part of this span, in bytes counted from its beginning.
     pub(crate) fn part(&self, range: Range<usize>) -> Self {
-        let start = self.start + range.start;
-        Self {
-            source: Arc::clone(&self.source),
-            start,
-            end: self.start + range.end,
-        }
+        let start = at(self.start);
+        Self::new(&self.source, start + range.start..start + range.end)
     }
 
     pub(crate) fn text(&self) -> &str {
-        self.source.text().get(self.start..self.end).unwrap_or("")
+        self.source.text().get(self.bytes()).unwrap_or("")
     }
 
     pub(crate) fn source(&self) -> &Arc<Source> {
@@ -145,6 +142,14 @@ impl Span {
     pub(crate) fn excerpt(&self) -> Excerpt<'_> {
         self.source.excerpt(&self.bytes())
     }
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+fn at(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
 }
 
 fn characters(text: &str, bytes: usize) -> usize {

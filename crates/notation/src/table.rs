@@ -90,14 +90,14 @@ impl<'d> Table<'d> {
         self.node
             .entries
             .iter()
-            .find(|entry| entry.key == key)
+            .find(|entry| &*entry.key == key)
             .map(|entry| &entry.key_span)
     }
 
     /// The value under a key.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<Value<'d>> {
-        let entry = self.node.entries.iter().find(|entry| entry.key == key)?;
+        let entry = self.node.entries.iter().find(|entry| &*entry.key == key)?;
         Some(Value::of_key(&entry.key, &entry.node))
     }
 
@@ -113,10 +113,16 @@ impl<'d> Table<'d> {
         value
     }
 
+    /// The value under a key that is the only one.
+    #[must_use]
+    pub fn only(&self, key: &str) -> Option<Value<'d>> {
+        self.value(key).filter(|_| self.node.entries.len() == 1)
+    }
+
     /// All keys with their values, in document order.
     pub fn entries(&self) -> impl Iterator<Item = (Spanned<String>, Value<'d>)> + use<'d> {
         self.node.entries.iter().map(|entry| {
-            let key = Spanned::new(entry.key.clone(), entry.key_span.clone());
+            let key = Spanned::new(entry.key.to_string(), entry.key_span.clone());
             (key, Value::of_key(&entry.key, &entry.node))
         })
     }
@@ -134,7 +140,7 @@ impl<'d> Table<'d> {
     /// Reports every key but these, for a table that was opened with [`Table::map`] and turned out to have fixed ones.
     pub fn refuse_unknown(&self, sink: &mut Diagnostics, keys: &[&str]) {
         for entry in &self.node.entries {
-            if keys.contains(&entry.key.as_str()) {
+            if keys.contains(&&*entry.key) {
                 continue;
             }
             let message = format!("unknown key `{}` in {}", entry.key, self.title());

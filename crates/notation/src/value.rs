@@ -98,7 +98,7 @@ impl<'d> Value<'d> {
         let Content::String(text) = &self.node.content else {
             return self.refuse(sink, "a string");
         };
-        Some(self.spanned(text.clone()))
+        Some(self.spanned(text.to_string()))
     }
 
     /// `true` or `false`.
@@ -114,7 +114,7 @@ impl<'d> Value<'d> {
         let Content::Datetime(text) = &self.node.content else {
             return self.refuse(sink, "a date or time without quotes, such as 2026-11-22");
         };
-        Some(self.spanned(text.clone()))
+        Some(self.spanned(text.to_string()))
     }
 
     /// A whole number, in any base that TOML knows.

@@ -20,7 +20,9 @@ pub(super) fn all(draft: &mut Draft, value: Value<'_>, step: &str) -> Option<Vec
     if tables.is_empty() {
         draft.sink.error(value.span(), &format!("{step} has no measurements"));
     }
-    let measurements: Vec<_> = tables.iter().filter_map(|table| named(draft, table, step)).collect();
+    // they are kept for as long as the run
+    let mut measurements = Vec::with_capacity(tables.len());
+    measurements.extend(tables.iter().filter_map(|table| named(draft, table, step)));
     (!measurements.is_empty()).then_some(measurements)
 }
 

@@ -41,8 +41,14 @@ impl Reader<'_> {
             return nodes;
         }
         for (at, item) in value.items(&mut self.draft.sink).into_iter().flatten().enumerate() {
-            let filled = item.replaced(&mut |table| stands_for(table, self.draft));
-            self.each_turn(filled.value(), at, &mut nodes);
+            let mut refers = false;
+            item.each_table(&mut |table| refers |= reference(table).is_some());
+            if refers {
+                let filled = item.replaced(&mut |table| stands_for(table, self.draft));
+                self.each_turn(filled.value(), at, &mut nodes);
+            } else {
+                self.each_turn(item, at, &mut nodes);
+            }
         }
         nodes
     }
@@ -144,10 +150,7 @@ impl Reader<'_> {
     fn names_unknown_parameters(&mut self, table: &Table<'_>) -> bool {
         let mut unknown: Vec<(String, Span)> = Vec::new();
         for (_, value) in table.entries() {
-            drop(value.replaced(&mut |table| {
-                unknown.extend(reference(table));
-                None
-            }));
+            value.each_table(&mut |table| unknown.extend(reference(table)));
         }
         let known: Vec<String> = self.draft.bindings().map(|binding| binding.name.clone()).collect();
         for (name, place) in &unknown {
@@ -167,12 +170,7 @@ impl Reader<'_> {
 
 /// The name in `{ param = "name" }`, where a table is that.
 fn reference(table: &Table<'_>) -> Option<(String, Span)> {
-    let mut entries = table.entries();
-    let (key, value) = entries.next()?;
-    if key.value != "param" || entries.next().is_some() {
-        return None;
-    }
-    let name = value.string(&mut Diagnostics::new())?;
+    let name = table.only("param")?.string(&mut Diagnostics::new())?;
     Some((name.value, name.span))
 }
 

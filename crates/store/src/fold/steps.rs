@@ -201,7 +201,8 @@ impl Slot {
 }
 
 impl Attempt {
-    fn finish(self, blank: &Step, retry_count: u32, started_at: DateTime<Utc>) -> Step {
+    fn finish(mut self, blank: &Step, retry_count: u32, started_at: DateTime<Utc>) -> Step {
+        self.measurements.shrink_to_fit();
         let (outcome, reason) = self
             .ended
             .unwrap_or_else(|| (StepOutcome::Aborted, Some(NO_END.to_owned())));
