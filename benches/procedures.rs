@@ -8,6 +8,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     clippy::cast_precision_loss,
     reason = "a benchmark may stop at once, and counts little things"
 )]
@@ -37,6 +38,7 @@ const DRIVER: &str = include_str!("../instruments/keysight/34461a/driver.toml");
 const SHORT: usize = 1_000;
 const LONG: usize = 10_000;
 const A_STEP: usize = 10;
+const MANY_A_STEP: usize = 1_000;
 const CHECKED_STEPS: usize = 1_000;
 /// What the run of the two-measurement procedure waits for on the disk, counted with strace.
 const SYNCS: usize = 14;
@@ -52,17 +54,19 @@ fn main() {
         .capabilities();
     let instruments = BTreeMap::from([(LogicalName("dmm".to_owned()), capabilities.clone())]);
     println!("{rounds} rounds; medians with quartiles");
+    // first, while this process is small: what it held when it started another one counts as that one's
+    peaks();
     measuring(&instruments, &capabilities, rounds);
     checking(&instruments, rounds);
     processes(rounds);
 }
 
-/// A procedure of so many measurements, ten a step.
-fn text(measurements: usize) -> String {
+/// A procedure of so many measurements, so many a step.
+fn text(measurements: usize, a_step: usize) -> String {
     let mut text = "[procedure]\nid = \"LONG\"\nversion = \"1\"\n[instruments.dmm]\nclass = \"dmm\"\n".to_owned();
-    for step in 0..measurements.div_ceil(A_STEP) {
+    for step in 0..measurements.div_ceil(a_step) {
         write!(text, "[[steps]]\nname = \"step {step}\"\nmeasurements = [\n").unwrap();
-        for place in 0..A_STEP.min(measurements - step * A_STEP) {
+        for place in 0..a_step.min(measurements - step * a_step) {
             // short: a procedure has at most 1 MiB
             writeln!(
                 text,
@@ -271,7 +275,7 @@ fn measuring(instruments: &BTreeMap<LogicalName, Capabilities>, capabilities: &C
         .build()
         .unwrap();
     let clock = RealClock::shared();
-    let [short, long] = [SHORT, LONG].map(|count| check_text("long.toml", &text(count), instruments).unwrap());
+    let [short, long] = [SHORT, LONG].map(|count| check_text("long.toml", &text(count, A_STEP), instruments).unwrap());
     let (mut each, mut ratios) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let (short, long, bare) = runtime.block_on(async {
@@ -288,22 +292,25 @@ fn measuring(instruments: &BTreeMap<LogicalName, Capabilities>, capabilities: &C
 
 fn checking(instruments: &BTreeMap<LogicalName, Capabilities>, rounds: usize) {
     let clock = RealClock::shared();
-    let text = text(CHECKED_STEPS * A_STEP);
-    let mut took = Vec::new();
-    for _ in 0..rounds {
-        let begun = clock.now();
-        let procedure = check_text("long.toml", &text, instruments).unwrap();
-        took.push(clock.now().since(begun).as_secs_f64() * 1e3);
-        assert_eq!(procedure.procedure().steps.len(), CHECKED_STEPS);
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("long.toml");
+    for a_step in [1, 2, A_STEP] {
+        let text = text(CHECKED_STEPS * a_step, a_step);
+        std::fs::write(&file, &text).unwrap();
+        let (mut took, mut whole) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let begun = clock.now();
+            let procedure = check_text("long.toml", &text, instruments).unwrap();
+            took.push(clock.now().since(begun).as_secs_f64() * 1e3);
+            assert_eq!(procedure.procedure().steps.len(), CHECKED_STEPS);
+            let begun = clock.now();
+            assert!(benchtop().arg("check").arg(&file).status().unwrap().success());
+            whole.push(clock.now().since(begun).as_secs_f64() * 1e3);
+        }
+        let what = format!("check of {CHECKED_STEPS} steps, {a_step} measurements each");
+        show(&what, took, "ms");
+        show("    as a process", whole, "ms");
     }
-    show(
-        &format!(
-            "check of {CHECKED_STEPS} steps, {} measurements",
-            CHECKED_STEPS * A_STEP
-        ),
-        took,
-        "ms",
-    );
 }
 
 /// The binary, quiet, in the project's folder.
@@ -343,29 +350,29 @@ fn processes(rounds: usize) {
     show("process start to durable record", whole, "ms");
     show("the disk's own time of it", disk, "ms");
     show("the rest", beyond, "ms");
+}
 
-    let long = scratch.path().join("long.toml");
-    let mut file = std::fs::File::create(&long).unwrap();
-    std::io::Write::write_all(
-        &mut file,
-        text(LONG).replace("\"LONG\"", "\"BOARD-FUNCTIONAL-V3\"").as_bytes(),
-    )
-    .unwrap();
-    let before = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
-    let status = benchtop()
-        .arg("run")
-        .arg(&long)
-        .args(["--serial", "UNIT-5501", "--simulate=board-v3", "--store"])
-        .arg(&store)
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    let after = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
-    println!(
-        "peak memory: {:.1} MiB of the short runs, {:.1} MiB of {LONG} measurements ({status})",
-        before as f64 / 1024.0,
-        after as f64 / 1024.0
-    );
+/// The most memory that a run takes, from short ones to long ones: of its children this process hears of the largest.
+fn peaks() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("procedure.toml");
+    for (measurements, a_step) in [(A_STEP, A_STEP), (SHORT, A_STEP), (LONG, A_STEP), (LONG, MANY_A_STEP)] {
+        let text = text(measurements, a_step).replace("\"LONG\"", "\"BOARD-FUNCTIONAL-V3\"");
+        std::fs::write(&file, text).unwrap();
+        let status = benchtop()
+            .arg("run")
+            .arg(&file)
+            .args(["--serial", "UNIT-5501", "--simulate=board-v3", "--store"])
+            .arg(scratch.path().join("store"))
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        let most = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+        println!(
+            "peak memory of {measurements} measurements, {a_step} a step: at most {:.1} MiB ({status})",
+            most as f64 / 1024.0
+        );
+    }
 }
 
 /// As many appends and syncs as that run makes, of files of its size, with nothing else.
