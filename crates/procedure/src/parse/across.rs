@@ -108,8 +108,11 @@ fn output(switching: &Switching) -> Option<Output<'_>> {
     Some((switching.instrument.as_ref()?, switching.channel.as_ref()?))
 }
 
+/// An output as far as it could be read: `None` may be any.
+type Meant<'d> = (Option<&'d LogicalName>, Option<&'d Channel>);
+
 /// What the teardown says last of each output, and of those that may be any: where it says so, and whether that is on.
-struct LastWords<'d>(BTreeMap<(Option<&'d LogicalName>, Option<&'d Channel>), (usize, bool)>);
+struct LastWords<'d>(BTreeMap<Meant<'d>, (usize, bool)>);
 
 impl<'d> LastWords<'d> {
     fn of(switchings: &'d [Switching]) -> Self {
