@@ -1,8 +1,13 @@
-//! What draining an outbox costs, beside the way people do it today (a script that POSTs each file and moves it, one after the
-//! other) and beside the least that it could cost (the same bodies sent concurrently, nothing kept).
+//! What draining an outbox costs, beside the way people do it today (scripts that POST each file and move it, one after the
+//! other) and beside the least that it could cost: the same bodies sent concurrently and nothing kept, and the same receipts
+//! and moves made and nothing sent.
 //!
-//! `cargo bench --bench sync -- [RUNS]`: on loopback, then with 20 ms of server latency (a tenth of the runs). The server is
-//! the bench's own and does as little as it can. Nothing here passes or fails; the numbers go into closing notes.
+//! `cargo bench --bench sync -- [RUNS] [PENDING]`: on loopback, then with 20 ms of server latency (a tenth of the runs); with
+//! PENDING, the peak memory of a `benchtop sync` that drains so many. The server is the bench's own and does as little as it
+//! can. Nothing here passes or fails; the numbers go into closing notes.
+//!
+//! Of scripts there are three, where Python has what they import: with the official client, as its guide to offline sync has it;
+//! with `requests.post`; and with one connection of the standard library's that stays open, the fastest that Python can.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(
@@ -11,13 +16,13 @@
     reason = "a benchmark may stop at once, reads the time itself, and its files need not survive"
 )]
 
-use benchtop_store::{Place, Store};
+use benchtop_store::{Place, Receipt, ReceiptKind, Store};
 use benchtop_sync::{Pace, SecretString, TargetConfig, TargetKind, Timeouts, drain, open};
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,27 +34,17 @@ use tokio::{
 
 const PROCEDURE: &str = "550e8400-e29b-41d4-a716-446655440000";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 45\r\n\r\n{\"id\":\"11111111-2222-4333-8444-555555555555\"}";
-/// What a script does: read, POST, move. `requests` with a session where Python has it, else the standard library.
-const SCRIPT: &str = r#"
-import http.client, os, shutil, sys, urllib.parse
-root, url = sys.argv[1:]
-host = urllib.parse.urlparse(url).netloc
-connection = http.client.HTTPConnection(host)
-os.makedirs(os.path.join(root, "done"), exist_ok=True)
-for name in sorted(os.listdir(os.path.join(root, "pending"))):
-    path = os.path.join(root, "pending", name)
-    with open(path, "rb") as file:
-        body = file.read()
-    connection.request("POST", "/api/v2/runs", body, {"Content-Type": "application/json"})
-    if connection.getresponse().read() and True:
-        shutil.move(path, os.path.join(root, "done", name))
-"#;
+const SCRIPTS: [(&str, &str); 3] = [
+    ("the official client", include_str!("scripts/official_client.py")),
+    ("requests.post", include_str!("scripts/requests_post.py")),
+    ("one open connection", include_str!("scripts/open_connection.py")),
+];
+/// What the bench was sent last lies on the disk before anything is measured.
+const BEFORE: &str = "sync";
 
 fn main() {
-    let runs: usize = std::env::args()
-        .skip(1)
-        .find_map(|text| text.parse().ok())
-        .unwrap_or(1000);
+    let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<usize>().ok());
+    let (runs, pending) = (numbers.next().unwrap_or(1000), numbers.next());
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -63,16 +58,29 @@ fn main() {
             record.len(),
             latency.as_millis()
         );
-        let script = script(&record, runs, &url);
-        for at_once in [1, 16, 64] {
+        let scripts: Vec<(&str, f64)> = SCRIPTS
+            .iter()
+            .filter_map(|(name, text)| Some((*name, script(&record, runs.min(2000), &url, text)?)))
+            .collect();
+        for (name, rate) in &scripts {
+            println!("  script with {name}, one after the other, nothing durable: {rate:.0}/s");
+        }
+        for at_once in [16, 64, 256] {
             let ours = ours(&runtime, &record, runs, &url, at_once);
             let floor = floor(&runtime, &record, runs, &url, at_once);
-            let times = script.map_or_else(String::new, |script| format!(", {:.1} x the script", ours / script));
-            println!("  {at_once:>2} at once: drained {ours:>7.0}/s{times}; bare POSTs {floor:>7.0}/s");
+            let times: Vec<String> = scripts
+                .iter()
+                .map(|(name, script)| format!("{:.1} x {name}", ours / script))
+                .collect();
+            println!(
+                "  at most {at_once:>3} at once: drained {ours:>6.0}/s ({}); bare POSTs {floor:>6.0}/s",
+                times.join(", ")
+            );
         }
-        if let Some(script) = script {
-            println!("  script, one after the other: {script:.0}/s, nothing durable");
-        }
+    }
+    println!("receipts and moves alone, nothing sent: {:.0}/s", disk(&record, runs));
+    if let Some(pending) = pending {
+        memory(&runtime, &record, pending);
     }
 }
 
@@ -106,6 +114,7 @@ fn filled(record: &[u8], runs: usize) -> (tempfile::TempDir, Store) {
         let (name, bytes) = numbered(record, number);
         fs::write(folder.path().join("pending").join(name), bytes).unwrap();
     }
+    assert!(Command::new(BEFORE).status().is_ok_and(|status| status.success()));
     (folder, store)
 }
 
@@ -181,23 +190,97 @@ fn floor(runtime: &Runtime, record: &[u8], runs: usize, url: &str, at_once: usiz
     rate(runs, begun)
 }
 
-fn script(record: &[u8], runs: usize, url: &str) -> Option<f64> {
+/// The receipts and the moves of so many runs, in the batches of a drain, without any target.
+fn disk(record: &[u8], runs: usize) -> f64 {
+    let (_folder, store) = filled(record, runs);
+    let now = chrono::Utc::now();
+    let names = store.pending(usize::MAX).unwrap().names;
+    let begun = Instant::now();
+    for some in names.chunks(256) {
+        let receipts = some.iter().flat_map(|name| {
+            let remote_id = "11111111-2222-4333-8444-555555555555".to_owned();
+            [ReceiptKind::Attempt, ReceiptKind::Confirmed { remote_id }].map(|kind| {
+                let target = "bench".to_owned();
+                (name.run_id().to_owned(), Receipt { at: now, target, kind })
+            })
+        });
+        store.receipts().append_all(&receipts.collect::<Vec<_>>()).unwrap();
+        for name in some {
+            assert_eq!(store.settle(name, &["bench"], now).unwrap(), Place::Synced);
+        }
+    }
+    store.sync_moves().unwrap();
+    rate(runs, begun)
+}
+
+/// The rate of a script; none, said aloud, where Python has not got what it imports.
+fn script(record: &[u8], runs: usize, url: &str, text: &str) -> Option<f64> {
     let (folder, _store) = filled(record, runs);
     let script: PathBuf = folder.path().join("script.py");
-    fs::write(&script, SCRIPT).unwrap();
+    fs::write(&script, text).unwrap();
+    let python = std::env::var("BENCHTOP_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let begun = Instant::now();
-    let ran = Command::new("python3")
+    let ran = Command::new(python)
         .arg(&script)
         .arg(folder.path() as &Path)
         .arg(url)
+        .env("DISABLE_TELEMETRY", "true")
         .output();
     match ran {
         Ok(ran) if ran.status.success() => Some(rate(runs, begun)),
-        Ok(_) | Err(_) => {
-            println!("  (no Python here: nothing to compare with)");
+        Ok(ran) => {
+            let why = String::from_utf8_lossy(&ran.stderr);
+            println!("  (no such script here: {})", why.lines().last().unwrap_or_default());
+            None
+        }
+        Err(error) => {
+            println!("  (no Python here: {error})");
             None
         }
     }
+}
+
+/// The most memory that `benchtop sync` took to drain so many, and how long it was at it.
+fn memory(runtime: &Runtime, record: &[u8], pending: usize) {
+    let url = serve(runtime, Duration::ZERO);
+    let (folder, store) = filled(record, pending);
+    let station = folder.path().join("station.toml");
+    let text = format!(
+        "[station]\nid = \"BENCH-7\"\n[store]\nroot = \".\"\n[[sync.targets]]\nname = \"bench\"\nkind = \"tofupilot-v2\"\n\
+         url = \"{url}\"\naccept_simulated = true\n[sync.targets.procedures]\nBOARD-FUNCTIONAL-V3 = \"{PROCEDURE}\"\n"
+    );
+    fs::write(&station, text).unwrap();
+    for words in [vec!["sync", "status"], vec!["sync"]] {
+        let begun = Instant::now();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_benchtop"))
+            .args(&words)
+            .arg("--station")
+            .arg(&station)
+            .env("TOFUPILOT_API_KEY", "k")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut most = 0;
+        while child.try_wait().unwrap().is_none() {
+            most = most.max(peak_kib(child.id()).unwrap_or(0));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        println!(
+            "benchtop {} with {pending} pending: at most {} MiB, {:.1} s",
+            words.join(" "),
+            most / 1024,
+            begun.elapsed().as_secs_f64()
+        );
+    }
+    assert_eq!(store.list(Place::Pending, 0).unwrap().count, 0);
+}
+
+/// `VmHWM` of a process, in KiB.
+fn peak_kib(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse().ok()
 }
 
 /// Answers every request after so long, on connections that stay open.

@@ -225,6 +225,46 @@ fn a_watching_sync_sends_each_run_when_it_is_saved_and_ends_cleanly() {
 }
 
 #[test]
+fn a_target_that_asks_to_rest_rests_and_the_others_go_on() {
+    let (busy, well) = (Demo::start(&["--fault", "rest:40"]), Demo::start(&[]));
+    let folder = scratch();
+    let (store, station) = (folder.path().join("store"), station(folder.path(), &busy.url));
+    let first = std::fs::read_to_string(&station).unwrap();
+    let (_, target) = first.split_once("[[sync.targets]]").unwrap();
+    let second = target
+        .replace("\"tofupilot\"", "\"other\"")
+        .replace(&busy.url, &well.url);
+    write(&station, &format!("{first}[[sync.targets]]{second}"));
+    let mut watching = benchtop();
+    watching.args(["sync", "--watch", "--station"]).arg(&station);
+    let watching = Running::start(watching.env("TOFUPILOT_API_KEY", "k"));
+    for serial in ["UNIT-5501", "UNIT-5502", "UNIT-5503"] {
+        done(&mut simulated(&store, serial));
+        eventually("the run at the target that is well", || {
+            well.serials().contains(&serial.to_owned()).then_some(())
+        });
+    }
+    // one question of the first kind, and nothing more in its forty seconds
+    assert_eq!(
+        (busy.arrived()["requests"].as_u64(), busy.serials().len()),
+        (Some(1), 0)
+    );
+    assert_eq!(
+        (records(&store, "pending").len(), records(&store, "synced").len()),
+        (3, 0)
+    );
+    watching.signal(nix::sys::signal::Signal::SIGTERM);
+    let ended = watching.finish();
+    assert_eq!(ended.code, Some(0), "{ended}");
+    let status = sync(&["status", "--format", "json"], &station);
+    let status: Value = serde_json::from_str(&status.out).unwrap();
+    let (busy_one, well_one) = (&status["targets"]["tofupilot"], &status["targets"]["other"]);
+    assert!(busy_one["stopped"].as_str().unwrap().contains("40 s"), "{status}");
+    assert!(busy_one["next_try"].is_string(), "{status}");
+    assert_eq!((&busy_one["pending"], &well_one["pending"]), (&json!(3), &json!(0)));
+}
+
+#[test]
 fn monitoring_reads_the_outbox_on_this_machine() {
     let (folder, station, _store) = with_runs(&["UNIT-5501", "UNIT-5502"], "http://127.0.0.1:9");
     let port = std::net::TcpListener::bind("127.0.0.1:0")
@@ -327,6 +367,50 @@ fn the_official_python_client_works_unchanged() {
     assert!(
         attachments.len() == 2 && attachments.iter().all(|file| file["size"] == 10),
         "{arrived}"
+    );
+}
+
+/// What `.ci/run` built in `tests/strangers/rust-sdk`, by its path.
+const RUST_SDK: &str = "BENCHTOP_TEST_RUST_SDK";
+
+#[test]
+fn the_official_rust_sdk_works_unchanged() {
+    let Some(program) = std::env::var_os(RUST_SDK) else {
+        println!("skipped: the official Rust SDK is not built here ({RUST_SDK})");
+        return;
+    };
+    // a lost answer, which the SDK itself repeats
+    let demo = Demo::start(&["--fault", "lost"]);
+    let folder = scratch();
+    let file = folder.path().join("scope.txt");
+    write(&file, "a waveform");
+    let said = done(std::process::Command::new(program).arg(&demo.url).arg(&file));
+    assert_eq!(said.code, Some(0), "{said}");
+    for line in ["run once", "slot made", "attachment there", "station DEMO"] {
+        assert!(said.out.lines().any(|said| said == line), "{line}: {said}");
+    }
+    let arrived = demo.arrived();
+    let runs = arrived["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 2, "{arrived}");
+    // the same members as ours, see the golden tests of the sync crate
+    let slot = &runs[1]["body"];
+    assert_eq!(
+        (&slot["execution_id"], &slot["slot_key"], &slot["slot_name"]),
+        (&json!("execution-1"), &json!("A"), &json!("A"))
+    );
+    assert_eq!(
+        slot["phases"][0]["measurements"],
+        json!([{"name": "ripple", "outcome": "FAIL", "measured_value": 81.5, "units": "mV",
+                "aggregations": [{"type": "max", "outcome": "FAIL", "value": 81.5}]},
+               {"name": "sweep", "outcome": "PASS", "x_axis": {"data": [0.0, 1.0], "name": "sample"},
+                "y_axis": [{"data": [1.0, 1.1], "units": "V", "name": "sweep"}]}])
+    );
+    assert_eq!(
+        (
+            &arrived["attachments"][0]["size"],
+            &arrived["attachments"][0]["finished"]
+        ),
+        (&json!(10), &json!(true))
     );
 }
 

@@ -41,6 +41,8 @@ mod parameters;
 #[cfg(test)]
 mod prove;
 #[cfg(test)]
+mod recipes;
+#[cfg(test)]
 mod regulation;
 #[cfg(test)]
 mod replay;

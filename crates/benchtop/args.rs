@@ -267,7 +267,7 @@ pub(crate) struct DemoArguments {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
 
-    /// Spoil the next answer: a status such as 500, slow:MILLISECONDS, cut, lost, twice, `hang_up`, redirect, html, `wrong_json`; several
+    /// Spoil the next answer: a status such as 500, rest:SECONDS, slow:MILLISECONDS, cut, lost, twice, `hang_up`, redirect, html, `wrong_json`; several
     /// spoil the next ones in order.
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Vec<String>,

@@ -8,6 +8,8 @@ use std::{collections::VecDeque, time::Duration};
 pub(super) enum Fault {
     /// This status, and nothing is kept.
     Status(u16),
+    /// 429, and so many seconds of rest asked for.
+    Rest(u64),
     /// So many milliseconds late.
     Slow(u64),
     /// What came is kept, and the answer lacks its last bytes.
@@ -27,13 +29,18 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// `500`, `slow:200`, `cut`, `lost`, `twice`, `hang_up`, `redirect`, `html`, `wrong_json`.
+    /// `500`, `rest:30`, `slow:200`, `cut`, `lost`, `twice`, `hang_up`, `redirect`, `html`, `wrong_json`.
     pub(super) fn parse(word: &str) -> Option<Self> {
         if let Ok(status) = word.parse() {
             return (100..=599).contains(&status).then_some(Self::Status(status));
         }
-        if let Some(time) = word.strip_prefix("slow:") {
-            return time.parse().ok().map(Self::Slow);
+        if let Some((word, number)) = word.split_once(':') {
+            let number = number.parse().ok()?;
+            return match word {
+                "slow" => Some(Self::Slow(number)),
+                "rest" => Some(Self::Rest(number)),
+                _ => None,
+            };
         }
         Some(match word {
             "cut" => Self::Cut,
@@ -59,6 +66,10 @@ impl Fault {
                 let body = format!(r#"{{"message":"fault {status} on request","code":"DEMO","issues":[]}}"#);
                 Reply::new(status, "application/json", body.into_bytes())
             }
+            Self::Rest(seconds) => Reply {
+                headers: vec![("retry-after", seconds.to_string())],
+                ..Self::Status(429).spoil(reply)
+            },
             Self::Slow(time) => Reply {
                 delay: Duration::from_millis(time),
                 ..reply

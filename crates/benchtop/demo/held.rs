@@ -11,7 +11,7 @@ use std::{
 
 /// The faults that it knows, for people.
 pub(super) const WORDS: &str =
-    "a status (500), slow:MILLISECONDS, cut, lost, twice, hang_up, redirect, html or wrong_json";
+    "a status (500), rest:SECONDS, slow:MILLISECONDS, cut, lost, twice, hang_up, redirect, html or wrong_json";
 
 /// How long an upload URL lives.
 const UPLOAD_LIVES: TimeDelta = TimeDelta::seconds(60);
@@ -23,6 +23,8 @@ pub(super) struct Held {
     pub(super) address: String,
     /// In the order in which they came.
     pub(super) runs: Vec<Run>,
+    /// Where a run stands in `runs`, by its reference.
+    by_reference: BTreeMap<String, usize>,
     /// By id.
     pub(super) attachments: BTreeMap<String, Attached>,
     pub(super) faults: Faults,
@@ -81,10 +83,14 @@ pub(super) fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
 impl Held {
     /// Keeps a run; one with a reference only once.
     pub(super) fn keep(&mut self, version: u8, body: Value) -> String {
-        let reference = body.get("client_run_ref").filter(|_| version == 2);
-        let known = reference.and_then(|one| self.runs.iter().find(|run| run.body.get("client_run_ref") == Some(one)));
-        if let Some(run) = known {
+        let reference = body.get("client_run_ref").and_then(Value::as_str).map(str::to_owned);
+        let reference = reference.filter(|_| version == 2);
+        let known = reference.as_ref().and_then(|one| self.by_reference.get(one));
+        if let Some(run) = known.and_then(|at| self.runs.get(*at)) {
             return run.id.clone();
+        }
+        if let Some(reference) = reference {
+            self.by_reference.insert(reference, self.runs.len());
         }
         let id = format!("11111111-2222-4333-8444-{:012}", self.runs.len() + 1);
         self.runs.push(Run {

@@ -4,6 +4,7 @@ mod install;
 mod metrics;
 mod notify;
 mod outbox;
+mod resting;
 mod show;
 mod signs;
 mod targets;

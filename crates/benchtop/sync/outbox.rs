@@ -137,7 +137,8 @@ fn chosen(arguments: &ChosenArguments) -> Result<Chosen, Failure> {
 
 pub(super) fn retry(outbox: &Outbox, arguments: &ChosenArguments) -> Result<Exit, Failure> {
     let clock = RealClock::new();
-    let dealt = benchtop_sync::retry(&outbox.store, &chosen(arguments)?, &|| clock.utc()).map_err(trouble)?;
+    let dealt =
+        benchtop_sync::retry(&outbox.store, &chosen(arguments)?, &|| clock.utc(), &mut count).map_err(trouble)?;
     told(
         &dealt,
         "pending again: the next sync tries them",
@@ -147,7 +148,8 @@ pub(super) fn retry(outbox: &Outbox, arguments: &ChosenArguments) -> Result<Exit
 
 pub(super) fn requeue(outbox: &Outbox, arguments: &ChosenArguments) -> Result<Exit, Failure> {
     let clock = RealClock::new();
-    let dealt = benchtop_sync::requeue(&outbox.store, &chosen(arguments)?, &|| clock.utc()).map_err(trouble)?;
+    let dealt =
+        benchtop_sync::requeue(&outbox.store, &chosen(arguments)?, &|| clock.utc(), &mut count).map_err(trouble)?;
     told(
         &dealt,
         "pending again: the next sync offers them to every target",
@@ -162,7 +164,8 @@ pub(super) fn take_out(outbox: &Outbox, arguments: &DropArguments) -> Result<Exi
     }
     let clock = RealClock::new();
     let names = outbox.names();
-    let dealt = benchtop_sync::drop_records(&outbox.store, &chosen, &names, &|| clock.utc()).map_err(trouble)?;
+    let dealt =
+        benchtop_sync::drop_records(&outbox.store, &chosen, &names, &|| clock.utc(), &mut count).map_err(trouble)?;
     told(
         &dealt,
         "taken out of the outbox; the files are kept",
@@ -184,6 +187,13 @@ fn is_agreed(chosen: &Chosen) -> Result<bool, Failure> {
     let read = io::stdin().lock().read_line(&mut answer);
     read.map_err(|error| Failure::error(format!("read the answer: {error}")))?;
     Ok(answer.trim() == "yes")
+}
+
+/// How far it is, where there are many.
+fn count(done: usize, all: usize) {
+    if done < all {
+        terminal::say_aside(&Line::new().add(QUIET, &format!("{done} of {all} records")));
+    }
 }
 
 fn told(dealt: &Dealt, done: &str, nothing: &str) -> Result<Exit, Failure> {

@@ -4,7 +4,9 @@
 use super::{
     Outbox, metrics,
     notify::notify,
-    open_targets, save_interrupted, show,
+    open_targets,
+    resting::Resting,
+    save_interrupted, show,
     signs::{Sign, Signs},
     trouble,
 };
@@ -17,8 +19,9 @@ use crate::{
 use benchtop_instrument::{Clock, ClockExt, RealClock};
 use benchtop_run::Interrupt;
 use benchtop_store::{Store, StoreErrorKind};
-use benchtop_sync::{Pace, Probe, Summary, Target, drain};
+use benchtop_sync::{Pace, Probe, Stopped, Summary, Target, drain};
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -48,20 +51,26 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
     let mut signs = Signs::new(&outbox.store);
     let mut away = 0_u32;
     let mut all_at_once = true;
+    let mut resting = Resting::default();
     loop {
-        let rest;
-        let mut asked_to_rest = false;
-        if away == 0 || is_anybody_there(&targets).await {
+        let mut rest = USUAL;
+        let left_alone = resting.at(clock.now());
+        if left_alone.len() == targets.len() {
+            // nobody is to be tried; whoever comes back first ends the rest
+        } else if away == 0 || is_anybody_there(&targets, &left_alone).await {
             // at the start, on another network, and when somebody is back, nothing rests
-            let only_due = !all_at_once && away == 0;
+            let pace = Pace {
+                only_due: !all_at_once && away == 0,
+                resting: Some(&left_alone),
+                ..Pace::default()
+            };
             // before the drain: a record that comes in during it is seen; our own moves cost one more look
             signs.forget();
-            let drained = one_drain(&outbox.store, &targets, arguments, only_due, &mut interrupt).await?;
+            let drained = one_drain(&outbox.store, &targets, arguments, pace, &mut interrupt).await?;
             let Some(summary) = drained else { break };
-            let longest = summary.stopped.values().filter_map(|stop| stop.after).max();
-            rest = longest.map_or(USUAL, |asked| asked.max(Duration::from_secs(1)));
-            asked_to_rest = longest.is_some();
-            away = u32::from(summary.stopped.len() == targets.len() && longest.is_none());
+            resting.take(&summary.stopped, clock.now());
+            let is_any_away = resting.at(clock.now()).len() < targets.len();
+            away = u32::from(summary.stopped.len() == targets.len() && is_any_away);
             notify(&format!(
                 "STATUS={} pending, {} for a person",
                 summary.pending, summary.need_a_person
@@ -70,14 +79,20 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
             away = away.saturating_add(1);
             rest = Duration::from_secs(2).saturating_mul(1 << away.min(6)).min(LONGEST);
         }
-        let until = clock.now().after(rest);
+        let all_rest = resting.at(clock.now()).len() == targets.len();
+        let usual = clock.now().after(rest);
+        let until = match resting.first_end() {
+            Some(end) if all_rest => end,
+            Some(end) => end.min(usual),
+            None => usual,
+        };
         let sign = loop {
             let sign = tokio::select! {
                 sign = signs.wait(&clock, until) => Some(sign),
                 _ = interrupt.changed() => None,
             };
             // a server that asked to be left alone is left alone, whatever comes in
-            if !(asked_to_rest && sign == Some(Sign::NewRecord)) {
+            if !(all_rest && sign == Some(Sign::NewRecord)) {
                 break sign;
             }
         };
@@ -96,16 +111,15 @@ async fn one_drain(
     store: &Store,
     targets: &[Box<dyn Target>],
     arguments: &SyncArguments,
-    only_due: bool,
+    pace: Pace<'_>,
     interrupt: &mut Receiver<Interrupt>,
 ) -> Result<Option<Summary>, Failure> {
     let clock = RealClock::new();
     let now = || clock.utc();
     let stop = Arc::new(AtomicBool::new(false));
     let pace = Pace {
-        only_due,
         stop: Some(&stop),
-        ..Pace::default()
+        ..pace
     };
     let total = store.pending(0).map_err(trouble)?.count;
     let mut shown = show::Drain::new(arguments.format, total);
@@ -139,8 +153,8 @@ async fn one_drain(
     }
 }
 
-async fn is_anybody_there(targets: &[Box<dyn Target>]) -> bool {
-    for target in targets {
+async fn is_anybody_there(targets: &[Box<dyn Target>], left_alone: &BTreeMap<String, Stopped>) -> bool {
+    for target in targets.iter().filter(|target| !left_alone.contains_key(target.name())) {
         if matches!(target.probe().await, Probe::Ready { .. }) {
             return true;
         }

@@ -231,6 +231,18 @@ impl Dir {
             .map_err(|error| StoreError::io("sync the folder", &self.path, error))
     }
 
+    /// Ends when everything that was written to this file system is on stable storage, whoever wrote it; false, and nothing
+    /// was done, where the system cannot promise that.
+    pub(crate) fn sync_everything(&self) -> Result<bool, StoreError> {
+        if !self.handle.can_sync_everything() {
+            return Ok(false);
+        }
+        self.eye
+            .around(Call::SyncEverything, || self.handle.sync_everything())
+            .map_err(|error| StoreError::io("sync the file system of", &self.path, error))?;
+        Ok(true)
+    }
+
     /// Calls `each` with every name in the folder, in no order, without looking at the files.
     pub(crate) fn each_name(&self, mut each: impl FnMut(&str)) -> Result<(), StoreError> {
         self.eye

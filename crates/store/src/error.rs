@@ -85,7 +85,8 @@ impl StoreError {
         }))
     }
 
-    pub(crate) fn new(
+    /// Trouble of this kind that `operation` met at `path`.
+    pub fn new(
         kind: StoreErrorKind,
         operation: &'static str,
         path: impl Into<PathBuf>,

@@ -54,7 +54,10 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// Two lower-case digits a byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
 }
 
 fn member(length: usize, hex: &str, signature: Option<&Signature>) -> String {
@@ -134,11 +137,15 @@ pub fn inspect(bytes: &[u8]) -> Result<Opened, IntegrityError> {
         }
         Some(signature)
     };
-    let schema: Schema = serde_json::from_slice(bytes)?;
-    if schema.schema != SCHEMA {
-        return Err(IntegrityError::Newer(schema.schema));
-    }
-    let record = serde_json::from_slice(bytes)?;
+    let record = match serde_json::from_slice::<Record>(bytes) {
+        Ok(record) if record.schema == SCHEMA => record,
+        Ok(record) => return Err(IntegrityError::Newer(record.schema)),
+        // what a later program wrote need not have our members
+        Err(error) => match serde_json::from_slice::<Schema>(bytes) {
+            Ok(schema) if schema.schema != SCHEMA => return Err(IntegrityError::Newer(schema.schema)),
+            Ok(_) | Err(_) => return Err(error.into()),
+        },
+    };
     Ok(Opened {
         record,
         digest,

@@ -18,6 +18,7 @@
 //!   attachments/                 by digest
 //!   units/                       which units were judged before: an index, and no more
 //!   index/                       the history in short: an index, and no more
+//!   underway.jsonl               what a drain has begun to send; gone when it ended well
 //!   sync.json                    how the targets stood at the end of the last sync, for people
 //!   sequence                     the last number that was handed out
 //!   brought.jsonl                which runs came from another store: they are in that one's chain
@@ -102,6 +103,11 @@
 //!     `pruning::a_prune_with_any_call_broken_loses_nothing_unconfirmed`.
 //! 28. Very many records are handed out oldest first, each once, in memory that does not grow with them:
 //!     `outgoing::very_many_records_come_oldest_first_each_once`.
+//! 29. An upload is named durably before its first byte leaves, and after a crash its receipts say so, before anything else is
+//!     sent: `underway::what_a_drain_that_died_had_begun_is_in_the_receipts`,
+//!     `underway::a_list_with_any_call_broken_names_what_it_let_begin`,
+//!     `underway::a_torn_list_is_believed_up_to_there_and_a_damaged_one_is_not`.
+//! 30. Receipts of many runs are durable together, or the disk is loud: `receipts::many_receipts_wait_for_the_disk_once`.
 //!
 //! Run on Linux. The form for Apple systems is the same code and the one for Windows stands behind the same functions;
 //! neither was run.
@@ -138,6 +144,7 @@ mod store;
 mod testkit;
 #[cfg(test)]
 mod tests;
+mod underway;
 mod units;
 mod verify;
 
@@ -162,5 +169,6 @@ pub use record::{Attachment, Record};
 pub use recovery::{InterruptedInstrument, InterruptedRun, Recovering, Recovery};
 pub use sign::{Signature, StationKey};
 pub use store::{Saved, Store, Ticket};
+pub use underway::{Begun, Underway};
 pub use units::JudgedRun;
 pub use verify::{Finding, Verified};

@@ -63,7 +63,19 @@ impl RecordName {
     /// and only plain ones.
     #[must_use]
     pub fn is_of(&self, serial_number: &str) -> bool {
-        self.text.split('_').nth(1) == Some(escaped(serial_number).as_str())
+        self.unit() == escaped(serial_number)
+    }
+
+    /// The unit's part of the name, as [`RecordName::unit_of`] makes it.
+    #[must_use]
+    pub fn unit(&self) -> &str {
+        self.text.split('_').nth(1).unwrap_or_default()
+    }
+
+    /// What names say of a unit with this serial number.
+    #[must_use]
+    pub fn unit_of(serial_number: &str) -> String {
+        escaped(serial_number)
     }
 }
 

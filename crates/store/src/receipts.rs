@@ -6,7 +6,6 @@
 //! may have been confirmed must not be guessed.
 
 use crate::{
-    disk::DiskFile,
     error::{StoreError, StoreErrorKind},
     line::{self, Tail},
     name::is_run_id,
@@ -14,8 +13,11 @@ use crate::{
     store::{Layout, Store},
 };
 use chrono::{DateTime, Utc};
+use durable::{MOST_OPEN, Written, make_durable};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, io::Write, sync::Arc, thread};
+use std::{collections::BTreeMap, io::Write, sync::Arc};
+
+mod durable;
 
 const FORMAT: &str = "benchtop.receipts/1";
 const MOST_BYTES: u64 = 64 << 20;
@@ -102,6 +104,8 @@ pub enum ReceiptKind {
 /// How a run stands with a target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TargetState {
+    /// How many receipts there are.
+    pub receipts: u32,
     /// How many uploads were begun.
     pub attempts: u32,
     /// When the last one was begun.
@@ -149,6 +153,7 @@ impl TargetState {
     }
 
     fn take(&mut self, at: DateTime<Utc>, kind: ReceiptKind) {
+        self.receipts = self.receipts.saturating_add(1);
         match kind {
             ReceiptKind::Attempt => {
                 self.attempts = self.attempts.saturating_add(1);
@@ -297,16 +302,6 @@ impl RunReceipts {
     }
 }
 
-/// Most syncs at the same time.
-const MOST_SYNCS: usize = 16;
-
-/// A receipt that is written and not yet durable; its file is locked.
-struct Written {
-    run_id: String,
-    file: DiskFile,
-    is_new: bool,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Header {
     format: String,
@@ -330,28 +325,30 @@ impl Receipts {
     /// [`StoreError`] when it is not on stable storage; [`StoreErrorKind::Damaged`] when the file is damaged before
     /// its end, and then nothing is written.
     pub fn append(&self, run_id: &str, receipt: &Receipt) -> Result<(), StoreError> {
-        let written = self.write(run_id, receipt)?;
-        self.make_durable(&[written])
+        let written = self.write(run_id, &[receipt])?;
+        make_durable(&self.layout.receipts, &[written])
     }
 
-    /// Appends receipts of several runs, durably: the disk is waited for once, not once for each.
+    /// Appends receipts of several runs, durably: the disk is waited for once, not once for each. Those of one run keep their
+    /// order.
     ///
     /// # Errors
     /// As [`Receipts::append`]; then some of them may be there.
     pub fn append_all(&self, batch: &[(String, Receipt)]) -> Result<(), StoreError> {
-        let mut written: Vec<Written> = Vec::with_capacity(batch.len());
+        let mut runs: BTreeMap<&str, Vec<&Receipt>> = BTreeMap::new();
         for (run_id, receipt) in batch {
-            if written.iter().any(|other| other.run_id == *run_id) {
-                // its file is locked by this very process
-                self.make_durable(&written)?;
-                written.clear();
-            }
-            written.push(self.write(run_id, receipt)?);
+            runs.entry(run_id).or_default().push(receipt);
         }
-        self.make_durable(&written)
+        let runs: Vec<(&str, Vec<&Receipt>)> = runs.into_iter().collect();
+        for some in runs.chunks(MOST_OPEN) {
+            let written = some.iter().map(|(run_id, receipts)| self.write(run_id, receipts));
+            let written = written.collect::<Result<Vec<Written>, StoreError>>()?;
+            make_durable(&self.layout.receipts, &written)?;
+        }
+        Ok(())
     }
 
-    fn write(&self, run_id: &str, receipt: &Receipt) -> Result<Written, StoreError> {
+    fn write(&self, run_id: &str, receipts: &[&Receipt]) -> Result<Written, StoreError> {
         let folder = &self.layout.receipts;
         let name = self.file_of(run_id)?;
         let failed = |operation, error| StoreError::io(operation, folder.path_of(&name), error);
@@ -372,7 +369,7 @@ impl Receipts {
         });
         let header = header.map(|header| serde_json::to_string(&header));
         let mut text = String::new();
-        for json in header.into_iter().chain([serde_json::to_string(receipt)]) {
+        for json in header.into_iter().chain(receipts.iter().map(serde_json::to_string)) {
             let json = json.map_err(|error| failed("write", error.into()))?;
             let (line, next) = line::encode(&checksum, &json);
             text.push_str(&line);
@@ -381,44 +378,7 @@ impl Receipts {
         (&file)
             .write_all(text.as_bytes())
             .map_err(|error| failed("write", error))?;
-        Ok(Written {
-            run_id: run_id.to_owned(),
-            file,
-            is_new,
-        })
-    }
-
-    /// Syncs beside each other: a journalling file system answers many with one commit.
-    fn make_durable(&self, written: &[Written]) -> Result<(), StoreError> {
-        let folder = &self.layout.receipts;
-        let sync = |one: &Written| {
-            let synced = one.file.sync_data();
-            synced.map_err(|error| StoreError::io("sync", folder.path_of(&format!("{}.jsonl", one.run_id)), error))
-        };
-        let share = written.len().div_ceil(MOST_SYNCS).max(1);
-        match written {
-            [] => return Ok(()),
-            [one] => sync(one)?,
-            [_, ..] => thread::scope(|scope| {
-                let shares = written.chunks(share);
-                let threads: Vec<_> = shares
-                    .map(|share| scope.spawn(move || share.iter().try_for_each(sync)))
-                    .collect();
-                threads.into_iter().try_for_each(|thread| match thread.join() {
-                    Ok(synced) => synced,
-                    Err(_panicked) => Err(StoreError::new(
-                        StoreErrorKind::Io,
-                        "sync",
-                        folder.path(),
-                        "the thread that synced a receipt ended",
-                    )),
-                })
-            })?,
-        }
-        match written.iter().any(|one| one.is_new) {
-            true => folder.sync(),
-            false => Ok(()),
-        }
+        Ok(Written { name, file, is_new })
     }
 
     /// What became of a run so far; all open where there are no receipts.

@@ -16,6 +16,7 @@ use crate::{
     record::Record,
     recovery::{MOST_RECORD_BYTES, leave_marker},
     sign::StationKey,
+    underway,
     units::remember,
 };
 use chrono::{DateTime, Utc};
@@ -159,12 +160,16 @@ impl Store {
         lock::wait(&self.layout.root, lock::STORE)
     }
 
-    /// Lets one process at a time drain `pending/`; the lock is held until it is dropped.
+    /// Lets one process at a time drain `pending/`; the lock is held until it is dropped. What a drain that died had begun
+    /// to send is in the receipts when this ends.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Locked`] when another process drains it.
+    /// [`StoreErrorKind::Locked`] when another process drains it; [`StoreErrorKind::Damaged`] when its list of uploads cannot
+    /// be believed; trouble with the disk.
     pub fn lock_syncer(&self) -> Result<Lock, StoreError> {
-        lock::take(&self.layout.root, lock::SYNCER)
+        let lock = lock::take(&self.layout.root, lock::SYNCER)?;
+        underway::settle(self)?;
+        Ok(lock)
     }
 
     /// Mints the id and the number of a run, durably, before it starts.

@@ -14,3 +14,4 @@ mod outgoing;
 mod pruning;
 mod receipts;
 mod recovering;
+mod underway;

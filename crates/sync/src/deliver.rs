@@ -1,13 +1,14 @@
 //! One record and one target: what its receipts say, what is still to be done, and the receipts of that.
 //!
-//! A receipt is durable before a request leaves and after its answer, so that a crash at any point reads as an upload
-//! whose end is not known: it is asked about before the record is sent again.
+//! An upload is named durably before a request leaves, and its receipts are durable before the record moves, so that a crash at
+//! any point reads as an upload whose end is not known: it is asked about before the record is sent again.
 
 use crate::enclose::enclose;
 use crate::ledger::Ledger;
 use crate::summary::Stopped;
 use crate::target::{Patience, Probe, Progress, Repeat, Settled, Target, Verdict, Wants};
-use benchtop_store::{Receipt, ReceiptKind, Sealed, Standing, Store, StoreError, TargetState};
+use crate::window::Window;
+use benchtop_store::{Begun, Receipt, ReceiptKind, Sealed, Standing, Store, StoreError, TargetState};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// How long after a lost request a target that may store a repeat twice is believed when it says that it has nothing:
@@ -57,6 +58,7 @@ pub(crate) enum Stop {
 pub(crate) struct Desk<'a> {
     pub(crate) store: &'a Store,
     pub(crate) ledger: &'a Ledger,
+    pub(crate) window: &'a Window,
     pub(crate) target: &'a dyn Target,
     pub(crate) sealed: &'a Sealed,
     pub(crate) now: Now<'a>,
@@ -82,8 +84,8 @@ pub(crate) async fn deliver(
     }
     match desk.target.wants(&desk.sealed.record) {
         Wants::Yes => {}
-        Wants::NotConfigured { reason } => return desk.not_configured(state, reason).await,
-        Wants::No { reason } => return desk.unwanted(state, reason).await,
+        Wants::NotConfigured { reason } => return Ok(desk.not_configured(state, reason)),
+        Wants::No { reason } => return Ok(desk.unwanted(state, reason)),
     }
     if let Some(remote_id) = &state.remote_id {
         return enclose(desk, state, remote_id).await;
@@ -110,10 +112,9 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
             stop: None,
         }),
         (Settled::Unknown { reason }, Repeat::MayDouble) => {
-            desk.refused(format!(
-                "the answer to its upload was lost, and a query cannot decide ({reason}): a person must"
-            ))
-            .await
+            let reason =
+                format!("the answer to its upload was lost, and a query cannot decide ({reason}): a person must");
+            Ok(desk.refused(reason))
         }
         (Settled::NotNow { reason }, _) => {
             let stop = desk.nobody_there().await;
@@ -124,13 +125,19 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
 }
 
 async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> Result<Delivery, StoreError> {
-    desk.receipt(ReceiptKind::Attempt).await;
+    let begun = desk.begin(state).await;
+    let sent = (desk.now)();
     let verdict = desk.target.upload(desk.sealed, progress).await;
+    match &verdict {
+        Verdict::Confirmed { .. } | Verdict::Park { .. } => desk.window.answered((desk.now)() - sent),
+        Verdict::Retry { .. } | Verdict::Pause { .. } | Verdict::Uncertain { .. } => desk.window.troubled(),
+    }
+    desk.note_at(begun, ReceiptKind::Attempt);
     match verdict {
         Verdict::Confirmed { remote_id } => desk.stored(state, remote_id).await,
         Verdict::Uncertain { patience, reason } => {
-            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() }).await;
-            desk.not_yet(state, patience, reason).await
+            desk.note(ReceiptKind::Uncertain { reason: reason.clone() });
+            Ok(desk.not_yet(state, patience, reason).await)
         }
         Verdict::Retry {
             perhaps_stored: true,
@@ -138,8 +145,8 @@ async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> 
             patience,
             reason,
         } => {
-            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() }).await;
-            desk.not_yet(state, patience, reason).await
+            desk.note(ReceiptKind::Uncertain { reason: reason.clone() });
+            Ok(desk.not_yet(state, patience, reason).await)
         }
         Verdict::Retry {
             perhaps_stored: true,
@@ -147,7 +154,7 @@ async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> 
             reason,
             ..
         } => {
-            desk.receipt(ReceiptKind::Uncertain { reason: reason.clone() }).await;
+            desk.note(ReceiptKind::Uncertain { reason: reason.clone() });
             Ok(resting(reason, after))
         }
         Verdict::Retry { .. } | Verdict::Park { .. } | Verdict::Pause { .. } => desk.put_off(state, verdict).await,
@@ -168,28 +175,50 @@ fn resting(reason: String, after: Option<std::time::Duration>) -> Delivery {
 }
 
 impl Desk<'_> {
-    fn dated(&self, kind: ReceiptKind) -> Receipt {
-        Receipt {
-            at: (self.now)(),
+    fn dated(&self, at: DateTime<Utc>, kind: ReceiptKind) -> Receipt {
+        let target = self.target.name().to_owned();
+        Receipt { at, target, kind }
+    }
+
+    /// Ends when the upload may begin: it is named durably. When it begins.
+    async fn begin(&self, state: &TargetState) -> DateTime<Utc> {
+        let at = (self.now)();
+        let begun = Begun {
+            run_id: self.sealed.run_id.clone(),
             target: self.target.name().to_owned(),
-            kind,
-        }
+            at,
+            receipts: state.receipts,
+        };
+        self.ledger.begin(begun).await;
+        at
     }
 
     /// Ends when the receipt is durable.
     pub(crate) async fn receipt(&self, kind: ReceiptKind) {
-        self.ledger.append(&self.sealed.run_id, self.dated(kind)).await;
+        let receipt = self.dated((self.now)(), kind);
+        self.ledger.append(&self.sealed.run_id, receipt).await;
+    }
+
+    /// A receipt that is durable before the record moves.
+    fn note(&self, kind: ReceiptKind) {
+        self.note_at((self.now)(), kind);
+    }
+
+    fn note_at(&self, at: DateTime<Utc>, kind: ReceiptKind) {
+        self.ledger.note(&self.sealed.run_id, self.dated(at, kind));
     }
 
     /// The same at once, beside the others.
     pub(crate) fn receipt_now(&self, kind: ReceiptKind) -> Result<(), StoreError> {
-        self.store.receipts().append(&self.sealed.run_id, &self.dated(kind))
+        self.store
+            .receipts()
+            .append(&self.sealed.run_id, &self.dated((self.now)(), kind))
     }
 
     /// The target has the run; where there are attachments, they follow.
     async fn stored(&self, state: &TargetState, remote_id: String) -> Result<Delivery, StoreError> {
         if self.sealed.record.attachments.is_empty() {
-            return self.confirmed(remote_id).await;
+            return Ok(self.confirmed(remote_id));
         }
         self.receipt(ReceiptKind::Stored {
             remote_id: remote_id.clone(),
@@ -200,12 +229,12 @@ impl Desk<'_> {
 
     /// What becomes of something that did not get through, and that the target surely does not hold.
     pub(crate) async fn put_off(&self, state: &TargetState, verdict: Verdict) -> Result<Delivery, StoreError> {
-        let deferred = |reason: &String| self.receipt(ReceiptKind::Deferred { reason: reason.clone() });
+        let deferred = |reason: &String| self.note(ReceiptKind::Deferred { reason: reason.clone() });
         match verdict {
             Verdict::Confirmed { remote_id } => Ok(Delivery::Has { remote_id }),
-            Verdict::Park { reason } => self.refused(reason).await,
+            Verdict::Park { reason } => Ok(self.refused(reason)),
             Verdict::Pause { reason } => {
-                deferred(&reason).await;
+                deferred(&reason);
                 let this = Stop::Procedure(Stopped {
                     reason: reason.clone(),
                     after: None,
@@ -221,55 +250,53 @@ impl Desk<'_> {
                 reason,
                 ..
             } => {
-                deferred(&reason).await;
+                deferred(&reason);
                 Ok(resting(reason, after))
             }
             Verdict::Retry { patience, reason, .. } | Verdict::Uncertain { patience, reason } => {
-                deferred(&reason).await;
-                self.not_yet(state, patience, reason).await
+                deferred(&reason);
+                Ok(self.not_yet(state, patience, reason).await)
             }
         }
     }
 
     /// The record waits, unless the same came too often from a target that is well: nothing loops for ever.
-    async fn not_yet(&self, state: &TargetState, patience: Patience, reason: String) -> Result<Delivery, StoreError> {
+    async fn not_yet(&self, state: &TargetState, patience: Patience, reason: String) -> Delivery {
         let stop = self.nobody_there().await;
         let times = state.times_with(&reason);
         match (stop.is_none(), patience.times()) {
             (true, Some(most)) if times >= most => {
                 self.refused(format!("{times} times the same, and the target is well: {reason}"))
-                    .await
             }
-            (true | false, Some(_) | None) => Ok(Delivery::Lacks { reason, stop }),
+            (true | false, Some(_) | None) => Delivery::Lacks { reason, stop },
         }
     }
 
-    pub(crate) async fn confirmed(&self, remote_id: String) -> Result<Delivery, StoreError> {
-        self.receipt(ReceiptKind::Confirmed {
+    pub(crate) fn confirmed(&self, remote_id: String) -> Delivery {
+        self.note(ReceiptKind::Confirmed {
             remote_id: remote_id.clone(),
-        })
-        .await;
-        Ok(Delivery::Has { remote_id })
+        });
+        Delivery::Has { remote_id }
     }
 
-    pub(crate) async fn refused(&self, reason: String) -> Result<Delivery, StoreError> {
-        self.receipt(ReceiptKind::Parked { reason: reason.clone() }).await;
-        Ok(Delivery::Refuses { reason })
+    pub(crate) fn refused(&self, reason: String) -> Delivery {
+        self.note(ReceiptKind::Parked { reason: reason.clone() });
+        Delivery::Refuses { reason }
     }
 
-    async fn unwanted(&self, state: &TargetState, reason: String) -> Result<Delivery, StoreError> {
+    fn unwanted(&self, state: &TargetState, reason: String) -> Delivery {
         if !matches!(state.standing, Standing::Unwanted { .. }) {
-            self.receipt(ReceiptKind::Unwanted { reason: reason.clone() }).await;
+            self.note(ReceiptKind::Unwanted { reason: reason.clone() });
         }
-        Ok(Delivery::NotForIt { reason })
+        Delivery::NotForIt { reason }
     }
 
     /// A station file that no longer says "not wanted" opens the record again.
-    async fn not_configured(&self, state: &TargetState, reason: String) -> Result<Delivery, StoreError> {
+    fn not_configured(&self, state: &TargetState, reason: String) -> Delivery {
         if matches!(state.standing, Standing::Unwanted { .. }) {
-            self.receipt(ReceiptKind::Reopened { reason: reason.clone() }).await;
+            self.note(ReceiptKind::Reopened { reason: reason.clone() });
         }
-        Ok(Delivery::Lacks { reason, stop: None })
+        Delivery::Lacks { reason, stop: None }
     }
 
     /// A clock that was set back or forward since counts as time gone by: waiting for ever would be worse.

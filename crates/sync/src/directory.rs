@@ -2,9 +2,10 @@
 //! that name already with the same bytes is the proof that it was there before. Attachments go to `attachments/` by digest.
 
 use crate::config::{TargetConfig, TargetError};
-use crate::target::{Enclosure, Patience, Probe, Progress, Repeat, Settled, Steps, Target, Verdict, Wants};
+use crate::shelf::Shelf;
+use crate::target::{Enclosure, Patience, Probe, Progress, Verdict};
 use async_trait::async_trait;
-use benchtop_store::{Record, Sealed, StoreError, StoreErrorKind, put_elsewhere};
+use benchtop_store::{Sealed, StoreError, StoreErrorKind, put_elsewhere};
 use std::path::{Path, PathBuf};
 
 /// A folder that records are put into.
@@ -33,7 +34,7 @@ impl Directory {
         Ok(Self { config, folder })
     }
 
-    fn put(&self, folder: &Path, name: &str, bytes: &[u8]) -> Verdict {
+    fn put_file(&self, folder: &Path, name: &str, bytes: &[u8]) -> Verdict {
         if !self.folder.is_dir() {
             return Verdict::Retry {
                 perhaps_stored: false,
@@ -68,34 +69,21 @@ fn refused(error: &StoreError) -> Verdict {
 }
 
 #[async_trait]
-impl Target for Directory {
-    fn name(&self) -> &str {
-        &self.config.name
+impl Shelf for Directory {
+    fn config(&self) -> &TargetConfig {
+        &self.config
     }
 
-    fn repeat(&self) -> Repeat {
-        Repeat::StoredOnce
+    async fn put(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
+        self.put_file(&self.folder, sealed.name.as_str(), &sealed.bytes)
     }
 
-    fn wants(&self, record: &Record) -> Wants {
-        self.config.wants_simulated(record)
-    }
-
-    async fn upload(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
-        self.put(&self.folder, sealed.name.as_str(), &sealed.bytes)
-    }
-
-    async fn attach(&self, enclosure: &Enclosure<'_>, _steps: Steps<'_>) -> Result<Verdict, StoreError> {
+    async fn put_attachment(&self, enclosure: &Enclosure<'_>) -> Verdict {
         let folder = self.folder.join("attachments");
-        Ok(self.put(&folder, enclosure.sha256, &enclosure.bytes))
+        self.put_file(&folder, enclosure.sha256, &enclosure.bytes)
     }
 
-    /// Putting it there again is the question.
-    async fn settle(&self, _sealed: &Sealed) -> Settled {
-        Settled::Absent
-    }
-
-    async fn probe(&self) -> Probe {
+    async fn look(&self) -> Probe {
         match self.folder.is_dir() {
             true => Probe::Ready { identity: None },
             false => Probe::Unreachable {

@@ -1,21 +1,28 @@
 //! Draining `pending/`: every record to every target that wants it, begun oldest first, one bad one never blocking the rest.
 //!
-//! Uploads run beside each other, at first one alone: only a success opens the window, and a record that got stuck closes
-//! it again, so that a week offline costs one attempt and not one for each place in the window.
+//! Records are read ahead on one thread ([`crate::ahead`]), uploads go beside each other in a window that follows the target
+//! ([`crate::window`]), and what is written down is written by two more ([`crate::ledger`]). The window begins at one, so that
+//! a week offline costs one attempt and not one for each place in it. Memory does not grow with `pending/`.
 
-use crate::deliver::{Now, Stop};
+use crate::ahead::{Ahead, Reader, Source};
+use crate::deliver::Now;
 use crate::ledger::Ledger;
+use crate::neighbours::Neighbours;
 use crate::one::{Turn, one};
+use crate::stops::Stops;
 use crate::summary::{DrainEvent, Stopped, Summary};
 use crate::target::Target;
-use benchtop_store::{Listing, Place, RecordName, Sealed, Standing, Store, StoreError, TargetState};
-use chrono::{DateTime, Utc};
+use crate::window::Window;
+use benchtop_store::{Lock, Place, RecordName, Store, StoreError};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+
+/// Most records in hand at the same time, those that wait for the disk included.
+const MOST_IN_HAND: usize = 768;
 
 /// Told of every record that a drain touched.
 pub type Observer<'a> = &'a mut (dyn FnMut(DrainEvent) + Send);
@@ -23,12 +30,14 @@ pub type Observer<'a> = &'a mut (dyn FnMut(DrainEvent) + Send);
 /// How a drain goes about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace<'a> {
-    /// Most records that are under way at the same time; at least 1.
+    /// Most uploads that are under way at the same time; at least 1. A target that answers slowly has fewer.
     pub at_once: usize,
     /// True to leave alone what was tried a moment ago: a sync that goes on for ever rests longer after every attempt.
     pub only_due: bool,
     /// Set to true from elsewhere, it ends the drain as soon as what is under way has an answer.
     pub stop: Option<&'a AtomicBool>,
+    /// Targets that are not tried, by name: they asked to be left alone a moment ago. The others go on.
+    pub resting: Option<&'a BTreeMap<String, Stopped>>,
 }
 
 impl Pace<'_> {
@@ -40,9 +49,10 @@ impl Pace<'_> {
 impl Default for Pace<'_> {
     fn default() -> Self {
         Self {
-            at_once: 32,
+            at_once: 256,
             only_due: false,
             stop: None,
+            resting: None,
         }
     }
 }
@@ -51,8 +61,8 @@ impl Default for Pace<'_> {
 ///
 /// Holds the store's syncer lock. A record that cannot be delivered now stays in `pending/`; a target that takes
 /// nothing just now is left alone until the next drain, and the others go on. Without a target nothing is sent or moved.
-/// An assembly goes out after its sub-units that wait here. Blocks on the disk; dropped in the middle of a request, it
-/// leaves an upload to be asked about by the next drain.
+/// An assembly goes out after its sub-units that wait here. Runs on a tokio runtime, and works on threads of its own beside it;
+/// dropped in the middle of a request, it leaves an upload to be asked about by the next drain.
 ///
 /// # Errors
 /// [`StoreErrorKind::Locked`](benchtop_store::StoreErrorKind::Locked) when another process drains the same store; else
@@ -64,25 +74,26 @@ pub async fn drain(
     pace: Pace<'_>,
     observe: Observer<'_>,
 ) -> Result<Summary, StoreError> {
-    let _syncer = store.lock_syncer()?;
+    let syncer = Arc::new(store.lock_syncer()?);
     let mut summary = Summary::default();
-    let listing = store.pending(usize::MAX)?;
     let mut stuck = 0;
-    for file in &listing.foreign {
+    for file in &store.pending(0)?.foreign {
         let event = foreign(store, file);
         stuck += usize::from(matches!(event, DrainEvent::Waiting { .. }));
         summary.tell(event, observe);
     }
-    let floor = Floor::new(store, targets, now, pace, &listing);
+    let floor = Floor::new(store, targets, now, pace, &syncer);
     let drained = match targets {
         [] => Ok(()),
         [_, ..] => floor.drain(&mut summary, observe).await,
     };
     // what was moved before the trouble is worth as much
     store.sync_moves()?;
-    let stops = floor.into_stops();
+    let Floor { ledger, stops, .. } = floor;
+    let stops = stops.into_inner().unwrap_or_else(PoisonError::into_inner);
     stops.write_down(store, targets, now())?;
     drained?;
+    ledger.end();
     summary.stopped = stops.whole;
     summary.pending = at_most_usize(store.pending(0)?.count);
     summary.need_a_person = at_most_usize(store.list(Place::Parked, 0)?.count) + store.quarantined()?.len() + stuck;
@@ -112,32 +123,42 @@ fn at_most_usize(count: u64) -> usize {
 pub(crate) struct Floor<'a> {
     pub(crate) store: &'a Store,
     pub(crate) ledger: Ledger,
+    pub(crate) window: Window,
     pub(crate) targets: &'a [Box<dyn Target>],
     pub(crate) now: Now<'a>,
-    pub(crate) pace: Pace<'a>,
-    names: &'a [RecordName],
+    pace: Pace<'a>,
+    reader: Reader,
     stops: Mutex<Stops>,
-    /// Places in `names` of the records that left `pending/`.
-    gone: Mutex<BTreeSet<usize>>,
+    neighbours: Mutex<Option<Neighbours>>,
+}
+
+/// What the drain was waiting for.
+enum Came {
+    /// A record's turn ended.
+    Turn(Result<Turn, StoreError>),
+    /// More records are read.
+    Records,
 }
 
 impl<'a> Floor<'a> {
-    fn new(
-        store: &'a Store,
-        targets: &'a [Box<dyn Target>],
-        now: Now<'a>,
-        pace: Pace<'a>,
-        listing: &'a Listing,
-    ) -> Self {
+    fn new(store: &'a Store, targets: &'a [Box<dyn Target>], now: Now<'a>, pace: Pace<'a>, syncer: &Arc<Lock>) -> Self {
+        let names: Arc<[String]> = targets.iter().map(|target| target.name().to_owned()).collect();
+        let resting: BTreeMap<String, Stopped> = pace.resting.into_iter().flatten().map(owned).collect();
+        let tried = names.iter().filter(|name| !resting.contains_key(*name));
         Self {
             store,
-            ledger: Ledger::new(store),
+            ledger: Ledger::new(store, Arc::clone(&names), Arc::clone(syncer)),
+            window: Window::new(pace.at_once),
             targets,
             now,
             pace,
-            names: &listing.names,
-            stops: Mutex::default(),
-            gone: Mutex::default(),
+            reader: Reader {
+                store: store.clone(),
+                targets: tried.cloned().collect(),
+                only_due: pace.only_due,
+            },
+            stops: Mutex::new(Stops::with(resting)),
+            neighbours: Mutex::default(),
         }
     }
 
@@ -146,54 +167,47 @@ impl<'a> Floor<'a> {
         self.stops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn gone(&self) -> MutexGuard<'_, BTreeSet<usize>> {
-        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn into_stops(self) -> Stops {
-        self.stops.into_inner().unwrap_or_else(PoisonError::into_inner)
+    fn neighbours(&self) -> MutexGuard<'_, Option<Neighbours>> {
+        self.neighbours.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records of these units that wait here too, other than that of `run_id`.
-    pub(crate) fn waiting_for(&self, serial_numbers: &[String], run_id: &str) -> Vec<&'a RecordName> {
-        let gone = self.gone();
-        let others = self.names.iter().enumerate();
-        let others = others.filter(|(at, name)| !gone.contains(at) && name.run_id() != run_id);
-        others
-            .map(|(_, name)| name)
-            .filter(|name| serial_numbers.iter().any(|serial| name.is_of(serial)))
-            .collect()
+    pub(crate) fn waiting_for(&self, serial_numbers: &[String], run_id: &str) -> Result<Vec<RecordName>, StoreError> {
+        let mut neighbours = self.neighbours();
+        let known = match neighbours.take() {
+            Some(known) => known,
+            None => Neighbours::list(self.store)?,
+        };
+        let waiting = known.of(serial_numbers, run_id);
+        *neighbours = Some(known);
+        Ok(waiting)
     }
 
     async fn drain(&self, summary: &mut Summary, observe: Observer<'_>) -> Result<(), StoreError> {
-        let mut queue: VecDeque<usize> = (0..self.names.len()).collect();
-        let mut patient = true;
+        let mut source = Source::Pending(self.store.backlog());
+        let (mut patient, mut before) = (true, usize::MAX);
         loop {
-            let before = queue.len();
-            let postponed = self.pass(queue, patient, summary, observe).await?;
+            let postponed = self.pass(source, patient, summary, observe).await?;
             if postponed.is_empty() || self.pace.is_stopped() {
                 return Ok(());
             }
             patient = true;
-            if postponed.len() < before {
-                queue = postponed.into_iter().map(|(at, _)| at).collect();
+            let waiting = postponed.len();
+            if waiting < before {
+                before = waiting;
+                source = Source::Named(postponed.into_iter().map(|(name, _)| name).collect());
                 continue;
             }
-            let own: BTreeSet<&str> = postponed
-                .iter()
-                .filter_map(|(at, _)| Some(self.names.get(*at)?.run_id()))
-                .collect();
-            let is_stuck = |by: &[&RecordName]| by.iter().any(|name| !own.contains(name.run_id()));
-            let (stuck, ring): (Vec<_>, Vec<_>) = postponed.iter().partition(|(_, by)| is_stuck(by));
+            let own: BTreeSet<String> = postponed.iter().map(|(name, _)| name.run_id().to_owned()).collect();
+            let is_stuck = |by: &[RecordName]| by.iter().any(|name| !own.contains(name.run_id()));
+            let (stuck, ring): (Vec<_>, Vec<_>) = postponed.into_iter().partition(|(_, by)| is_stuck(by));
             // assemblies that wait only for one another: the oldest goes first after all
             patient = !stuck.is_empty();
-            for (at, by) in stuck {
-                self.names
-                    .get(*at)
-                    .into_iter()
-                    .for_each(|name| summary.tell(behind(name, by), observe));
-            }
-            queue = ring.into_iter().map(|(at, _)| *at).collect();
+            stuck
+                .iter()
+                .for_each(|(name, by)| summary.tell(behind(name, by), observe));
+            before = ring.len();
+            source = Source::Named(ring.into_iter().map(|(name, _)| name).collect());
         }
     }
 
@@ -201,164 +215,109 @@ impl<'a> Floor<'a> {
     /// then the first of them is sent all the same.
     async fn pass(
         &self,
-        mut queue: VecDeque<usize>,
+        source: Source,
         mut patient: bool,
         summary: &mut Summary,
         observe: Observer<'_>,
-    ) -> Result<Vec<(usize, Vec<&'a RecordName>)>, StoreError> {
+    ) -> Result<Vec<(RecordName, Vec<RecordName>)>, StoreError> {
+        let mut ahead = Ahead::new(self.reader.clone(), source);
         let mut postponed = Vec::new();
         let mut running = FuturesUnordered::new();
-        let mut window = 1;
         loop {
-            while running.len() < window
-                && !self.pace.is_stopped()
-                && let Some(at) = queue.pop_front()
+            let is_stopped = self.pace.is_stopped();
+            while !is_stopped
+                && running.len() < MOST_IN_HAND
+                && let Some(place) = self.window.enter()
             {
-                let Some(name) = self.names.get(at) else { continue };
-                if let Some(event) = self.not_tried(name) {
-                    summary.tell(event, observe);
-                    continue;
-                }
-                let wait = patient;
+                let Some(read) = ahead.next() else { break };
+                running.push(one(self, read, patient, place));
                 patient = true;
-                running.push(async move { (at, one(self, name, wait).await) });
             }
-            let next = poll_fn(|context| {
+            match (is_stopped, self.not_tried()) {
+                (true, _) => {}
+                (false, None) => ahead.start((self.now)())?,
+                (false, Some(reasons)) => self.tell_rest(&mut ahead, &reasons, summary, observe)?,
+            }
+            if running.is_empty() && (is_stopped || ahead.is_done()) {
+                return Ok(postponed);
+            }
+            let came = poll_fn(|context| {
                 loop {
-                    match running.poll_next_unpin(context) {
-                        Poll::Ready(next) => return Poll::Ready(Ok(next)),
-                        // everybody waits: for an answer, or for a receipt to be durable
-                        Poll::Pending => match self.ledger.flush() {
-                            Ok(true) => {}
-                            Ok(false) => return Poll::Pending,
-                            Err(error) => return Poll::Ready(Err(error)),
-                        },
+                    if let Poll::Ready(error) = self.ledger.poll_trouble(context) {
+                        return Poll::Ready(Err(error));
+                    }
+                    if let Poll::Ready(more) = ahead.poll_more(context) {
+                        return Poll::Ready(more.map(|()| Came::Records));
+                    }
+                    if let Poll::Ready(Some(turn)) = running.poll_next_unpin(context) {
+                        return Poll::Ready(Ok(Came::Turn(turn)));
+                    }
+                    // everybody waits, for an answer or for the disk: what came together is written together
+                    if !self.ledger.start() {
+                        return Poll::Pending;
                     }
                 }
             });
-            let Some((at, turn)) = next.await? else {
-                return Ok(postponed);
-            };
-            match turn? {
-                Turn::Postponed { by } => postponed.push((at, by)),
-                Turn::NotDue => {}
-                Turn::Told { events, left } => {
-                    if left {
-                        self.gone().insert(at);
+            match came.await? {
+                Came::Records => {}
+                Came::Turn(turn) => match turn? {
+                    Turn::Postponed { name, by } => postponed.push((name, by)),
+                    Turn::NotDue => {}
+                    Turn::Told { name, events, left } => {
+                        if left && let Some(neighbours) = self.neighbours().as_mut() {
+                            neighbours.forget(&name);
+                        }
+                        events.into_iter().for_each(|event| summary.tell(event, observe));
                     }
-                    let is_well = events.iter().all(|event| matches!(event, DrainEvent::Synced { .. }));
-                    window = if is_well {
-                        (window * 2).min(self.pace.at_once.max(1))
-                    } else {
-                        1
-                    };
-                    events.into_iter().for_each(|event| summary.tell(event, observe));
-                }
+                },
             }
         }
     }
 
-    /// A line for a record when nobody takes anything any more: a person counts them.
-    fn not_tried(&self, name: &RecordName) -> Option<DrainEvent> {
+    /// Why nothing is tried any more, where nobody takes anything.
+    fn not_tried(&self) -> Option<Vec<(String, String)>> {
         let stops = self.stops();
         if stops.whole.len() < self.targets.len() {
             return None;
         }
         let not_tried = |(target, stop): (&String, &Stopped)| (target.clone(), format!("not tried: {}", stop.reason));
-        Some(DrainEvent::Waiting {
-            record: name.to_string(),
-            reasons: stops.whole.iter().map(not_tried).collect(),
-        })
+        Some(stops.whole.iter().map(not_tried).collect())
+    }
+
+    /// A line for each record that is not even read: a person counts them.
+    fn tell_rest(
+        &self,
+        ahead: &mut Ahead,
+        reasons: &[(String, String)],
+        summary: &mut Summary,
+        observe: Observer<'_>,
+    ) -> Result<(), StoreError> {
+        loop {
+            let names = ahead.rest()?;
+            if names.is_empty() {
+                // the end is seen once
+                return ahead.start((self.now)());
+            }
+            for name in names {
+                let waiting = DrainEvent::Waiting {
+                    record: name.to_string(),
+                    reasons: reasons.to_vec(),
+                };
+                summary.tell(waiting, observe);
+            }
+        }
     }
 }
 
+fn owned((name, stopped): (&String, &Stopped)) -> (String, Stopped) {
+    (name.clone(), stopped.clone())
+}
+
 /// An assembly whose sub-units did not get through.
-fn behind(name: &RecordName, by: &[&RecordName]) -> DrainEvent {
+fn behind(name: &RecordName, by: &[RecordName]) -> DrainEvent {
     let first = by.first().map_or("", |name| name.as_str());
     DrainEvent::Waiting {
         record: name.to_string(),
         reasons: vec![("store".into(), format!("its sub-unit goes first: {first}"))],
-    }
-}
-
-/// What is not tried any more in this drain, and what the targets said beside.
-#[derive(Debug, Default)]
-pub(crate) struct Stops {
-    /// By target.
-    whole: BTreeMap<String, Stopped>,
-    /// By target and procedure id.
-    procedures: BTreeMap<(String, String), Stopped>,
-    /// Targets that were asked whether anybody is there.
-    asked: BTreeSet<String>,
-    /// By target: when it was last tried, and by how many seconds its clock is ahead.
-    tried: BTreeMap<String, (DateTime<Utc>, Option<i64>)>,
-    /// By target: when it last confirmed a run.
-    confirmed: BTreeMap<String, DateTime<Utc>>,
-}
-
-impl Stops {
-    /// True once in a drain, before a record is tried again that the target deferred before: a week offline costs a
-    /// question a drain, not an attempt and its receipts.
-    pub(crate) fn is_to_be_asked(&mut self, target: &str, state: &TargetState) -> bool {
-        let deferred = matches!(state.standing, Standing::Deferred { .. });
-        deferred && !self.whole.contains_key(target) && self.asked.insert(target.to_owned())
-    }
-
-    pub(crate) fn of(&self, target: &str, sealed: &Sealed) -> Option<&Stopped> {
-        let procedure = (target.to_owned(), sealed.record.procedure_id.clone());
-        self.whole.get(target).or_else(|| self.procedures.get(&procedure))
-    }
-
-    /// Adds a stop; tells of it unless it is known.
-    pub(crate) fn add(&mut self, target: &str, sealed: &Sealed, stop: Stop) -> Option<DrainEvent> {
-        let procedure = sealed.record.procedure_id.clone();
-        let (reason, replaced) = match stop {
-            Stop::Target(stop) => (stop.reason.clone(), self.whole.insert(target.to_owned(), stop)),
-            Stop::Procedure(stop) => {
-                let reason = format!("runs of {procedure}: {}", stop.reason);
-                (reason, self.procedures.insert((target.to_owned(), procedure), stop))
-            }
-        };
-        replaced.is_none().then(|| DrainEvent::TargetStopped {
-            target: target.to_owned(),
-            reason,
-        })
-    }
-
-    /// Notes that a target was tried, and what its clock says.
-    pub(crate) fn tried(&mut self, target: &str, now: DateTime<Utc>, server: Option<DateTime<Utc>>) {
-        let ahead = server.map(|server| (server - now).num_seconds());
-        let before = self.tried.get(target).and_then(|(_, ahead)| *ahead);
-        self.tried.insert(target.to_owned(), (now, ahead.or(before)));
-    }
-
-    /// Notes that a target confirmed a run.
-    pub(crate) fn confirmed(&mut self, target: &str, now: DateTime<Utc>) {
-        self.confirmed.insert(target.to_owned(), now);
-    }
-
-    /// For `sync status`.
-    fn write_down(&self, store: &Store, targets: &[Box<dyn Target>], now: DateTime<Utc>) -> Result<(), StoreError> {
-        let mut outlook = store.outlook();
-        let before = outlook.clone();
-        for name in targets.iter().map(|target| target.name()) {
-            let stopped = self.whole.get(name);
-            if stopped.is_none() && !self.tried.contains_key(name) {
-                continue;
-            }
-            let target = outlook.targets.entry(name.to_owned()).or_default();
-            if let Some((at, ahead)) = self.tried.get(name) {
-                target.last_try = Some(*at);
-                target.clock_ahead_s = ahead.or(target.clock_ahead_s);
-            }
-            target.last_success = self.confirmed.get(name).copied().or(target.last_success);
-            target.stopped = stopped.map(|stop| stop.reason.clone());
-            let rest = stopped.and_then(|stop| chrono::TimeDelta::from_std(stop.after?).ok());
-            target.next_try = rest.and_then(|rest| now.checked_add_signed(rest));
-        }
-        match outlook == before {
-            true => Ok(()),
-            false => store.set_outlook(&outlook),
-        }
     }
 }

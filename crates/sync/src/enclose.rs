@@ -18,7 +18,7 @@ pub(crate) async fn enclose(desk: &Desk<'_>, state: &TargetState, remote_id: &st
         }
         let bytes = match desk.store.attachment_bytes(attachment) {
             Ok(bytes) => bytes,
-            Err(error) if is_lost(error.kind()) => return desk.refused(about(attachment, &error.to_string())).await,
+            Err(error) if is_lost(error.kind()) => return Ok(desk.refused(about(attachment, &error.to_string()))),
             Err(error) => return Err(error),
         };
         let enclosure = Enclosure {
@@ -48,7 +48,7 @@ pub(crate) async fn enclose(desk: &Desk<'_>, state: &TargetState, remote_id: &st
             | Verdict::Uncertain { .. }) => return desk.put_off(state, of(attachment, verdict)).await,
         }
     }
-    desk.confirmed(remote_id.to_owned()).await
+    Ok(desk.confirmed(remote_id.to_owned()))
 }
 
 /// Only a person can bring it back.

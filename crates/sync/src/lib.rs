@@ -1,12 +1,14 @@
 //! What leaves: the outbox, upload targets, wire formats. The only crate that knows TofuPilot's words.
 //!
-//! - [`drain`] walks the pending records, oldest first, and offers each to every target that wants it. A receipt is
-//!   durable before every request and after every answer, so that a crash at any point is settled by the next drain.
+//! - [`drain`] walks the pending records, oldest first, and offers each to every target that wants it. An upload is named
+//!   durably before it begins, and what came of it is durable before the record moves, so that a crash at any point is settled
+//!   by the next drain.
 //! - [`Target`] is what a place that takes records must do; [`open`] makes one from a station file's words.
 //! - The policy, what an answer means for a record, is one table in `policy`.
 //!
 //! Nothing here prints, sleeps or reads the clock: observers are told, times are passed in.
 
+mod ahead;
 mod bundle;
 mod config;
 mod deliver;
@@ -17,6 +19,7 @@ mod hmac;
 mod http;
 mod ledger;
 mod limits;
+mod neighbours;
 mod one;
 mod outbox;
 mod phases;
@@ -27,6 +30,8 @@ mod reading;
 mod rest;
 mod s3;
 mod settle;
+mod shelf;
+mod stops;
 mod summary;
 mod target;
 mod times;
@@ -35,6 +40,7 @@ mod tofupilot_v2;
 mod told;
 mod uploads;
 mod webhook;
+mod window;
 mod words;
 
 #[cfg(test)]
@@ -45,12 +51,13 @@ pub use config::{KeyNeed, TargetConfig, TargetError, TargetKind, Timeouts};
 pub use deliver::Now;
 pub use directory::Directory;
 pub use drain::{Observer, Pace, drain};
-pub use outbox::{Chosen, Dealt, Status, TargetStatus, drop_records, requeue, retry, status};
+pub use outbox::{Chosen, Count, Dealt, Status, TargetStatus, drop_records, requeue, retry, status};
 pub use policy::policy_table;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
 pub use s3::S3;
 pub use secrecy::SecretString;
+pub use shelf::Shelf;
 pub use summary::{DrainEvent, Stopped, Summary};
 pub use target::{Enclosure, Patience, Probe, Progress, Repeat, Settled, Step, Steps, Target, Verdict, Wants};
 pub use tofupilot_v1::TofuPilotV1;

@@ -1,24 +1,29 @@
-//! One record in a drain: read and checked, offered to every target that lacks it, moved to where its receipts say.
+//! One record in a drain: offered to every target that lacks it, moved to where its receipts say.
 
-use crate::deliver::{Delivery, Desk, Now, Stop, deliver};
+use crate::ahead::{Found, Read};
+use crate::deliver::{Delivery, Desk, Stop, deliver};
 use crate::drain::Floor;
-use crate::rest::is_due;
 use crate::summary::DrainEvent;
 use crate::target::{Progress, Target};
-use benchtop_store::{Loaded, Place, RecordName, RunReceipts, Sealed, Store, StoreError, StoreErrorKind};
+use crate::window;
+use benchtop_store::{Place, RecordName, RunReceipts, Sealed, StoreError, StoreErrorKind};
 
 /// What a record's turn led to.
 #[derive(Debug)]
-pub(crate) enum Turn<'a> {
+pub(crate) enum Turn {
     /// Sub-units of it wait here: they go first.
     Postponed {
+        /// The record.
+        name: RecordName,
         /// Their records.
-        by: Vec<&'a RecordName>,
+        by: Vec<RecordName>,
     },
     /// It was tried a moment ago.
     NotDue,
     /// It was dealt with.
     Told {
+        /// The record.
+        name: RecordName,
         /// What to tell, the record first.
         events: Vec<DrainEvent>,
         /// True when it is not in `pending/` any more.
@@ -26,58 +31,43 @@ pub(crate) enum Turn<'a> {
     },
 }
 
-impl Turn<'_> {
-    fn stays(event: DrainEvent) -> Self {
-        Self::Told {
-            events: vec![event],
-            left: false,
-        }
-    }
-
-    fn leaves(event: DrainEvent) -> Self {
-        Self::Told {
-            events: vec![event],
-            left: true,
-        }
+impl Turn {
+    const fn told(name: RecordName, events: Vec<DrainEvent>, left: bool) -> Self {
+        Self::Told { name, events, left }
     }
 }
 
-/// One record: what became of it, and the targets that it showed to be out of reach.
-pub(crate) async fn one<'a>(
-    floor: &Floor<'a>,
-    name: &RecordName,
+/// One record: what became of it, and the targets that it showed to be out of reach. Its place in the window is free as soon as
+/// the last target has answered.
+pub(crate) async fn one(
+    floor: &Floor<'_>,
+    read: Read,
     wait_for_sub_units: bool,
-) -> Result<Turn<'a>, StoreError> {
-    let store = floor.store;
-    let sealed = match store.load(name) {
-        Ok(Loaded::Sealed(sealed)) => sealed,
-        Ok(Loaded::Gone) => {
-            return Ok(Turn::Told {
-                events: Vec::new(),
-                left: true,
-            });
-        }
-        Ok(Loaded::Quarantined(quarantined)) => {
-            return Ok(Turn::leaves(DrainEvent::Quarantined {
+    place: window::Place<'_>,
+) -> Result<Turn, StoreError> {
+    let Read { name, found } = read;
+    let (sealed, receipts) = match found {
+        Ok(Found::Whole(sealed, receipts)) => (sealed, receipts),
+        Ok(Found::NotDue) => return Ok(Turn::NotDue),
+        Ok(Found::Gone) => return Ok(Turn::told(name, Vec::new(), true)),
+        Ok(Found::Quarantined(quarantined)) => {
+            let event = DrainEvent::Quarantined {
                 record: name.to_string(),
                 reason: quarantined.reason,
-            }));
+            };
+            return Ok(Turn::told(name, vec![event], true));
         }
-        Err(error) => return Ok(Turn::stays(unreadable(name, &error))),
+        Err(error) => {
+            let event = unreadable(&name, &error);
+            return Ok(Turn::told(name, vec![event], false));
+        }
     };
-    let receipts = match store.receipts().read(&sealed.run_id) {
-        Ok(receipts) => receipts,
-        Err(error) => return Ok(Turn::stays(unreadable(name, &error))),
-    };
-    if floor.pace.only_due && !is_anywhere_due(floor, &sealed.run_id, &receipts) {
-        return Ok(Turn::NotDue);
-    }
     let by = match wait_for_sub_units {
-        true => blockers(floor, &sealed, &receipts),
+        true => blockers(floor, &sealed, &receipts)?,
         false => Vec::new(),
     };
     if !by.is_empty() {
-        return Ok(Turn::Postponed { by });
+        return Ok(Turn::Postponed { name, by });
     }
     let mut told = Told {
         progress: Progress::begun((floor.now)()),
@@ -87,10 +77,10 @@ pub(crate) async fn one<'a>(
     for target in floor.targets {
         offer(floor, target.as_ref(), &sealed, &receipts, &mut told, &mut events).await?;
     }
-    let names: Vec<&str> = floor.targets.iter().map(|target| target.name()).collect();
-    let (event, left) = moved(store, &sealed, &names, floor.now, told)?;
+    drop((sealed, place));
+    let (event, left) = moved(floor, &name, told).await?;
     events.insert(0, event);
-    Ok(Turn::Told { events, left })
+    Ok(Turn::told(name, events, left))
 }
 
 /// One record to one target.
@@ -105,6 +95,7 @@ async fn offer(
     let desk = Desk {
         store: floor.store,
         ledger: &floor.ledger,
+        window: &floor.window,
         target,
         sealed,
         now: floor.now,
@@ -138,24 +129,15 @@ async fn offer(
     Ok(())
 }
 
-/// True when at least one target is to be tried now.
-fn is_anywhere_due(floor: &Floor<'_>, run_id: &str, receipts: &RunReceipts) -> bool {
-    let now = (floor.now)();
-    floor.targets.iter().any(|target| {
-        let state = receipts.target(target.name());
-        state.standing.is_open() && is_due(run_id, &state, now)
-    })
-}
-
 /// The records of its sub-units that wait here for a target that lacks the assembly too: the target must know the
 /// sub-units first.
-fn blockers<'a>(floor: &Floor<'a>, sealed: &Sealed, receipts: &RunReceipts) -> Vec<&'a RecordName> {
+fn blockers(floor: &Floor<'_>, sealed: &Sealed, receipts: &RunReceipts) -> Result<Vec<RecordName>, StoreError> {
     let sub_units = &sealed.record.unit_under_test.sub_units;
     if sub_units.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let open = |receipts: &RunReceipts, target: &str| receipts.target(target).standing.is_open();
-    let blocks = |name: &&RecordName| {
+    let blocks = |name: &RecordName| {
         // receipts that cannot be believed wait for a person, and block nobody
         let Ok(other) = floor.store.receipts().read(name.run_id()) else {
             return false;
@@ -164,8 +146,8 @@ fn blockers<'a>(floor: &Floor<'a>, sealed: &Sealed, receipts: &RunReceipts) -> V
         let mut both = names.filter(|target| open(receipts, target) && open(&other, target));
         both.any(|target| floor.stops().of(target, sealed).is_none())
     };
-    let waiting = floor.waiting_for(sub_units, &sealed.run_id);
-    waiting.into_iter().filter(blocks).collect()
+    let waiting = floor.waiting_for(sub_units, &sealed.run_id)?;
+    Ok(waiting.into_iter().filter(blocks).collect())
 }
 
 /// A record that cannot be read now, or whose receipts cannot be believed: it stays, and a person sees why.
@@ -176,16 +158,10 @@ fn unreadable(name: &RecordName, error: &StoreError) -> DrainEvent {
     }
 }
 
-/// Moves the record to where its receipts say, which are durable by now; true when it left `pending/`.
-fn moved(
-    store: &Store,
-    sealed: &Sealed,
-    targets: &[&str],
-    now: Now<'_>,
-    told: Told,
-) -> Result<(DrainEvent, bool), StoreError> {
-    let record = sealed.name.to_string();
-    let place = match store.settle(&sealed.name, targets, now()) {
+/// Moves the record to where its receipts say; true when it left `pending/`.
+async fn moved(floor: &Floor<'_>, name: &RecordName, told: Told) -> Result<(DrainEvent, bool), StoreError> {
+    let record = name.to_string();
+    let place = match floor.ledger.settle(name, floor.now).await {
         Ok(place) => place,
         Err(error) if error.kind() == StoreErrorKind::Conflict => {
             let reason = error.to_string();

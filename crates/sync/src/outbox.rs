@@ -7,10 +7,12 @@ use benchtop_store::{
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most parked and waiting records that a status names.
 const MOST_NAMED: usize = 50;
+/// So many records are dealt with at a time.
+const BATCH: usize = 256;
 
 /// How the outbox stands.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,15 +50,16 @@ pub struct TargetStatus {
     pub outlook: TargetOutlook,
 }
 
-/// How the outbox stands. Reads the receipts of everything that is pending or parked; sends nothing, moves nothing.
+/// How the outbox stands. Reads the receipts of everything that is pending or parked; sends nothing, moves nothing. Its memory
+/// does not grow with what is pending.
 ///
 /// # Errors
 /// [`StoreError`] when a folder cannot be listed.
 pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
-    let (pending, parked) = (store.pending(usize::MAX)?, store.list(Place::Parked, usize::MAX)?);
+    let parked = store.list(Place::Parked, usize::MAX)?;
     let mut outlook = store.outlook();
     let mut status = Status {
-        pending: pending.count,
+        pending: store.pending(0)?.count,
         parked: parked.count,
         kept: store.list(Place::Kept, 0)?.count,
         quarantined: u64::try_from(store.quarantined()?.len()).unwrap_or(u64::MAX),
@@ -65,11 +68,19 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
     for name in targets {
         status.targets.entry((*name).to_owned()).or_default();
     }
-    for name in &pending.names {
-        let receipts = store.receipts().read(name.run_id()).unwrap_or_default();
-        for (target, own) in &mut status.targets {
-            own.take_pending(name, &receipts.target(target));
+    let (mut pending, mut first) = (store.backlog(), None);
+    loop {
+        let batch = pending.next_batch(BATCH)?;
+        if batch.is_empty() {
+            break;
         }
+        for name in &batch {
+            let receipts = store.receipts().read(name.run_id()).unwrap_or_default();
+            for (target, own) in &mut status.targets {
+                own.take_pending(name, &receipts.target(target));
+            }
+        }
+        first = first.or_else(|| batch.into_iter().next());
     }
     for name in &parked.names {
         let receipts = store.receipts().read(name.run_id()).unwrap_or_default();
@@ -86,7 +97,7 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
     for (name, own) in &mut status.targets {
         own.outlook = outlook.targets.remove(name).unwrap_or_default();
     }
-    status.oldest_pending = oldest(store, pending.names.first());
+    status.oldest_pending = oldest(store, first.as_ref());
     Ok(status)
 }
 
@@ -179,6 +190,13 @@ impl Chosen {
             Self::Named(text) => name.as_str() == text || name.run_id() == text || name.is_of(text),
         }
     }
+
+    /// Those of a folder, oldest first.
+    fn among(&self, store: &Store, place: Place) -> Result<Vec<RecordName>, StoreError> {
+        let mut names = store.list(place, usize::MAX)?.names;
+        names.retain(|name| self.means(name));
+        Ok(names)
+    }
 }
 
 /// What was done to the records that were chosen.
@@ -188,41 +206,61 @@ pub struct Dealt {
     pub records: Vec<String>,
 }
 
+/// Told after each batch of records how many of how many are done.
+pub type Count<'a> = &'a mut dyn FnMut(usize, usize);
+
 /// Gives parked records another try: a receipt says that a person asked for it, then they are pending again. What a target
 /// had taken of them already, run or attachments, is not sent again.
 ///
 /// # Errors
 /// [`StoreError`]: another process drains the store, or trouble with the disk.
-pub fn retry(store: &Store, chosen: &Chosen, now: Now<'_>) -> Result<Dealt, StoreError> {
-    bring_back(store, Place::Parked, chosen, now, "a person asked for another try")
+pub fn retry(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> Result<Dealt, StoreError> {
+    bring_back(
+        store,
+        Place::Parked,
+        chosen,
+        now,
+        "a person asked for another try",
+        count,
+    )
 }
 
 /// Makes records that no target wanted pending again: a target was added.
 ///
 /// # Errors
 /// As [`retry`].
-pub fn requeue(store: &Store, chosen: &Chosen, now: Now<'_>) -> Result<Dealt, StoreError> {
-    bring_back(store, Place::Kept, chosen, now, "a person queued it again")
+pub fn requeue(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> Result<Dealt, StoreError> {
+    bring_back(store, Place::Kept, chosen, now, "a person queued it again", count)
 }
 
-fn bring_back(store: &Store, from: Place, chosen: &Chosen, now: Now<'_>, reason: &str) -> Result<Dealt, StoreError> {
+fn bring_back(
+    store: &Store,
+    from: Place,
+    chosen: &Chosen,
+    now: Now<'_>,
+    reason: &str,
+    count: Count<'_>,
+) -> Result<Dealt, StoreError> {
     let _syncer = store.lock_syncer()?;
+    let names = chosen.among(store, from)?;
     let mut dealt = Dealt::default();
-    for name in store
-        .list(from, usize::MAX)?
-        .names
-        .iter()
-        .filter(|name| chosen.means(name))
-    {
-        for (target, state) in store.receipts().read(name.run_id())?.targets() {
-            let closed = matches!(state.standing, Standing::Parked { .. } | Standing::Unwanted { .. });
-            if closed {
-                let reason = reason.to_owned();
-                receipt(store, name, target, ReceiptKind::Reopened { reason }, now)?;
+    for batch in names.chunks(BATCH) {
+        let mut receipts = Vec::new();
+        for name in batch {
+            for (target, state) in store.receipts().read(name.run_id())?.targets() {
+                let closed = matches!(state.standing, Standing::Parked { .. } | Standing::Unwanted { .. });
+                if closed {
+                    let reason = reason.to_owned();
+                    receipts.push(receipt(name, target, ReceiptKind::Reopened { reason }, now));
+                }
             }
         }
-        store.requeue(from, name)?;
-        dealt.records.push(name.to_string());
+        store.receipts().append_all(&receipts)?;
+        for name in batch {
+            store.requeue(from, name)?;
+            dealt.records.push(name.to_string());
+        }
+        count(dealt.records.len(), names.len());
     }
     store.sync_moves()?;
     Ok(dealt)
@@ -235,42 +273,53 @@ fn bring_back(store: &Store, from: Place, chosen: &Chosen, now: Now<'_>, reason:
 ///
 /// # Errors
 /// As [`retry`].
-pub fn drop_records(store: &Store, chosen: &Chosen, targets: &[&str], now: Now<'_>) -> Result<Dealt, StoreError> {
+pub fn drop_records(
+    store: &Store,
+    chosen: &Chosen,
+    targets: &[&str],
+    now: Now<'_>,
+    count: Count<'_>,
+) -> Result<Dealt, StoreError> {
     let _syncer = store.lock_syncer()?;
     let mut dealt = Dealt::default();
     for from in [Place::Parked, Place::Pending] {
-        for name in store
-            .list(from, usize::MAX)?
-            .names
-            .iter()
-            .filter(|name| chosen.means(name))
-        {
-            let receipts = store.receipts().read(name.run_id())?;
-            let known = receipts.targets().map(|(target, _)| target);
-            let all: std::collections::BTreeSet<&str> = known.chain(targets.iter().copied()).collect();
-            for target in &all {
-                if !matches!(receipts.target(target).standing, Standing::Confirmed { .. }) {
-                    let reason = "a person dropped it".to_owned();
-                    receipt(store, name, target, ReceiptKind::Unwanted { reason }, now)?;
+        let names = chosen.among(store, from)?;
+        let before = dealt.records.len();
+        for batch in names.chunks(BATCH) {
+            let (mut receipts, mut known) = (Vec::new(), Vec::new());
+            for name in batch {
+                let own = store.receipts().read(name.run_id())?;
+                let all: BTreeSet<String> = own.targets().map(|(target, _)| target.to_owned()).collect();
+                let all = &all | &targets.iter().map(|target| (*target).to_owned()).collect();
+                for target in &all {
+                    if !matches!(own.target(target).standing, Standing::Confirmed { .. }) {
+                        let reason = "a person dropped it".to_owned();
+                        receipts.push(receipt(name, target, ReceiptKind::Unwanted { reason }, now));
+                    }
                 }
+                known.push(all);
             }
-            if from != Place::Pending {
-                store.requeue(from, name)?;
+            store.receipts().append_all(&receipts)?;
+            for (name, all) in batch.iter().zip(&known) {
+                if from != Place::Pending {
+                    store.requeue(from, name)?;
+                }
+                let all: Vec<&str> = all.iter().map(String::as_str).collect();
+                store.settle(name, &all, now())?;
+                dealt.records.push(name.to_string());
             }
-            let all: Vec<&str> = all.into_iter().collect();
-            store.settle(name, &all, now())?;
-            dealt.records.push(name.to_string());
+            count(dealt.records.len(), before + names.len());
         }
     }
     store.sync_moves()?;
     Ok(dealt)
 }
 
-fn receipt(store: &Store, name: &RecordName, target: &str, kind: ReceiptKind, now: Now<'_>) -> Result<(), StoreError> {
+fn receipt(name: &RecordName, target: &str, kind: ReceiptKind, now: Now<'_>) -> (String, Receipt) {
     let receipt = Receipt {
         at: now(),
         target: target.to_owned(),
         kind,
     };
-    store.receipts().append(name.run_id(), &receipt)
+    (name.run_id().to_owned(), receipt)
 }

@@ -10,10 +10,11 @@ use crate::config::{TargetConfig, TargetError, checked_url};
 use crate::hmac::{hex, hmac};
 use crate::http::{Http, KeyUse};
 use crate::policy;
-use crate::target::{Enclosure, Probe, Progress, Repeat, Settled, Steps, Target, Verdict, Wants};
+use crate::shelf::Shelf;
+use crate::target::{Enclosure, Probe, Progress, Repeat, Verdict};
 use crate::tofupilot_v2::probe;
 use async_trait::async_trait;
-use benchtop_store::{Record, Sealed, StoreError};
+use benchtop_store::Sealed;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -55,20 +56,12 @@ impl Webhook {
 }
 
 #[async_trait]
-impl Target for Webhook {
-    fn name(&self) -> &str {
-        &self.config.name
+impl Shelf for Webhook {
+    fn config(&self) -> &TargetConfig {
+        &self.config
     }
 
-    fn repeat(&self) -> Repeat {
-        Repeat::StoredOnce
-    }
-
-    fn wants(&self, record: &Record) -> Wants {
-        self.config.wants_simulated(record)
-    }
-
-    async fn upload(&self, sealed: &Sealed, progress: &mut Progress) -> Verdict {
+    async fn put(&self, sealed: &Sealed, progress: &mut Progress) -> Verdict {
         let headers = self.headers(sealed.run_id.clone(), progress.time(), &sealed.bytes);
         let body = sealed.bytes.clone();
         let exchange = self
@@ -76,10 +69,10 @@ impl Target for Webhook {
             .post_with(self.http.root(), "application/json", &headers, body)
             .await;
         progress.said_at(exchange.said_at());
-        policy::verdict(exchange, self.repeat())
+        policy::verdict(exchange, Repeat::StoredOnce)
     }
 
-    async fn attach(&self, enclosure: &Enclosure<'_>, _steps: Steps<'_>) -> Result<Verdict, StoreError> {
+    async fn put_attachment(&self, enclosure: &Enclosure<'_>) -> Verdict {
         let key = format!("{}.{}", enclosure.run_id, enclosure.index);
         let mut headers = self.headers(key, enclosure.at, &enclosure.bytes);
         headers.push(("benchtop-run", enclosure.run_id.to_owned()));
@@ -87,17 +80,10 @@ impl Target for Webhook {
         let media = crate::uploads::media_type(enclosure.name);
         let body = enclosure.bytes.clone();
         let exchange = self.http.post_with(self.http.root(), media, &headers, body).await;
-        Ok(policy::verdict(exchange, self.repeat()))
+        policy::verdict(exchange, Repeat::StoredOnce)
     }
 
-    /// There is no question: a repeat under the same key is safe.
-    async fn settle(&self, _sealed: &Sealed) -> Settled {
-        Settled::Unknown {
-            reason: "a webhook cannot be asked".into(),
-        }
-    }
-
-    async fn probe(&self) -> Probe {
+    async fn look(&self) -> Probe {
         probe(self.http.get(self.http.root()).await)
     }
 }

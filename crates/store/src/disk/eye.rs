@@ -22,6 +22,7 @@ pub(crate) enum Call<'a> {
     Remove { path: &'a Path },
     Look,
     SyncDir { path: &'a Path },
+    SyncEverything,
     List,
     Space,
 }

@@ -90,6 +90,16 @@ impl Handle {
         Ok(())
     }
 
+    #[expect(clippy::unused_self, reason = "the form that every system shares")]
+    pub(super) const fn can_sync_everything(&self) -> bool {
+        false
+    }
+
+    #[expect(clippy::unused_self, reason = "the form that every system shares")]
+    pub(super) fn sync_everything(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     pub(super) fn each_name(&self, each: &mut dyn FnMut(&str)) -> io::Result<()> {
         for entry in fs::read_dir(&self.0)? {
             if let Some(name) = entry?.file_name().to_str() {

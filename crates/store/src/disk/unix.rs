@@ -102,6 +102,31 @@ impl Handle {
         self.0.sync_all()
     }
 
+    /// True where `syncfs` waits for the disk and tells of what could not be written: Linux since 5.8, on file systems that
+    /// are known for it. FUSE and network file systems may return before anything is on a disk.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn can_sync_everything(&self) -> bool {
+        /// ext2 to ext4, XFS, tmpfs: `linux/magic.h`.
+        const KNOWN: [sys::FsWord; 3] = [0xEF53, 0x5846_5342, 0x0102_1994];
+        let kind = retry_on_intr(|| sys::fstatfs(&self.0)).map(|facts| facts.f_type);
+        kind.is_ok_and(|kind| KNOWN.contains(&kind)) && syncs_tell_of_errors()
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn sync_everything(&self) -> io::Result<()> {
+        Ok(retry_on_intr(|| sys::syncfs(&self.0))?)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) const fn can_sync_everything(&self) -> bool {
+        false
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) fn sync_everything(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     pub(super) fn each_name(&self, each: &mut dyn FnMut(&str)) -> io::Result<()> {
         for entry in sys::Dir::read_from(&self.0)? {
             let entry = entry?;
@@ -123,6 +148,19 @@ impl Handle {
             files: (facts.f_files > 0).then_some(facts.f_favail),
         })
     }
+}
+
+/// `syncfs` answers with the errors of earlier writes since Linux 5.8.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn syncs_tell_of_errors() -> bool {
+    static TELLS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *TELLS.get_or_init(|| {
+        let uname = rustix::system::uname();
+        let release = uname.release().to_string_lossy();
+        let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+        let (major, minor) = (numbers.next(), numbers.next());
+        matches!((major, minor), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (5, 8))
+    })
 }
 
 /// How many names a file has; 0 once it was removed.

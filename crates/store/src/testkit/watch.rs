@@ -20,6 +20,7 @@ pub(crate) enum Step {
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
     SyncDir(PathBuf),
+    SyncEverything,
     Said(String),
 }
 
@@ -154,6 +155,7 @@ impl Watch {
             Call::Rename { from, to } => Step::Rename(from.to_owned(), to.to_owned()),
             Call::Remove { path } => Step::Remove(path.to_owned()),
             Call::SyncDir { path } => Step::SyncDir(path.to_owned()),
+            Call::SyncEverything => Step::SyncEverything,
             Call::OpenDir | Call::Read | Call::Lock | Call::Look | Call::List | Call::Space => return,
         };
         seen.steps.push(step);
@@ -199,6 +201,7 @@ fn kind(call: Call<'_>) -> &'static str {
         Call::Remove { .. } => "unlink",
         Call::Look => "stat",
         Call::SyncDir { .. } => "fsync folder",
+        Call::SyncEverything => "syncfs",
         Call::List => "list",
         Call::Space => "statvfs",
     }

@@ -89,6 +89,13 @@ impl Disk {
             Step::SyncDir(path) => {
                 self.synced.insert(path.clone(), at);
             }
+            Step::SyncEverything => {
+                let folders = self.changes.iter().map(|(_, folder, _, _)| (folder.clone(), at));
+                self.synced.extend(folders.collect::<Vec<_>>());
+                for file in self.files.values_mut() {
+                    file.durable.clone_from(&file.content);
+                }
+            }
             Step::Said(_) => {}
         }
     }

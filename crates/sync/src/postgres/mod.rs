@@ -7,10 +7,11 @@
 mod tls;
 
 use crate::config::{TargetConfig, TargetError};
-use crate::target::{Enclosure, Patience, Probe, Progress, Repeat, Settled, Steps, Target, Verdict, Wants};
+use crate::shelf::Shelf;
+use crate::target::{Enclosure, Patience, Probe, Progress, Verdict};
 use crate::words::harmless;
 use async_trait::async_trait;
-use benchtop_store::{Record, Sealed, StoreError, integrity};
+use benchtop_store::{Sealed, integrity};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use tls::Connect;
@@ -103,7 +104,7 @@ impl Postgres {
         Ok(client)
     }
 
-    async fn put(&self, client: &Client, sealed: &Sealed) -> Result<bool, Error> {
+    async fn insert(&self, client: &Client, sealed: &Sealed) -> Result<bool, Error> {
         let record = &sealed.record;
         let text = String::from_utf8_lossy(&sealed.bytes).into_owned();
         let sha256 = integrity::sha256_hex(&sealed.bytes);
@@ -238,25 +239,17 @@ fn told(error: &Error) -> String {
 }
 
 #[async_trait]
-impl Target for Postgres {
-    fn name(&self) -> &str {
-        &self.config.name
+impl Shelf for Postgres {
+    fn config(&self) -> &TargetConfig {
+        &self.config
     }
 
-    fn repeat(&self) -> Repeat {
-        Repeat::StoredOnce
-    }
-
-    fn wants(&self, record: &Record) -> Wants {
-        self.config.wants_simulated(record)
-    }
-
-    async fn upload(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
+    async fn put(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
         let client = match self.client().await {
             Ok(client) => client,
             Err(error) => return trouble(error),
         };
-        match self.put(&client, sealed).await {
+        match self.insert(&client, sealed).await {
             Ok(true) => Verdict::Confirmed {
                 remote_id: sealed.run_id.clone(),
             },
@@ -267,10 +260,10 @@ impl Target for Postgres {
         }
     }
 
-    async fn attach(&self, enclosure: &Enclosure<'_>, _steps: Steps<'_>) -> Result<Verdict, StoreError> {
+    async fn put_attachment(&self, enclosure: &Enclosure<'_>) -> Verdict {
         let client = match self.client().await {
             Ok(client) => client,
-            Err(error) => return Ok(trouble(error)),
+            Err(error) => return trouble(error),
         };
         let position = i64::try_from(enclosure.index).unwrap_or(i64::MAX);
         let put = client
@@ -286,20 +279,15 @@ impl Target for Postgres {
                 ],
             )
             .await;
-        Ok(match put {
+        match put {
             Ok(_) => Verdict::Confirmed {
                 remote_id: enclosure.sha256.to_owned(),
             },
             Err(error) => refused(&error),
-        })
+        }
     }
 
-    /// Putting it there again is the question.
-    async fn settle(&self, _sealed: &Sealed) -> Settled {
-        Settled::Absent
-    }
-
-    async fn probe(&self) -> Probe {
+    async fn look(&self) -> Probe {
         match self.client().await {
             Ok(client) => match client.batch_execute("select 1").await {
                 Ok(()) => Probe::Ready { identity: None },

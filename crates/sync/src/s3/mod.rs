@@ -10,9 +10,10 @@ mod sign;
 use crate::config::{TargetConfig, TargetError, checked_url};
 use crate::http::{Answer, Exchange, Http, KeyUse};
 use crate::policy;
-use crate::target::{Enclosure, Patience, Probe, Progress, Repeat, Settled, Steps, Target, Verdict, Wants};
+use crate::shelf::Shelf;
+use crate::target::{Enclosure, Patience, Probe, Progress, Repeat, Verdict};
 use async_trait::async_trait;
-use benchtop_store::{Record, Sealed, StoreError};
+use benchtop_store::Sealed;
 use chrono::{DateTime, Utc};
 use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -89,7 +90,7 @@ impl S3 {
     }
 
     /// Puts an object where there is none, and asks what lies there.
-    async fn put(&self, path: &[&str], bytes: &[u8], at: DateTime<Utc>) -> Verdict {
+    async fn put_object(&self, path: &[&str], bytes: &[u8], at: DateTime<Utc>) -> Verdict {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = at;
         let digest = sha256(bytes);
         let url = self.http.url(path, &[]);
@@ -139,35 +140,22 @@ fn refused(exchange: Exchange) -> Verdict {
 }
 
 #[async_trait]
-impl Target for S3 {
-    fn name(&self) -> &str {
-        &self.config.name
+impl Shelf for S3 {
+    fn config(&self) -> &TargetConfig {
+        &self.config
     }
 
-    fn repeat(&self) -> Repeat {
-        Repeat::StoredOnce
-    }
-
-    fn wants(&self, record: &Record) -> Wants {
-        self.config.wants_simulated(record)
-    }
-
-    async fn upload(&self, sealed: &Sealed, progress: &mut Progress) -> Verdict {
+    async fn put(&self, sealed: &Sealed, progress: &mut Progress) -> Verdict {
         let name = format!("{}.json", sealed.run_id);
-        self.put(&[&name], &sealed.bytes, progress.time()).await
+        self.put_object(&[&name], &sealed.bytes, progress.time()).await
     }
 
-    async fn attach(&self, enclosure: &Enclosure<'_>, _steps: Steps<'_>) -> Result<Verdict, StoreError> {
+    async fn put_attachment(&self, enclosure: &Enclosure<'_>) -> Verdict {
         let path = ["attachments", enclosure.sha256];
-        Ok(self.put(&path, &enclosure.bytes, enclosure.at).await)
+        self.put_object(&path, &enclosure.bytes, enclosure.at).await
     }
 
-    /// Putting it there again is the question: it is put only where there is none.
-    async fn settle(&self, _sealed: &Sealed) -> Settled {
-        Settled::Absent
-    }
-
-    async fn probe(&self) -> Probe {
+    async fn look(&self) -> Probe {
         let at = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let url = self.http.url(&["benchtop-probe"], &[]);
         match self.request(Method::HEAD, url, at, Vec::new(), None).await {

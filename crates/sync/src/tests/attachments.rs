@@ -144,7 +144,7 @@ async fn an_attachment_that_is_refused_or_lost_parks_and_a_retry_does_not_send_t
         "{}",
         drained.text()
     );
-    let dealt = crate::retry(&bench.store, &crate::Chosen::All, &super::bench::now).unwrap();
+    let dealt = crate::retry(&bench.store, &crate::Chosen::All, &super::bench::now, &mut |_, _| ()).unwrap();
     assert_eq!(dealt.records.len(), 1);
     assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["synced"]);
     assert_eq!(

@@ -5,7 +5,8 @@ use crate::reading::body;
 use crate::{tofupilot_v1, tofupilot_v2};
 use benchtop_store::Record;
 use benchtop_store::record::{
-    Band, LimitInFull, MeasurementOutcome, Overrange, ReadingKind, RunOutcome, Step, StepOutcome, Value as RecordValue,
+    Band, LimitInFull, MeasurementOutcome, Overrange, ReadingKind, RunOutcome, Sampling, Step, StepOutcome,
+    Value as RecordValue,
 };
 use serde_json::{Value, json};
 
@@ -75,19 +76,77 @@ fn the_minimal_v2_run_is_what_the_client_sends() {
 #[test]
 fn the_rich_v2_run_is_what_the_client_sends() {
     let mut theirs = captured(V2_RICH);
-    keep_measurements(&mut theirs, &["vout", "iin", "fw_version", "led_on", "ripple"]);
-    // The client's `range` validator for 0.0..0.5 is `<=` 0.5 here; aggregations have no counterpart in a record.
-    let load_test = &mut theirs["phases"][1]["measurements"][0];
-    assert!(load_test.as_object_mut().unwrap().remove("aggregations").is_some());
+    keep_measurements(&mut theirs, &["vout", "iin", "fw_version", "led_on", "ripple", "sweep"]);
+    // The client's `range` validator for 0.0..0.5 is `<=` 0.5 here; a record's array does not say when its numbers were taken.
+    theirs["phases"][1]["measurements"][1]["x_axis"] = json!({"data": [0.0, 1.0], "name": "sample"});
     theirs["phases"][0]["measurements"][1]["validators"] =
         json!([{"outcome": "PASS", "operator": "<=", "expected_value": 0.5}]);
     // A record's log line has no source line: it counts the lines of the log.
     theirs["logs"][0]["line_number"] = json!(1);
     let theirs = without(theirs, &["client_run_ref", "metadata", "unit_metadata"]);
-    let ours = v2_body(&rich());
+    let mut record = rich();
+    let load_test = &mut record.steps[1].measurements;
+    load_test[0].sampling = Some(Sampling {
+        max: Some(81.5),
+        ..Sampling::default()
+    });
+    // the captured curve has another name than its measurement, which a record cannot have
+    theirs["phases"][1]["measurements"][1]["y_axis"][0]["name"] = json!("sweep");
+    load_test.push(benchtop_store::record::Measurement {
+        value: Some(RecordValue::Numbers(vec![1.0, 1.1])),
+        ..measurement("sweep", "V", 0.0, None, None, MeasurementOutcome::Pass)
+    });
+    let ours = v2_body(&record);
     assert_eq!(ours["client_run_ref"], RUN_ID);
     assert_eq!(ours["metadata"]["fixture"], "F3");
     assert_equal(without(ours, &["client_run_ref", "metadata"]), theirs);
+}
+
+#[test]
+fn a_slot_goes_out_with_what_its_neighbours_have_in_common() {
+    let record = Record {
+        slot: Some("A".into()),
+        execution_id: Some("0198c0de-0000-7000-8000-00000000000e".into()),
+        ..passing("SN1")
+    };
+    let ours = v2_body(&record);
+    assert_eq!(
+        (&ours["execution_id"], &ours["slot_key"], &ours["slot_name"]),
+        (&json!("0198c0de-0000-7000-8000-00000000000e"), &json!("A"), &json!("A"))
+    );
+    let alone = Record {
+        slot: Some("A".into()),
+        ..passing("SN1")
+    };
+    for plain in [v2_body(&passing("SN1")), v2_body(&alone)] {
+        let slots = ["execution_id", "slot_key", "slot_name"];
+        assert!(slots.iter().all(|member| plain.get(member).is_none()), "{plain}");
+    }
+}
+
+#[test]
+fn several_readings_go_out_with_their_numbers() {
+    let sampled = benchtop_store::record::Measurement {
+        sampling: Some(Sampling {
+            samples: Some(10),
+            s: Some(0.25),
+            min: Some(3.0),
+            max: Some(3.5),
+            ..Sampling::default()
+        }),
+        ..measurement("vout", "V", 3.25, Some(3.0), None, MeasurementOutcome::Pass)
+    };
+    let (v2, _) = told(sampled).unwrap();
+    assert_eq!(
+        v2["aggregations"],
+        json!([{"type": "count", "outcome": "UNSET", "value": 10.0},
+               {"type": "avg", "outcome": "PASS", "value": 3.25, "unit": "V"},
+               {"type": "std", "outcome": "UNSET", "value": 0.25, "unit": "V"},
+               {"type": "min", "outcome": "UNSET", "value": 3.0, "unit": "V"},
+               {"type": "max", "outcome": "UNSET", "value": 3.5, "unit": "V"}])
+    );
+    let (plain, _) = told(measurement("v", "V", 3.25, None, None, MeasurementOutcome::Unset)).unwrap();
+    assert_eq!(plain.get("aggregations"), None);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What a person sees of the outbox, and does to it.
 
-use super::bench::{Bench, now, v2};
-use super::server::{Act, Server, json_answer};
-use crate::{Chosen, drop_records, requeue, retry, status};
-use benchtop_store::StoreErrorKind;
+use super::bench::{Bench, now, numbered, run_id, v2};
+use super::server::{Act, Server, answer, json_answer};
+use crate::{Chosen, Pace, drain, drop_records, requeue, retry, status};
+use benchtop_store::{Receipt, ReceiptKind, RecordName, StoreErrorKind};
 use serde_json::{Value, json};
 
 fn refused() -> Act {
@@ -48,17 +48,23 @@ async fn a_parked_record_is_tried_again_when_a_person_says_so() {
     bench.put_runs(3);
     server.script([refused(), refused(), refused()]);
     assert_eq!(bench.drain(&v2(&server.url)).await.summary.parked, 3);
-    let nobody = retry(&bench.store, &Chosen::Named("SN9999".into()), &now).unwrap();
+    let nobody = retry(&bench.store, &Chosen::Named("SN9999".into()), &now, &mut |_, _| ()).unwrap();
     assert!(nobody.records.is_empty());
     assert_eq!(
-        retry(&bench.store, &Chosen::Named("SN0002".into()), &now)
+        retry(&bench.store, &Chosen::Named("SN0002".into()), &now, &mut |_, _| ())
             .unwrap()
             .records
             .len(),
         1
     );
     assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["synced"]);
-    assert_eq!(retry(&bench.store, &Chosen::All, &now).unwrap().records.len(), 2);
+    assert_eq!(
+        retry(&bench.store, &Chosen::All, &now, &mut |_, _| ())
+            .unwrap()
+            .records
+            .len(),
+        2
+    );
     assert_eq!(bench.drain(&v2(&server.url)).await.summary.exit_code(), 0);
     assert_eq!(server.serials(), ["SN0002", "SN0001", "SN0003"]);
 }
@@ -70,18 +76,31 @@ async fn a_dropped_record_is_kept_and_never_sent() {
     server.script([refused()]);
     let dead = v2("http://127.0.0.1:1");
     bench.drain(&dead).await;
-    let dropped = drop_records(&bench.store, &Chosen::Named("SN0002".into()), &["fleet"], &now).unwrap();
+    let dropped = drop_records(
+        &bench.store,
+        &Chosen::Named("SN0002".into()),
+        &["fleet"],
+        &now,
+        &mut |_, _| (),
+    )
+    .unwrap();
     assert_eq!((dropped.records.len(), bench.names("kept").len()), (1, 1));
     bench.drain(&v2(&server.url)).await;
     assert_eq!(
         (server.serials(), bench.names("parked").len()),
         (vec!["SN0003".to_owned()], 1)
     );
-    drop_records(&bench.store, &Chosen::All, &["fleet"], &now).unwrap();
+    drop_records(&bench.store, &Chosen::All, &["fleet"], &now, &mut |_, _| ()).unwrap();
     assert_eq!((bench.names("kept").len(), bench.names("parked").len()), (2, 0));
     assert_eq!(bench.drain(&v2(&server.url)).await.words().len(), 0);
     // and back, when it was a mistake
-    assert_eq!(requeue(&bench.store, &Chosen::All, &now).unwrap().records.len(), 2);
+    assert_eq!(
+        requeue(&bench.store, &Chosen::All, &now, &mut |_, _| ())
+            .unwrap()
+            .records
+            .len(),
+        2
+    );
     assert_eq!(bench.drain(&v2(&server.url)).await.summary.exit_code(), 0);
 }
 
@@ -91,11 +110,33 @@ async fn nobody_corrects_an_outbox_that_is_being_drained() {
     bench.put_runs(1);
     let _other = bench.store.lock_syncer().unwrap();
     let errors = [
-        retry(&bench.store, &Chosen::All, &now).unwrap_err(),
-        requeue(&bench.store, &Chosen::All, &now).unwrap_err(),
-        drop_records(&bench.store, &Chosen::All, &[], &now).unwrap_err(),
+        retry(&bench.store, &Chosen::All, &now, &mut |_, _| ()).unwrap_err(),
+        requeue(&bench.store, &Chosen::All, &now, &mut |_, _| ()).unwrap_err(),
+        drop_records(&bench.store, &Chosen::All, &[], &now, &mut |_, _| ()).unwrap_err(),
     ];
     assert!(errors.iter().all(|error| error.kind() == StoreErrorKind::Locked));
+}
+
+#[tokio::test]
+async fn the_clock_of_a_target_is_held_against_ours() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    bench.put_runs(1);
+    let hour_ahead = "date: Thu, 05 Mar 2026 01:00:00 GMT\r\n";
+    let stored = json!({"id": "there"}).to_string();
+    server.script([Act::Answer(answer(200, "application/json", hour_ahead, &stored))]);
+    assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["synced"]);
+    let stands = status(&bench.store, &["fleet"]).unwrap();
+    assert_eq!(stands.targets["fleet"].outlook.clock_ahead_s, Some(3600));
+    assert!(
+        stands.to_json().contains("\"clock_ahead_s\":3600"),
+        "{}",
+        stands.to_json()
+    );
+    // a target that does not say its time keeps what it said before
+    bench.put(&numbered(2));
+    bench.drain(&v2(&server.url)).await;
+    let stands = status(&bench.store, &["fleet"]).unwrap();
+    assert_eq!(stands.targets["fleet"].outlook.clock_ahead_s, Some(3600));
 }
 
 #[tokio::test]
@@ -112,4 +153,55 @@ async fn ten_thousand_parked_records_are_listed() {
     }
     let status = status(&bench.store, &["fleet"]).unwrap();
     assert_eq!((status.parked, status.exit_code()), (10_000, 3));
+}
+
+#[tokio::test]
+async fn ten_thousand_parked_records_come_back_and_go_out() {
+    const MANY: u64 = 10_000;
+    let (server, bench) = (Server::start().await, Bench::new());
+    bench.put_runs(MANY);
+    let parked = |number| {
+        let receipt = Receipt {
+            at: now(),
+            target: "fleet".into(),
+            kind: ReceiptKind::Parked {
+                reason: "status 422: no".into(),
+            },
+        };
+        (run_id(number), receipt)
+    };
+    bench
+        .store
+        .receipts()
+        .append_all(&(1..=MANY).map(parked).collect::<Vec<_>>())
+        .unwrap();
+    for name in bench.store.pending(usize::MAX).unwrap().names {
+        bench.store.park(&name).unwrap();
+    }
+    let stands = status(&bench.store, &["fleet"]).unwrap();
+    assert_eq!((stands.parked, stands.pending, stands.exit_code()), (MANY, 0, 3));
+    assert_eq!(stands.targets["fleet"].parked_count, MANY);
+    assert_eq!(
+        stands.targets["fleet"].parked.len(),
+        50,
+        "named for people: not all of them"
+    );
+    let mut counts = Vec::new();
+    let dealt = retry(&bench.store, &Chosen::All, &now, &mut |done, all| {
+        counts.push((done, all))
+    })
+    .unwrap();
+    assert_eq!((dealt.records.len(), counts.last()), (10_000, Some(&(10_000, 10_000))));
+    assert!(counts.len() > 30 && counts.is_sorted(), "{counts:?}");
+    let stands = status(&bench.store, &["fleet"]).unwrap();
+    assert_eq!((stands.parked, stands.pending, stands.exit_code()), (0, MANY, 1));
+    // the first of them go out; the rest of ten thousand needs no proof of its own
+    for number in (201..=MANY).rev() {
+        let name = RecordName::of(&numbered(number));
+        bench.store.keep(&name).unwrap();
+    }
+    let summary = drain(&bench.store, &v2(&server.url), &now, Pace::default(), &mut |_| ())
+        .await
+        .unwrap();
+    assert_eq!((summary.synced, server.serials().len()), (200, 200));
 }

@@ -1,11 +1,11 @@
 //! From a record to the body of `POST /api/v2/runs`: exhaustive, so that a new outcome cannot slip through.
 
-use super::wire::{Axis, Log, Measurement, Metadatum, Outcome, Phase, Run, Validator};
+use super::wire::{Aggregation, Axis, Log, Measurement, Metadatum, Outcome, Phase, Run, Validator};
 use crate::limits;
-use crate::phases::phases;
+use crate::phases::{Judged, phases};
 use crate::reading::{Contradiction, MeasuredValue, cut, reading};
 use crate::times::{span, wire};
-use benchtop_store::record::{LogLevel, Measurement as Measured, Purpose, Record, RunOutcome, Step};
+use benchtop_store::record::{LogLevel, Measurement as Measured, Purpose, Record, RunOutcome, Step, Value};
 use std::collections::BTreeMap;
 
 /// Longest phase name that TofuPilot takes.
@@ -26,6 +26,8 @@ pub(crate) const END_MOVED: &str =
 pub(crate) fn run(record: &Record, procedure_id: &str) -> Result<Run, Contradiction> {
     let times = span(record.started_at, record.ended_at);
     let unit = &record.unit_under_test;
+    // the server takes a slot only with its execution, and an execution only where there are slots
+    let slots = record.execution_id.clone().zip(record.slot.clone());
     Ok(Run {
         outcome: outcome(record.outcome),
         procedure_id: procedure_id.to_owned(),
@@ -42,6 +44,9 @@ pub(crate) fn run(record: &Record, procedure_id: &str) -> Result<Run, Contradict
         docstring: docstring(record, times.moved),
         phases: phases(record).iter().map(phase).collect::<Result<_, _>>()?,
         logs: logs(record),
+        execution_id: slots.as_ref().map(|(execution, _)| execution.clone()),
+        slot_key: slots.as_ref().map(|(_, slot)| slot.clone()),
+        slot_name: slots.map(|(_, slot)| slot),
         metadata: metadata(record),
     })
 }
@@ -101,12 +106,53 @@ fn measurement(step: &Step, measured: &Measured) -> Result<Measurement, Contradi
         validators: limits::parts(measured).into_iter().map(Validator::from).collect(),
         name: reading.name,
         outcome: reading.outcome.into(),
+        aggregations: aggregations(measured, units.as_deref()),
         units: units.filter(|_| y_axis.is_empty()),
         measured_value: reading.value.filter(|_| y_axis.is_empty()),
         x_axis,
         y_axis,
         docstring: Some(cut(&said.join("; "), DOCSTRING)).filter(|text| !text.is_empty()),
     })
+}
+
+/// What the record holds of several readings: how many there were, and their mean, spread and ends. The one that was judged
+/// carries the measurement's outcome.
+fn aggregations(measured: &Measured, unit: Option<&str>) -> Vec<Aggregation> {
+    let Some(sampling) = &measured.sampling else {
+        return Vec::new();
+    };
+    let value = measured.value.as_ref().and_then(Value::number);
+    let mean = value.filter(|_| sampling.samples.is_some_and(|samples| samples > 1));
+    let numbers = [
+        ("avg", mean),
+        ("std", sampling.s),
+        ("min", sampling.min),
+        ("max", sampling.max),
+    ];
+    let aggregation = |(kind, number): (&'static str, Option<f64>)| {
+        let number = number.filter(|number| number.is_finite())?;
+        let is_judged = value.is_some_and(|value| value.total_cmp(&number).is_eq()) && kind != "std";
+        Some(Aggregation {
+            kind,
+            outcome: if is_judged {
+                measured.outcome.into()
+            } else {
+                Judged::Unset
+            },
+            value: number,
+            unit: unit.map(str::to_owned),
+        })
+    };
+    let count = sampling.samples.map(|samples| Aggregation {
+        kind: "count",
+        outcome: Judged::Unset,
+        value: samples.into(),
+        unit: None,
+    });
+    count
+        .into_iter()
+        .chain(numbers.into_iter().filter_map(aggregation))
+        .collect()
 }
 
 /// A record's log has no source lines: `source_file` is the part of the program that speaks, `line_number` the line of

@@ -33,6 +33,13 @@ pub(crate) struct Run {
     pub(crate) phases: Vec<Phase>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) logs: Vec<Log>,
+    /// What the runs of all slots of one start have in common; one run for each slot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) execution_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) slot_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) slot_name: Option<String>,
     /// At most 50 keys of at most 40 characters.
     pub(crate) metadata: BTreeMap<&'static str, Metadatum>,
 }
@@ -73,6 +80,8 @@ pub(crate) struct Measurement {
     pub(crate) units: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) validators: Vec<Validator>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) aggregations: Vec<Aggregation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) x_axis: Option<Axis>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -106,6 +115,18 @@ impl From<Part> for Validator {
             is_decisive: (!part.is_decisive).then_some(false),
         }
     }
+}
+
+/// A number over all readings of a measurement.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Aggregation {
+    #[serde(rename = "type")]
+    pub(crate) kind: &'static str,
+    /// UNSET, unless it is the number that was judged.
+    pub(crate) outcome: Judged,
+    pub(crate) value: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unit: Option<String>,
 }
 
 /// One axis of a curve.

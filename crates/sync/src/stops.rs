@@ -1,0 +1,106 @@
+//! What is not tried any more in a drain, and what is told of the targets at its end.
+
+use crate::deliver::Stop;
+use crate::summary::{DrainEvent, Stopped};
+use crate::target::Target;
+use benchtop_store::{Sealed, Standing, Store, StoreError, TargetState};
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is not tried any more in this drain, and what the targets said beside.
+#[derive(Debug, Default)]
+pub(crate) struct Stops {
+    /// By target.
+    pub(crate) whole: BTreeMap<String, Stopped>,
+    /// Of those, the ones that were stopped before the drain.
+    resting: BTreeSet<String>,
+    /// By target and procedure id.
+    procedures: BTreeMap<(String, String), Stopped>,
+    /// Targets that were asked whether anybody is there.
+    asked: BTreeSet<String>,
+    /// By target: when it was last tried, and by how many seconds its clock is ahead.
+    tried: BTreeMap<String, (DateTime<Utc>, Option<i64>)>,
+    /// By target: when it last confirmed a run.
+    confirmed: BTreeMap<String, DateTime<Utc>>,
+}
+
+impl Stops {
+    /// With targets that are not tried.
+    pub(crate) fn with(resting: BTreeMap<String, Stopped>) -> Self {
+        Self {
+            resting: resting.keys().cloned().collect(),
+            whole: resting,
+            ..Self::default()
+        }
+    }
+
+    /// True once in a drain, before a record is tried again that the target deferred before: a week offline costs a
+    /// question a drain, not an attempt and its receipts.
+    pub(crate) fn is_to_be_asked(&mut self, target: &str, state: &TargetState) -> bool {
+        let deferred = matches!(state.standing, Standing::Deferred { .. });
+        deferred && !self.whole.contains_key(target) && self.asked.insert(target.to_owned())
+    }
+
+    pub(crate) fn of(&self, target: &str, sealed: &Sealed) -> Option<&Stopped> {
+        let procedure = (target.to_owned(), sealed.record.procedure_id.clone());
+        self.whole.get(target).or_else(|| self.procedures.get(&procedure))
+    }
+
+    /// Adds a stop; tells of it unless it is known.
+    pub(crate) fn add(&mut self, target: &str, sealed: &Sealed, stop: Stop) -> Option<DrainEvent> {
+        let procedure = sealed.record.procedure_id.clone();
+        let (reason, replaced) = match stop {
+            Stop::Target(stop) => (stop.reason.clone(), self.whole.insert(target.to_owned(), stop)),
+            Stop::Procedure(stop) => {
+                let reason = format!("runs of {procedure}: {}", stop.reason);
+                (reason, self.procedures.insert((target.to_owned(), procedure), stop))
+            }
+        };
+        replaced.is_none().then(|| DrainEvent::TargetStopped {
+            target: target.to_owned(),
+            reason,
+        })
+    }
+
+    /// Notes that a target was tried, and what its clock says.
+    pub(crate) fn tried(&mut self, target: &str, now: DateTime<Utc>, server: Option<DateTime<Utc>>) {
+        let ahead = server.map(|server| (server - now).num_seconds());
+        let before = self.tried.get(target).and_then(|(_, ahead)| *ahead);
+        self.tried.insert(target.to_owned(), (now, ahead.or(before)));
+    }
+
+    /// Notes that a target confirmed a run.
+    pub(crate) fn confirmed(&mut self, target: &str, now: DateTime<Utc>) {
+        self.confirmed.insert(target.to_owned(), now);
+    }
+
+    /// For `sync status`.
+    pub(crate) fn write_down(
+        &self,
+        store: &Store,
+        targets: &[Box<dyn Target>],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut outlook = store.outlook();
+        let before = outlook.clone();
+        for name in targets.iter().map(|target| target.name()) {
+            let stopped = self.whole.get(name);
+            if self.resting.contains(name) || (stopped.is_none() && !self.tried.contains_key(name)) {
+                continue;
+            }
+            let target = outlook.targets.entry(name.to_owned()).or_default();
+            if let Some((at, ahead)) = self.tried.get(name) {
+                target.last_try = Some(*at);
+                target.clock_ahead_s = ahead.or(target.clock_ahead_s);
+            }
+            target.last_success = self.confirmed.get(name).copied().or(target.last_success);
+            target.stopped = stopped.map(|stop| stop.reason.clone());
+            let rest = stopped.and_then(|stop| chrono::TimeDelta::from_std(stop.after?).ok());
+            target.next_try = rest.and_then(|rest| now.checked_add_signed(rest));
+        }
+        match outlook == before {
+            true => Ok(()),
+            false => store.set_outlook(&outlook),
+        }
+    }
+}
