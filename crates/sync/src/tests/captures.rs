@@ -79,6 +79,8 @@ fn the_rich_v2_run_is_what_the_client_sends() {
     keep_measurements(&mut theirs, &["vout", "iin", "fw_version", "led_on", "ripple", "sweep"]);
     // The client's `range` validator for 0.0..0.5 is `<=` 0.5 here; a record's array does not say when its numbers were taken.
     theirs["phases"][1]["measurements"][1]["x_axis"] = json!({"data": [0.0, 1.0], "name": "sample"});
+    // nor has its curve another name than its measurement
+    theirs["phases"][1]["measurements"][1]["y_axis"][0]["name"] = json!("sweep");
     theirs["phases"][0]["measurements"][1]["validators"] =
         json!([{"outcome": "PASS", "operator": "<=", "expected_value": 0.5}]);
     // A record's log line has no source line: it counts the lines of the log.
@@ -90,8 +92,6 @@ fn the_rich_v2_run_is_what_the_client_sends() {
         max: Some(81.5),
         ..Sampling::default()
     });
-    // the captured curve has another name than its measurement, which a record cannot have
-    theirs["phases"][1]["measurements"][1]["y_axis"][0]["name"] = json!("sweep");
     load_test.push(benchtop_store::record::Measurement {
         value: Some(RecordValue::Numbers(vec![1.0, 1.1])),
         ..measurement("sweep", "V", 0.0, None, None, MeasurementOutcome::Pass)
