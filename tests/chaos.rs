@@ -140,7 +140,7 @@ fn every_run_arrives_exactly_once_whatever_happens_on_the_way() {
     assert!(killed > 10, "nothing was killed: the test proves nothing");
     for kind in proxy::SPOILT {
         assert!(
-            spoiled.get(kind).is_some_and(|count| *count > 0),
+            spoiled.get(&kind).is_some_and(|count| *count > 0),
             "{kind:?} never happened: {spoiled:?}"
         );
     }
