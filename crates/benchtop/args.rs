@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use editors::{CompletionsArguments, SchemaArguments, SchemaKind};
 use std::{net::SocketAddr, path::PathBuf};
 pub(crate) use sync::{
-    BundleArguments, BundleCommand, ChosenArguments, DropArguments, InstallArguments, InstallKind, SyncArguments,
+    BundleArguments, BundleCommand, ChosenArguments, DropArguments, InstallArguments, InstallKind, OWN, SyncArguments,
     SyncCommand,
 };
 
@@ -112,7 +112,7 @@ pub(crate) struct BenchArguments {
     pub(crate) station: Option<PathBuf>,
 
     /// Simulated instruments: those of the named bench, or of the shipped bench for the procedure.
-    #[arg(long, value_name = "BENCH", num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "BENCH", num_args = 0..=1, default_missing_value = OWN)]
     pub(crate) simulate: Option<String>,
 }
 
@@ -202,7 +202,7 @@ pub(crate) struct RunArguments {
 
     /// Begin to upload what waits as soon as the run is saved, in another process: the run neither waits for it nor depends
     /// on it. FILE is the station file that names the targets, where it is not the one of --station.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = OWN)]
     pub(crate) sync: Option<PathBuf>,
 }
 
@@ -234,7 +234,7 @@ pub(crate) struct StationArguments {
     pub(crate) purpose: Option<String>,
 
     /// Send the records behind each run in the background: to the targets of this station file, or of the bench's own.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = OWN)]
     pub(crate) sync: Option<PathBuf>,
 
     /// Test although the outputs of this instrument, left by an interrupted run, could not be proved off.

@@ -119,9 +119,6 @@ fn every_run_arrives_exactly_once_over_a_line_that_breaks() {
     let text = std::fs::read_to_string(&station).unwrap();
     let impatient = text.replace("accept_simulated", "idle_timeout = \"2 s\"\naccept_simulated");
     crate::testkit::write(&station, &impatient);
-    for number in 0..RUNS {
-        done(&mut simulated(&store, &format!("UNIT-{number:04}")));
-    }
     let netem = network.shell(NETEM);
     if netem.code != Some(0) {
         println!(
@@ -131,8 +128,13 @@ fn every_run_arrives_exactly_once_over_a_line_that_breaks() {
     let stop = AtomicBool::new(false);
     let breaks = thread::scope(|scope| {
         let breaking = scope.spawn(|| break_line(&network, &stop));
-        for _ in 0..6 {
-            done(&mut network.sync(&station));
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                done(&mut network.sync(&station));
+            }
+        });
+        for number in 0..RUNS {
+            done(&mut simulated(&store, &format!("UNIT-{number:04}")));
         }
         stop.store(true, Ordering::Relaxed);
         breaking.join().unwrap()

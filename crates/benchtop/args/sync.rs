@@ -4,6 +4,9 @@ use super::Format;
 use clap::{Args, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 
+/// Stands for the file of a `--sync` without one: the bench's own station file. An empty path is none to clap.
+pub(crate) const OWN: &str = "-";
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SyncArguments {
     #[command(subcommand)]

@@ -11,6 +11,7 @@ use super::{
     started::started,
 };
 use crate::{
+    args::OWN,
     bench::{Equipped, RunnersBench},
     exit::{Exit, Failure},
     locks::{self, Lock},
@@ -166,7 +167,7 @@ impl<'c> Session<'c> {
             }
         };
         if let Some(other) = &self.request.sync {
-            let other = Some(other.as_path()).filter(|path| !path.as_os_str().is_empty());
+            let other = Some(other.as_path()).filter(|path| path.as_os_str() != OWN);
             crate::sync::push_in_background(&self.store, other.or(self.request.bench.station.as_deref()));
         }
         // saved: from here a reader that stands still (a paused console) costs nothing but its own lines
