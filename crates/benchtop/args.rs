@@ -112,7 +112,7 @@ pub(crate) struct BenchArguments {
     pub(crate) station: Option<PathBuf>,
 
     /// Simulated instruments: those of the named bench, or of the shipped bench for the procedure.
-    #[arg(long, value_name = "BENCH", num_args = 0..=1, default_missing_value = OWN)]
+    #[arg(long, value_name = "BENCH", num_args = 0..=1, default_missing_value = "")]
     pub(crate) simulate: Option<String>,
 }
 
