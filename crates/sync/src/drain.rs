@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 /// Most records in hand at the same time, those that wait for the disk included.
-const MOST_IN_HAND: usize = 768;
+const MOST_IN_HAND: usize = 512;
 
 /// Told of every record that a drain touched.
 pub type Observer<'a> = &'a mut (dyn FnMut(DrainEvent) + Send);
