@@ -191,7 +191,7 @@ async fn ten_thousand_parked_records_come_back_and_go_out() {
     );
     let mut counts = Vec::new();
     let dealt = retry(&bench.store, &Chosen::All, &now, &mut |done, all| {
-        counts.push((done, all))
+        counts.push((done, all));
     })
     .unwrap();
     assert_eq!((dealt.records.len(), counts.last()), (10_000, Some(&(10_000, 10_000))));
