@@ -15,6 +15,8 @@ mod durability;
 #[cfg(test)]
 mod elsewhere;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod guard_bands;

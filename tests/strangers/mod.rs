@@ -1,6 +1,8 @@
 //! Clients that nobody here wrote talk to our simulated instruments, unchanged. `.ci/run` installs them; elsewhere each test
 //! says that it was skipped.
 
+mod exports;
+
 use crate::testkit::{Done, Served, benchtop, done};
 use std::{
     net::TcpListener,

@@ -32,6 +32,11 @@ pub(crate) enum RunsCommand {
     ///
     /// Counts real production runs unless you say otherwise; what was left out is said.
     Stats(Box<StatsArguments>),
+    /// Write runs in a form that other tools read: CSV, `JUnit` XML, Parquet, WSJF, ATML, STDF.
+    ///
+    /// Exit code: 0 written, 1 no such run: nothing is written, 2 refused, 3 it could not be written, or a record could not be
+    /// read and is not in it.
+    Export(Box<ExportArguments>),
     /// Check that every record is there, as it was sealed, in the order of sealing.
     ///
     /// Exit code: 0 all well, 3 something is altered, missing, doubled, out of order or not signed.
@@ -151,6 +156,49 @@ pub(crate) struct StatsArguments {
     /// Write a page for a browser and a printer to this file instead (`-`: standard output).
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+}
+
+/// What to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Comma-separated values, a row a measurement.
+    Csv,
+    /// `JUnit` XML, a test case a step.
+    Junit,
+    /// Apache Parquet, a row a measurement, typed: for `DuckDB` and pandas.
+    #[cfg(feature = "parquet")]
+    Parquet,
+    /// WATS Standard JSON Format: one run.
+    Wsjf,
+    /// ATML test results, IEEE 1636.1.
+    Atml,
+    /// Standard Test Data Format V4: one lot.
+    Stdf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArguments,
+
+    /// What to write.
+    #[arg(long, value_enum)]
+    pub(crate) format: ExportFormat,
+
+    /// Where to: a file, or a folder that is there, in which each run gets a file of its own. Otherwise standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace the file where it is there already.
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+
+    /// WSJF: the code under which the WATS server knows this kind of test.
+    #[arg(long, value_name = "CODE", required_if_eq("format", "wsjf"))]
+    pub(crate) process_code: Option<u32>,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod diff;
+mod export;
 pub(crate) mod filter;
 mod find;
 mod key;
@@ -28,6 +29,7 @@ pub(crate) fn carry_out(command: &RunsCommand) -> Result<Exit, Failure> {
         RunsCommand::Show(arguments) => show::show(arguments),
         RunsCommand::Diff(arguments) => diff::diff(arguments),
         RunsCommand::Stats(arguments) => stats::stats(arguments),
+        RunsCommand::Export(arguments) => export::export(arguments),
         RunsCommand::Verify(arguments) => verify::verify(arguments),
         RunsCommand::Prune(arguments) => prune::prune(arguments),
         RunsCommand::Key(arguments) => key::make(arguments),

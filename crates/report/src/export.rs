@@ -3,7 +3,7 @@
 //! | format | one file holds | for |
 //! |---|---|---|
 //! | CSV (RFC 4180) | any runs, a row a measurement | spreadsheets |
-//! | JUnit XML | any runs, a suite each; a step is a test case | CI |
+//! | `JUnit` XML | any runs, a suite each; a step is a test case | CI |
 //! | Parquet | any runs, a row a measurement, typed | `DuckDB`, pandas |
 //! | WSJF | one run | WATS |
 //! | ATML (IEEE 1636.1) | any runs, a `TestResults` each | exchange between test systems |
@@ -13,7 +13,7 @@
 //! Nothing here judges: the outcome is the record's, whatever the number beside it looks like after its conversion.
 //! Records hold no NaN and no infinity, so no file does.
 //!
-//! | in the record | CSV, Parquet | JUnit | WSJF | ATML | STDF |
+//! | in the record | CSV, Parquet | `JUnit` | WSJF | ATML | STDF |
 //! |---|---|---|---|---|---|
 //! | number | `value`, and its decimal in `value_text` | text | `numericMeas` | `c:double` | PTR, R*4: 7 digits |
 //! | text | `value_text` | text | `stringMeas` | `c:string` | FTR, `RSLT_TXT` |
@@ -29,7 +29,7 @@
 //! | earlier attempts | `attempt`, `decides` | - | `reportText` | a `Test` each | left out |
 //!
 //! # Hostile text
-//! | | CSV | JUnit, ATML | Parquet | WSJF | STDF |
+//! | | CSV | `JUnit`, ATML | Parquet | WSJF | STDF |
 //! |---|---|---|---|---|---|
 //! | formula (`=1+1`) | an apostrophe before it | as it is | as it is | as it is | as it is |
 //! | markup | as it is | escaped | as it is | as it is | as it is |

@@ -134,7 +134,7 @@ fn write_temporary(folder: &Dir, stem: &str, bytes: &[u8]) -> Result<String, Sto
 /// How many leftovers of dead processes with our process id are stepped over.
 const MOST_LEFTOVERS: u32 = 1000;
 
-fn create_temporary(folder: &Dir, stem: &str) -> Result<(DiskFile, String), StoreError> {
+pub(crate) fn create_temporary(folder: &Dir, stem: &str) -> Result<(DiskFile, String), StoreError> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let mut tries = 0;
     loop {

@@ -148,7 +148,6 @@ fn declared(column: &Column) -> String {
     format!("optional {physical} {}{logical}; ", column.name)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed(error: ParquetError) -> ExportError {
     ExportError {
         kind: ExportErrorKind::Write,
