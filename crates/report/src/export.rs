@@ -28,6 +28,23 @@
 //! | guard band | `acceptance_low`, `_high` | - | the acceptance limits | the acceptance limits | `LO_LIMIT` inside `LO_SPEC` |
 //! | earlier attempts | `attempt`, `decides` | - | `reportText` | a `Test` each | left out |
 //!
+//! # Columns of CSV and Parquet
+//! They are stable: new ones come behind, none is renamed. Each may be empty.
+//!
+//! | columns | |
+//! |---|---|
+//! | `run_id` `sequence` `procedure_id` `procedure_version` `procedure_sha256` `variant` `limits_revision` | which run, of what |
+//! | `serial_number` `part_number` `revision` `batch` | the unit |
+//! | `station_id` `fixture_id` `slot` `execution_id` `operator` `purpose` `simulated` | where, by whom, what for |
+//! | `started_at` `ended_at` `duration_s` `run_outcome` `run_reason` | when, UTC; how it ended |
+//! | `section` `step` `step_type` `step_outcome` | the step; `parameters` is what a sweep set, as JSON |
+//! | `attempt` `decides` | from 0; true for the attempt that counts |
+//! | `measurement` `outcome` `reason` | its name, in a sweep with its parameters; how it was judged and why |
+//! | `value` `value_text` `value_kind` `unit` | the number; the value as text, a number as its exact decimal; `number`, `text`, `boolean`, `array` |
+//! | `limit_low` `limit_high` `acceptance_low` `acceptance_high` `limit` | tolerance; behind a guard band; all of it in words |
+//! | `marginal` `decision` `uncertainty` `coverage_factor` | U in the unit, and its k |
+//! | `reading_kind` `raw` `instrument` `channel` `function` `range` `nplc` `taken_at` | how it was read; what the instrument said |
+//!
 //! # Hostile text
 //! | | CSV | `JUnit`, ATML | Parquet | WSJF | STDF |
 //! |---|---|---|---|---|---|

@@ -4,7 +4,7 @@
 //! what a limit on one side only is called (`LE` with its bound in `lowLimit`) is taken from that export.
 //!
 //! WATS files every report under a process code that its administrator set up; nothing in a record says it, so it is asked for.
-//! Part number, revision and location are required there: `N/A` where the record has none. A step is a WATS step, by what it
+//! Part number, revision and location are required there: `NA` where the record has none. A step is a WATS step, by what it
 //! measured: numbers `ET_MNLT`, booleans `ET_MPFT`, texts `ET_MSVT`, nothing `Action`; one that measured of several kinds is
 //! a `SequenceCall` of those.
 
@@ -20,6 +20,8 @@ use std::io::Write;
 const FORMAT: &str = "WSJF";
 /// The bound of most texts, in characters.
 const MOST: usize = 100;
+/// For what is required and not known; WATS takes no slash in a part number.
+const MISSING: &str = "NA";
 /// The bound of a step's `errorMessage`.
 const MOST_ERROR: usize = 200;
 /// The bound of a comment.
@@ -92,7 +94,7 @@ fn shorter(text: &str, most: usize) -> String {
 fn required(text: Option<&str>) -> String {
     match text {
         Some(text) if !text.is_empty() => cut(text),
-        Some(_) | None => "N/A".to_owned(),
+        Some(_) | None => MISSING.to_owned(),
     }
 }
 
@@ -181,7 +183,7 @@ fn misc(record: &Record) -> Value {
 fn sub_units(record: &Record) -> Value {
     let serials = record.unit_under_test.sub_units.iter();
     serials
-        .map(|serial| json!({ "sn": required(Some(serial)), "pn": "N/A", "partType": "Unknown" }))
+        .map(|serial| json!({ "sn": required(Some(serial)), "pn": MISSING, "partType": "Unknown" }))
         .collect()
 }
 

@@ -125,7 +125,7 @@ mod tests {
     fn a_text_is_ascii_and_at_most_255_bytes() {
         check(
             Body::new().text("\u{3a9}\u{1b}"),
-            b"\x0f\x00\x0f\x0a\x0e\\u{3a9}\\u{1b}",
+            b"\x0e\x00\x0f\x0a\x0d\\u{3a9}\\u{1b}",
         );
         for long in ["x".repeat(1 << 20), "\u{3a9}".repeat(1 << 20), "\u{0}".repeat(1 << 20)] {
             let mut bytes = Vec::new();
