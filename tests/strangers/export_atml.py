@@ -3,7 +3,7 @@ import sys
 
 from lxml import etree
 
-from records import measured, records
+from records import measured, number, records, text
 
 names = {
     "trc": "urn:IEEE-1636.1:2013:TestResultsCollection",
@@ -14,7 +14,7 @@ root = etree.parse(sys.argv[1]).getroot()
 found = root.xpath("/trc:TestResultsCollection/trc:TestResults", namespaces=names)
 wanted = records(sys.argv[2])
 assert [one.get("uuid") for one in found] == [record["run_id"] for record in wanted]
-outcomes = {"PASS": "Passed", "FAIL": "Failed"}
+outcomes = {"PASS": "Passed", "FAIL": "Failed", "UNSET": ""}
 ids = root.xpath("//@ID[not(parent::tr:SystemOperator)]", namespaces=names)
 assert len(ids) == len(set(ids))
 for results, record in zip(found, wanted):
@@ -32,7 +32,13 @@ for results, record in zip(found, wanted):
         assert one.get("name") == measurement["name"]
         assert at("string(tr:Outcome/@value)", one) == outcomes[measurement["outcome"]]
         [datum] = at("tr:TestData/c:Datum", one)
-        assert (float(datum.get("value")), datum.get("nonStandardUnit")) == (measurement["value"], measurement["unit"])
-        limits = {limit.get("comparator"): float(at("string(c:Datum/@value)", limit)) for limit in at(".//c:Limit", one)}
-        assert limits == {"GE": measurement["limit_low"], "LE": measurement["limit_high"]}, limits
+        value = number(measurement["value"])
+        if value is None:
+            assert at("string(@value | c:Value)", datum) == text(measurement["value"])
+            continue
+        assert (float(datum.get("value")), datum.get("nonStandardUnit", "")) == (value, measurement["unit"])
+        found_limits = at(".//c:LimitPair/c:Limit | .//c:SingleLimit", one)
+        limits = {limit.get("comparator"): float(at("string(c:Datum/@value)", limit)) for limit in found_limits}
+        bounds = {"GE": measurement["limit_low"], "LE": measurement["limit_high"]}
+        assert limits == {name: bound for name, bound in bounds.items() if bound is not None}, limits
 print("agrees", len(found))

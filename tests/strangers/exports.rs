@@ -3,7 +3,7 @@
 use super::script;
 use crate::{
     exports::{export, tested},
-    testkit::scratch,
+    testkit::{benchtop, done, scratch},
 };
 use std::path::{Path, PathBuf};
 
@@ -61,4 +61,46 @@ fn pystdf_reads_the_same_tests_and_limits() {
 #[test]
 fn semi_ate_reads_the_same_tests_and_limits() {
     read_back("stdf", "export_stdf_semi_ate.py", "Semi_ATE.STDF", &[]);
+}
+
+#[test]
+fn the_same_readers_agree_on_texts_and_booleans() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    let mut command = benchtop();
+    command.args([
+        "run",
+        "procedures/firmware-board.toml",
+        "--serial",
+        "FW-0001",
+        "--simulate",
+        "--store",
+    ]);
+    let run = done(command.arg(&store));
+    assert_eq!(run.code, Some(0), "{run}");
+    for (format, script_name, imports) in [
+        ("csv", "export_csv.py", "csv"),
+        ("parquet", "export_parquet.py", "duckdb"),
+        ("wsjf", "export_wsjf.py", "pywats"),
+        ("atml", "export_atml.py", "lxml"),
+        ("stdf", "export_stdf_pystdf.py", "pystdf"),
+        ("stdf", "export_stdf_semi_ate.py", "Semi_ATE.STDF"),
+    ] {
+        let file = folder.path().join(format);
+        let words = ["--force", "--format", format, "--output", file.to_str().unwrap()];
+        let code: &[&str] = if format == "wsjf" {
+            &["--process-code", "10"]
+        } else {
+            &[]
+        };
+        let written = export(&store, &[&words, code].concat());
+        assert_eq!(written.code, Some(0), "{written}");
+        let arguments = [file.to_str().unwrap(), store.to_str().unwrap()];
+        if let Some(read) = script(script_name, imports, &arguments) {
+            assert!(
+                read.code == Some(0) && read.out.contains("agrees"),
+                "{script_name}: {read}"
+            );
+        }
+    }
 }
