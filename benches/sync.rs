@@ -23,7 +23,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{
@@ -41,6 +44,8 @@ const SCRIPTS: [(&str, &str); 3] = [
 ];
 /// What the bench was sent last lies on the disk before anything is measured.
 const BEFORE: &str = "sync";
+/// How many stores were made.
+static STORES: AtomicUsize = AtomicUsize::new(0);
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<usize>().ok());
@@ -51,6 +56,8 @@ fn main() {
         .build()
         .unwrap();
     let record = one_record();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
     for (latency, runs) in [(Duration::ZERO, runs), (Duration::from_millis(20), (runs / 10).max(50))] {
         let url = serve(&runtime, latency);
         println!(
@@ -60,13 +67,13 @@ fn main() {
         );
         let scripts: Vec<(&str, f64)> = SCRIPTS
             .iter()
-            .filter_map(|(name, text)| Some((*name, script(&record, runs.min(2000), &url, text)?)))
+            .filter_map(|(name, text)| Some((*name, script(folder, &record, runs.min(2000), &url, text)?)))
             .collect();
         for (name, rate) in &scripts {
             println!("  script with {name}, one after the other, nothing durable: {rate:.0}/s");
         }
         for at_once in [16, 64, 256] {
-            let ours = ours(&runtime, &record, runs, &url, at_once);
+            let ours = ours(&runtime, folder, &record, runs, &url, at_once);
             let floor = floor(&runtime, &record, runs, &url, at_once);
             let times: Vec<String> = scripts
                 .iter()
@@ -78,9 +85,12 @@ fn main() {
             );
         }
     }
-    println!("receipts and moves alone, nothing sent: {:.0}/s", disk(&record, runs));
+    println!(
+        "receipts and moves alone, nothing sent: {:.0}/s",
+        disk(folder, &record, runs)
+    );
     if let Some(pending) = pending {
-        memory(&runtime, &record, pending);
+        memory(&runtime, folder, &record, pending);
     }
 }
 
@@ -107,12 +117,14 @@ fn one_record() -> Vec<u8> {
 }
 
 /// A store whose `pending/` holds so many records, each with its own run.
-fn filled(record: &[u8], runs: usize) -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
+///
+/// None is removed before the bench ends: a file system looks long for room where many files went a moment ago.
+fn filled(folder: &Path, record: &[u8], runs: usize) -> (PathBuf, Store) {
+    let folder = folder.join(STORES.fetch_add(1, Ordering::Relaxed).to_string());
+    let store = Store::open(&folder).unwrap();
     for number in 0..runs {
         let (name, bytes) = numbered(record, number);
-        fs::write(folder.path().join("pending").join(name), bytes).unwrap();
+        fs::write(folder.join("pending").join(name), bytes).unwrap();
     }
     assert!(Command::new(BEFORE).status().is_ok_and(|status| status.success()));
     (folder, store)
@@ -127,8 +139,8 @@ fn numbered(record: &[u8], number: usize) -> (String, Vec<u8>) {
     (name, benchtop_store::integrity::seal(&record).unwrap())
 }
 
-fn ours(runtime: &Runtime, record: &[u8], runs: usize, url: &str, at_once: usize) -> f64 {
-    let (_folder, store) = filled(record, runs);
+fn ours(runtime: &Runtime, folder: &Path, record: &[u8], runs: usize, url: &str, at_once: usize) -> f64 {
+    let (_, store) = filled(folder, record, runs);
     let config = TargetConfig {
         name: "bench".into(),
         kind: TargetKind::TofuPilotV2,
@@ -191,8 +203,8 @@ fn floor(runtime: &Runtime, record: &[u8], runs: usize, url: &str, at_once: usiz
 }
 
 /// The receipts and the moves of so many runs, in the batches of a drain, without any target.
-fn disk(record: &[u8], runs: usize) -> f64 {
-    let (_folder, store) = filled(record, runs);
+fn disk(folder: &Path, record: &[u8], runs: usize) -> f64 {
+    let (_, store) = filled(folder, record, runs);
     let now = chrono::Utc::now();
     let names = store.pending(usize::MAX).unwrap().names;
     let begun = Instant::now();
@@ -214,15 +226,15 @@ fn disk(record: &[u8], runs: usize) -> f64 {
 }
 
 /// The rate of a script; none, said aloud, where Python has not got what it imports.
-fn script(record: &[u8], runs: usize, url: &str, text: &str) -> Option<f64> {
-    let (folder, _store) = filled(record, runs);
-    let script: PathBuf = folder.path().join("script.py");
+fn script(folder: &Path, record: &[u8], runs: usize, url: &str, text: &str) -> Option<f64> {
+    let (folder, _store) = filled(folder, record, runs);
+    let script = folder.join("script.py");
     fs::write(&script, text).unwrap();
     let python = std::env::var("BENCHTOP_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let begun = Instant::now();
     let ran = Command::new(python)
         .arg(&script)
-        .arg(folder.path() as &Path)
+        .arg(&folder)
         .arg(url)
         .env("DISABLE_TELEMETRY", "true")
         .output();
@@ -241,10 +253,10 @@ fn script(record: &[u8], runs: usize, url: &str, text: &str) -> Option<f64> {
 }
 
 /// The most memory that `benchtop sync` took to drain so many, and how long it was at it.
-fn memory(runtime: &Runtime, record: &[u8], pending: usize) {
+fn memory(runtime: &Runtime, folder: &Path, record: &[u8], pending: usize) {
     let url = serve(runtime, Duration::ZERO);
-    let (folder, store) = filled(record, pending);
-    let station = folder.path().join("station.toml");
+    let (folder, store) = filled(folder, record, pending);
+    let station = folder.join("station.toml");
     let text = format!(
         "[station]\nid = \"BENCH-7\"\n[store]\nroot = \".\"\n[[sync.targets]]\nname = \"bench\"\nkind = \"tofupilot-v2\"\n\
          url = \"{url}\"\naccept_simulated = true\n[sync.targets.procedures]\nBOARD-FUNCTIONAL-V3 = \"{PROCEDURE}\"\n"
