@@ -350,7 +350,7 @@ impl Instrument for Moved {
         self.instrument.query(message).await
     }
 
-    async fn query_checked(&mut self, message: &str) -> Result<Option<String>, Error> {
+    async fn query_checked(&mut self, message: &str) -> Result<Option<Vec<u8>>, Error> {
         self.instrument.query_checked(message).await
     }
 

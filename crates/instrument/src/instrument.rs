@@ -61,12 +61,13 @@ pub trait Instrument: Send {
     /// What the session said.
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error>;
 
-    /// As [`Instrument::query`], and reads the instrument's error report behind it, where it has one.
+    /// As [`Instrument::query`], and reads the instrument's error report behind it, where it has one. The answer is as it was
+    /// received, which may be a block of binary data.
     ///
     /// # Errors
     /// `Instrument` when it reports an error, else what the session said.
-    async fn query_checked(&mut self, message: &str) -> Result<Option<String>, Error> {
-        self.query(message).await
+    async fn query_checked(&mut self, message: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.query(message).await?.map(String::into_bytes))
     }
 
     /// Switches every output off and opens every channel of a switch, on a recovered session if need be, and reads each back.

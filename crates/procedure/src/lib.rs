@@ -4,7 +4,9 @@
 //! and only it makes the [`BoundProcedure`] that a runner accepts. [`check_text`] does both in one go, so that an author sees
 //! the mistakes of either kind together. [`judge`] is what a limit means.
 
+mod assumed;
 mod bind;
+mod block;
 mod expression;
 mod given;
 mod kinds;
@@ -13,14 +15,18 @@ mod metrology;
 mod model;
 mod parse;
 mod pattern;
+mod propagation;
 mod ratio;
+mod reduction;
 mod said;
+mod satisfiable;
 mod search;
 mod value;
 mod written;
 
 pub use benchtop_notation::{Diagnostics, Span, escape};
 pub use bind::{bind, check_text, check_with};
+pub use block::{BlockFormat, ByteOrder, SampleFormat};
 pub use expression::{Dimension, Evaluated, EvaluationError, Expression, Facts, Number, Operand, Parameter, full_name};
 pub use given::{Companion, Given};
 pub use kinds::{AttachmentRequest, Exec, Expect, Prompt, PromptKind, Query, Transmit};
@@ -36,7 +42,9 @@ pub use model::{
 };
 pub use parse::{keys, parse, parse_with};
 pub use pattern::Pattern;
+pub use propagation::{Origin, Origins};
 pub use ratio::{RatioKind, TestRatio, ratios};
+pub use reduction::{Reducer, Reduction};
 pub use said::{Extract, Place, Speaker, value_of};
 pub use search::{CaptureGroup, Found, Search};
 pub use value::{Value, ValueKind};

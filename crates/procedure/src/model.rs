@@ -4,6 +4,7 @@ use crate::expression::{Expression, Parameter};
 use crate::kinds::{Exec, Expect, Prompt, Query, Transmit};
 use crate::limit::Limit;
 use crate::pattern::Pattern;
+use crate::reduction::Reduction;
 use crate::said::Extract;
 use crate::value::ValueKind;
 use benchtop_instrument::{Class, Function, Measure, Quantity, Regulation, Setting, Unit};
@@ -389,6 +390,8 @@ pub enum MeasurementSource {
     Compute(Expression),
     /// It is found in what was said.
     Said(Extract),
+    /// It stands for an array of the same step.
+    Reduced(Reduction),
 }
 
 /// An instrument that is read for a measurement.
@@ -418,7 +421,16 @@ impl Measurement {
     pub fn reading(&self) -> Option<&ReadingSource> {
         match &self.source {
             MeasurementSource::Reading(reading) => Some(reading),
-            MeasurementSource::Compute(_) | MeasurementSource::Said(_) => None,
+            MeasurementSource::Compute(_) | MeasurementSource::Said(_) | MeasurementSource::Reduced(_) => None,
+        }
+    }
+
+    /// Which array it stands for, where it does.
+    #[must_use]
+    pub fn reduction(&self) -> Option<&Reduction> {
+        match &self.source {
+            MeasurementSource::Reduced(reduction) => Some(reduction),
+            MeasurementSource::Reading(_) | MeasurementSource::Compute(_) | MeasurementSource::Said(_) => None,
         }
     }
 
@@ -427,7 +439,7 @@ impl Measurement {
     pub fn said(&self) -> Option<&Extract> {
         match &self.source {
             MeasurementSource::Said(extract) => Some(extract),
-            MeasurementSource::Reading(_) | MeasurementSource::Compute(_) => None,
+            MeasurementSource::Reading(_) | MeasurementSource::Compute(_) | MeasurementSource::Reduced(_) => None,
         }
     }
 
@@ -440,10 +452,22 @@ impl Measurement {
         limit: Option<Limit>,
         place: &Span,
     ) -> Self {
+        Self::of_no_instrument(name, MeasurementSource::Said(extract), kind, unit, limit, place)
+    }
+
+    /// One for which no instrument is read.
+    pub(crate) fn of_no_instrument(
+        name: String,
+        source: MeasurementSource,
+        kind: ValueKind,
+        unit: Unit,
+        limit: Option<Limit>,
+        place: &Span,
+    ) -> Self {
         let at = || place.clone();
         Self {
             name,
-            source: MeasurementSource::Said(extract),
+            source,
             kind,
             unit,
             limit,
@@ -462,6 +486,14 @@ impl Measurement {
                 high: at(),
             },
         }
+    }
+
+    /// The same with the place of its limit, where that is not its own.
+    pub(crate) fn judged_at(mut self, place: Span) -> Self {
+        self.places.low = place.clone();
+        self.places.high = place.clone();
+        self.places.limit = place;
+        self
     }
 
     /// Where its limit is written.

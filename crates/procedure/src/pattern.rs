@@ -1,5 +1,6 @@
 //! Regular expressions that match a whole text, with ASCII `\d`, `\w` and `\s`.
 
+use crate::satisfiable::can_match_whole;
 use regex::Regex;
 
 /// A regular expression that matches a whole text or not at all. Prints as its author wrote it.
@@ -20,6 +21,11 @@ impl Pattern {
             text: text.to_owned(),
             regex,
         })
+    }
+
+    /// True where some text matches.
+    pub(crate) fn can_match(&self) -> bool {
+        can_match_whole(&ascii_classes(&self.text))
     }
 
     /// True when all of `text` matches.

@@ -1,8 +1,10 @@
 //! Test uncertainty ratios: how much better than its limits a measurement is known, before anything is measured.
 
+use crate::assumed::{Assumed, Expected};
+use crate::expression::full_name;
 use crate::limit::{GuardBand, acceptance, test_uncertainty_ratio};
 use crate::metrology::{Ambient, Metrology, Moment};
-use crate::model::{BoundProcedure, Measurement, ReadingSource};
+use crate::model::{BoundProcedure, Measurement, MeasurementSource, ReadingSource};
 use benchtop_instrument::{Decimal, NaiveDate, Quantity, Uncertainty, Unknown};
 use benchtop_notation::{Diagnostic, Diagnostics, Span};
 
@@ -52,53 +54,85 @@ pub struct TestRatio {
 #[must_use]
 pub fn ratios(procedure: &BoundProcedure, metrology: &Metrology, today: NaiveDate) -> (Vec<TestRatio>, Diagnostics) {
     let (mut ratios, mut sink) = (Vec::new(), Diagnostics::new());
+    let mut assumed = Assumed::default();
     for step in procedure.procedure().all_steps() {
         for measurement in step.kind.measurements() {
-            if let Some(source) = measurement.reading() {
-                let found = Found::of(measurement, source, metrology, today);
-                found.judge(&mut sink);
-                ratios.extend(found.ratio());
-            } else if measurement
-                .limit
-                .as_ref()
-                .is_some_and(|limit| limit.guard_band.needs_uncertainty())
-            {
-                let message = format!(
-                    "measurement \"{}\": no instrument's specification stands behind its value",
-                    measurement.name
-                );
-                let help = "a guard band of a fixed width needs none";
-                sink.push(Diagnostic::error(measurement.limit_place(), &message).help(help));
-            }
+            let name = full_name(&measurement.name, &step.parameters);
+            let found = match &measurement.source {
+                MeasurementSource::Reading(source) => {
+                    let moment = Moment {
+                        today,
+                        ambient: assumed_ambient(metrology, source),
+                    };
+                    assumed.reads(&name, measurement, source, metrology, moment);
+                    Found::of(name, measurement, source, metrology, moment)
+                }
+                MeasurementSource::Compute(expression) => {
+                    let expected = assumed.computes(&name, measurement, expression);
+                    Found::computed(name, measurement, expected)
+                }
+                MeasurementSource::Said(_) | MeasurementSource::Reduced(_) => {
+                    without_specification(&mut sink, measurement);
+                    continue;
+                }
+            };
+            found.judge(&mut sink);
+            ratios.extend(found.ratio());
         }
     }
     (ratios, sink)
 }
 
+fn without_specification(sink: &mut Diagnostics, measurement: &Measurement) {
+    let guard = measurement.limit.as_ref().map(|limit| limit.guard_band);
+    if guard.is_some_and(GuardBand::needs_uncertainty) {
+        let message = format!(
+            "measurement \"{}\": no instrument's specification stands behind its value",
+            measurement.name
+        );
+        let help = "a guard band of a fixed width needs none";
+        sink.push(Diagnostic::error(measurement.limit_place(), &message).help(help));
+    }
+}
+
 /// What is known of a measurement before it is taken.
 struct Found<'a> {
+    /// Its full name.
+    name: String,
     measurement: &'a Measurement,
-    /// At the limit that is further from 0, in the measurement's unit.
-    known: Option<Result<Uncertainty, Unknown>>,
+    /// At the limit that is further from 0, in the measurement's unit; of what is computed, in the middle of its operands' limits.
+    known: Option<Result<Uncertainty, String>>,
     /// As the specification has it, where the station does not say enough.
     specified: Option<Uncertainty>,
 }
 
 impl<'a> Found<'a> {
-    fn of(measurement: &'a Measurement, source: &ReadingSource, metrology: &Metrology, today: NaiveDate) -> Self {
+    fn computed(name: String, measurement: &'a Measurement, expected: Expected) -> Self {
+        Self {
+            name,
+            measurement,
+            known: expected.known,
+            specified: expected.specified,
+        }
+    }
+
+    fn of(
+        name: String,
+        measurement: &'a Measurement,
+        source: &ReadingSource,
+        metrology: &Metrology,
+        moment: Moment,
+    ) -> Self {
         let unit = measurement.unit;
         let used = worst(measurement).and_then(|value| metrology.expected(source, Quantity::new(value, unit)));
         let in_unit = |found: Uncertainty| found.in_unit(unit).ok_or(Unknown::Unfit(unit));
-        let moment = Moment {
-            today,
-            ambient: assumed_ambient(metrology, source),
-        };
         let known = used.map(|used| {
             let found = metrology.of_reading(&measurement.name, source, &used, moment);
-            found.and_then(in_unit)
+            found.and_then(in_unit).map_err(|unknown| unknown.to_string())
         });
         let specified = used.and_then(|used| metrology.of_specification(source, &used).and_then(in_unit).ok());
         Self {
+            name,
             measurement,
             known,
             specified,
@@ -113,11 +147,11 @@ impl<'a> Found<'a> {
             Err(unknown) => (
                 self.specified.as_ref()?,
                 RatioKind::Specification,
-                Some(unknown.to_string()),
+                Some(unknown.clone()),
             ),
         };
         Some(TestRatio {
-            measurement: self.measurement.name.clone(),
+            measurement: self.name.clone(),
             place: self.measurement.place.clone(),
             ratio: test_uncertainty_ratio(low, high, uncertainty.expanded)?,
             kind,
@@ -129,7 +163,7 @@ impl<'a> Found<'a> {
     fn judge(&self, sink: &mut Diagnostics) {
         let Some(limit) = &self.measurement.limit else { return };
         let place = self.measurement.limit_place();
-        let label = format!("measurement \"{}\": ", self.measurement.name);
+        let label = format!("measurement \"{}\": ", self.name);
         if let Some(ratio) = self.ratio().filter(|ratio| ratio.ratio < LEAST) {
             let (word, expanded) = (ratio.kind.word(), ratio.expanded);
             let message = format!(

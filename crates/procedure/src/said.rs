@@ -1,6 +1,7 @@
 //! Values in what was said: an operator's answer, a command's output, an instrument's response, the unit's own words.
 
 use crate::{
+    block::BlockFormat,
     search::{CaptureGroup, Search},
     value::{Value, ValueKind},
 };
@@ -53,16 +54,31 @@ pub enum Place {
     Json(String),
     /// A group of the regular expression that the step waits for.
     Expected(CaptureGroup),
+    /// It is a block of binary numbers.
+    Block(BlockFormat),
 }
 
 impl Extract {
+    /// The value in an answer as it was received, and the words in which it was found.
+    ///
+    /// # Errors
+    /// Why it is not there, in one line for people.
+    pub fn value_in(&self, answer: &[u8], kind: ValueKind, unit: Unit) -> Result<(Value, String), String> {
+        if let Place::Block(format) = &self.place {
+            let (numbers, header) = format.read(answer)?;
+            return Ok((Value::Numbers(numbers), header));
+        }
+        let pieces = self.find(&String::from_utf8_lossy(answer), kind)?;
+        Ok((value_of(&pieces, kind, unit)?, pieces.join(",")))
+    }
+
     /// Finds the value's words in `text`: one piece, or several for an array.
     ///
     /// # Errors
     /// Why it is not there, in one line for people.
     pub fn find(&self, text: &str, kind: ValueKind) -> Result<Vec<String>, String> {
         match &self.place {
-            Place::Whole if kind == ValueKind::Numbers => Ok(separated(text)),
+            Place::Whole | Place::Expected(_) if kind == ValueKind::Numbers => Ok(separated(text)),
             Place::Whole | Place::Expected(_) => Ok(vec![text.to_owned()]),
             Place::Match(search, group) if kind == ValueKind::Numbers => {
                 let found = search.find_every(text, group);
@@ -79,6 +95,7 @@ impl Extract {
                     .ok_or_else(|| format!("nothing matches {search}"))
             }
             Place::Json(pointer) => json(text, pointer),
+            Place::Block(_) => Err("a block is no text".to_owned()),
         }
     }
 }
@@ -147,11 +164,15 @@ fn number(text: &str, unit: Unit) -> Result<Decimal, String> {
         let quantity: Quantity = text.parse().map_err(|_not_one| refused())?;
         quantity.in_unit(unit).map_err(|error| error.to_string())?
     };
-    let beyond = OVERRANGE.parse().is_ok_and(|bound: Decimal| number.abs() >= bound);
-    if beyond {
+    if !is_a_reading(number) {
         return Err(format!("{text} means beyond the range, or no number"));
     }
     Ok(number)
+}
+
+/// False for what instruments write where there is no number, or one beyond the range.
+pub(crate) fn is_a_reading(number: Decimal) -> bool {
+    OVERRANGE.parse().is_ok_and(|bound: Decimal| number.abs() < bound)
 }
 
 fn boolean(text: &str) -> Result<bool, String> {

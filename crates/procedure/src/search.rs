@@ -1,6 +1,7 @@
 //! Regular expressions that are looked for in a text, with ASCII `\d`, `\w` and `\s`.
 
 use crate::pattern::{ascii_classes, reason};
+use crate::satisfiable::can_be_found;
 use regex::{Captures, Regex};
 use std::ops::Range;
 
@@ -86,6 +87,11 @@ impl Search {
     /// The group that is meant where none is named: the first one, or all that matched where it has none.
     pub(crate) fn usual_group(&self) -> CaptureGroup {
         CaptureGroup::Number(usize::from(self.regex.captures_len() > 1))
+    }
+
+    /// True where it can be found in some text.
+    pub(crate) fn can_match(&self) -> bool {
+        can_be_found(&ascii_classes(&self.text))
     }
 
     /// True when it matches a text in which there is nothing.

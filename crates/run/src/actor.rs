@@ -40,7 +40,7 @@ enum Command {
     Measure(Measure, Reply<Reading>),
     Set(Setting, Reply<()>),
     FindOutputsOn(Reply<()>),
-    Query(String, Reply<Option<String>>),
+    Query(String, Reply<Option<Vec<u8>>>),
     OutputMode(u32, Reply<OutputMode>),
     MakeSafe(Reply<Vec<OutputState>>),
     Close(Reply<()>),
@@ -107,7 +107,7 @@ impl Actor {
         self.ask(Command::FindOutputsOn).await
     }
 
-    pub(crate) async fn query(&self, message: String) -> Result<Option<String>, CommandError> {
+    pub(crate) async fn query(&self, message: String) -> Result<Option<Vec<u8>>, CommandError> {
         self.ask(|reply| Command::Query(message, reply)).await
     }
 

@@ -2,7 +2,8 @@
 
 use benchtop_instrument::{Decimal, NaiveDate, Reading, ReadingKind, Scatter, Uncertainty, Unknown, Used};
 use benchtop_procedure::{
-    Acceptance, Decision, GuardBand, Limit, Measured, Measurement, Metrology, Moment, ReadingSource, acceptance, decide,
+    Acceptance, Decision, GuardBand, Limit, Measured, Measurement, Metrology, Moment, Origin, ReadingSource,
+    acceptance, decide,
 };
 use std::sync::Arc;
 
@@ -71,7 +72,36 @@ impl Circumstances {
     }
 }
 
-/// Assesses a value that no instrument of ours measured: one that was computed, or said. Its uncertainty is not known.
+/// Assesses a value that was computed from others, with the readings that are in it or why nothing is known of them. That is
+/// recorded where a guard band needs it, or where something is known of an operand.
+pub(crate) fn computed(
+    measurement: &Measurement,
+    measured: &Measured,
+    origin: Result<Option<&Origin>, &str>,
+    is_specified: bool,
+) -> (Assessment, Result<Acceptance, String>) {
+    let mut assessment = Assessment::default();
+    let needed = measurement
+        .limit
+        .as_ref()
+        .is_some_and(|limit| limit.guard_band.needs_uncertainty());
+    let unknown = match origin {
+        Ok(Some(origin)) => {
+            assessment.uncertainty = origin.uncertainty(measurement.unit);
+            (assessment.uncertainty.is_none()).then(|| "it cannot be held".to_owned())
+        }
+        Ok(None) => needed.then(|| "it is computed from no measurement".to_owned()),
+        Err(reason) => (needed || is_specified).then(|| reason.to_owned()),
+    };
+    assessment.uncertainty_reason = unknown;
+    let accepted = match &measurement.limit {
+        Some(limit) => assessment.judge_by(limit, measured),
+        None => Ok(Acceptance::default()),
+    };
+    (assessment, accepted)
+}
+
+/// Assesses a value that no instrument of ours measured: one that was said, or that stands for an array. Its uncertainty is not known.
 pub(crate) fn without_instrument(
     measurement: &Measurement,
     measured: &Measured,

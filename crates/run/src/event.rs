@@ -3,7 +3,7 @@
 use crate::assess::Assessment;
 use crate::outcome::{RunOutcome, StepOutcome};
 use benchtop_instrument::{Choices, Decimal, Identity, OutputState, Quantity, Samples, Sampling, Unit};
-use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, Parameter, PromptKind, Value};
+use benchtop_procedure::{Limit, LogicalName, MeasurementOutcome, Parameter, PromptKind, Reduction, Value};
 use chrono::{DateTime, Utc};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -334,6 +334,8 @@ pub struct MeasurementTaken {
     pub channel: Option<u32>,
     /// What was measured, where an instrument was read: `dc_voltage`.
     pub function: Option<&'static str>,
+    /// The array that it stands for, and how.
+    pub reduction: Option<Reduction>,
     /// The value, numbers in `unit`; `None` where there is none.
     pub value: Option<Value>,
     /// The unit of the value and the limits.

@@ -16,6 +16,7 @@ mod partial;
 mod poll;
 mod readback;
 mod recorder;
+mod reduce;
 mod regulate;
 mod safe;
 mod saying;
@@ -32,7 +33,7 @@ pub use benchtop_instrument::{
 };
 pub use benchtop_procedure::{
     Acceptance, Ambient, Decision, GuardBand, Limit, LogicalName, Marginal, MeasurementOutcome, Nominal, Outside,
-    OverrangeRule, Parameter, PromptKind, Tolerance, Value,
+    OverrangeRule, Parameter, PromptKind, Reducer, Reduction, Tolerance, Value,
 };
 pub use crew::Crew;
 pub use event::{

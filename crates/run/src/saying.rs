@@ -14,6 +14,7 @@ use crate::{
     assess,
     event::{EventKind, MeasurementTaken, ReadingWord, StepAddress},
     outcome::StepOutcome,
+    reduce::Arrays,
     steps::{Ended, Floor, NotRecorded, blank},
 };
 use benchtop_procedure::{
@@ -57,15 +58,19 @@ impl Attempt<'_> {
         find: impl Fn(&Measurement, &Extract) -> Finding,
     ) -> Result<Ended, NotRecorded> {
         let mut ended: Ended = (StepOutcome::Pass, None);
+        let mut arrays = Arrays::default();
         for measurement in measurements {
-            let found = match &measurement.source {
-                MeasurementSource::Said(extract) => find(measurement, extract),
+            let (judgement, taken) = match &measurement.source {
+                MeasurementSource::Said(extract) => self.judged(measurement, find(measurement, extract)),
+                MeasurementSource::Reduced(reduction) => {
+                    arrays.reduced(measurement, reduction, blank(measurement, self.address, self.number))
+                }
                 // `parse` gives a step of these kinds no other measurements
                 MeasurementSource::Reading(_) | MeasurementSource::Compute(_) => {
-                    Err("it is no part of this step".to_owned())
+                    self.judged(measurement, Err("it is no part of this step".to_owned()))
                 }
             };
-            let (judgement, taken) = self.judged(measurement, found);
+            arrays.keep(&taken);
             let name = full_name(&taken.name, self.parameters);
             self.floor.memory.measured(name, taken.value.clone());
             let outcome = match (judgement.is_error, absent) {

@@ -13,13 +13,14 @@ use crate::{
     partial::Partial,
     poll::{self, Settling},
     readback::lost_outputs,
+    reduce::Arrays,
     regulate::Expected,
     saying::{self, Attempt},
 };
 use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind, Sampling, Setting};
 use benchtop_procedure::{
     Evaluated, Expression, Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, MeasurementSource,
-    ReadingSource, Retry, Step, StepKind, Value, full_name, judge_within,
+    Origin, ReadingSource, Retry, Step, StepKind, Value, full_name, judge_within,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
@@ -262,18 +263,27 @@ async fn measure_all(
 ) -> Result<Ended, NotRecorded> {
     let mut ended = (StepOutcome::Pass, None);
     let mut broken = None;
+    let mut arrays = Arrays::default();
     for measurement in measurements {
+        let mut origin = None;
         let mut results = match (&measurement.source, &broken) {
             (MeasurementSource::Compute(expression), None) => {
                 let blank = blank(measurement, address, attempt);
-                vec![computed(measurement, expression, &floor.memory, blank)]
+                let found = expression.origin(measurement.unit, floor.memory.as_ref());
+                let result = computed(measurement, expression, &found, &floor.memory, blank);
+                origin = found.transpose();
+                vec![result]
+            }
+            (MeasurementSource::Reduced(reduction), None) => {
+                let blank = blank(measurement, address, attempt);
+                vec![arrays.reduced(measurement, reduction, blank)]
             }
             // `parse` gives a step of this kind no words to find anything in
             (MeasurementSource::Said(_), _) => {
                 let reason = Err("nothing is said in this step".to_owned());
                 vec![judged(floor, measurement, reason, address, attempt)]
             }
-            (MeasurementSource::Compute(_), Some(reason)) => {
+            (MeasurementSource::Compute(_) | MeasurementSource::Reduced(_), Some(reason)) => {
                 vec![judged(
                     floor,
                     measurement,
@@ -289,6 +299,10 @@ async fn measure_all(
                     (None, None) => (take(floor, source).await, Settling::Unknown),
                 };
                 let mut results = vec![judged(floor, measurement, reading, address, attempt)];
+                let name = full_name(&measurement.name, &step.parameters);
+                if let Some((_, taken)) = results.first().filter(|_| floor.memory.is_operand(&name)) {
+                    origin = known_of(name, source, &taken.assessment);
+                }
                 if let Some(poll) = measurement.poll() {
                     results.push(poll::settle_time(blank(measurement, address, attempt), poll, settling));
                 }
@@ -296,8 +310,12 @@ async fn measure_all(
             }
         };
         for (judgement, taken) in results.drain(..) {
+            arrays.keep(&taken);
             let name = full_name(&taken.name, &step.parameters);
-            floor.memory.measured(name, taken.value.clone());
+            floor.memory.measured(name.clone(), taken.value.clone());
+            if let Some(origin) = origin.take() {
+                floor.memory.knows(name, origin);
+            }
             let reason = || taken.reason.clone().map(|reason| format!("{}: {reason}", taken.name));
             if judgement.is_error {
                 if broken.is_none() {
@@ -321,10 +339,20 @@ pub(crate) async fn take(floor: &Floor, source: &ReadingSource) -> Result<Readin
         .map_err(|error: CommandError| format!("{}: {error}", source.instrument))
 }
 
-/// A measurement that is computed from those before.
+/// How well a reading is known, or why not; nothing where its instrument has no specification.
+fn known_of(name: String, source: &ReadingSource, assessment: &Assessment) -> Option<Result<Origin, String>> {
+    match (&assessment.uncertainty, &assessment.uncertainty_reason) {
+        (Some(uncertainty), _) => Some(Ok(Origin::reading(name, source, uncertainty.clone()))),
+        (None, Some(reason)) => Some(Err(reason.clone())),
+        (None, None) => None,
+    }
+}
+
+/// A measurement that is computed from those before, with the readings that are in it.
 fn computed(
     measurement: &Measurement,
     expression: &Expression,
+    origin: &Result<Option<Origin>, String>,
     memory: &Memory,
     mut taken: MeasurementTaken,
 ) -> (Judgement, MeasurementTaken) {
@@ -342,7 +370,10 @@ fn computed(
             taken.value = Some(value.clone());
             taken.reading_kind = ReadingWord::Value;
             let measured = Measured::Value(value);
-            let (assessment, accepted) = assess::without_instrument(measurement, &measured);
+            let operands = expression.operands();
+            let is_specified = operands.iter().any(|operand| memory.is_specified(&operand.name));
+            let origin = origin.as_ref().map(Option::as_ref).map_err(String::as_str);
+            let (assessment, accepted) = assess::computed(measurement, &measured, origin, is_specified);
             taken.assessment = assessment;
             match accepted {
                 Ok(accepted) => judge_within(measurement.limit.as_ref(), accepted, &measured, measurement.unit),
@@ -396,6 +427,7 @@ pub(crate) fn blank(measurement: &Measurement, address: StepAddress, attempt: u3
         channel: reading.map(|reading| reading.request.channel),
         channel_name: reading.and_then(|reading| reading.channel_name.clone()),
         function: reading.map(|reading| reading.request.function.word()),
+        reduction: measurement.reduction().cloned(),
         value: None,
         unit: measurement.unit,
         limit: measurement.limit.clone(),

@@ -268,7 +268,7 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
         partial: partial.as_ref(),
         begun,
         deadlines,
-        memory: Arc::default(),
+        memory: Arc::new(Memory::of(procedure.procedure())),
         surroundings: &surroundings,
     };
 

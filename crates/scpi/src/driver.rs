@@ -165,6 +165,16 @@ impl ScpiInstrument {
             .map_err(|error| error.during(operation))
     }
 
+    /// Sends a raw message, and reads the answer if it asks for one.
+    async fn answer_to(&mut self, message: &str) -> Result<Option<Vec<u8>>, Error> {
+        let deadline = self.deadline();
+        self.session.write(message.as_bytes(), deadline).await?;
+        if !message.contains('?') {
+            return Ok(None);
+        }
+        self.session.read(deadline).await.map(Some)
+    }
+
     pub(crate) async fn ask_number(&mut self, operation: Operation, message: &str) -> Result<Decimal, Error> {
         let deadline = self.deadline();
         let answer = self.ask(operation, message, deadline).await?;
@@ -536,17 +546,12 @@ impl Instrument for ScpiInstrument {
     }
 
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {
-        let deadline = self.deadline();
-        self.session.write(message.as_bytes(), deadline).await?;
-        if !message.contains('?') {
-            return Ok(None);
-        }
-        let answer = self.session.read(deadline).await?;
-        Ok(Some(String::from_utf8_lossy(&answer).into_owned()))
+        let answer = self.answer_to(message).await?;
+        Ok(answer.map(|answer| String::from_utf8_lossy(&answer).into_owned()))
     }
 
-    async fn query_checked(&mut self, message: &str) -> Result<Option<String>, Error> {
-        let answer = self.query(message).await?;
+    async fn query_checked(&mut self, message: &str) -> Result<Option<Vec<u8>>, Error> {
+        let answer = self.answer_to(message).await?;
         self.check_errors(Operation::Write).await?;
         Ok(answer)
     }

@@ -7,8 +7,8 @@ mod convert;
 
 use crate::record::{
     Decision, EarlierRuns, Identity, LimitInFull, LimitsFile, LogLevel, MeasurementOutcome, OutputState, Overrange,
-    Purpose, RangeInUse, ReadingKind, RunOutcome, Sampling, Section, StepOutcome, Uncertainty, UnitUnderTest, Value,
-    is_false, number, time,
+    Purpose, RangeInUse, ReadingKind, Reduced, RunOutcome, Sampling, Section, StepOutcome, Uncertainty, UnitUnderTest,
+    Value, is_false, number, time,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -281,6 +281,9 @@ pub struct MeasurementTaken {
     /// What was measured, where an instrument was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
+    /// The array that it stands for, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduced: Option<Reduced>,
     /// The range in use.
     pub range: Option<RangeInUse>,
     /// The integration time in use, in power-line cycles.

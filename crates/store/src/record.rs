@@ -16,7 +16,7 @@ mod uncertainty;
 mod value;
 mod words;
 
-pub use attempt::{Measurement, RangeInUse, Sampling, Step};
+pub use attempt::{Measurement, RangeInUse, Reduced, Sampling, Step};
 pub use limit::{Band, LimitInFull};
 pub use uncertainty::{Component, Uncertainty};
 pub use value::Value;

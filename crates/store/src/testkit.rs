@@ -269,6 +269,7 @@ pub(crate) fn rail(
         instrument: Some(name("dmm")),
         channel: Some(1),
         function: Some("dc_voltage"),
+        reduction: None,
         value: value.map(decimal).map(run::Value::Number),
         unit: "V".parse().unwrap(),
         limit: Some(Limit {

@@ -1,5 +1,6 @@
 //! The words of an expression.
 
+use super::long_time;
 use benchtop_instrument::{Quantity, Unit};
 
 /// One word.
@@ -93,6 +94,10 @@ fn quantity(text: &str) -> Result<(Token, usize), String> {
         let bare = Unit::of(benchtop_instrument::BaseUnit::One);
         return Ok((Token::Quantity(Quantity::new(number, bare)), end));
     }
+    let length = end + spaces + unit_length;
+    if let Some(time) = long_time(number, word) {
+        return Ok((Token::Quantity(time), length));
+    }
     let unit: Unit = word.parse().map_err(|error| format!("{error}"))?;
-    Ok((Token::Quantity(Quantity::new(number, unit)), end + spaces + unit_length))
+    Ok((Token::Quantity(Quantity::new(number, unit)), length))
 }

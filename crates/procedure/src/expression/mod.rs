@@ -14,11 +14,12 @@ mod read;
 mod tests;
 
 pub use dimension::Dimension;
+pub(crate) use dimension::in_si;
 pub use evaluate::{Evaluated, EvaluationError, Facts, Number};
 pub(crate) use read::{Names, OUTCOMES, read};
 
 use crate::value::{Value, ValueKind};
-use benchtop_instrument::{Quantity, Unit};
+use benchtop_instrument::{BaseUnit, Decimal, Quantity, Unit};
 use std::{collections::BTreeMap, fmt};
 
 /// An expression that was checked: every name is known and the dimensions agree.
@@ -160,6 +161,22 @@ pub fn full_name(name: &str, parameters: &BTreeMap<String, Parameter>) -> String
     format!("{name}[{}]", said.join(","))
 }
 
+/// A time that people write in min or h, in seconds; those are no units of measurements.
+pub(crate) fn long_time(number: Decimal, unit: &str) -> Option<Quantity> {
+    let seconds = match unit {
+        "min" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    let number = number.checked_mul(Decimal::from_integer(seconds))?;
+    Some(Quantity::new(number, Unit::of(BaseUnit::Second)))
+}
+
+fn minutes_or_hours(text: &str) -> Option<Quantity> {
+    let (number, unit) = text.trim().rsplit_once(' ')?;
+    long_time(number.trim_end().parse().ok()?, unit)
+}
+
 /// A value of a parameter: what a sweep sets for a turn, or what a run was started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parameter {
@@ -175,9 +192,9 @@ impl Parameter {
     /// What a text stands for: a quantity where it is one.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
-        match text.parse() {
+        match text.parse::<Quantity>() {
             Ok(quantity) => Self::Quantity(quantity),
-            Err(_no_quantity) => Self::Text(text.to_owned()),
+            Err(_no_quantity) => minutes_or_hours(text).map_or_else(|| Self::Text(text.to_owned()), Self::Quantity),
         }
     }
 

@@ -11,6 +11,7 @@ use std::{
 pub(super) fn check(draft: &mut Draft, roots: &[Table<'_>], head: &Span) {
     nothing_judged(draft, roots, head);
     unused_instruments(draft);
+    unused_parameters(draft, roots);
     outputs_left_on(draft);
     outputs_without_a_level(draft);
 }
@@ -71,6 +72,25 @@ fn unused_instruments(draft: &mut Draft) {
         if !draft.used.contains(name) {
             let message = format!("no step uses the instrument `{name}`; the station must have it all the same");
             draft.sink.push(Diagnostic::warning(place, &message));
+        }
+    }
+}
+
+fn unused_parameters(draft: &mut Draft, roots: &[Table<'_>]) {
+    if draft.is_unreadable || draft.sink.has_errors() {
+        return;
+    }
+    let tables = roots
+        .iter()
+        .filter_map(|root| root.map(&mut Diagnostics::new(), "parameters"));
+    for (name, _) in tables.flat_map(|table| table.entries().collect::<Vec<_>>()) {
+        if !draft.named.borrow().contains(&name.value) {
+            let message = format!("no step uses the parameter `{}`", name.value);
+            let help = format!(
+                "`{{ param = \"{0}\" }}` stands for its value, `param.{0}` in an expression",
+                name.value
+            );
+            draft.sink.push(Diagnostic::warning(&name.span, &message).help(&help));
         }
     }
 }

@@ -147,9 +147,8 @@ pub(super) fn without_a_measurement(draft: &mut Draft) {
         if draft.measurement_names.contains_key(&name.value) {
             let is_used = draft.filed_used.contains(&name.value) || draft.broken.contains(&name.value);
             if draft.filed.contains_key(&name.value) && !is_used {
-                let message = format!("a limits file cannot judge `{}` in this version", name.value);
-                let help =
-                    "write its limit in the procedure: only what an instrument measures or `compute` says has one here";
+                let message = format!("a limits file cannot judge `{}`", name.value);
+                let help = "the answer that passes a `yes_no` is written with it, and a time to settle is judged by its `poll`";
                 draft.sink.push(Diagnostic::error(&name.span, &message).help(help));
             }
             continue;

@@ -51,8 +51,7 @@ struct Visible<'d>(&'d Draft);
 
 impl Names for Visible<'_> {
     fn parameter(&self, name: &str) -> Result<Parameter, String> {
-        let found = self.0.bindings().find(|binding| binding.name == name);
-        if let Some(binding) = found {
+        if let Some(binding) = self.0.binding(name) {
             return Ok(binding.value.clone());
         }
         let known: Vec<&str> = self.0.bindings().map(|binding| binding.name.as_str()).collect();

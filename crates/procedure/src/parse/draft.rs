@@ -6,7 +6,10 @@ use crate::model::{InstrumentNeed, LogicalName};
 use crate::value::ValueKind;
 use benchtop_instrument::Unit;
 use benchtop_notation::{Diagnostic, Diagnostics, OwnedValue, Span, Spanned, Table, suggest};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// The part of a procedure that a step belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +87,8 @@ pub(super) struct Draft {
     pub(super) switchings: Vec<Switching>,
     /// The parameters of the run.
     pub(super) given: Vec<Binding>,
+    /// The names of parameters that something names.
+    pub(super) named: RefCell<BTreeSet<String>>,
     /// The limits of the limits file that are in force, by measurement.
     pub(super) filed: BTreeMap<String, Filed>,
     /// Those of them that judge a measurement.
@@ -131,6 +136,15 @@ impl Draft {
     /// The parameters that a step can name, the innermost first.
     pub(super) fn bindings(&self) -> impl Iterator<Item = &Binding> {
         self.scope.iter().rev().chain(&self.given)
+    }
+
+    /// The parameter of this name, which is used by whoever asks.
+    pub(super) fn binding(&self, name: &str) -> Option<&Binding> {
+        let found = self.bindings().find(|binding| binding.name == name)?;
+        if !self.named.borrow().contains(name) {
+            self.named.borrow_mut().insert(name.to_owned());
+        }
+        Some(found)
     }
 
     /// What the sweeps set for the step that is being read.

@@ -1,8 +1,9 @@
 //! `[[steps.measurements]]`.
 
 use super::draft::{Channel, Draft, Named};
+use super::judging::{is_judged, limit_of, limit_place};
 use super::vocabulary::MEASUREMENT;
-use super::{condition, head, limit, quantity, range, sampling};
+use super::{condition, head, limit, quantity, range, reduce, sampling};
 use crate::expression::{Dimension, Kind};
 use crate::model::{
     InstrumentNeed, LogicalName, Measurement, MeasurementPlaces, MeasurementSource, ReadingSource, settle_time_name,
@@ -22,12 +23,12 @@ pub(super) fn all(draft: &mut Draft, value: Value<'_>, step: &str) -> Option<Vec
     }
     // they are kept for as long as the run
     let mut measurements = Vec::with_capacity(tables.len());
-    measurements.extend(tables.iter().filter_map(|table| named(draft, table, step)));
+    measurements.extend(tables.iter().flat_map(|table| named(draft, table, step)));
     (!measurements.is_empty()).then_some(measurements)
 }
 
-/// A measurement, which those behind it can compute with by its name.
-fn named(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measurement> {
+/// A measurement, which those behind it can compute with by its name, and its reductions.
+fn named(draft: &mut Draft, table: &Table<'_>, step: &str) -> Vec<Measurement> {
     let name = table
         .require_string(&mut draft.sink, "name")
         .and_then(|name| head::title(&mut draft.sink, "name", name));
@@ -49,7 +50,38 @@ fn named(draft: &mut Draft, table: &Table<'_>, step: &str) -> Option<Measurement
         }
         (None, None) => {}
     }
-    measurement
+    let reductions = reductions(draft, table, &label, name.as_ref());
+    measurement.into_iter().chain(reductions).collect()
+}
+
+/// Those of the samples of a reading.
+fn reductions(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned<String>>) -> Vec<Measurement> {
+    let Some(place) = table.key_span("reduce").filter(|_| !table.contains("compute")) else {
+        return Vec::new();
+    };
+    let unheard = &mut Diagnostics::new();
+    let many = table
+        .integer(unheard, "samples")
+        .is_some_and(|samples| samples.value >= 2);
+    let kept = !table
+        .bool(unheard, "statistics")
+        .is_some_and(|statistics| statistics.value);
+    if !many || !kept {
+        let message = format!("{label}: `reduce` needs two `samples` or more, and all of them");
+        let help = if many {
+            "with `statistics` they stay in the meter"
+        } else {
+            "one number is no array"
+        };
+        draft.sink.push(Diagnostic::error(place, &message).help(help));
+    }
+    let unit = table.string(unheard, "unit").and_then(|unit| unit.value.parse().ok());
+    let array = reduce::Array {
+        of: name.map(|name| name.value.as_str()),
+        label,
+        unit,
+    };
+    reduce::all(draft, table, array).unwrap_or_default()
 }
 
 /// The keys of a measurement that is computed.
@@ -136,45 +168,6 @@ fn computed_unit(sink: &mut Diagnostics, table: &Table<'_>, label: &str, dimensi
     }
     let message = format!("{label}: `unit` is {unit}, but `compute` comes to {dimension}");
     sink.error(&text.span, &message);
-    None
-}
-
-/// Whether a measurement has a limit, in the procedure or in its limits file.
-fn is_judged(draft: &Draft, table: &Table<'_>, name: Option<&Spanned<String>>) -> bool {
-    table.contains("limit") || name.is_some_and(|name| draft.filed.contains_key(&name.value))
-}
-
-/// Where its limit is written; the whole, where it has none.
-fn limit_place(draft: &Draft, table: &Table<'_>, name: Option<&Spanned<String>>) -> Span {
-    let filed = name.and_then(|name| draft.filed.get(&name.value));
-    let own = table.value("limit").map(|limit| limit.span());
-    own.or(filed.map(|filed| &filed.place)).unwrap_or(table.span()).clone()
-}
-
-/// The limit of a measurement, which is written in one place. `None` only where it is wrong.
-fn limit_of(
-    draft: &mut Draft,
-    table: &Table<'_>,
-    name: Option<&Spanned<String>>,
-    reader: limit::Reader<'_>,
-) -> Option<Option<limit::Written>> {
-    let filed = name.and_then(|name| draft.filed.get(&name.value));
-    let Some(filed) = filed.cloned() else {
-        return limit::read(&mut draft.sink, table, reader);
-    };
-    draft.filed_used.extend(name.map(|name| name.value.clone()));
-    let Some(own) = table.key_span("limit") else {
-        return limit::read_value(&mut draft.sink, filed.limit.value(), reader).map(Some);
-    };
-    let message = format!(
-        "{}: {} line {} has a limit for it as well",
-        reader.label,
-        filed.place.file(),
-        filed.place.line()
-    );
-    draft
-        .sink
-        .push(Diagnostic::error(own, &message).help("a limit is written in one place"));
     None
 }
 

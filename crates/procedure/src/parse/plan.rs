@@ -1,7 +1,7 @@
 //! `[[setup]]`, `[[steps]]` and `[[teardown]]`: groups and sweeps, turned into a list of steps and a tree over it.
 
 use super::draft::{Draft, Known, Section};
-use super::sweep::{self, Binding};
+use super::sweep;
 use super::vocabulary::STEP;
 use super::{condition, steps};
 use crate::model::{Group, PlanNode, Step};
@@ -177,6 +177,5 @@ fn reference(table: &Table<'_>) -> Option<(String, Span)> {
 /// What stands in place of `{ param = "name" }`; nothing for a parameter that only an inner sweep will know.
 fn stands_for(table: &Table<'_>, draft: &Draft) -> Option<Scalar> {
     let (name, _) = reference(table)?;
-    let binding: Option<&Binding> = draft.bindings().find(|binding| binding.name == name);
-    binding.map(|binding| binding.scalar.clone())
+    draft.binding(&name).map(|binding| binding.scalar.clone())
 }

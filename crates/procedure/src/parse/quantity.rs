@@ -7,6 +7,10 @@ use std::time::Duration;
 /// Waits and timeouts beyond this, in seconds, are taken for mistakes.
 const LONGEST: i64 = 7 * 24 * 3600;
 
+/// What is usually wrong with a regular expression that matches nothing.
+pub(super) const NEVER_MATCHES: &str =
+    "`^` holds only at its beginning, `$` only at its end, `\\b` only between a letter and none";
+
 const TIMES: &str = "write one of s, ms, us, min, h";
 
 const PREFIXES: &[&str] = &["", "m", "u", "k", "M", "n", "p", "G"];

@@ -1,7 +1,7 @@
 //! `for_each`: which values a parameter takes, one turn each.
 
 use super::{quantity, vocabulary::FOR_EACH};
-use crate::expression::Parameter;
+use crate::expression::{Parameter, long_time};
 use benchtop_instrument::{BaseUnit, Decimal, Quantity, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Scalar, Spanned, Table, Value, one_of};
 
@@ -195,6 +195,9 @@ fn range(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Vec<Turn>> {
 fn end(sink: &mut Diagnostics, table: &Table<'_>, key: &str) -> Option<Spanned<Quantity>> {
     let magnitude = table.require_magnitude_or_number(sink, key)?;
     let number = quantity::decimal(sink, &magnitude.number, &magnitude.number_span)?;
+    if let Some(time) = long_time(number, &magnitude.unit) {
+        return Some(Spanned::new(time, magnitude.span));
+    }
     match magnitude.unit.parse() {
         Ok(unit) => Some(Spanned::new(Quantity::new(number, unit), magnitude.span)),
         Err(_unknown) => {

@@ -8,7 +8,7 @@ mod set;
 mod shared;
 
 pub(super) use set::SET;
-pub(super) use shared::{FOR_EACH, INCLUDED, LIMITS_FILE, LIMITS_OF_PART, PARAMETER};
+pub(super) use shared::{FOR_EACH, INCLUDED, LIMITS_FILE, LIMITS_OF_PART, PARAMETER, REDUCE, REDUCE_KEY};
 
 use super::kinds::keys::{EXEC_KEYS, EXPECT_KEYS, PROMPT_KEYS, QUERY_KEYS, SEND_KEYS};
 use crate::limit::GuardBand;
@@ -343,6 +343,7 @@ static MEASUREMENT_KEYS: Keys = Keys {
             Shape::Boolean,
             "Mean, smallest and largest of the samples are the meter's own, and the readings are not transferred.",
         ),
+        REDUCE_KEY,
         Key::new(
             "poll",
             Shape::Table(&POLL_KEYS),

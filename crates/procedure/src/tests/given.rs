@@ -182,3 +182,121 @@ fn included_steps_come_first_and_are_put_back_last() {
         "s.toml:1:12: error: s.toml includes itself\n",
     );
 }
+
+#[test]
+fn a_limits_file_judges_answers_commands_and_words_too() {
+    let text = "limits = 'l.toml'
+procedure = { id = 'A', version = '1' }
+instruments.dmm.class = 'dmm'
+[[steps]]
+name = 'Label'
+prompt = { name = 'label', message = 'What does it say?', kind = 'text' }
+[[steps]]
+name = 'LED'
+prompt = { name = 'led', message = 'Is it green?', kind = 'yes_no', passes = 'yes' }
+[[steps]]
+name = 'Flash'
+exec = { argv = ['flash'], measurements = [{ name = 'crc', pattern = 'crc (.*)' }] }
+[[steps]]
+name = 'Wave'
+query = { instrument = 'dmm', message = 'FETC?', measurements = [{ name = 'wave', kind = 'numbers', unit = 'V', reduce = [{ name = 'top', by = 'max' }] }] }
+";
+    let limits = "revision = 'C'\nlimits.label = { matches = 'REV [A-F]' }\nlimits.'Flash exit code' = { one_of = [0, 3] }\n\
+                  limits.crc = { equals = 'ok' }\nlimits.top = { high = '5 mV' }\n";
+    let procedure = read(text, &given(None, &[], &[], &[("l.toml", limits)]));
+    let measurements = procedure.all_steps().flat_map(|step| step.kind.measurements());
+    let judged: Vec<String> = measurements
+        .filter(|measurement| measurement.limit_place().file() == "l.toml")
+        .map(|measurement| {
+            format!(
+                "{}: {}",
+                measurement.name,
+                measurement.limit.as_ref().unwrap().for_people(measurement.unit)
+            )
+        })
+        .collect();
+    assert_eq!(
+        judged,
+        [
+            "label: matches REV [A-F]",
+            "Flash exit code: one of 0, 3",
+            "crc: = \"ok\"",
+            "top: <= 0.005 V"
+        ]
+    );
+    // the answer that passes a yes_no is written with it
+    refused(
+        text,
+        &given(
+            None,
+            &[],
+            &[],
+            &[("l.toml", &format!("{limits}limits.led = {{ equals = true }}\n"))],
+        ),
+        "l.toml:6:8: error: a limits file cannot judge `led`; the answer that passes a `yes_no` is written with it, and a time to \
+         settle is judged by its `poll`\n",
+    );
+    let twice = text.replace(
+        "pattern = 'crc (.*)'",
+        "pattern = 'crc (.*)', limit = { equals = 'ok' }",
+    );
+    refused(
+        &twice,
+        &given(None, &[], &[], &[("l.toml", limits)]),
+        "x.toml:12:80: error: measurement \"crc\": l.toml line 4 has a limit for it as well; a limit is written in one place\n",
+    );
+}
+
+#[test]
+fn a_parameter_may_be_a_time_in_minutes_or_hours() {
+    let text = format!("{PROCEDURE}{LIMIT}")
+        .replace(
+            "default = '1 s', min = '10 ms', max = '60 s'",
+            "default = '1 min', min = '1 s', max = '0.5 h'",
+        )
+        .replace("param.mode == \"fast\"", "param.mode == \"fast\" and param.pause < 2 h");
+    for (named, seconds) in [(&[][..], 60), (&[("pause", "0.25 h")], 900), (&[("pause", "90 s")], 90)] {
+        let procedure = read(&text, &given(Some("P-2"), named, &[], &[]));
+        assert_eq!(pause(&procedure), Duration::from_secs(seconds), "{named:?}");
+        assert_eq!(procedure.parameters["pause"].to_string(), format!("{seconds} s"));
+    }
+    refused(
+        &text,
+        &given(None, &[("pause", "31 min")], &[], &[]),
+        "--param:1:1: error: the parameter `pause` cannot be 1860 s: it is at most 1800 s\n",
+    );
+    let swept = "procedure = { id = 'A', version = '1' }\ninstruments.dmm.class = 'dmm'\n[[steps]]\nname = 'Soak'\n\
+                 for_each = { param = 't', start = '1 min', stop = '0.1 h', step = '150 s' }\nwait = { param = 't' }\n\
+                 [[steps]]\nname = 'Rail'\nmeasurements = [{ name = 'v', instrument = 'dmm', function = 'dc_voltage', range = '10 V', \
+                 unit = 'V', limit = { low = 1 } }]\n";
+    let procedure = read(swept, &Given::default());
+    let waits: Vec<u64> = procedure
+        .steps
+        .iter()
+        .filter_map(|step| match step.kind {
+            StepKind::Wait(wait) => Some(wait.as_secs()),
+            StepKind::Measurements(_)
+            | StepKind::Set { .. }
+            | StepKind::Prompt(_)
+            | StepKind::Exec(_)
+            | StepKind::Query(_)
+            | StepKind::Send(_)
+            | StepKind::Expect(_) => None,
+        })
+        .collect();
+    assert_eq!(waits, [60, 210, 360]);
+}
+
+#[test]
+fn a_parameter_that_nothing_names_is_a_warning_at_its_place() {
+    let text = format!("{PROCEDURE}{LIMIT}").replace(
+        "count = { default = 2 }",
+        "count = { default = 2 }\nspare = { default = 2 }",
+    );
+    let warnings = read(&text, &Given::default()).warnings().render_short();
+    assert_eq!(
+        warnings,
+        "x.toml:6:1: warning: no step uses the parameter `spare`; `{ param = \"spare\" }` stands for its value, `param.spare` \
+         in an expression\n"
+    );
+}

@@ -4,4 +4,5 @@ mod accepted;
 mod bench;
 mod given;
 mod plans;
+mod propagation;
 mod refused;

@@ -116,7 +116,9 @@ fn a_computed_measurement_names_those_of_its_own_turn() {
         .filter_map(|step| match &step.kind {
             StepKind::Measurements(measurements) => match &measurements[0].source {
                 crate::MeasurementSource::Compute(expression) => Some(expression.operands()[0].name.clone()),
-                crate::MeasurementSource::Reading(_) | crate::MeasurementSource::Said(_) => None,
+                crate::MeasurementSource::Reading(_)
+                | crate::MeasurementSource::Said(_)
+                | crate::MeasurementSource::Reduced(_) => None,
             },
             StepKind::Set { .. }
             | StepKind::Wait(_)

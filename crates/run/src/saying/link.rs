@@ -75,7 +75,7 @@ pub(crate) async fn expect(attempt: Attempt<'_>, expect: &Expect) -> Result<Ende
     attempt.judge_all(&expect.measurements, absent, |measurement, extract| {
         let place = match &extract.place {
             Place::Expected(group) => groups.iter().position(|known| *known == group),
-            Place::Whole | Place::Match(..) | Place::Json(_) => None,
+            Place::Whole | Place::Match(..) | Place::Json(_) | Place::Block(_) => None,
         };
         let said = place.and_then(|place| groups_found.get(place)).cloned().flatten();
         let said = said.ok_or("its group took no part in the match")?;
@@ -90,7 +90,7 @@ fn groups(expect: &Expect) -> Vec<&CaptureGroup> {
     sources
         .filter_map(|extract| match &extract.place {
             Place::Expected(group) => Some(group),
-            Place::Whole | Place::Match(..) | Place::Json(_) => None,
+            Place::Whole | Place::Match(..) | Place::Json(_) | Place::Block(_) => None,
         })
         .collect()
 }

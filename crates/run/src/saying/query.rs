@@ -1,6 +1,6 @@
 //! Sending an instrument a raw program message.
 
-use super::{Absent, Attempt, found_in};
+use super::{Absent, Attempt};
 use crate::{
     outcome::StepOutcome,
     steps::{Ended, NotRecorded, actor},
@@ -23,7 +23,7 @@ pub(crate) async fn query(attempt: Attempt<'_>, query: &Query) -> Result<Ended, 
         (answered, measurements) => attempt.judge_all(measurements, Absent::IsAnError, |measurement, extract| {
             let answer = answered.as_ref().map_err(Clone::clone)?;
             let answer = answer.as_ref().ok_or("the message has no answer")?;
-            found_in(answer, measurement, extract)
+            extract.value_in(answer, measurement.kind, measurement.unit)
         }),
     }
 }

@@ -2,6 +2,7 @@
 
 mod plans;
 mod polling;
+mod reducing;
 mod rig;
 mod saying;
 mod uncertainty;

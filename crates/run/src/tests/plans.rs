@@ -88,3 +88,134 @@ async fn a_skipped_operand_makes_the_result_unset_and_its_step_an_error() {
     assert_eq!((ratio.outcome, &ratio.value), (MeasurementOutcome::Unset, &None));
     assert_eq!(ratio.reason.as_deref(), Some("not computed: vcc_again has no value"));
 }
+
+/// Steps that read the rig's rails, in a tree: `(name, lines, inner)`.
+enum Node<'a> {
+    Rail(&'a str, &'a str),
+    Group(&'a str, &'a str, Vec<Node<'a>>),
+}
+
+fn written(nodes: &[Node<'_>], key: &str) -> String {
+    let one = |node: &Node<'_>| match node {
+        Node::Rail(name, lines) => format!(
+            "[[{key}]]\nname = \"{name}\"\n{lines}\n[[{key}.measurements]]\nname = \"{name} v\"\ninstrument = \"dmm\"\n\
+             function = \"dc_voltage\"\nrange = \"10 V\"\nunit = \"V\"\nlimit = {{ low = 3.25, high = 3.35 }}\n"
+        ),
+        Node::Group(name, lines, inner) => {
+            format!(
+                "[[{key}]]\nname = \"{name}\"\n{lines}\n{}",
+                written(inner, &format!("{key}.steps"))
+            )
+        }
+    };
+    nodes.iter().map(one).collect()
+}
+
+/// Runs a tree with what the meter reads, one after the other; each step's attempts as `name 1 PASS`.
+async fn walked(nodes: &[Node<'_>], reads: &str) -> (RunOutcome, Vec<String>) {
+    let ran = Rig::new()
+        .steps("uut", &written(nodes, "steps"))
+        .reads(reads)
+        .run()
+        .await;
+    let main = ran
+        .ended_steps()
+        .filter(|step| step.address.section == crate::Section::Main);
+    let said = main.map(|step| format!("{} {} {}", step.name, step.attempt, step.outcome));
+    (ran.outcome(), said.collect())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_that_stops_inside_a_group_stops_everything_behind_it() {
+    let nodes = [
+        Node::Group(
+            "outer",
+            "",
+            vec![
+                Node::Rail("a", ""),
+                Node::Group(
+                    "inner",
+                    "",
+                    vec![Node::Rail("b", "on_fail = \"stop\""), Node::Rail("c", "")],
+                ),
+                Node::Rail("d", ""),
+            ],
+        ),
+        Node::Rail("e", ""),
+    ];
+    let (outcome, said) = walked(&nodes, "3.3;3.1;3.3").await;
+    assert_eq!(outcome, RunOutcome::Fail);
+    assert_eq!(said, ["a 1 PASS", "b 1 FAIL", "c 0 SKIP", "d 0 SKIP", "e 0 SKIP"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_stops_when_it_fails_runs_itself_to_its_end() {
+    let nodes = [
+        Node::Group(
+            "group",
+            "on_fail = \"stop\"",
+            vec![Node::Rail("a", ""), Node::Rail("b", "")],
+        ),
+        Node::Rail("c", ""),
+    ];
+    let (outcome, said) = walked(&nodes, "3.1;3.3;3.3").await;
+    assert_eq!(outcome, RunOutcome::Fail);
+    assert_eq!(said, ["a 1 FAIL", "b 1 PASS", "c 0 SKIP"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_is_tried_again_runs_all_of_it_and_forgives_what_stopped_it() {
+    let nodes = [
+        Node::Group(
+            "group",
+            "retry = { attempts = 3, on = [\"fail\"] }",
+            vec![
+                Node::Rail("a", ""),
+                Node::Rail("b", "on_fail = \"stop\""),
+                Node::Rail("c", ""),
+            ],
+        ),
+        Node::Rail("d", ""),
+    ];
+    // a passes, b fails and stops; again: all pass
+    let (outcome, said) = walked(&nodes, "3.3;3.1;3.3").await;
+    assert_eq!(outcome, RunOutcome::Pass);
+    assert_eq!(
+        said,
+        ["a 1 PASS", "b 1 FAIL", "a 2 PASS", "b 2 PASS", "c 1 PASS", "d 1 PASS"]
+    );
+    // never: b stops it each time, and what is behind it
+    let (outcome, said) = walked(&nodes, "3.3;3.1;3.3;3.1;3.3;3.1").await;
+    assert_eq!(outcome, RunOutcome::Fail);
+    assert_eq!(
+        said,
+        [
+            "a 1 PASS", "b 1 FAIL", "a 2 PASS", "b 2 FAIL", "a 3 PASS", "b 3 FAIL", "c 0 SKIP", "d 0 SKIP"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_nest_and_each_is_tried_as_often_as_it_says() {
+    let nodes = [Node::Group(
+        "outer",
+        "retry = { attempts = 2, on = [\"fail\"] }",
+        vec![
+            Node::Rail("a", ""),
+            Node::Group(
+                "inner",
+                "retry = { attempts = 2, on = [\"fail\"] }",
+                vec![Node::Rail("b", "retry = { attempts = 2, on = [\"fail\"] }")],
+            ),
+        ],
+    )];
+    // b is tried twice in each of two attempts of the inner group in each of two attempts of the outer one
+    let (outcome, said) = walked(&nodes, "3.3;3.1;3.1;3.1;3.1;3.3;3.1").await;
+    assert_eq!(outcome, RunOutcome::Fail);
+    let attempts = |name: &str| said.iter().filter(|line| line.starts_with(name)).count();
+    assert_eq!((attempts("a "), attempts("b ")), (2, 8), "{said:?}");
+    // the inner one alone is tried again where that is enough
+    let (outcome, said) = walked(&nodes, "3.3;3.1;3.1;3.3").await;
+    assert_eq!(outcome, RunOutcome::Pass);
+    assert_eq!(said, ["a 1 PASS", "b 1 FAIL", "b 2 FAIL", "b 3 PASS"]);
+}

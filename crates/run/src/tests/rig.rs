@@ -103,6 +103,7 @@ pub(super) struct Rig {
     dmm: Behaviour,
     psu: Behaviour,
     reads: String,
+    answers: Option<Vec<u8>>,
     procedure: String,
     interrupts: Option<(String, Vec<Interrupt>)>,
     recorder_fails_at: Option<String>,
@@ -128,6 +129,7 @@ impl Rig {
             dmm: Behaviour::Good,
             psu: Behaviour::Good,
             reads: "3.3".to_owned(),
+            answers: None,
             procedure: PROCEDURE.to_owned(),
             interrupts: None,
             recorder_fails_at: None,
@@ -187,6 +189,19 @@ impl Rig {
             reads: text.to_owned(),
             ..self
         }
+    }
+
+    /// What the meter answers to a raw question.
+    pub(super) fn answers(self, bytes: &[u8]) -> Self {
+        Self {
+            answers: Some(bytes.to_vec()),
+            ..self
+        }
+    }
+
+    /// What the meter reads when it takes several.
+    pub(super) fn samples(self, texts: &[&str]) -> Self {
+        self.reads(&texts.join(","))
     }
 
     pub(super) fn procedure(self, from: &str, to: &str) -> Self {
@@ -252,6 +267,7 @@ impl Rig {
             dmm: self.dmm,
             psu: self.psu,
             reads: self.reads,
+            answers: self.answers,
             says: self
                 .says
                 .into_iter()

@@ -164,3 +164,95 @@ async fn the_ambient_temperature_can_be_measured_when_the_run_begins() {
     let reason = rail(&ran).assessment.uncertainty_reason.clone().unwrap();
     assert!(reason.contains("does not reach to 3.3"), "{reason}");
 }
+
+/// The rig's two rails by one meter, and what is computed of them: `name`, expression, unit and limit.
+async fn computed(values: &[(&str, &str, &str, &str)], reads: &str, ambient: Ambient) -> Ran {
+    let mut step = "[[steps]]\nname = \"Computed\"\n".to_owned();
+    for (name, compute, unit, limit) in values {
+        step.push_str(&format!(
+            "[[steps.measurements]]\nname = \"{name}\"\ncompute = \"{compute}\"\nunit = \"{unit}\"\n{limit}\n"
+        ));
+    }
+    let rig = Rig::new()
+        .reads(reads)
+        .procedure("[[teardown]]", &format!("{step}\n[[teardown]]"));
+    rig.metrology(metrology(ambient)).run().await
+}
+
+fn of<'r>(ran: &'r Ran, name: &str) -> &'r MeasurementTaken {
+    ran.measurements().find(|taken| taken.name == name).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_computed_value_is_as_well_known_as_the_readings_in_it() {
+    // each of the two is known to U = 20 mV, and both by the same specification: what is wrong with one is wrong with the other
+    let values = [
+        ("sum", "vcc_3v3 + vcc_again", "V", ""),
+        ("difference", "vcc_3v3 - vcc_again", "V", ""),
+        ("power", "vcc_3v3 * vcc_again / 10 Ohm", "mW", ""),
+        ("half", "sum / 2", "mV", ""),
+        ("nothing", "half - vcc_again", "V", ""),
+        ("above", "vcc_3v3 - 3 V", "V", ""),
+    ];
+    let ran = computed(&values, "3.3;3.3", stated()).await;
+    assert_eq!(ran.outcome(), RunOutcome::Pass);
+    for (name, expanded) in [
+        ("sum", "0.04"),
+        ("difference", "0"),
+        // (3.3 V + 3.3 V) / 10 Ohm x 20 mV
+        ("power", "13.2"),
+        ("half", "20"),
+        ("nothing", "0"),
+        ("above", "0.02"),
+    ] {
+        let assessment = &of(&ran, name).assessment;
+        let known = assessment
+            .uncertainty
+            .as_ref()
+            .unwrap_or_else(|| panic!("{name}: {assessment:?}"));
+        let apart = (known.expanded.to_f64() - decimal(expanded).to_f64()).abs();
+        assert!(apart < 1e-12, "{name}: {}", known.expanded);
+    }
+    let components = &of(&ran, "power").assessment.uncertainty.as_ref().unwrap().components;
+    let names: Vec<&str> = components.iter().map(|component| component.name.as_str()).collect();
+    assert_eq!(names, ["vcc_3v3", "vcc_again"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_computed_value_passes_only_as_far_inside_as_its_guard_band() {
+    for (guard, reads, outcome, decision) in [
+        ("u95", "3.3;3.3", MeasurementOutcome::Pass, Decision::Pass),
+        // 6.63 V is above 6.66 V less 40 mV
+        ("u95", "3.33;3.3", MeasurementOutcome::Fail, Decision::ConditionalPass),
+        ("none", "3.33;3.3", MeasurementOutcome::Pass, Decision::ConditionalPass),
+        ("u95", "3.34;3.34", MeasurementOutcome::Fail, Decision::ConditionalFail),
+    ] {
+        let limit = format!("limit = {{ low = 6.5, high = 6.66, guard_band = \"{guard}\" }}");
+        let ran = computed(&[("sum", "vcc_3v3 + vcc_again", "V", &limit)], reads, stated()).await;
+        let sum = of(&ran, "sum");
+        assert_eq!(
+            (sum.outcome, sum.assessment.decision),
+            (outcome, Some(decision)),
+            "{guard} {reads}: {sum:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guard_band_of_a_computed_value_whose_uncertainty_is_not_known_judges_nothing() {
+    let limit = "limit = { low = 6.5, high = 6.7, guard_band = \"u95\" }";
+    let sum = [("sum", "vcc_3v3 + vcc_again", "V", limit)];
+    let ran = computed(&sum, "3.3", Ambient::Unknown).await;
+    assert_eq!(
+        (of(&ran, "sum").outcome, ran.step("Computed")),
+        (MeasurementOutcome::Unset, StepOutcome::Error)
+    );
+    let reason = of(&ran, "sum").assessment.uncertainty_reason.clone().unwrap();
+    assert_eq!(reason, "vcc_3v3: the ambient temperature is not known (`ambient`)");
+    // without a guard band: judged, and recorded with the reason
+    let plain = [("sum", "vcc_3v3 + vcc_again", "V", "limit = { low = 6.5, high = 6.7 }")];
+    let ran = computed(&plain, "3.3", Ambient::Unknown).await;
+    assert_eq!(of(&ran, "sum").outcome, MeasurementOutcome::Pass);
+    assert!(of(&ran, "sum").assessment.uncertainty.is_none());
+    assert_eq!(of(&ran, "sum").assessment.uncertainty_reason.as_ref(), Some(&reason));
+}

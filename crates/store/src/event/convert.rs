@@ -6,7 +6,7 @@ use super::{
     Procedure, PromptShown, RunEnded, RunStarted, StepEnded, StepStarted,
 };
 use crate::record::{
-    Decision, EarlierRuns, Identity, LimitInFull, LimitsFile, OutputState, RangeInUse, Sampling, Uncertainty,
+    Decision, EarlierRuns, Identity, LimitInFull, LimitsFile, OutputState, RangeInUse, Reduced, Sampling, Uncertainty,
     UnitUnderTest, Value,
 };
 use benchtop_run as run;
@@ -294,6 +294,7 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             instrument,
             channel,
             function,
+            reduction,
             value,
             unit,
             limit,
@@ -335,6 +336,7 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             instrument: instrument.map(|instrument| instrument.0),
             channel,
             function: function.map(str::to_owned),
+            reduced: reduction.map(Reduced::from),
             range: range.map(in_use),
             nplc: nplc.map(run::Decimal::to_f64),
             autozero: choices.autozero,
@@ -346,6 +348,17 @@ impl From<&run::MeasurementTaken> for MeasurementTaken {
             uncertainty: uncertainty.map(Uncertainty::from),
             uncertainty_reason,
             decision: decision.map(Decision::from),
+        }
+    }
+}
+
+impl From<run::Reduction> for Reduced {
+    fn from(reduction: run::Reduction) -> Self {
+        let run::Reduction { of, by } = reduction;
+        Self {
+            of,
+            by: by.word().to_owned(),
+            p: by.p().map(run::Decimal::to_f64),
         }
     }
 }

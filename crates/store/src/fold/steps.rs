@@ -74,6 +74,7 @@ impl Steps {
             instrument,
             channel,
             function,
+            reduced,
             range,
             nplc,
             autozero,
@@ -104,6 +105,7 @@ impl Steps {
             instrument,
             channel,
             function,
+            reduced,
             range,
             nplc,
             autozero,
@@ -193,10 +195,18 @@ impl Slot {
             return blank;
         };
         Step {
-            passed_on_retry: deciding.status && !attempts.is_empty(),
+            passed_on_retry: deciding.status && attempts.iter().any(went_wrong),
             attempts,
             ..deciding
         }
+    }
+}
+
+/// Whether an attempt failed or erred. In a group that is tried again also those are repeated that passed.
+const fn went_wrong(attempt: &Step) -> bool {
+    match attempt.outcome {
+        StepOutcome::Fail | StepOutcome::Error | StepOutcome::Timeout | StepOutcome::Aborted => true,
+        StepOutcome::Pass | StepOutcome::Skip => false,
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Step {
     pub duration_s: Option<f64>,
     /// How many attempts came before this one.
     pub retry_count: u32,
-    /// True when it passed, but not on the first attempt.
+    /// True when it passed, and an earlier attempt had failed or erred.
     pub passed_on_retry: bool,
     /// What a sweep set for this turn; numbers, texts and booleans.
     #[serde(default, deserialize_with = "number::unique_keys")]
@@ -106,6 +106,9 @@ pub struct Measurement {
     /// What was measured, where an instrument was read: `dc_voltage`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
+    /// The array that it stands for, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduced: Option<Reduced>,
     /// The range in use.
     pub range: Option<RangeInUse>,
     /// The integration time in use, in power-line cycles.
@@ -150,6 +153,22 @@ pub struct Measurement {
     #[serde(with = "time")]
     #[schemars(with = "DateTime<Utc>")]
     pub taken_at: DateTime<Utc>,
+}
+
+/// How a value was made of an array: the numbers of another measurement of the same attempt, or the samples behind it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Reduced {
+    /// The measurement that has the array.
+    pub of: String,
+    /// How: `min`, `max`, `mean`, `rms`, `std` (n - 1), `peak_to_peak`, `percentile`, `count`.
+    pub by: String,
+    /// Which percentile, from 0 to 100.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "number::finite_option"
+    )]
+    pub p: Option<f64>,
 }
 
 /// How the readings of a measurement were taken. Values are in the measurement's unit.

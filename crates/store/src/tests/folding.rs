@@ -67,6 +67,32 @@ fn the_last_attempt_decides_and_the_earlier_ones_are_kept() {
 }
 
 #[test]
+fn a_step_that_passed_each_time_did_not_pass_on_a_retry() {
+    use run::StepOutcome::{Error, Fail, Pass, Skip, Timeout};
+    for (attempts, expected) in [
+        (&[Pass, Pass][..], false),
+        (&[Skip, Pass], false),
+        (&[Pass], false),
+        (&[Fail, Pass], true),
+        (&[Error, Pass], true),
+        (&[Timeout, Pass], true),
+        (&[Fail, Pass, Pass], true),
+        (&[Pass, Fail], false),
+    ] {
+        let steps = [(Section::Main, 0, "Rail", "measurement")];
+        let mut telling = Telling::of(&ticket(), "UNIT-5501", &steps);
+        for (number, outcome) in (1..).zip(attempts) {
+            telling
+                .started(Section::Main, 0, "Rail", number)
+                .ended(Section::Main, 0, number, *outcome, None);
+        }
+        let record = folded(&telling.run_ended(run::RunOutcome::Pass, None).events());
+        assert_eq!(record.steps[0].passed_on_retry, expected, "{attempts:?}");
+        assert_eq!(record.passed_on_retry, expected, "{attempts:?}");
+    }
+}
+
+#[test]
 fn what_has_no_number_has_a_kind_and_a_reason() {
     let record = folded(&eventful(&ticket()));
     let overrange = &record.steps[2].measurements[0];

@@ -169,6 +169,7 @@ pub(super) fn measurement(
         instrument: Some("dmm".into()),
         channel: Some(1),
         function: Some("dc_voltage".into()),
+        reduced: None,
         range: None,
         nplc: None,
         autozero: None,

@@ -1,7 +1,12 @@
 //! `exec = { ... }`: a command of the station's computer.
 
 use super::{
-    super::{draft::Draft, head, limit},
+    super::{
+        draft::Draft,
+        head,
+        judging::{limit_of, limit_place},
+        limit,
+    },
     extract,
     keys::{ATTACHMENT, EXEC, EXEC_MEASUREMENT, EXIT_CODE},
 };
@@ -90,30 +95,22 @@ fn exit_code(draft: &mut Draft, table: &Table<'_>, step_name: Option<&Spanned<St
     draft.claim_measurement_name(&name);
     let label = format!("measurement \"{}\"", name.value);
     let unit = Unit::of(BaseUnit::One);
-    let limit = match written.filter(|table| table.contains("limit")) {
-        Some(table) => {
-            let reader = limit::Reader {
-                label: &label,
-                kind: ValueKind::Number,
-                unit: Some(unit),
-            };
-            limit::read(&mut draft.sink, &table, reader)?.map(|written| written.limit)
-        }
-        None => Some(zero),
+    let reader = limit::Reader {
+        label: &label,
+        kind: ValueKind::Number,
+        unit: Some(unit),
     };
+    // where it is not written at all, the limits file may have one
+    let holder = written.unwrap_or(*table);
+    let limit = limit_of(draft, &holder, Some(&name), reader)?.map_or(zero, |written| written.limit);
+    let judged_at = limit_place(draft, &holder, Some(&name));
     let source = Extract {
         speaker: Speaker::ExitCode,
         place: Place::Whole,
     };
     let place = written.map_or(table.span(), |written| written.span());
-    Some(Measurement::of_words(
-        name.value,
-        source,
-        ValueKind::Number,
-        unit,
-        limit,
-        place,
-    ))
+    let measurement = Measurement::of_words(name.value, source, ValueKind::Number, unit, Some(limit), place);
+    Some(measurement.judged_at(judged_at))
 }
 
 /// Where in a command's output a value is.

@@ -1,6 +1,7 @@
 //! The keys of the steps in which something is said.
 
-use super::super::vocabulary::{LIMIT_KEYS, Vocabulary};
+use super::super::vocabulary::{LIMIT_KEYS, REDUCE_KEY, Vocabulary};
+use crate::block::{ByteOrder, SampleFormat};
 use benchtop_notation::{Key, Keys, Shape};
 
 pub(in crate::parse) static PROMPT_KEYS: Keys = Keys {
@@ -136,6 +137,7 @@ static EXEC_MEASUREMENT_KEYS: Keys = Keys {
         KIND,
         UNIT,
         LIMIT,
+        REDUCE_KEY,
         Key::new(
             "from",
             Shape::Word(|| vec!["stdout", "stderr"]),
@@ -189,14 +191,50 @@ static QUERY_MEASUREMENT_KEYS: Keys = Keys {
         KIND,
         UNIT,
         LIMIT,
+        REDUCE_KEY,
         Key::new(
             "pattern",
             Shape::Pattern,
             "A regular expression that is looked for in the answer; the whole answer is the value if left out.",
         ),
         GROUP,
+        Key::new(
+            "block",
+            Shape::Table(&BLOCK_KEYS),
+            "The answer is a block of binary numbers (IEEE 488.2: `#`, digits, a length, bytes), written like this.",
+        ),
     ],
 };
+
+static BLOCK_KEYS: Keys = Keys {
+    title: "block",
+    keys: &[
+        Key::new(
+            "format",
+            Shape::Word(|| SampleFormat::ALL.iter().map(|(word, _)| *word).collect()),
+            "What each number is; the instrument's manual says it, or a command chooses it.",
+        )
+        .required(),
+        Key::new(
+            "byte_order",
+            Shape::Word(|| ByteOrder::ALL.iter().map(|(word, _)| *word).collect()),
+            "Whether the most (big) or the least significant byte (little) of a number comes first; written where it has several.",
+        ),
+        Key::new(
+            "scale",
+            Shape::NumberOrQuantity,
+            "What each number is multiplied by, in the unit; 1 if left out.",
+        ),
+        Key::new(
+            "offset",
+            Shape::NumberOrQuantity,
+            "What is added then, in the unit; 0 if left out.",
+        ),
+    ],
+};
+
+/// How the numbers of a block are written.
+pub(super) static BLOCK: Vocabulary = Vocabulary::of(&BLOCK_KEYS);
 
 pub(super) static QUERY_MEASUREMENT: Vocabulary = Vocabulary::of(&QUERY_MEASUREMENT_KEYS);
 
@@ -255,7 +293,7 @@ pub(super) static EXPECT: Vocabulary = Vocabulary::of(&EXPECT_KEYS);
 
 static EXPECT_MEASUREMENT_KEYS: Keys = Keys {
     title: "expect measurement",
-    keys: &[NAME, KIND, UNIT, LIMIT, GROUP],
+    keys: &[NAME, KIND, UNIT, LIMIT, REDUCE_KEY, GROUP],
 };
 
 pub(super) static EXPECT_MEASUREMENT: Vocabulary = Vocabulary::of(&EXPECT_MEASUREMENT_KEYS);

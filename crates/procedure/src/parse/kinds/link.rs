@@ -49,6 +49,10 @@ pub(in crate::parse) fn query(draft: &mut Draft, value: Value<'_>, step: &str) -
     let instrument = instrument(draft, &table, step, false);
     let message = table.require_string(&mut draft.sink, "message");
     let place = |sink: &mut Diagnostics, table: &Table<'_>, label: &str| {
+        if let Some(value) = table.value("block") {
+            let format = extract::block(sink, table, value, label)?;
+            return Some((Speaker::Instrument, Place::Block(format)));
+        }
         if !table.contains("pattern") {
             if let Some(span) = table.key_span("group") {
                 sink.error(span, &format!("{label}: `group` is for a `pattern`"));

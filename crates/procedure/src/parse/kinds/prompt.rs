@@ -1,6 +1,14 @@
 //! `prompt = { ... }`: a question to the operator.
 
-use super::{super::draft::Draft, super::limit, super::quantity, extract, keys::PROMPT};
+use super::{
+    super::{
+        draft::Draft,
+        judging::{is_judged, limit_of, limit_place},
+        limit, quantity,
+    },
+    extract,
+    keys::PROMPT,
+};
 use crate::{
     kinds::{Prompt, PromptKind},
     limit::Limit,
@@ -9,7 +17,7 @@ use crate::{
     value::{Value as Measured, ValueKind},
 };
 use benchtop_instrument::{BaseUnit, Unit};
-use benchtop_notation::{Diagnostic, Diagnostics, Spanned, Table, Value, one_of};
+use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value, one_of};
 use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +51,14 @@ pub(in crate::parse) fn prompt(draft: &mut Draft, value: Value<'_>, step: &str) 
     let table = PROMPT.open(&mut draft.sink, value)?;
     let name = extract::name(draft, &table);
     let label = extract::label(step, name.as_ref());
+    // a limit or an answer that passes was meant to judge, even where it is wrong
+    draft.has_limit |= is_judged(draft, &table, name.as_ref()) || table.contains("passes");
     let sink = &mut draft.sink;
     let message = message(sink, &table, &label);
     let image = table.string(sink, "image");
     let word = table
         .require_string(sink, "kind")
         .and_then(|word| one_of(sink, "kind of prompt", &word, KINDS));
-    // a limit or an answer that passes was meant to judge, even where it is wrong
-    draft.has_limit |= table.contains("limit") || table.contains("passes");
     let word = word?;
     let fits = fits(sink, &table, &label, word);
     let (kind, value_kind, unit) = match word {
@@ -74,12 +82,13 @@ pub(in crate::parse) fn prompt(draft: &mut Draft, value: Value<'_>, step: &str) 
                 kind: value_kind,
                 unit,
             };
-            limit::read(sink, &table, reader).map(|written| written.map(|written| written.limit))
+            limit_of(draft, &table, name.as_ref(), reader).map(|written| written.map(|written| written.limit))
         }
     };
     let limit = limit?;
+    let judged_at = limit_place(draft, &table, name.as_ref());
     if let (PromptKind::Choice(choices), Some(limit)) = (&kind, &limit) {
-        can_be_chosen(sink, &table, &label, choices, limit)?;
+        can_be_chosen(&mut draft.sink, &judged_at, &label, choices, limit)?;
     }
     let source = Extract {
         speaker: Speaker::Operator,
@@ -90,7 +99,8 @@ pub(in crate::parse) fn prompt(draft: &mut Draft, value: Value<'_>, step: &str) 
         message: message?,
         image: image.map(|image| (image.value, image.span)),
         kind,
-        measurement: Measurement::of_words(name?.value, source, value_kind, unit?, limit, table.span()),
+        measurement: Measurement::of_words(name?.value, source, value_kind, unit?, limit, table.span())
+            .judged_at(judged_at),
     })
 }
 
@@ -176,24 +186,27 @@ fn passes(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Limit> {
 }
 
 /// A limit that no choice meets fails every unit.
-fn can_be_chosen(
-    sink: &mut Diagnostics,
-    table: &Table<'_>,
-    label: &str,
-    choices: &[String],
-    limit: &Limit,
-) -> Option<()> {
+fn can_be_chosen(sink: &mut Diagnostics, place: &Span, label: &str, choices: &[String], limit: &Limit) -> Option<()> {
     let unit = Unit::of(BaseUnit::One);
     let strange = limit.equals.iter().chain(&limit.one_of).find(|value| match value {
         Measured::Text(text) => !choices.contains(text),
         Measured::Number(_) | Measured::Boolean(_) | Measured::Numbers(_) => true,
     });
-    let Some(strange) = strange else { return Some(()) };
+    let Some(strange) = strange else {
+        let chosen = limit
+            .matches
+            .as_ref()
+            .is_none_or(|pattern| choices.iter().any(|choice| pattern.is_match(choice)));
+        if !chosen {
+            let message = format!("{label}: none of the choices passes its limit");
+            sink.push(Diagnostic::error(place, &message).help("`matches` is for the whole answer"));
+        }
+        return chosen.then_some(());
+    };
     let message = format!(
         "{label}: the limit wants {}, which is no choice",
         strange.for_people(unit)
     );
-    let place = table.value("limit").map_or(table.span(), |limit| limit.span());
     let help = format!("the choices are {}", choices.join(", "));
     sink.push(Diagnostic::error(place, &message).help(&help));
     None

@@ -27,7 +27,7 @@ pub(super) fn read(sink: &mut Diagnostics, table: &Table<'_>, reader: Reader<'_>
             one_of(sink, "guard band", &word, GuardBand::WORDS)?
         }
         Kind::String | Kind::Integer | Kind::Float | Kind::Boolean | Kind::Datetime | Kind::Array | Kind::Table => {
-            let width = number::number(sink, value, "the guard band", reader)?;
+            let width = number(sink, value, "the guard band", reader)?;
             if width.value.is_negative() {
                 let message = format!("{label}: a guard band is not below 0");
                 sink.push(Diagnostic::error(&width.span, &message).help("one number for both sides"));

@@ -7,6 +7,7 @@ mod number;
 mod tests;
 mod word;
 
+pub(super) use number::number;
 pub(super) use word::pattern;
 
 use super::vocabulary::LIMIT;

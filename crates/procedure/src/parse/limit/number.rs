@@ -20,7 +20,7 @@ pub(super) fn bound(
 }
 
 /// A bare number, which is in the measurement's unit, or a quantity, which is scaled to it.
-pub(super) fn number(
+pub(in super::super) fn number(
     sink: &mut Diagnostics,
     value: Value<'_>,
     what: &str,

@@ -1,5 +1,6 @@
 //! The parts of a limit that are values to be met exactly, and patterns.
 
+use super::super::quantity::NEVER_MATCHES as NEVER;
 use super::number::number;
 use super::{Placed, Reader};
 use crate::pattern::Pattern;
@@ -71,7 +72,11 @@ pub(super) fn matches(sink: &mut Diagnostics, table: &Table<'_>, reader: Reader<
 /// A regular expression for a whole text, or a finding.
 pub(in super::super) fn pattern(sink: &mut Diagnostics, what: &str, text: &Spanned<String>) -> Option<Pattern> {
     match Pattern::new(&text.value) {
-        Ok(pattern) => Some(pattern),
+        Ok(pattern) if pattern.can_match() => Some(pattern),
+        Ok(_) => {
+            sink.push(Diagnostic::error(&text.span, &format!("{what} matches no text at all")).help(NEVER));
+            None
+        }
         Err(reason) => {
             let message = format!("{what} is not a regular expression: {reason}");
             sink.push(Diagnostic::error(&text.span, &message).help("for example '^UNIT-\\d{4}$', in single quotes"));

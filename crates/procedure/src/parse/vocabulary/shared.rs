@@ -1,6 +1,7 @@
 //! The keys of sweeps, of parameters, of limits files and of included files.
 
 use super::{LIMIT_KEYS, SCALAR, STEP_KEYS, Vocabulary};
+use crate::reduction::Reducer;
 use benchtop_notation::{Key, Keys, Shape};
 
 pub(super) static PARAMETER_KEYS: Keys = Keys {
@@ -121,5 +122,41 @@ pub(super) static FOR_EACH_KEYS: Keys = Keys {
 /// What a sweep is made of.
 pub(in crate::parse) static FOR_EACH: Vocabulary = Vocabulary {
     keys: &FOR_EACH_KEYS,
+    later: &[],
+};
+
+pub(in crate::parse) const REDUCE_KEY: Key = Key::new(
+    "reduce",
+    Shape::Tables(&REDUCE_KEYS),
+    "Numbers that stand for an array (its samples, the numbers of an answer), each a measurement of its own; the array is recorded.",
+);
+
+static REDUCE_KEYS: Keys = Keys {
+    title: "reduction",
+    keys: &[
+        Key::new("name", Shape::Text, "Its name, which no other measurement has.").required(),
+        Key::new("by", Shape::Word(reducers), "How the number is made of the array.").required(),
+        Key::new(
+            "p",
+            Shape::Number,
+            "Which percentile, from 0 to 100; between two numbers of the array it lies on the line from one to the other.",
+        ),
+        Key::new("unit", Shape::Text, "Its unit; that of the array if left out."),
+        Key::new(
+            "limit",
+            Shape::Table(&LIMIT_KEYS),
+            "What judges the number; without it the number is recorded and not judged.",
+        ),
+    ],
+};
+
+fn reducers() -> Vec<&'static str> {
+    let words = Reducer::WORDS.iter().map(|(word, _)| *word);
+    words.chain([Reducer::PERCENTILE]).collect()
+}
+
+/// A number that stands for an array.
+pub(in crate::parse) static REDUCE: Vocabulary = Vocabulary {
+    keys: &REDUCE_KEYS,
     later: &[],
 };

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use benchtop_instrument::{
     Bounds, Capabilities, Class, Clock, Console, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity,
     Instrument, Measure, Moment, Operation, OutputCapability, OutputMode, OutputState, Polarity, Protection, Quantity,
-    Range, Reading, ReadingKind, Regulation, Resource, SafetyProof, Setting, StartState,
+    Range, Reading, ReadingKind, Regulation, Resource, SafetyProof, SampledBy, Samples, Setting, StartState,
 };
 use benchtop_procedure::LogicalName;
 use std::{
@@ -24,6 +24,7 @@ pub(super) struct RigBench {
     pub(super) dmm: Behaviour,
     pub(super) psu: Behaviour,
     pub(super) reads: String,
+    pub(super) answers: Option<Vec<u8>>,
     pub(super) interrupts: Interrupts,
     pub(super) says: VecDeque<(Duration, Vec<u8>)>,
     pub(super) ends: bool,
@@ -75,6 +76,7 @@ impl Bench for RigBench {
             world: Arc::clone(&self.world),
             clock: Arc::clone(&self.clock),
             reads: self.reads.clone(),
+            answers: self.answers.clone(),
             interrupts: self.interrupts.clone(),
         }))
     }
@@ -133,6 +135,7 @@ struct RigInstrument {
     world: Shared,
     clock: Arc<dyn Clock>,
     reads: String,
+    answers: Option<Vec<u8>>,
     interrupts: Interrupts,
 }
 
@@ -214,7 +217,9 @@ impl Instrument for RigInstrument {
             .count();
         let texts: Vec<&str> = self.reads.split(';').collect();
         let text = texts[measured.saturating_sub(1).min(texts.len() - 1)];
-        let value: Decimal = text.parse().unwrap();
+        // several numbers are the samples of one reading
+        let values: Vec<Decimal> = text.split(',').map(|text| text.parse().unwrap()).collect();
+        let value = Decimal::mean(&values).unwrap();
         let kind = match text {
             "9.9E37" => ReadingKind::Overrange(Polarity::Positive),
             "9.91E37" => ReadingKind::NotANumber,
@@ -227,7 +232,7 @@ impl Instrument for RigInstrument {
             nplc: None,
             choices: request.choices,
             sampling: request.sampling,
-            samples: None,
+            samples: Samples::of(values, SampledBy::Repeated),
         })
     }
 
@@ -315,6 +320,11 @@ impl Instrument for RigInstrument {
             ));
         }
         Ok(message.contains('?').then(|| self.reads.clone()))
+    }
+
+    async fn query_checked(&mut self, message: &str) -> Result<Option<Vec<u8>>, Error> {
+        let answer = self.query(message).await?.map(String::into_bytes);
+        Ok(answer.map(|answer| self.answers.clone().unwrap_or(answer)))
     }
 
     async fn make_safe(&mut self) -> Result<Vec<OutputState>, Error> {
