@@ -8,8 +8,9 @@ use crate::{
     outside, procedures, prove,
     terminal::{self, GOOD, Line, PLAIN, QUIET},
 };
+use benchtop_instrument::human_duration;
 use benchtop_notation::{Diagnostic, Diagnostics, Severity};
-use benchtop_procedure::{Given, TestRatio};
+use benchtop_procedure::{Estimate, Given, TestRatio};
 use benchtop_station::Catalogue;
 
 pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
@@ -29,7 +30,7 @@ pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> 
     }
     let mut errors = 0;
     for source in &sources {
-        let (findings, ratios) = match findings(arguments, catalogue, source) {
+        let (findings, ratios, estimate) = match findings(arguments, catalogue, source) {
             Ok(found) => found,
             Err(failure) => {
                 // one procedure without a bench keeps no other from being checked
@@ -45,6 +46,9 @@ pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> 
             show(arguments.format, &source.file, &findings);
         }
         ratios.iter().for_each(|ratio| show_ratio(arguments.format, ratio));
+        if let Some(estimate) = estimate.filter(|_| sound) {
+            show_estimate(arguments.format, &source.file, &estimate);
+        }
         if arguments.prove && sound {
             errors += proved(arguments, catalogue, source).await;
         }
@@ -81,7 +85,7 @@ fn findings(
     arguments: &CheckArguments,
     catalogue: &Catalogue,
     source: &procedures::Source,
-) -> Result<(Diagnostics, Vec<TestRatio>), Failure> {
+) -> Result<(Diagnostics, Vec<TestRatio>, Option<Estimate>), Failure> {
     let written = source.written();
     let read = written.read(&source.given());
     let id = written.id();
@@ -125,7 +129,12 @@ fn findings(
         let bench = equipped.as_ref().and_then(|equipped| equipped.station.bench());
         outside::check(procedure, &source.file, &Answers::default(), bench, &mut findings);
     }
-    Ok((findings, ratios))
+    let capabilities = equipped.as_ref().map(|equipped| equipped.station.capabilities());
+    let instruments = capabilities.unwrap_or_default();
+    let estimate = read
+        .procedure()
+        .map(|procedure| benchtop_procedure::estimate(procedure, &instruments));
+    Ok((findings, ratios, estimate))
 }
 
 fn show(format: CheckFormat, file: &str, findings: &Diagnostics) {
@@ -190,6 +199,54 @@ fn show_ratio(format: CheckFormat, ratio: &TestRatio) {
         ),
         CheckFormat::Github => {}
     }
+}
+
+/// About how long it takes; not for annotations either.
+fn show_estimate(format: CheckFormat, file: &str, estimate: &Estimate) {
+    let Estimate {
+        usual,
+        longest,
+        prompts,
+        commands,
+        answers,
+    } = *estimate;
+    let text = worded(estimate);
+    match format {
+        CheckFormat::Human => terminal::say(&Line::new().add(QUIET, &format!("    {text}"))),
+        CheckFormat::Json => terminal::emit(
+            &serde_json::json!({
+                "file": file,
+                "line": 1,
+                "column": 1,
+                "severity": "note",
+                "message": text,
+                "duration_s": usual.as_secs_f64(),
+                "longest_s": longest.as_secs_f64(),
+                "prompts": prompts,
+                "commands": commands,
+                "answers": answers,
+            })
+            .to_string(),
+        ),
+        CheckFormat::Github => {}
+    }
+}
+
+/// `takes about 1.05 s, at most 5 s with every wait and retry, plus operator (2 prompts)`.
+fn worded(estimate: &Estimate) -> String {
+    let mut text = format!("takes about {}", human_duration(estimate.usual));
+    if estimate.longest > estimate.usual {
+        let longest = human_duration(estimate.longest);
+        text.push_str(&format!(", at most {longest} with every wait and retry"));
+    }
+    let many = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    if estimate.prompts > 0 {
+        text.push_str(&format!(", plus operator ({})", many(estimate.prompts, "prompt")));
+    }
+    if estimate.commands > 0 {
+        text.push_str(&format!(", plus {}", many(estimate.commands, "command")));
+    }
+    text
 }
 
 fn as_json(finding: &Diagnostic) -> String {

@@ -7,6 +7,7 @@
 //!    which limit none of them trips.
 
 mod report;
+mod shift;
 mod trial;
 
 pub(crate) use report::show;
@@ -22,7 +23,7 @@ use benchtop_procedure::{Limit, Measurement, MeasurementOutcome};
 use benchtop_run::{MeasurementTaken, ReadingWord, RunOutcome};
 use benchtop_sim::Bench;
 use benchtop_station::{Catalogue, of_bench};
-use trial::{Laboratory, Shift, Trial, Trialled, measurements};
+use trial::{Laboratory, Planned, Shift, Trial, Trialled, measurements};
 
 /// What was found.
 pub(crate) struct Proof {
@@ -126,51 +127,35 @@ pub(crate) async fn prove(wanted: &str, catalogue: &Catalogue, source: &Source) 
     Ok(proof)
 }
 
-/// Each quantity across each of its limits.
+/// Each quantity across each of its limits: that of a reading itself, that of a computed value by one of its readings.
 async fn move_across(proof: &mut Proof, laboratory: &Laboratory<'_>, ordinary: &Trialled) -> Result<(), Refused> {
-    for (from, measurement) in measurements(laboratory.procedure.procedure()).enumerate() {
-        let (Some(limit), Some(reading)) = (&measurement.limit, measurement.reading()) else {
+    let planned = measurements(laboratory.procedure.procedure());
+    for Planned { name, measurement, .. } in &planned {
+        let (Some(limit), Some(value)) = (&measurement.limit, ordinary.value_of(name)) else {
             continue;
         };
-        let value = ordinary.value_of(&measurement.name);
         for side in [Side::Low, Side::High] {
-            let (Some(bound), Some(value)) = (side.bound(limit), value) else {
-                continue;
-            };
-            let bound = Quantity::new(bound, measurement.unit);
+            let Some(bound) = side.bound(limit) else { continue };
             let Some(amount) = beyond(side, limit, measurement, value) else {
                 continue;
             };
-            let shift = Shift {
-                from,
-                instrument: reading.instrument.clone(),
-                request: reading.request,
-                amount,
-            };
-            let moved = laboratory
-                .run(&Trial {
-                    shift: Some(shift),
-                    ..Trial::default()
-                })
-                .await?;
-            proof.trials += 1;
-            let failed = moved
-                .last_of(&measurement.name)
-                .is_some_and(|taken| taken.outcome == MeasurementOutcome::Fail);
-            // something else may have failed, and this not
-            let moved = if moved.outcome == RunOutcome::Fail && !failed {
-                RunOutcome::Pass
-            } else {
-                moved.outcome
-            };
+            let mut moved = None;
+            // the reading that was taken last moves nothing but what is computed of it
+            for (reading, amount) in shift::by(&planned, ordinary, name, amount) {
+                if moved == Some(RunOutcome::Fail) {
+                    break;
+                }
+                moved = Some(moved_across(proof, laboratory, name, reading, amount).await?);
+            }
+            let Some(moved) = moved else { continue };
             let span = match side {
                 Side::Low => measurement.low_place(),
                 Side::High => measurement.high_place(),
             };
             proof.limits.push(ProvedLimit {
-                measurement: measurement.name.clone(),
+                measurement: name.clone(),
                 side,
-                bound,
+                bound: Quantity::new(bound, measurement.unit),
                 moved,
                 tripped_by: Vec::new(),
                 place: span.clone(),
@@ -178,6 +163,40 @@ async fn move_across(proof: &mut Proof, laboratory: &Laboratory<'_>, ordinary: &
         }
     }
     Ok(())
+}
+
+/// What a run comes to in which a reading is moved by so much, as far as the measurement `name` has to do with it.
+async fn moved_across(
+    proof: &mut Proof,
+    laboratory: &Laboratory<'_>,
+    name: &str,
+    reading: &Planned<'_>,
+    amount: f64,
+) -> Result<RunOutcome, Refused> {
+    let Some(source) = reading.measurement.reading() else {
+        return Ok(RunOutcome::Pass);
+    };
+    let shift = Shift {
+        from: reading.from,
+        instrument: source.instrument.clone(),
+        request: source.request,
+        amount,
+    };
+    let trial = Trial {
+        shift: Some(shift),
+        ..Trial::default()
+    };
+    let moved = laboratory.run(&trial).await?;
+    proof.trials += 1;
+    let failed = moved
+        .last_of(name)
+        .is_some_and(|taken| taken.outcome == MeasurementOutcome::Fail);
+    // something else may have failed, and this not
+    Ok(if moved.outcome == RunOutcome::Fail && !failed {
+        RunOutcome::Pass
+    } else {
+        moved.outcome
+    })
 }
 
 /// Everything that may be wrong, one thing at a time.
@@ -205,12 +224,12 @@ async fn spoil(proof: &mut Proof, laboratory: &Laboratory<'_>, bench: &Bench) ->
         if found.outcome == RunOutcome::Pass {
             proof.uncaught.push(what.clone());
         }
-        for taken in &found.taken {
+        for (name, taken) in &found.taken {
             let Some(side) = tripped(taken) else { continue };
             let limit = proof
                 .limits
                 .iter_mut()
-                .find(|limit| limit.measurement == taken.name && limit.side == side);
+                .find(|limit| limit.measurement == *name && limit.side == side);
             if let Some(limit) = limit.filter(|limit| limit.tripped_by.last() != Some(&what)) {
                 limit.tripped_by.push(what.clone());
             }

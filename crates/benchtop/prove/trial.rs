@@ -12,11 +12,12 @@ use benchtop_instrument::{
     Resource, Setting, StartState, Unit, VirtualClock,
 };
 use benchtop_procedure::{
-    BoundProcedure, LogicalName, Measurement, MeasurementOutcome, Metrology, Procedure, StepKind,
+    BoundProcedure, Facts, LogicalName, Measurement, MeasurementOutcome, Metrology, Procedure, StepKind, Value,
+    full_name,
 };
 use benchtop_run::{
     Bench as RunBench, Crew, Deadlines, Event, EventKind, Interrupt, Job, MeasurementTaken, Placement, ProcedureUse,
-    Purpose, Recorder, RecorderError, RunOutcome, RunStarted, UnitUnderTest, execute,
+    Purpose, Recorder, RecorderError, RunOutcome, RunStarted, Section, UnitUnderTest, execute,
 };
 use benchtop_sim::{Bench, Deviation, Fault, SimulatedBench};
 use benchtop_station::{Catalogue, Said, Station};
@@ -43,7 +44,7 @@ pub(super) struct Trial<'b> {
 /// A measured quantity that is moved: from one measurement on, wherever the same is measured again.
 #[derive(Clone)]
 pub(super) struct Shift {
-    /// The measurement: the how manieth of the run, from 0.
+    /// The reading: the how manieth of the run, from 0.
     pub(super) from: usize,
     /// On which instrument.
     pub(super) instrument: LogicalName,
@@ -61,10 +62,19 @@ const LIES: [Fault; 5] = [
     Fault::StuckOutput,
 ];
 
-/// Every measurement, in the order in which they are taken.
-pub(super) fn measurements(procedure: &Procedure) -> impl Iterator<Item = &Measurement> {
+/// A measurement of a procedure, in the order in which they are taken.
+pub(super) struct Planned<'p> {
+    /// Its full name: that of its turn in a sweep.
+    pub(super) name: String,
+    pub(super) measurement: &'p Measurement,
+    /// How many readings are taken before it.
+    pub(super) from: usize,
+}
+
+/// Every measurement of a step that measures, in the order in which they are taken.
+pub(super) fn measurements(procedure: &Procedure) -> Vec<Planned<'_>> {
     let steps = procedure.all_steps().filter_map(|step| match &step.kind {
-        StepKind::Measurements(measurements) => Some(measurements),
+        StepKind::Measurements(measurements) => Some((step, measurements)),
         StepKind::Set { .. }
         | StepKind::Wait(_)
         | StepKind::Prompt(_)
@@ -73,20 +83,34 @@ pub(super) fn measurements(procedure: &Procedure) -> impl Iterator<Item = &Measu
         | StepKind::Send(_)
         | StepKind::Expect(_) => None,
     });
-    steps.flatten()
+    let mut planned = Vec::new();
+    let mut from = 0;
+    for (step, measurements) in steps {
+        for measurement in measurements {
+            planned.push(Planned {
+                name: full_name(&measurement.name, &step.parameters),
+                measurement,
+                from,
+            });
+            from += usize::from(measurement.reading().is_some());
+        }
+    }
+    planned
 }
 
 /// How it went.
 pub(super) struct Trialled {
     pub(super) outcome: RunOutcome,
-    pub(super) taken: Vec<MeasurementTaken>,
+    /// What was measured, by full names.
+    pub(super) taken: Vec<(String, MeasurementTaken)>,
     why: Option<String>,
 }
 
 impl Trialled {
     /// The deciding one, where a step was tried again.
     pub(super) fn last_of(&self, name: &str) -> Option<&MeasurementTaken> {
-        self.taken.iter().rev().find(|taken| taken.name == name)
+        let found = self.taken.iter().rev().find(|(known, _)| known == name);
+        found.map(|(_, taken)| taken)
     }
 
     /// The value in its base unit.
@@ -102,10 +126,21 @@ impl Trialled {
         let failed = self
             .taken
             .iter()
-            .find(|taken| taken.outcome == MeasurementOutcome::Fail);
-        let failed = failed.and_then(|taken| Some(format!("{}: {}", taken.name, taken.reason.as_ref()?)));
+            .find(|(_, taken)| taken.outcome == MeasurementOutcome::Fail);
+        let failed = failed.and_then(|(name, taken)| Some(format!("{name}: {}", taken.reason.as_ref()?)));
         let why = self.why.clone().or(failed);
         why.map_or_else(String::new, |why| format!(": {why}"))
+    }
+}
+
+/// What an expression computes with.
+impl Facts for Trialled {
+    fn measured(&self, name: &str) -> Option<Value> {
+        self.last_of(name)?.value.clone()
+    }
+
+    fn outcome(&self, _name: &str) -> Option<&'static str> {
+        None
     }
 }
 
@@ -141,7 +176,9 @@ impl<'b> Laboratory<'b> {
         let procedure = self.procedure.procedure();
         let mut lies = Vec::new();
         for name in procedure.instruments.keys() {
-            let in_series = measurements(procedure).filter_map(Measurement::reading).any(|reading| {
+            let planned = measurements(procedure);
+            let readings = planned.iter().filter_map(|planned| planned.measurement.reading());
+            let in_series = readings.into_iter().any(|reading| {
                 let current = matches!(reading.request.function, Function::DcCurrent | Function::AcCurrent);
                 reading.instrument == *name && current
             });
@@ -187,7 +224,18 @@ impl<'b> Laboratory<'b> {
             deadlines: Deadlines::default(),
         })
         .await;
-        let taken = std::mem::take(&mut *notes.look());
+        let procedure = self.procedure.procedure();
+        let named = |taken: MeasurementTaken| {
+            let section = match taken.address.section {
+                Section::Setup => &procedure.setup,
+                Section::Main => &procedure.steps,
+                Section::Teardown => &procedure.teardown,
+            };
+            let step = section.get(taken.address.index);
+            let name = step.map_or_else(|| taken.name.clone(), |step| full_name(&taken.name, &step.parameters));
+            (name, taken)
+        };
+        let taken = std::mem::take(&mut *notes.look()).into_iter().map(named).collect();
         Ok(Trialled {
             outcome: finished.ended.outcome,
             taken,

@@ -7,6 +7,7 @@
 mod assumed;
 mod bind;
 mod block;
+mod duration;
 mod expression;
 mod given;
 mod kinds;
@@ -27,6 +28,7 @@ mod written;
 pub use benchtop_notation::{Diagnostics, Span, escape};
 pub use bind::{bind, check_text, check_with};
 pub use block::{BlockFormat, ByteOrder, SampleFormat};
+pub use duration::{Estimate, estimate};
 pub use expression::{Dimension, Evaluated, EvaluationError, Expression, Facts, Number, Operand, Parameter, full_name};
 pub use given::{Companion, Given};
 pub use kinds::{AttachmentRequest, Exec, Expect, Prompt, PromptKind, Query, Transmit};

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 const BOARD: &str = include_str!("../../../../procedures/board-functional-v3.toml");
 const README: &str = include_str!("../../../../procedures/README.md");
+const REFERENCE: &str = include_str!("../../../../procedures/REFERENCE.md");
 
 fn parsed(text: &str) -> Procedure {
     parse("x.toml", text).unwrap_or_else(|findings| panic!("{findings}"))
@@ -122,15 +123,23 @@ fn the_worked_example_becomes_what_its_author_wrote() {
 }
 
 #[test]
-fn the_blocks_of_the_readme_are_one_working_procedure() {
-    let blocks = README
-        .split("```toml\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap());
-    let text: String = blocks.collect();
-    let bound = bound(&text);
-    assert!(bound.warnings().is_empty(), "{}", bound.warnings());
-    assert!(measurements(bound.procedure()).len() >= 3);
+fn the_blocks_of_each_page_are_one_working_procedure() {
+    for page in [README, REFERENCE] {
+        let blocks = page
+            .split("```toml\n")
+            .skip(1)
+            .map(|rest| rest.split("```").next().unwrap());
+        let text: String = blocks.collect();
+        let bound = bound(&text);
+        assert!(bound.warnings().is_empty(), "{}", bound.warnings());
+        assert!(measurements(bound.procedure()).len() >= 3);
+    }
+}
+
+#[test]
+fn the_language_is_taught_in_three_pages() {
+    let lines = README.lines().count();
+    assert!(lines <= 210, "{lines}");
 }
 
 #[test]
