@@ -164,6 +164,8 @@ const FILLED: &[&str] = &[
     "exec measurement",
     "query",
     "query measurement",
+    "reduction",
+    "block",
     "send",
     "expect",
     "expect measurement",

@@ -94,7 +94,7 @@ impl Reducer {
         match self {
             Self::Count => i64::try_from(numbers.len())
                 .map(Decimal::from_integer)
-                .map_err(|_| none()),
+                .map_err(|_too_many| none()),
             Self::Min => least.ok_or_else(none),
             Self::Max => most.ok_or_else(none),
             Self::PeakToPeak => {
