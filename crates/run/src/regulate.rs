@@ -196,6 +196,7 @@ impl<'s> Expected<'s> {
             channel: Some(self.setting.channel),
             channel_name: None,
             function: Some("regulation"),
+            reduction: None,
             value,
             unit: bare(),
             limit: Some(self.limit()),
