@@ -1,7 +1,7 @@
 //! What the crate promises as a whole.
 
 mod accepted;
-mod bench;
+pub(crate) mod bench;
 mod given;
 mod plans;
 mod propagation;
