@@ -177,8 +177,8 @@ impl<'b> Laboratory<'b> {
         let mut lies = Vec::new();
         for name in procedure.instruments.keys() {
             let planned = measurements(procedure);
-            let readings = planned.iter().filter_map(|planned| planned.measurement.reading());
-            let in_series = readings.into_iter().any(|reading| {
+            let mut readings = planned.iter().filter_map(|planned| planned.measurement.reading());
+            let in_series = readings.any(|reading| {
                 let current = matches!(reading.request.function, Function::DcCurrent | Function::AcCurrent);
                 reading.instrument == *name && current
             });

@@ -92,7 +92,7 @@ async fn a_skipped_operand_makes_the_result_unset_and_its_step_an_error() {
 /// Steps that read the rig's rails, in a tree: `(name, lines, inner)`.
 enum Node<'a> {
     Rail(&'a str, &'a str),
-    Group(&'a str, &'a str, Vec<Node<'a>>),
+    Group(&'a str, &'a str, Vec<Self>),
 }
 
 fn written(nodes: &[Node<'_>], key: &str) -> String {
