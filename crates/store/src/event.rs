@@ -260,7 +260,7 @@ pub struct MeasurementTaken {
     pub overrange: Option<Overrange>,
     /// The limit in full, where `limit_low`, `limit_high` and `overrange` do not say all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<LimitInFull>,
+    pub limit: Option<Box<LimitInFull>>,
     /// How it was judged.
     pub outcome: MeasurementOutcome,
     /// True when it passed within the limit's warning band.
@@ -300,7 +300,7 @@ pub struct MeasurementTaken {
     pub channel_name: Option<String>,
     /// How its readings were taken, where that was asked for or there were several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sampling: Option<Sampling>,
+    pub sampling: Option<Box<Sampling>>,
     /// Smallest value that is accepted, behind a guard band; absent with simple acceptance.
     #[serde(
         default,
