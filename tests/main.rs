@@ -23,6 +23,8 @@ mod guard_bands;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod hostile_text;
+#[cfg(test)]
 mod main_job;
 #[cfg(test)]
 mod many_runs;

@@ -120,8 +120,8 @@ fn say(first: &StoredRun, second: &StoredRun, pairs: &[Pair<'_>]) {
             record.sequence,
             record.started_at.format("%Y-%m-%d %H:%M"),
             RunOutcome::from(record.outcome).word(),
-            record.unit_under_test.serial_number,
-            record.procedure_id
+            terminal::clip(&record.unit_under_test.serial_number, 24),
+            terminal::clip(&record.procedure_id, 40)
         );
         terminal::say(&Line::new().add(PLAIN.bold(), &text));
     }
@@ -156,7 +156,9 @@ fn say(first: &StoredRun, second: &StoredRun, pairs: &[Pair<'_>]) {
     for pair in pairs {
         match pair.name {
             None if pair.is_different() => {
-                let line = Line::new().add(PLAIN, "  ").column(PLAIN, &pair.step, 38);
+                let line = Line::new()
+                    .add(PLAIN, "  ")
+                    .column(PLAIN, &terminal::clip(&pair.step, 60), 38);
                 terminal::say(&line.add(BAD, &format!("{} -> {}", word(pair.first), word(pair.second))));
             }
             None => {}
@@ -174,7 +176,7 @@ fn say(first: &StoredRun, second: &StoredRun, pairs: &[Pair<'_>]) {
 
 fn say_measurement(pair: &Pair<'_>) {
     let value = |side: Option<Side<'_>>| match side {
-        Some(Side::Measurement(measurement)) => shown::value(measurement),
+        Some(Side::Measurement(measurement)) => terminal::clip(&shown::value(measurement), 40),
         Some(Side::Step(_)) | None => "-".to_owned(),
     };
     let style = if pair.is_different() { BAD } else { PLAIN };

@@ -50,8 +50,9 @@ pub(super) fn write_page(path: &Path, text: &str) -> Result<(), Failure> {
 /// The run as the operator saw it.
 fn say(run: &StoredRun) {
     let record = &run.record;
-    let title = [&record.procedure_id, &record.procedure_version, &record.procedure_name];
-    progress::say_title(title, &record.unit_under_test.serial_number, record.simulated);
+    let title = [&record.procedure_id, &record.procedure_version, &record.procedure_name].map(|text| short(text));
+    let serial = short(&record.unit_under_test.serial_number);
+    progress::say_title(title.each_ref(), &serial, record.simulated);
     for instrument in &record.instruments {
         if let Some(identity) = &instrument.identity {
             let fields = [
@@ -60,7 +61,8 @@ fn say(run: &StoredRun) {
                 &identity.serial_number,
                 &identity.firmware_revision,
             ];
-            progress::say_instrument(&instrument.name, &fields.join(","), &instrument.stale_errors);
+            let errors: Vec<String> = instrument.stale_errors.iter().map(|error| short(error)).collect();
+            progress::say_instrument(&short(&instrument.name), &short(&fields.join(",")), &errors);
         }
     }
     for step in &record.steps {
@@ -72,8 +74,8 @@ fn say(run: &StoredRun) {
     say_outputs(record);
     terminal::say(&Line::new());
     let reason = record.reason.clone().or_else(|| first_failure(record));
-    let serial = &record.unit_under_test.serial_number;
-    let line = progress::verdict(RunOutcome::from(record.outcome), serial, reason.as_deref());
+    let reason = reason.map(|reason| short(&reason));
+    let line = progress::verdict(RunOutcome::from(record.outcome), &serial, reason.as_deref());
     let line = line.add(QUIET, &format!("  ({:.2} s)", record.duration_s));
     terminal::say(&line.add(DOUBTFUL, if record.simulated { "  SIMULATED" } else { "" }));
     terminal::say(&Line::new().add(QUIET, &format!("record {}", run.path.display())));
@@ -94,7 +96,7 @@ fn say_step(step: &Step, number: usize, decides: bool) {
     progress::say_step(&ShownStep {
         outcome,
         judges: !step.measurements.is_empty() || step.step_type == "expect",
-        name: &name,
+        name: &short(&name),
         section: match step.section {
             record::Section::Setup => Section::Setup,
             record::Section::Main => Section::Main,
@@ -116,17 +118,22 @@ fn say_step(step: &Step, number: usize, decides: bool) {
                 record::MeasurementOutcome::Unset => MeasurementOutcome::Unset,
             },
             marginal: measurement.marginal,
-            name: &measurement.name,
-            value: shown::value(measurement),
-            limit: shown::limit(measurement),
-            uncertainty: shown::uncertainty(measurement),
-            reason: measurement.reason.as_deref(),
+            name: &short(&measurement.name),
+            value: short(&shown::value(measurement)),
+            limit: shown::limit(measurement).map(|limit| short(&limit)),
+            uncertainty: shown::uncertainty(measurement).map(|known| short(&known)),
+            reason: measurement.reason.as_deref().map(short).as_deref(),
         });
     }
     let told = outcome == StepOutcome::Fail && step.measurements.iter().any(|measurement| measurement.reason.is_some());
     if let Some(reason) = step.reason.as_ref().filter(|_| !told) {
-        progress::say_reason(outcome, reason);
+        progress::say_reason(outcome, &short(reason));
     }
+}
+
+/// A text of a record is not longer than a screen is patient.
+fn short(text: &str) -> String {
+    terminal::clip(text, 400)
 }
 
 fn plain(value: &serde_json::Value) -> String {
@@ -156,8 +163,8 @@ fn say_outputs(record: &Record) {
                 OutputState::Off => off.push(output.channel.to_string()),
                 OutputState::MaybeOn => {
                     let alarm = crate::recovery::alarm(&instrument.class);
-                    let line = format!("  {alarm}: {} channel {}", output.instrument, output.channel);
-                    let reason = output.reason.as_deref().unwrap_or_default();
+                    let line = format!("  {alarm}: {} channel {}", short(&output.instrument), output.channel);
+                    let reason = short(output.reason.as_deref().unwrap_or_default());
                     terminal::say(
                         &Line::new()
                             .add(terminal::BAD, &line)
@@ -166,6 +173,6 @@ fn say_outputs(record: &Record) {
                 }
             }
         }
-        progress::say_off(&instrument.name, &instrument.class, &off);
+        progress::say_off(&short(&instrument.name), &instrument.class, &off);
     }
 }

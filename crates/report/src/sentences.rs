@@ -132,12 +132,12 @@ pub fn of_analysis(analysis: &Analysis<'_>) -> Vec<String> {
     }
     match &analysis.normality {
         Ok(found) if found.is_doubtful() => lines.push(format!(
-            "not normally distributed (Anderson-Darling {}, p {}): the indices say little",
+            "not normal (Anderson-Darling {}, p {}): the indices say little",
             digits(found.adjusted, 3),
             probability(found.p)
         )),
         Ok(found) => lines.push(format!(
-            "nothing against a normal distribution (Anderson-Darling {}, p {})",
+            "nothing against normal (Anderson-Darling {}, p {})",
             digits(found.adjusted, 3),
             probability(found.p)
         )),

@@ -278,8 +278,9 @@ impl History {
             let Some(row) = self.log.row(*number) else { continue };
             let at = self.numbered.get(&row.folder).copied();
             let folder = at.and_then(|at| self.folders.get(at));
+            // one that is not there any more moved just now: it is as it was, elsewhere
             let looks = folder.and_then(|folder| folder.looks_of(row.name));
-            if looks == Some(row.looks) {
+            if looks.is_none_or(|looks| looks == row.looks) {
                 continue;
             }
             gone(&mut frames, *number);

@@ -23,11 +23,10 @@ pub(super) enum Shared {
     Reason,
     Shape,
     Calibrations,
-    Study,
 }
 
 /// How many there are.
-pub(super) const SHARED: usize = 12;
+pub(super) const SHARED: usize = 11;
 /// No text.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -76,7 +75,6 @@ const OVERRANGE: u8 = 32;
 pub(super) struct Extract {
     looks: Looks,
     shared: [Option<Vec<u8>>; SHARED],
-    trial: u32,
     head: Vec<u8>,
     tail: Vec<u8>,
 }
@@ -129,9 +127,7 @@ impl Extract {
                 reason(record).map(String::into_bytes),
                 Some(Shape::bytes_of(record)),
                 calibrations(record),
-                None,
             ],
-            trial: 0,
             looks,
             head: head.0,
             tail: tail.0,
@@ -148,7 +144,6 @@ impl Extract {
         for shared in self.shared {
             row.u32(shared.map_or(NONE, &mut number));
         }
-        row.u32(self.trial);
         row.0.extend_from_slice(&self.tail);
         row.0
     }
@@ -204,7 +199,6 @@ pub(super) struct Row<'a> {
     pub(super) purpose: Purpose,
     flags: u8,
     pub(super) shared: [u32; SHARED],
-    pub(super) trial: u32,
     pub(super) name: &'a str,
     pub(super) serial: &'a str,
     steps: &'a [u8],
@@ -230,7 +224,6 @@ impl<'a> Row<'a> {
         for number in &mut shared {
             *number = reader.u32()?;
         }
-        let trial = reader.u32()?;
         let (name, serial) = (reader.text()?, reader.text()?);
         let steps = reader.count()?;
         let steps = reader.take(steps)?;
@@ -246,7 +239,6 @@ impl<'a> Row<'a> {
             purpose,
             flags,
             shared,
-            trial,
             name,
             serial,
             steps,

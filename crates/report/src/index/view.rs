@@ -220,18 +220,6 @@ impl<'a> Indexed<'a> {
         self.text(Shared::Reason)
     }
 
-    /// Which gauge study it belongs to, where it says so.
-    #[must_use]
-    pub fn study(&self) -> Option<&'a str> {
-        self.text(Shared::Study)
-    }
-
-    /// Which trial of it, from 1, where it says so.
-    #[must_use]
-    pub fn trial(&self) -> Option<u32> {
-        (self.row.trial > 0).then_some(self.row.trial)
-    }
-
     /// The day on which an instrument was calibrated last.
     #[must_use]
     pub fn calibrated_on(&self, instrument: &str) -> Option<&'a str> {
