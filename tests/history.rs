@@ -293,3 +293,22 @@ fn look_at(page: &Path, needle: &str) {
     // a blank page of this size comes to some three thousand bytes
     assert!(bytes.len() > 12_000, "the picture has {} bytes: {drawn}", bytes.len());
 }
+
+/// The README shows this screen; it is what the command prints for the runs that it names.
+#[test]
+fn the_readme_shows_the_screen_that_the_command_prints() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let section = readme.split_once("## What the history says").unwrap().1;
+    let shown = section.split_once("```text\n").unwrap().1.split_once("```").unwrap().0;
+    let folder = scratch();
+    let store = folder.path().join("history");
+    history(&store, 5501..5541);
+    history(&store, 5599..5600);
+    let printed = runs(&["stats", "--simulated"], &store);
+    assert_eq!(printed.code, Some(0), "{printed}");
+    // the first line says when
+    let first = |text: &str| text.lines().next().unwrap().split_once(',').unwrap().0.to_owned();
+    assert_eq!(first(shown), first(&printed.out));
+    let rest = |text: &str| text.trim_end().lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(rest(shown), rest(&printed.out));
+}

@@ -40,7 +40,10 @@ impl Live {
 /// `  [2/5] Settle  1.3 s, about 2 s more`: what is left is reckoned from what was done.
 fn line(done: usize, steps: usize, name: &str, elapsed: Duration) -> String {
     let left = u32::try_from(steps.saturating_sub(done)).unwrap_or(u32::MAX);
-    let each = u32::try_from(done).ok().filter(|done| *done > 0).map(|done| elapsed / done);
+    let each = u32::try_from(done)
+        .ok()
+        .filter(|done| *done > 0)
+        .map(|done| elapsed / done);
     let more = each.map_or_else(String::new, |each| {
         format!(", about {:.0} s more", each.saturating_mul(left).as_secs_f64())
     });

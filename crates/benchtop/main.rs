@@ -15,6 +15,7 @@ mod demo;
 mod exit;
 mod http;
 mod interrupt;
+mod live;
 mod locks;
 mod measure;
 mod operator;

@@ -1,6 +1,9 @@
 //! A run as the operator sees it: a line per step, value, unit, limits, outcome.
 
-use crate::terminal::{BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET, say};
+use crate::{
+    live::Live,
+    terminal::{BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET, say},
+};
 use anstyle::Style;
 use benchtop_instrument::Class;
 use benchtop_run::{
@@ -18,11 +21,19 @@ pub(crate) struct Seen {
     turns: BTreeMap<StepAddress, String>,
     /// What each instrument is.
     classes: BTreeMap<String, String>,
+    /// What a terminal shows meanwhile.
+    live: Live,
 }
 
 /// Prints what an event means to a person. The outcome of the run is not among it: that is shown when it is saved.
 pub(crate) fn show(event: &Event, seen: &mut Seen) {
-    let Seen { taken, turns, classes } = seen;
+    Live::hide();
+    let Seen {
+        taken,
+        turns,
+        classes,
+        live,
+    } = seen;
     match &event.kind {
         EventKind::RunStarted(started) => {
             show_start(started);
@@ -49,6 +60,7 @@ pub(crate) fn show(event: &Event, seen: &mut Seen) {
         EventKind::Log(log) => say(&Line::new().add(QUIET, &format!("  {}: {}", log.source, log.message))),
         EventKind::RunEnded(_) => {}
     }
+    live.follow(event);
 }
 
 fn show_start(started: &RunStarted) {

@@ -132,7 +132,7 @@ fn measurement(analysis: &Analysis<'_>) {
         } else {
             PLAIN
         };
-        terminal::say(&Line::new().add(style, &format!("  {line}")));
+        terminal::say(&Line::new().add(style, &format!("  {}", terminal::clip(&line, 160))));
     }
     if let Ok(bins) = &analysis.histogram {
         histogram(bins, asked.low, asked.high);
@@ -186,7 +186,8 @@ pub(super) fn gauge(population: &Population<'_>, studies: &[Studied], format: Ta
     ];
     match format {
         TableFormat::Human => {
-            let text = format!("{}  gauge study, {} runs", population.procedure, population.runs.len());
+            let name = terminal::clip(&population.procedure, 40);
+            let text = format!("{name}  gauge study, {} runs", population.runs.len());
             terminal::say(&Line::new().add(PLAIN.bold(), &text));
         }
         TableFormat::Json => {}
@@ -197,8 +198,8 @@ pub(super) fn gauge(population: &Population<'_>, studies: &[Studied], format: Ta
         let (study, tolerance) = match &studied.study {
             Ok(found) => found,
             Err(unsaid) => {
-                let line = Line::new().add(PLAIN, &format!("  {}: ", studied.name));
-                terminal::say_aside(&line.add(DOUBTFUL, unsaid));
+                let line = Line::new().add(PLAIN, &format!("  {}: ", terminal::clip(&studied.name, 40)));
+                terminal::say_aside(&line.add(DOUBTFUL, &terminal::clip(unsaid, 160)));
                 continue;
             }
         };
@@ -207,7 +208,7 @@ pub(super) fn gauge(population: &Population<'_>, studies: &[Studied], format: Ta
             let text = format!("  {appraisers} operators, {parts} units, {trials} trials; {limits}");
             terminal::say(
                 &Line::new()
-                    .add(PLAIN.bold(), &format!("  {}", studied.name))
+                    .add(PLAIN.bold(), &format!("  {}", terminal::clip(&studied.name, 40)))
                     .add(QUIET, &text),
             );
         }

@@ -96,7 +96,7 @@ fn say_nothing(populations: &[Population<'_>]) {
     terminal::say(&Line::new().add(PLAIN, "No run counts."));
     for population in populations {
         if let Some(left_out) = sentences::left_out(population) {
-            let text = format!("  {}: left out {left_out}", population.procedure);
+            let text = format!("  {}: left out {left_out}", terminal::clip(&population.procedure, 40));
             terminal::say(&Line::new().add(DOUBTFUL, &text));
         }
     }

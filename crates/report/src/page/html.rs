@@ -45,7 +45,7 @@ p { margin: .3rem 0; } .faint { color: var(--faint); }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--faint); padding-bottom: .25rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--rule); }
-thead th { color: var(--faint); font-weight: 600; overflow-wrap: normal; } td.number, th.number { text-align: right; }
+thead th { color: var(--faint); font-weight: 600; overflow-wrap: normal; } td.number, th.number { text-align: right; white-space: nowrap; padding: .3rem .5rem .3rem 0; }
 svg { max-width: 100%; height: auto; display: block; }
 svg text { fill: var(--ink); font: 11px system-ui, sans-serif; }
 .axis { stroke: var(--rule); } .zone { fill: var(--zone); } .guard { fill: var(--guard); } .bar { fill: var(--bar); }

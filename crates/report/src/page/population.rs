@@ -8,7 +8,7 @@ use crate::{
     analysis::Analysis,
     population::{Failing, Population, Share, Yield},
     sentences, shown,
-    words::{number, percent},
+    words::{digits, number, percent},
 };
 
 /// What a page says of one procedure.
@@ -103,7 +103,7 @@ fn measurement(analysis: &Analysis<'_>) -> String {
                 ("min", number(summary.min)),
             ];
             let names = ["1 %", "5 %", "25 %", "median", "75 %", "95 %", "99 %"];
-            cells.extend(names.into_iter().zip(summary.percentiles.map(number)));
+            cells.extend(names.into_iter().zip(summary.percentiles.map(|value| digits(value, 5))));
             cells.push(("max", number(summary.max)));
             let heads: Vec<String> = cells.iter().map(|(name, _)| format!(">{name}")).collect();
             let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
