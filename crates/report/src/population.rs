@@ -5,6 +5,9 @@
 //! apart. Values are those of the first attempts on each unit, of one population: one limits revision, variant, range and
 //! pair of limits, the one of the newest run; never beyond the range.
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
     index::{Asked, Indexed, Shape, Shapes},
     words::counted,

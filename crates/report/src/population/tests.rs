@@ -1,0 +1,191 @@
+//! Which runs and values count.
+
+use super::{Population, Share, Wanted, pairs, pareto, populations, samples, yields};
+use crate::{
+    Filter, History, Order,
+    testkit::{self, Made},
+};
+use benchtop_store::{
+    Record,
+    record::{MeasurementOutcome, Purpose, ReadingKind, RunOutcome, StepOutcome},
+};
+
+/// A real production run of a unit that passed at first.
+fn run(sequence: u64, serial: &str) -> Record {
+    let mut record = testkit::with_value(testkit::record(sequence), 3.3);
+    serial.clone_into(&mut record.unit_under_test.serial_number);
+    record.simulated = false;
+    record
+        .steps
+        .retain(|step| ["Power on", "Power Rail Check"].contains(&step.name.as_str()));
+    record
+}
+
+fn ended(mut record: Record, outcome: RunOutcome) -> Record {
+    record.outcome = outcome;
+    record.run_passed = outcome == RunOutcome::Pass;
+    if outcome == RunOutcome::Fail {
+        let step = record.steps.last_mut().unwrap();
+        step.outcome = StepOutcome::Fail;
+        step.measurements[0].outcome = MeasurementOutcome::Fail;
+    }
+    record
+}
+
+/// The same with an earlier attempt at its step that ended so.
+fn tried_again(mut record: Record, outcome: StepOutcome) -> Record {
+    let step = record.steps.last_mut().unwrap();
+    let mut earlier = step.clone();
+    earlier.outcome = outcome;
+    step.attempts.push(earlier);
+    record
+}
+
+/// Puts the records into a store and looks at the one population that counts.
+fn with<T>(records: &[Record], wanted: Wanted, look: impl FnOnce(&Population<'_>) -> T) -> T {
+    let made = Made::default();
+    for record in records {
+        made.put("pending", record);
+    }
+    let history = History::open(&made.store(), chrono::DateTime::default(), &mut |_, _| {}).unwrap();
+    let runs = history.select(&Filter::default(), Order::OldestFirst, 0, usize::MAX);
+    let found = populations(&runs, wanted);
+    assert_eq!(found.len(), 1);
+    look(&found[0])
+}
+
+#[test]
+fn yield_counts_units_by_their_first_judging_run() {
+    let records = [
+        run(1, "good"),
+        ended(run(2, "second time"), RunOutcome::Fail),
+        run(3, "second time"),
+        ended(run(4, "station's fault"), RunOutcome::Error),
+        run(5, "station's fault"),
+        tried_again(run(6, "failed, then tried again"), StepOutcome::Fail),
+        tried_again(run(7, "no answer, then tried again"), StepOutcome::Error),
+        ended(run(8, "never judged"), RunOutcome::Timeout),
+        ended(run(9, "never judged"), RunOutcome::Aborted),
+        ended(run(10, "bad"), RunOutcome::Fail),
+        run(11, "good"),
+    ];
+    let found = with(&records, Wanted::default(), yields);
+    assert_eq!((found.runs, found.units), (11, 6));
+    assert_eq!(
+        found.first_pass,
+        Share { part: 3, whole: 6 },
+        "good, station's fault, no answer"
+    );
+    assert_eq!(found.last_pass, Share { part: 5, whole: 6 });
+    assert_eq!(found.retested, Share { part: 2, whole: 6 });
+    assert_eq!((found.errors, found.timeouts, found.aborted), (1, 1, 1));
+    let rolled = found.rolled.unwrap();
+    assert!(
+        (rolled - 2.0 / 5.0).abs() < 1e-9,
+        "of five that judged the step two passed it at first: {rolled}"
+    );
+}
+
+#[test]
+fn only_real_production_runs_count_unless_asked() {
+    let purpose = |sequence, purpose| {
+        let mut record = run(sequence, "x");
+        record.purpose = purpose;
+        record
+    };
+    let mut simulated = run(1, "x");
+    simulated.simulated = true;
+    let records = [
+        simulated,
+        purpose(2, Purpose::Golden),
+        purpose(3, Purpose::Engineering),
+        purpose(4, Purpose::Partial),
+        purpose(5, Purpose::GaugeStudy),
+        run(6, "y"),
+    ];
+    let counts = |wanted| {
+        with(&records, wanted, |population| {
+            (population.runs.len(), population.simulated, population.other_purposes)
+        })
+    };
+    assert_eq!(counts(Wanted::default()), (1, 1, 4));
+    let all = Wanted {
+        simulated: true,
+        purpose: None,
+    };
+    assert_eq!(counts(all), (2, 0, 4));
+    let golden = Wanted {
+        simulated: false,
+        purpose: Some(Purpose::Golden),
+    };
+    assert_eq!(counts(golden), (1, 0, 5));
+    assert_eq!(
+        with(&records[..1], Wanted::default(), yields).first_pass.fraction(),
+        None
+    );
+}
+
+#[test]
+fn values_are_first_attempts_of_one_population() {
+    let mut old_limits = run(1, "a");
+    testkit::first(&mut old_limits).limit_low = Some(3.2);
+    let mut over = run(3, "c");
+    testkit::first(&mut over).value = None;
+    testkit::first(&mut over).reading_kind = ReadingKind::OverrangePositive;
+    let mut missing = run(4, "d");
+    testkit::first(&mut missing).value = None;
+    testkit::first(&mut missing).reading_kind = ReadingKind::Missing;
+    let mut again = tried_again(testkit::with_value(run(5, "e"), 3.31), StepOutcome::Fail);
+    again.steps.last_mut().unwrap().attempts[0].measurements[0].value =
+        Some(benchtop_store::record::Value::Number(3.5));
+    let records = [
+        old_limits,
+        testkit::with_value(run(2, "b"), 3.29),
+        over,
+        missing,
+        again,
+        testkit::with_value(run(6, "b"), 3.4),
+    ];
+    with(&records, Wanted::default(), |population| {
+        let found = samples(population);
+        assert_eq!(found.len(), 1);
+        let vcc = &found[0];
+        assert_eq!(
+            vcc.numbers(),
+            [3.29, 3.5],
+            "the first attempt, not the one that decided"
+        );
+        assert_eq!((vcc.overrange, vcc.without, vcc.retests, vcc.others), (1, 1, 1, 1));
+        let said = vcc.left_out().unwrap();
+        assert_eq!(
+            said,
+            "left out: 1 value beyond the range, 1 first attempt without a number, 1 retest, 1 run with other limits, variant or range"
+        );
+        assert_eq!(pairs(vcc, vcc), [(3.29, 3.29), (3.5, 3.5)]);
+    });
+}
+
+#[test]
+fn what_failed_is_counted_by_step_and_measurement() {
+    let mut error = ended(run(3, "c"), RunOutcome::Error);
+    error.steps.last_mut().unwrap().outcome = StepOutcome::Error;
+    error.steps.last_mut().unwrap().measurements[0].outcome = MeasurementOutcome::Unset;
+    let records = [
+        ended(run(1, "a"), RunOutcome::Fail),
+        ended(run(2, "b"), RunOutcome::Fail),
+        error,
+        run(4, "d"),
+    ];
+    let found = with(&records, Wanted::default(), pareto);
+    assert_eq!(found.len(), 2);
+    let said = |at: usize| {
+        (
+            found[at].step.as_str(),
+            found[at].measurement.as_deref(),
+            found[at].outcome,
+            found[at].runs,
+        )
+    };
+    assert_eq!(said(0), ("Power Rail Check", Some("vcc_3v3"), StepOutcome::Fail, 2));
+    assert_eq!(said(1), ("Power Rail Check", None, StepOutcome::Error, 1));
+}
