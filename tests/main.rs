@@ -63,6 +63,8 @@ mod schemas;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod slots;
+#[cfg(test)]
 mod soak;
 #[cfg(test)]
 mod station_loop;

@@ -213,3 +213,66 @@ fn ctrl_c_aborts_the_test_and_the_loop_goes_on() {
         .collect();
     assert_eq!(outcomes, ["ABORTED", "ABORTED"]);
 }
+
+/// The board's procedure with a question to the operator.
+fn asking(folder: &Path) -> std::path::PathBuf {
+    let text = std::fs::read_to_string(crate::testkit::BOARD).unwrap();
+    let step = "[[steps]]\nname = \"LED\"\nprompt = { name = \"led\", message = \"Is the LED green?\", kind = \"yes_no\", passes = \"yes\" }\n\n\
+                [[steps]]\nname = \"Power Rail Check\"";
+    let path = folder.join("asking.toml");
+    crate::testkit::write(&path, &text.replacen("[[steps]]\nname = \"Power Rail Check\"", step, 1));
+    path
+}
+
+#[test]
+fn the_operator_answers_prompts_where_the_units_are_scanned() {
+    let served = Served::bench("UNIT-5501");
+    let bench = ["--station", served.station.to_str().unwrap(), "--operator", "Ada"];
+    let mut command = station(&asking(served.folder.path()), &bench, &served.store());
+    let (mut terminal, mut process) = Terminal::start(&mut command);
+    terminal.expect("scan the unit:");
+    terminal.types("UNIT-5501\r");
+    terminal.expect("led: yes or no");
+    terminal.types("perhaps\r");
+    terminal.expect("is no answer");
+    terminal.types("y\r");
+    terminal.expect("= PASS  UNIT-5501 =");
+    // whoever gives up at a question scans the next unit as ever
+    terminal.expect("scan the unit:");
+    terminal.types("UNIT-5502\r");
+    terminal.expect("led: yes or no");
+    process.signal(nix::sys::signal::Signal::SIGINT);
+    terminal.expect("= ABORTED  UNIT-5502 =");
+    terminal.expect("scan the unit:");
+    terminal.types("UNIT-5503\r");
+    terminal.expect("led: yes or no");
+    terminal.types("no\r");
+    terminal.expect("= FAIL  UNIT-5503 =");
+    terminal.expect("scan the unit:");
+    terminal.types("quit\r");
+    assert_eq!(process.wait().code(), Some(0));
+    assert!(!served.output_is_on());
+    let outcomes: Vec<_> = records(&served.store(), "pending")
+        .iter()
+        .map(|path| json(path)["outcome"].clone())
+        .collect();
+    assert_eq!(outcomes, ["PASS", "ABORTED", "FAIL"]);
+}
+
+#[test]
+fn a_program_that_scans_answers_prompts_in_plain_words_or_json() {
+    let served = Served::bench("UNIT-5501");
+    let bench = ["--station", served.station.to_str().unwrap(), "--operator", "Ada"];
+    let mut command = station(&asking(served.folder.path()), &bench, &served.store());
+    let mut process = Running::start(command.stdin(Stdio::piped()));
+    let mut scanner = process.0.stdin.take().unwrap();
+    let lines = "UNIT-5501\nyes\nUNIT-5502\n{\"name\": \"lid\", \"answer\": true}\n{\"name\": \"led\", \"answer\": false}\nUNIT-5503\n";
+    scanner.write_all(lines.as_bytes()).unwrap();
+    drop(scanner);
+    let done = process.finish();
+    assert_eq!(done.code, Some(0), "{done}");
+    for verdict in ["= PASS  UNIT-5501 =", "= FAIL  UNIT-5502 =", "= ERROR  UNIT-5503 ="] {
+        assert!(done.out.contains(verdict), "{verdict}: {done}");
+    }
+    assert!(done.err.contains("lid is not asked, but led"), "{done}");
+}

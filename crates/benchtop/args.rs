@@ -122,8 +122,13 @@ pub(crate) struct RunArguments {
     pub(crate) procedure: String,
 
     /// Serial number of the unit under test.
-    #[arg(long, value_name = "SN")]
-    pub(crate) serial: String,
+    #[arg(long, value_name = "SN", required_unless_present = "slot")]
+    pub(crate) serial: Option<String>,
+
+    /// Serial number of the unit in a slot of the fixture, in place of --serial; once for each slot that has one. All are tested at once, each
+    /// with a record of its own. The exit code is the worst.
+    #[arg(long, value_name = "SLOT=SN", conflicts_with_all = ["serial", "sub_unit"])]
+    pub(crate) slot: Vec<String>,
 
     #[command(flatten)]
     pub(crate) bench: BenchArguments,
@@ -344,6 +349,10 @@ pub(crate) struct ServeArguments {
     /// Serial number of the unit that lies in the bench.
     #[arg(long, value_name = "SN", default_value = "SIM-UNIT")]
     pub(crate) serial: String,
+
+    /// Serial number of the unit in a slot of the bench, for a bench with slots; once for each that has one.
+    #[arg(long, value_name = "SLOT=SN", conflicts_with = "serial")]
+    pub(crate) slot: Vec<String>,
 
     /// Listen here; with several instruments, each has the port after the one before (0: any free port).
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]

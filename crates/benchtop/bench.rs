@@ -6,8 +6,8 @@ use benchtop_instrument::{Clock, Console, Error, Instrument, NaiveDate, RealCloc
 use benchtop_notation::Diagnostics;
 use benchtop_procedure::{LogicalName, Metrology};
 use benchtop_run::Bench;
-use benchtop_station::{Catalogue, Entry, Origin, Said, Station, StationFile, of_bench, sha256};
-use std::{path::Path, sync::Arc};
+use benchtop_station::{Catalogue, Entry, Origin, Said, Station, StationFile, of_bench, sha256, slots_of_bench};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// A bench that was read and resolved; nothing has been opened.
 pub(crate) struct Equipped {
@@ -20,6 +20,24 @@ pub(crate) struct Equipped {
     pub(crate) clock: Arc<dyn Clock>,
     /// What it says of how well its instruments measure.
     pub(crate) metrology: Arc<Metrology>,
+}
+
+/// What lies in a simulated bench.
+pub(crate) enum Units {
+    /// A unit.
+    One(String),
+    /// Units in slots, by the slots' names.
+    InSlots(BTreeMap<String, String>),
+}
+
+impl Units {
+    /// Builds a simulated bench with them in it.
+    pub(crate) fn lie_in(&self, bench: &benchtop_sim::Bench, clock: &Arc<dyn Clock>) -> benchtop_sim::SimulatedBench {
+        match self {
+            Self::One(serial) => bench.build(Arc::clone(clock), serial),
+            Self::InSlots(units) => bench.build_slots(Arc::clone(clock), units),
+        }
+    }
 }
 
 /// What was wrong with the files of a bench.
@@ -40,19 +58,19 @@ impl From<Failure> for Refused {
     }
 }
 
-/// The bench that the command line names, with the unit `serial` in it if it is simulated; `None` if it names none.
+/// The bench that the command line names, with the units in it if it is simulated; `None` if it names none.
 pub(crate) fn equip(
     arguments: &BenchArguments,
     catalogue: &Catalogue,
     procedure_id: Option<&str>,
-    serial: &str,
+    units: &Units,
     real_pace: bool,
 ) -> Result<Option<Equipped>, Refused> {
     if let Some(path) = &arguments.station {
         return real(path, catalogue).map(Some);
     }
     match &arguments.simulate {
-        Some(wanted) => simulated(wanted, catalogue, procedure_id, serial, real_pace).map(Some),
+        Some(wanted) => simulated(wanted, catalogue, procedure_id, units, real_pace).map(Some),
         None => Ok(None),
     }
 }
@@ -81,7 +99,7 @@ fn simulated(
     wanted: &str,
     catalogue: &Catalogue,
     procedure_id: Option<&str>,
-    serial: &str,
+    units: &Units,
     real_pace: bool,
 ) -> Result<Equipped, Refused> {
     let (found, bench) = find(wanted, catalogue, procedure_id)?;
@@ -90,9 +108,10 @@ fn simulated(
     } else {
         Arc::new(VirtualClock::new())
     };
-    let bench = bench.build(Arc::clone(&clock), serial);
+    let bench = units.lie_in(&bench, &clock);
     let id = format!("simulated:{}", bench.name());
     let station = Station::simulated(bench, catalogue, Arc::clone(&clock))?;
+    let station = station.with_slots(slots_of_bench(&found.file, &found.text)?)?;
     let sha256 = found.sha256();
     let metrology = Arc::new(station.metrology(&of_bench(&found.file, &found.text, today())?));
     Ok(Equipped {

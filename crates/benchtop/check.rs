@@ -10,8 +10,9 @@ use crate::{
 };
 use benchtop_instrument::human_duration;
 use benchtop_notation::{Diagnostic, Diagnostics, Severity};
-use benchtop_procedure::{Estimate, Given, TestRatio};
-use benchtop_station::Catalogue;
+use benchtop_procedure::{Estimate, Given, Slot, TestRatio, is_for_slots};
+use benchtop_station::{Catalogue, Station};
+use std::collections::BTreeMap;
 
 pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
     let mut sources = Vec::new();
@@ -98,7 +99,8 @@ fn findings(
             ..source.given()
         }));
     }
-    let equipped = match bench::equip(&arguments.bench, catalogue, id.as_deref(), "SIM-UNIT", false) {
+    let unit = bench::Units::One("SIM-UNIT".to_owned());
+    let equipped = match bench::equip(&arguments.bench, catalogue, id.as_deref(), &unit, false) {
         Ok(equipped) => equipped,
         Err(Refused::Findings(mistakes)) => {
             findings.append(mistakes);
@@ -114,12 +116,26 @@ fn findings(
         for given in givens {
             let part = given.part_number.as_ref();
             let given = source.given_for(part, &[], equipped.file.as_ref());
-            match written.read(&given).bind(&capabilities).bound {
-                Ok(procedure) => {
-                    let (found, said) = benchtop_procedure::ratios(&procedure, &equipped.metrology, bench::today());
-                    ratios = found;
-                    findings.append(procedure.warnings().clone());
-                    findings.append(said);
+            let own = own_of(&equipped.station);
+            let as_read = written.read(&given);
+            let is_for_slots = as_read
+                .procedure()
+                .is_some_and(|procedure| is_for_slots(procedure, &own));
+            let bound: Result<Vec<_>, _> = if is_for_slots {
+                as_read
+                    .bind_slots(&capabilities, &own)
+                    .map(|bound| bound.into_values().collect())
+            } else {
+                as_read.bind(&capabilities).bound.map(|procedure| vec![procedure])
+            };
+            match bound {
+                Ok(bound) => {
+                    for procedure in &bound {
+                        let (found, said) = benchtop_procedure::ratios(procedure, &equipped.metrology, bench::today());
+                        ratios = found;
+                        findings.append(procedure.warnings().clone());
+                        findings.append(said);
+                    }
                 }
                 Err(mistakes) => findings.append(mistakes),
             }
@@ -135,6 +151,12 @@ fn findings(
         .procedure()
         .map(|procedure| benchtop_procedure::estimate(procedure, &instruments));
     Ok((findings, ratios, estimate))
+}
+
+/// What each slot of a bench has of its own.
+pub(crate) fn own_of(station: &Station) -> BTreeMap<String, Slot> {
+    let slots = station.slots().iter();
+    slots.map(|(name, slot)| (name.clone(), slot.own.clone())).collect()
 }
 
 fn show(format: CheckFormat, file: &str, findings: &Diagnostics) {

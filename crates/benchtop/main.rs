@@ -33,6 +33,7 @@ mod sim;
 mod stores;
 mod sync;
 mod terminal;
+mod typed;
 
 use args::{Arguments, Command};
 use benchtop_station::{Catalogue, Recorder};

@@ -2,7 +2,7 @@
 //!
 //! What is asked is shown by whoever prints the run's events; here it is only answered.
 
-use crate::{args::Format, exit::Failure, terminal};
+use crate::{args::Format, exit::Failure, terminal, typed::Typed};
 use async_trait::async_trait;
 use benchtop_procedure::Prompt;
 use benchtop_run::{NoAnswer, Operator};
@@ -10,6 +10,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, BufRead, BufReader, IsTerminal},
+    sync::Arc,
     thread,
 };
 use tokio::sync::{Mutex, mpsc};
@@ -33,6 +34,8 @@ enum Asked {
     Terminal(Mutex<Lines>),
     /// A program, by JSON lines on standard input.
     Json(Mutex<JsonLines>),
+    /// Whoever scans, on the same lines.
+    Typed(Arc<Typed>),
 }
 
 /// Lines that come, read on a thread of its own: nothing can end a read of a terminal but its line.
@@ -73,6 +76,14 @@ impl Answers {
         })
     }
 
+    /// Those of whoever scans unit after unit, on the same lines.
+    pub(crate) fn typed(typed: Arc<Typed>) -> Self {
+        Self {
+            given: BTreeMap::new(),
+            asked: Asked::Typed(typed),
+        }
+    }
+
     /// The same, and beyond them a person or a program, where there is one.
     pub(crate) fn and_ask(self, format: Format) -> Self {
         let asked = match format {
@@ -111,6 +122,7 @@ impl Operator for Answers {
             }
             Asked::Terminal(lines) => lines.lock().await.ask(prompt).await,
             Asked::Json(lines) => lines.lock().await.ask(prompt).await,
+            Asked::Typed(typed) => answer_of(typed, prompt).await,
         }
     }
 }
@@ -172,6 +184,28 @@ impl JsonLines {
             }
         }
     }
+}
+
+/// An answer on the line of the scans: as a person types it, or as a program writes it.
+async fn answer_of(typed: &Typed, prompt: &Prompt) -> Result<String, NoAnswer> {
+    let name = &prompt.measurement.name;
+    // what was typed before the question is no answer to it; what comes from a pipe waits for its turn
+    terminal::forget_typing();
+    while let Some(line) = typed.line().await {
+        let answer = match line.starts_with('{') {
+            true => parse(&line).and_then(|(named, answer)| match named == *name {
+                true => Ok(answer),
+                false => Err(format!("{named} is not asked, but {name}")),
+            }),
+            false => Ok(line),
+        };
+        let answer = answer.and_then(|answer| prompt.kind.read(&answer, prompt.measurement.unit).map(|_| answer));
+        match answer {
+            Ok(answer) => return Ok(answer),
+            Err(reason) => terminal::warn(&reason),
+        }
+    }
+    Err(NoAnswer(format!("the input ended before an answer to {name} came")))
 }
 
 /// Says to the program that answers that this was no answer.

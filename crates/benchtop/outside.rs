@@ -125,13 +125,17 @@ fn check_answer(prompt: &Prompt, given: &Answers, bench: Option<&SimulatedBench>
 /// What a run of a procedure on this bench reaches.
 pub(crate) fn outside(
     equipped: &Equipped,
+    slot: Option<&str>,
     file: &str,
     answers: Arc<Answers>,
     attachments: Arc<dyn Attachments>,
     facts: Vec<(String, String)>,
 ) -> Surroundings {
     match equipped.station.bench() {
-        Some(bench) => simulated(bench, &equipped.clock, answers, attachments),
+        Some(bench) => match slot {
+            Some(slot) => simulated(&bench.in_slot(slot), &equipped.clock, answers, attachments),
+            None => simulated(bench, &equipped.clock, answers, attachments),
+        },
         None => Surroundings {
             operator: answers,
             programs: Arc::new(Commands {

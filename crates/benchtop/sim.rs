@@ -2,7 +2,7 @@
 
 use crate::{
     args::{ServeArguments, SimArguments, SimCommand},
-    bench::{self, Refused},
+    bench::{self, Refused, Units},
     control,
     exit::{Exit, Failure},
     interrupt, terminal,
@@ -209,8 +209,17 @@ fn open(
         );
         return Err(Failure::refused(message));
     }
+    let mut units = Units::One(arguments.serial.clone());
+    if !arguments.slot.is_empty() {
+        let pairs = arguments.slot.iter().map(|text| {
+            let pair = text.split_once('=');
+            let pair = pair.map(|(slot, serial)| (slot.trim().to_owned(), serial.trim().to_owned()));
+            pair.ok_or_else(|| Failure::refused(format!("--slot {text}: expected SLOT=SN")))
+        });
+        units = Units::InSlots(pairs.collect::<Result<_, _>>()?);
+    }
     match bench::find(&arguments.what, catalogue, None) {
-        Ok((_, bench)) => Ok(bench.build(Arc::clone(clock), &arguments.serial)),
+        Ok((_, bench)) => Ok(units.lie_in(&bench, clock)),
         Err(Refused::Findings(findings)) => Err(refused(findings)),
         Err(Refused::Failure(failure)) => Err(failure),
     }

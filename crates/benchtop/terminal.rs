@@ -39,6 +39,12 @@ impl Line {
         self.add(style, &text).add(PLAIN, &" ".repeat(fill))
     }
 
+    /// This line, and then that one.
+    pub(crate) fn join(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     fn write(&self, to: &mut dyn Write) -> io::Result<()> {
         let mut text = String::new();
         for (style, piece) in &self.0 {
@@ -130,12 +136,16 @@ pub(crate) fn is_attended() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// Asks for a line and waits for it; `None` at the end of the input. Nothing is printed where nobody reads it. Blocks its thread.
-pub(crate) fn read_line(prompt: &str) -> Option<String> {
+/// Says what is asked for, where somebody sits at the terminal.
+pub(crate) fn ask_for(prompt: &str) {
     if is_attended() {
         let mut out = anstream::stdout();
         report(write!(out, "{} ", escape(prompt)).and_then(|()| out.flush()));
     }
+}
+
+/// Waits for a line; `None` at the end of the input. Blocks its thread.
+pub(crate) fn read_line() -> Option<String> {
     let mut line = String::new();
     match io::stdin().read_line(&mut line) {
         Ok(0) | Err(_) => None,

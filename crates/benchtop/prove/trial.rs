@@ -394,6 +394,10 @@ impl Instrument for Moved {
         self.instrument.output_mode(channel).await
     }
 
+    async fn find_these_on(&mut self, channels: &[u32]) -> Result<(), Error> {
+        self.instrument.find_these_on(channels).await
+    }
+
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {
         self.instrument.query(message).await
     }

@@ -10,6 +10,7 @@ mod retest;
 mod select;
 mod session;
 mod show;
+mod slots;
 mod started;
 mod station;
 
@@ -40,18 +41,22 @@ pub(crate) async fn run(
     let most = repeat.unwrap_or(if until_fail { u32::MAX } else { 1 });
     let junit = arguments.junit.clone();
     let answers = Answers::given_only(&arguments.answer)?.and_ask(arguments.format);
-    let (unit, request) = requested(arguments, answers);
-    let (mut session, first) = Session::open(request, source, Some(&unit), catalogue, recorder, interrupt::listen())?;
+    let (units, request) = requested(arguments, answers)?;
+    let (mut session, first) = Session::open(request, source, &units, catalogue, recorder, interrupt::listen())?;
     let mut report = junit.as_deref().map(Report::create).transpose()?;
     let mut exits = Vec::new();
     let mut next = Some(first);
     let ended = loop {
-        let tested = match next.take().map_or_else(|| session.prepare(&unit), Ok) {
-            Ok(prepared) => session.test(&unit, &prepared).await,
+        let tested = match next.take().map_or_else(|| session.prepare(&units), Ok) {
+            Ok(prepared) => session.test(&units, &prepared).await,
             Err(failure) => Err(failure),
         };
         let exit = match tested {
-            Ok(tested) => told(&tested, &unit, report.as_mut()),
+            Ok(tested) => {
+                let each = tested.iter().zip(&units);
+                let each = each.map(|(tested, unit)| told(tested, unit, report.as_mut()));
+                each.fold(Exit::Success, Exit::or_worse)
+            }
             Err(failure) => break Err(failure),
         };
         exits.push(exit);

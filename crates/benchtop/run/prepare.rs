@@ -3,19 +3,21 @@
 use super::{
     gates,
     request::{Request, Unit},
-    select,
+    select, slots,
 };
 use crate::{
     args::BenchArguments,
-    bench::{self, Equipped, Refused},
+    bench::{self, Equipped, Refused, Units},
     exit::Failure,
     outside, procedures, terminal,
 };
+use benchtop_instrument::Capabilities;
 use benchtop_notation::Diagnostics;
-use benchtop_procedure::{BoundProcedure, Checked};
+use benchtop_procedure::{AsRead, BoundProcedure, LogicalName, Procedure, Slot};
 use benchtop_run::{Partial, Purpose};
-use benchtop_station::{Catalogue, Recorder};
-use std::sync::Arc;
+use benchtop_sim::SimulatedBench;
+use benchtop_station::{Catalogue, Recorder, Station};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The unit in a simulated bench while none is named.
 const NOBODY: &str = "SIM-UNIT";
@@ -31,23 +33,23 @@ pub(super) struct Prepared {
 
 /// Reads and binds procedure and bench; every mistake of either, and of the command line, comes out together.
 ///
-/// Without a unit only what is the same for all of them is looked at. A bench that was `kept` from the unit before is not
+/// Answers one for each unit. Without a unit only what is the same for all of them is looked at, and the answer is one. A bench that was `kept` from the unit before is not
 /// read again.
 pub(super) fn prepare(
     request: &Request,
-    unit: Option<&Unit>,
+    units: &[Unit],
     catalogue: &Catalogue,
     source: &procedures::Source,
     recorder: Option<&Arc<Recorder>>,
     kept: Option<&Arc<Equipped>>,
-) -> Result<Prepared, Failure> {
+) -> Result<Vec<Prepared>, Failure> {
     let mut findings = Diagnostics::new();
     let mut sentences = Vec::new();
     let mut unequipped = None;
     let mut mistakes_of_the_bench = None;
     let equipped = match kept {
         Some(kept) => Some(Arc::clone(kept)),
-        None => match equip(request, unit, catalogue, source, recorder) {
+        None => match equip(request, units, catalogue, source, recorder) {
             Ok(equipped) => equipped.map(Arc::new),
             Err(Refused::Findings(mistakes)) => {
                 mistakes_of_the_bench = Some(mistakes);
@@ -60,7 +62,7 @@ pub(super) fn prepare(
         },
     };
     let given = source.given_for(
-        unit.and_then(|unit| unit.part.as_ref()),
+        units.first().and_then(|unit| unit.part.as_ref()),
         &request.parameters,
         equipped.as_ref().and_then(|equipped| equipped.file.as_ref()),
     );
@@ -77,8 +79,15 @@ pub(super) fn prepare(
     if let Some(mistakes) = mistakes_of_the_bench {
         findings.append(mistakes);
     }
-    if let (Some(procedure), Some(unit)) = (read.procedure(), unit) {
-        sentences.extend(gates::unit_mistakes(unit, procedure));
+    if let Some(procedure) = read.procedure() {
+        for unit in units {
+            for mistake in gates::unit_mistakes(unit, procedure) {
+                // what all units have in common is said once
+                if !sentences.contains(&mistake) {
+                    sentences.push(mistake);
+                }
+            }
+        }
     }
     let mut partial = None;
     if let Some(procedure) = read.procedure() {
@@ -100,31 +109,33 @@ pub(super) fn prepare(
         sentences.push("which bench? --station FILE for real instruments, --simulate for simulated ones".to_owned());
     }
     sentences.extend(unequipped);
-    let mut bound = None;
+    let mut bound = Vec::new();
     if let Some(equipped) = &equipped {
         let capabilities = equipped.station.capabilities();
-        let Checked {
-            procedure: parsed,
-            bound: checked,
-        } = read.bind(&capabilities);
+        let unknown = slots::mistakes(units, equipped.station.slots());
+        let is_known = unknown.is_empty();
+        sentences.extend(unknown);
         // what the procedure alone gets wrong was found above and is among this again; `findings` keeps it once
+        let (parsed, checked) = bind(read, &capabilities, units, &equipped.station);
         match checked {
-            Ok(procedure) => {
-                let (_ratios, said) = benchtop_procedure::ratios(&procedure, &equipped.metrology, bench::today());
-                findings.append(said);
-                bound = Some(procedure);
+            Ok(procedures) => {
+                for procedure in &procedures {
+                    let (_ratios, said) = benchtop_procedure::ratios(procedure, &equipped.metrology, bench::today());
+                    findings.append(said);
+                    gates::check_calibration(equipped, procedure.procedure(), &mut findings);
+                }
+                bound = procedures;
             }
-            Err(mistakes) => findings.append(mistakes),
+            Err(mistakes) if is_known => findings.append(mistakes),
+            Err(_of_slots_that_are_not) => {}
         }
         if let Some(procedure) = &parsed {
-            outside::check(
-                procedure,
-                &source.file,
-                &request.answers,
-                equipped.station.bench(),
-                &mut findings,
-            );
-            gates::check_calibration(equipped, procedure, &mut findings);
+            for bench in benches(equipped.station.bench(), units) {
+                outside::check(procedure, &source.file, &request.answers, bench.as_ref(), &mut findings);
+            }
+            if bound.is_empty() {
+                gates::check_calibration(equipped, procedure, &mut findings);
+            }
             if request.purpose.as_deref() != Some("engineering") {
                 let digest = source.digest(procedure);
                 sentences.extend(gates::check_allowed(equipped, procedure, &digest, &mut findings));
@@ -135,10 +146,8 @@ pub(super) fn prepare(
             .as_ref()
             .map(|file| file.targets.as_slice())
             .unwrap_or_default();
-        if let Some(unit) = unit
-            && targets.iter().any(|target| target.kind.value.starts_with("tofupilot"))
-        {
-            sentences.extend(gates::names_that_tofupilot_refuses(unit));
+        if targets.iter().any(|target| target.kind.value.starts_with("tofupilot")) {
+            sentences.extend(units.iter().flat_map(gates::names_that_tofupilot_refuses));
         }
     }
     if findings.has_errors() || !sentences.is_empty() {
@@ -151,36 +160,80 @@ pub(super) fn prepare(
         }
         return Err(Failure::refused(message));
     }
-    let (Some(procedure), Some(equipped), Some(purpose)) = (bound, equipped, purpose) else {
+    let (false, Some(equipped), Some(purpose)) = (bound.is_empty(), equipped, purpose) else {
         return Err(Failure::refused("refused before anything was opened"));
     };
     // said once, not for every unit
     if kept.is_none() {
-        for warnings in [&findings, procedure.warnings()]
-            .into_iter()
-            .filter(|all| !all.is_empty())
-        {
+        // those of all slots are with each of them
+        let of_procedure = bound.first().map(BoundProcedure::warnings);
+        let warnings = std::iter::once(&findings).chain(of_procedure);
+        for warnings in warnings.filter(|all| !all.is_empty()) {
             terminal::diagnose(warnings);
         }
     }
-    Ok(Prepared {
+    let each = bound.into_iter().map(|procedure| Prepared {
         procedure,
-        equipped,
+        equipped: Arc::clone(&equipped),
         purpose,
-        partial,
-    })
+        partial: partial.clone(),
+    });
+    Ok(each.collect())
+}
+
+/// The procedure, where its file is right, and the same bound for each unit, in their order; for nobody in particular where there
+/// is none.
+fn bind(
+    read: AsRead,
+    capabilities: &BTreeMap<LogicalName, Capabilities>,
+    units: &[Unit],
+    station: &Station,
+) -> (Option<Arc<Procedure>>, Result<Vec<BoundProcedure>, Diagnostics>) {
+    let own_of = |unit: &Unit| {
+        let slot = unit.slot.clone()?;
+        let own = station.slots().get(&slot)?.own.clone();
+        Some((slot, own))
+    };
+    let chosen: BTreeMap<String, Slot> = units.iter().filter_map(own_of).collect();
+    if units.iter().all(|unit| unit.slot.is_none()) {
+        let checked = read.bind(capabilities);
+        return (checked.procedure, checked.bound.map(|bound| vec![bound]));
+    }
+    let parsed = read.procedure().cloned().map(Arc::new);
+    let bound = read.bind_slots(capabilities, &chosen).map(|mut bound| {
+        let in_order = units.iter().filter_map(|unit| bound.remove(unit.slot.as_ref()?));
+        in_order.collect()
+    });
+    (parsed, bound)
+}
+
+/// The simulated bench as each slot sees it, where it is one.
+fn benches(bench: Option<&SimulatedBench>, units: &[Unit]) -> Vec<Option<SimulatedBench>> {
+    let slots: Vec<&String> = units.iter().filter_map(|unit| unit.slot.as_ref()).collect();
+    match (bench, slots.as_slice()) {
+        (Some(bench), [_, ..]) => slots.iter().map(|slot| Some(bench.in_slot(slot))).collect(),
+        (bench, _) => vec![bench.cloned()],
+    }
 }
 
 fn equip(
     request: &Request,
-    unit: Option<&Unit>,
+    units: &[Unit],
     catalogue: &Catalogue,
     source: &procedures::Source,
     recorder: Option<&Arc<Recorder>>,
 ) -> Result<Option<Equipped>, Refused> {
     let id = source.written().id();
-    let serial = unit.map_or(NOBODY, |unit| unit.serial.as_str());
-    let equipped = bench::equip(&request.bench, catalogue, id.as_deref(), serial, request.real_pace)?;
+    let in_slots = units
+        .iter()
+        .filter_map(|unit| Some((unit.slot.clone()?, unit.serial.clone())));
+    let in_slots: BTreeMap<String, String> = in_slots.collect();
+    let units = if in_slots.is_empty() {
+        Units::One(units.first().map_or(NOBODY, |unit| unit.serial.as_str()).to_owned())
+    } else {
+        Units::InSlots(in_slots)
+    };
+    let equipped = bench::equip(&request.bench, catalogue, id.as_deref(), &units, request.real_pace)?;
     Ok(equipped.map(|equipped| Equipped {
         station: equipped.station.recorded(recorder.cloned()),
         ..equipped

@@ -1,7 +1,9 @@
 //! What is asked of a run: the unit, and everything else.
 
+use super::slots;
 use crate::{
     args::{BenchArguments, Format, Pace, RunArguments},
+    exit::Failure,
     operator::Answers,
 };
 use benchtop_run::{Purpose, UnitUnderTest};
@@ -11,6 +13,8 @@ use std::{path::PathBuf, sync::Arc};
 #[derive(Clone, Debug)]
 pub(crate) struct Unit {
     pub(crate) serial: String,
+    /// The place of the fixture that it lies in, where several are tested at once.
+    pub(crate) slot: Option<String>,
     pub(crate) part: Option<String>,
     pub(crate) revision: Option<String>,
     pub(crate) batch: Option<String>,
@@ -90,13 +94,18 @@ impl Request {
 }
 
 /// The parts of the command line.
-pub(super) fn requested(arguments: RunArguments, answers: Answers) -> (Unit, Request) {
-    let unit = Unit {
-        serial: arguments.serial,
+pub(super) fn requested(arguments: RunArguments, answers: Answers) -> Result<(Vec<Unit>, Request), Failure> {
+    let one = Unit {
+        serial: arguments.serial.unwrap_or_default(),
+        slot: None,
         part: arguments.choice.part,
         revision: arguments.revision,
         batch: arguments.batch,
         sub_units: arguments.sub_unit,
+    };
+    let units = match arguments.slot.as_slice() {
+        [] => vec![one],
+        slots => slots::units(slots, &one)?,
     };
     let request = Request {
         parameters: arguments.choice.param,
@@ -116,5 +125,5 @@ pub(super) fn requested(arguments: RunArguments, answers: Answers) -> (Unit, Req
         retest: arguments.retest,
         sync: arguments.sync,
     };
-    (unit, request)
+    Ok((units, request))
 }

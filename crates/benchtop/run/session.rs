@@ -2,12 +2,13 @@
 //!
 //! Procedure and station file are read once. The instruments stay open between two units, made safe; each run begins by
 //! bringing them into their start state, and one that got lost meanwhile is opened afresh. A simulated bench is built anew for
-//! each unit, which lies in it. Recovery and the check for space come before every run.
+//! each unit, which lies in it. Units in slots are tested at once, with one crew. Recovery and the check for space come before every run.
 
 use super::{
     prepare::{Prepared, prepare},
     request::{Request, Unit},
     retest, show,
+    slots::Together,
     started::started,
 };
 use crate::{
@@ -20,10 +21,11 @@ use crate::{
     recovery, stores,
 };
 use benchtop_instrument::{Clock, ClockExt, RealClock, Resource};
-use benchtop_run::{Crew, Deadlines, Finished, Interrupt, Job, Surroundings, execute, listen};
+use benchtop_procedure::LogicalName;
+use benchtop_run::{Crew, Deadlines, Finished, Fixture, Interrupt, Seat, Surroundings, execute_slots, listen};
 use benchtop_station::{Catalogue, Recorder};
 use benchtop_store::{Journal, Saved, Store};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// How long the last lines of a saved run may take to be read.
@@ -57,13 +59,13 @@ impl<'c> Session<'c> {
     pub(super) fn open(
         request: Request,
         source: Source,
-        unit: Option<&Unit>,
+        units: &[Unit],
         catalogue: &'c Catalogue,
         recorder: Option<Arc<Recorder>>,
         interrupt: watch::Receiver<Interrupt>,
-    ) -> Result<(Self, Prepared), Failure> {
-        let prepared = prepare(&request, unit, catalogue, &source, recorder.as_ref(), None)?;
-        let equipped = &prepared.equipped;
+    ) -> Result<(Self, Vec<Prepared>), Failure> {
+        let prepared = prepare(&request, units, catalogue, &source, recorder.as_ref(), None)?;
+        let equipped = &first(&prepared)?.equipped;
         let is_simulated = equipped.station.is_simulated();
         let root = stores::root(
             request.store.as_deref(),
@@ -104,12 +106,12 @@ impl<'c> Session<'c> {
         *self.interrupt.borrow() > Interrupt::None
     }
 
-    /// Prepares the bench for the next unit.
-    pub(super) fn prepare(&self, unit: &Unit) -> Result<Prepared, Failure> {
+    /// Prepares the bench for the next unit, or for the next ones in the slots.
+    pub(super) fn prepare(&self, units: &[Unit]) -> Result<Vec<Prepared>, Failure> {
         let kept = self.kept.as_ref().map(|(equipped, _)| equipped);
         prepare(
             &self.request,
-            Some(unit),
+            units,
             self.catalogue,
             &self.source,
             self.recorder.as_ref(),
@@ -117,84 +119,136 @@ impl<'c> Session<'c> {
         )
     }
 
-    /// Tests one unit. The outcome has been shown when this ends, from the saved record.
-    pub(super) async fn test(&mut self, unit: &Unit, prepared: &Prepared) -> Result<Tested, Failure> {
-        let station = &prepared.equipped.station;
-        recovery::before_run(&self.store, self.catalogue, station, &self.request.accept_unsafe).await?;
-        let earlier = retest::look(&self.store, unit, prepared, self.request.retest)?;
-        let ticket = self.store.begin(RealClock::new().utc()).map_err(not_saved)?;
-        let started = started(&self.request, unit, prepared, &ticket, &self.source, earlier);
-        let journal = self.store.journal(&ticket).map_err(not_saved)?;
-        let (listener, events) = listen();
-        let format = self.request.format;
-        let printer = tokio::task::spawn_blocking(move || show::print(events, format));
-        let equipped = &prepared.equipped;
+    /// Tests one unit, or those in the slots at once. The outcomes have been shown when this ends, from the saved records.
+    pub(super) async fn test(&mut self, units: &[Unit], prepared: &[Prepared]) -> Result<Vec<Tested>, Failure> {
+        let equipped = Arc::clone(&first(prepared)?.equipped);
+        recovery::before_run(
+            &self.store,
+            self.catalogue,
+            &equipped.station,
+            &self.request.accept_unsafe,
+        )
+        .await?;
+        let mut earlier = Vec::new();
+        for (unit, prepared) in units.iter().zip(prepared) {
+            earlier.push(retest::look(&self.store, unit, prepared, self.request.retest)?);
+        }
+        let mut together = None;
+        let mut begun = Vec::new();
+        let mut seats = Vec::new();
+        let prepared_all = prepared;
+        for ((unit, prepared), earlier) in units.iter().zip(prepared).zip(earlier) {
+            let ticket = self.store.begin(RealClock::new().utc()).map_err(not_saved)?;
+            if together.is_none() {
+                together = together_of(&ticket.run_id, units, prepared_all, &equipped);
+            }
+            let started = started(
+                &self.request,
+                unit,
+                prepared,
+                &ticket,
+                &self.source,
+                earlier,
+                together.as_ref(),
+            );
+            let journal = self.store.journal(&ticket).map_err(not_saved)?;
+            let (listener, events) = listen();
+            let (format, slot) = (self.request.format, unit.slot.clone());
+            let printer = tokio::task::spawn_blocking(move || show::print(events, format, slot.as_deref()));
+            seats.push(Seat {
+                procedure: prepared.procedure.clone(),
+                started,
+                partial: prepared.partial.clone(),
+                outside: self.outside(&equipped, &ticket.run_id, unit, prepared),
+                recorder: journal.clone(),
+                listeners: vec![listener],
+            });
+            begun.push(Begun {
+                slot: unit.slot.clone(),
+                journal,
+                printer,
+            });
+        }
         let crew = self.kept.as_mut().map(|(_, crew)| std::mem::take(crew));
-        let job = Job {
-            metrology: Arc::clone(&equipped.metrology),
-            procedure: prepared.procedure.clone(),
-            started,
-            partial: prepared.partial.clone(),
+        let finished = execute_slots(Fixture {
+            seats,
             crew: crew.unwrap_or_default(),
-            bench: Arc::new(RunnersBench(Arc::clone(equipped))),
-            outside: self.outside(equipped, &ticket.run_id, unit, prepared),
+            bench: Arc::new(RunnersBench(Arc::clone(&equipped))),
+            metrology: Arc::clone(&equipped.metrology),
             clock: Arc::clone(&equipped.clock),
-            recorder: journal.clone(),
-            listeners: vec![listener],
             interrupt: self.interrupt.clone(),
             deadlines: Deadlines::default(),
-        };
-        let finished = execute(job).await;
-        let saved = self.seal(&journal, &finished);
-        match &mut self.kept {
-            Some((_, crew)) => *crew = finished.crew,
-            None => {
-                finished
-                    .crew
-                    .close(equipped.clock.as_ref(), PATIENCE_WITH_CLOSING)
-                    .await;
-            }
+        })
+        .await;
+        let crew = finished
+            .first()
+            .map(|finished| finished.crew.clone())
+            .unwrap_or_default();
+        let mut sealed = Vec::new();
+        for (begun, finished) in begun.into_iter().zip(finished) {
+            let saved = self.seal(&begun.journal, &finished);
+            sealed.push((begun, saved, finished.ended.outputs_maybe_on));
         }
-        drop(finished.recorder);
-        let saved = match saved {
-            Ok(saved) => Arc::new(saved),
-            Err(reason) => {
-                show::lost(&journal, &finished.ended.outputs_maybe_on, &reason);
-                return Ok(Tested {
-                    exit: Exit::Error,
-                    saved: None,
-                });
-            }
-        };
-        if let Some(other) = &self.request.sync {
+        match &mut self.kept {
+            Some((_, kept)) => *kept = crew,
+            None => crew.close(equipped.clock.as_ref(), PATIENCE_WITH_CLOSING).await,
+        }
+        if sealed.iter().any(|(_, saved, _)| saved.is_ok())
+            && let Some(other) = &self.request.sync
+        {
             let other = Some(other.as_path()).filter(|path| path.as_os_str() != OWN);
             crate::sync::push_in_background(&self.store, other.or(self.request.bench.station.as_deref()));
         }
+        let mut tested = Vec::new();
+        for (begun, saved, outputs_maybe_on) in sealed {
+            tested.push(self.tell(begun, saved, &outputs_maybe_on).await);
+        }
+        Ok(tested)
+    }
+
+    /// Shows what became of a run.
+    async fn tell(&self, begun: Begun, saved: Result<Saved, String>, outputs_maybe_on: &[String]) -> Tested {
+        let Begun { slot, journal, printer } = begun;
+        let saved = match saved {
+            Ok(saved) => Arc::new(saved),
+            Err(reason) => {
+                show::lost(&journal, outputs_maybe_on, &reason);
+                return Tested {
+                    exit: Exit::Error,
+                    saved: None,
+                };
+            }
+        };
         // saved: from here a reader that stands still (a paused console) costs nothing but its own lines
         let clock = RealClock::new();
-        let shown_record = Arc::clone(&saved);
+        let (shown_record, format) = (Arc::clone(&saved), self.request.format);
         let shown = async {
             let last = printer.await.ok().flatten();
-            drop(tokio::task::spawn_blocking(move || show::show(&shown_record, last.as_deref(), format)).await);
+            let show = move || show::show(&shown_record, last.as_deref(), format, slot.as_deref());
+            drop(tokio::task::spawn_blocking(show).await);
         };
         let _read = clock.within(clock.now().after(PATIENCE_WITH_READERS), shown).await;
-        Ok(Tested {
+        Tested {
             exit: Exit::from(benchtop_run::RunOutcome::from(saved.record.outcome)),
             saved: Some(saved),
-        })
+        }
     }
 
     /// What a run reaches beside its instruments.
     fn outside(&self, equipped: &Equipped, run_id: &str, unit: &Unit, prepared: &Prepared) -> Surroundings {
-        let facts = [
+        let mut facts = vec![
             ("BENCHTOP_SERIAL_NUMBER", unit.serial.clone()),
             ("BENCHTOP_PROCEDURE_ID", prepared.procedure.procedure().id.clone()),
             ("BENCHTOP_RUN_ID", run_id.to_owned()),
         ];
-        let facts = facts.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        facts.extend(unit.slot.clone().map(|slot| ("BENCHTOP_SLOT", slot)));
+        let facts = facts
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         let answers = Arc::clone(&self.request.answers);
         let store = Arc::new(self.store.clone());
-        outside::outside(equipped, &self.source.file, answers, store, facts)
+        outside::outside(equipped, unit.slot.as_deref(), &self.source.file, answers, store, facts)
     }
 
     /// Seals the record, or says why the run cannot be saved.
@@ -216,11 +270,37 @@ impl<'c> Session<'c> {
     }
 }
 
+/// A run that was begun.
+struct Begun {
+    slot: Option<String>,
+    journal: Journal,
+    printer: tokio::task::JoinHandle<Option<String>>,
+}
+
+/// What the runs in the slots have to know of each other; nothing where there are no slots.
+fn together_of(execution_id: &str, units: &[Unit], prepared: &[Prepared], equipped: &Equipped) -> Option<Together> {
+    let pairs = units.iter().zip(prepared);
+    let running = pairs.filter_map(|(unit, prepared)| Some((unit.slot.as_deref()?, &prepared.procedure)));
+    let running: Vec<_> = running.collect();
+    let execution_id = execution_id.to_owned();
+    (!running.is_empty()).then(|| Together::new(execution_id, &equipped.station, running.into_iter()))
+}
+
+/// What is the same for all units.
+fn first(prepared: &[Prepared]) -> Result<&Prepared, Failure> {
+    let nothing = || Failure::refused("nothing was prepared");
+    prepared.first().ok_or_else(nothing)
+}
+
 /// Nobody else drives these instruments until the session is over.
-fn lock_instruments(prepared: &Prepared) -> Result<Vec<Lock>, Failure> {
+fn lock_instruments(prepared: &[Prepared]) -> Result<Vec<Lock>, Failure> {
     let mut held = Vec::new();
-    for name in prepared.procedure.procedure().instruments.keys() {
-        let station = &prepared.equipped.station;
+    let station = &first(prepared)?.equipped.station;
+    let names = prepared
+        .iter()
+        .flat_map(|prepared| prepared.procedure.procedure().instruments.keys());
+    let names: BTreeSet<&LogicalName> = names.collect();
+    for name in names {
         let Some(equipment) = station.instruments.get(name) else {
             let console = station.console_resource(name);
             // each command is started anew

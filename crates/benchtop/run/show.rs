@@ -12,14 +12,22 @@ use benchtop_store::{Journal, Saved, event::to_json_line};
 /// Prints what happens while it does. Gives the last event back as a line: it goes out when the record is saved.
 ///
 /// Runs on a thread of its own: standard output may stand still.
-pub(super) fn print(mut events: Events, format: Format) -> Option<String> {
+/// Of units in slots people are told what they are asked, and otherwise a line at the end: several at once are no reading matter.
+pub(super) fn print(mut events: Events, format: Format, slot: Option<&str>) -> Option<String> {
     let mut seen = progress::Seen::default();
     let mut last = None;
     while let Some(event) = events.next_blocking() {
         match format {
-            Format::Human => progress::show(&event, &mut seen),
-            Format::Json if is_end(&event) => last = Some(to_json_line(&event)),
-            Format::Json => terminal::emit(&to_json_line(&event)),
+            Format::Human => match (slot, &event.kind) {
+                (None, _) => progress::show(&event, &mut seen),
+                (Some(slot), EventKind::PromptShown(_)) => {
+                    terminal::say(&Line::new().add(terminal::DOUBTFUL, &format!("slot {slot}")));
+                    progress::show(&event, &mut seen);
+                }
+                (Some(_), _) => {}
+            },
+            Format::Json if is_end(&event) => last = Some(in_slot(to_json_line(&event), slot)),
+            Format::Json => terminal::emit(&in_slot(to_json_line(&event), slot)),
         }
     }
     last
@@ -29,18 +37,41 @@ fn is_end(event: &Event) -> bool {
     matches!(event.kind, EventKind::RunEnded(_))
 }
 
+/// A JSON object with the slot as its first member.
+fn in_slot(line: String, slot: Option<&str>) -> String {
+    let Some(slot) = slot else { return line };
+    match line.strip_prefix('{') {
+        Some(rest) => format!("{{\"slot\":{},{rest}", serde_json::Value::from(slot)),
+        None => line,
+    }
+}
+
 /// The outcome, from the saved record.
-pub(super) fn show(saved: &Saved, last: Option<&str>, format: Format) {
+pub(super) fn show(saved: &Saved, last: Option<&str>, format: Format, slot: Option<&str>) {
     let record = &saved.record;
     let outcome = benchtop_run::RunOutcome::from(record.outcome);
     match format {
         Format::Human => {
-            terminal::say(&Line::new());
+            if slot.is_none() {
+                terminal::say(&Line::new());
+            }
             let reason = record.reason.clone().or_else(|| first_failure(record));
-            let line = progress::verdict(outcome, &record.unit_under_test.serial_number, reason.as_deref());
+            let verdict = progress::verdict(outcome, &record.unit_under_test.serial_number, reason.as_deref());
+            let line = match slot {
+                Some(slot) => Line::new()
+                    .column(terminal::PLAIN, &format!("slot {slot}"), 9)
+                    .join(verdict),
+                None => verdict,
+            };
             let line = line.add(terminal::QUIET, &format!("  ({:.2} s)", record.duration_s));
-            terminal::say(&line.add(terminal::DOUBTFUL, if record.simulated { "  SIMULATED" } else { "" }));
-            terminal::say(&Line::new().add(terminal::QUIET, &format!("record {}", saved.path.display())));
+            let line = line.add(terminal::DOUBTFUL, if record.simulated { "  SIMULATED" } else { "" });
+            let path = format!("record {}", saved.path.display());
+            if slot.is_some() {
+                terminal::say(&line.add(terminal::QUIET, &format!("  {path}")));
+            } else {
+                terminal::say(&line);
+                terminal::say(&Line::new().add(terminal::QUIET, &path));
+            }
         }
         Format::Json => {
             if let Some(last) = last {
@@ -52,7 +83,7 @@ pub(super) fn show(saved: &Saved, last: Option<&str>, format: Format) {
                 "run_id": record.run_id,
                 "path": saved.path.display().to_string(),
             });
-            terminal::emit(&line.to_string());
+            terminal::emit(&in_slot(line.to_string(), slot));
         }
     }
     for output in record

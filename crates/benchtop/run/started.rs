@@ -3,6 +3,7 @@
 use super::{
     prepare::Prepared,
     request::{Request, Unit},
+    slots::Together,
 };
 use crate::procedures::Source;
 use benchtop_instrument::Class;
@@ -22,10 +23,17 @@ pub(super) fn started(
     ticket: &Ticket,
     source: &Source,
     earlier: Option<EarlierRuns>,
+    together: Option<&Together>,
 ) -> RunStarted {
     let procedure = prepared.procedure.procedure();
     let procedure_sha256 = source.digest(procedure);
     let equipped = &prepared.equipped;
+    let slot = unit.slot.as_deref();
+    let fixture_id = slot.and_then(|slot| equipped.station.slots().get(slot)?.fixture_id.clone());
+    let mut instruments = used(&equipped.station, procedure);
+    if let (Some(together), Some(slot)) = (together, slot) {
+        instruments = together.restrict(slot, instruments);
+    }
     RunStarted {
         run_id: ticket.run_id.clone(),
         sequence: ticket.sequence,
@@ -42,12 +50,12 @@ pub(super) fn started(
         },
         unit: unit.named(procedure.unit_under_test.part_number.as_ref()),
         station_id: equipped.id.clone(),
-        fixture_id: equipped.fixture_id.clone(),
+        fixture_id: fixture_id.or_else(|| equipped.fixture_id.clone()),
         placement: Placement {
             location: equipped.file.as_ref().and_then(|file| file.location.clone()),
             mains: equipped.file.as_ref().and_then(|file| file.mains.clone()),
-            slot: None,
-            execution_id: None,
+            slot: unit.slot.clone(),
+            execution_id: together.map(|together| together.execution_id.clone()),
         },
         earlier,
         operator: request.operator.clone(),
@@ -56,7 +64,7 @@ pub(super) fn started(
         virtual_clock: equipped.clock.is_virtual(),
         benchtop_version: env!("CARGO_PKG_VERSION").to_owned(),
         station_sha256: equipped.sha256.clone(),
-        instruments: used(&equipped.station, procedure),
+        instruments,
         steps: planned(procedure),
     }
 }

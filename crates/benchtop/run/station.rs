@@ -13,8 +13,10 @@ use crate::{
     args::{Format, Pace, StationArguments},
     exit::{Exit, Failure},
     interrupt::Interrupts,
+    operator::Answers,
     procedures,
     terminal::{self, BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET},
+    typed::Typed,
 };
 use benchtop_run::Interrupt;
 use benchtop_station::{Catalogue, Recorder};
@@ -29,8 +31,12 @@ pub(crate) async fn station(
     let interrupts = Interrupts::listen();
     let operator = arguments.operator.clone();
     let part = arguments.choice.part.clone();
-    let request = requested(arguments);
-    let (mut session, common) = Session::open(request, source, None, catalogue, recorder, interrupts.wanted.clone())?;
+    let typed = Arc::new(Typed::default());
+    let request = requested(arguments, Answers::typed(Arc::clone(&typed)));
+    let (mut session, common) = Session::open(request, source, &[], catalogue, recorder, interrupts.wanted.clone())?;
+    let Some(common) = common.into_iter().next() else {
+        return Err(Failure::refused("nothing was prepared"));
+    };
     let procedure = common.procedure.procedure();
     let heading = format!("{} {}  {}", procedure.id, procedure.version, procedure.name);
     terminal::say(
@@ -40,6 +46,7 @@ pub(crate) async fn station(
     );
     let mut desk = Desk {
         interrupts,
+        typed,
         part,
         revision: None,
         batch: None,
@@ -58,7 +65,7 @@ pub(crate) async fn station(
     Ok(worst)
 }
 
-fn requested(arguments: StationArguments) -> Request {
+fn requested(arguments: StationArguments, answers: Answers) -> Request {
     Request {
         parameters: arguments.choice.param,
         bench: arguments.bench,
@@ -68,8 +75,7 @@ fn requested(arguments: StationArguments) -> Request {
         operator: None,
         purpose: arguments.purpose,
         selection: Selection::default(),
-        // the loop reads the terminal itself: a prompt in it is answered by nobody yet
-        answers: Arc::default(),
+        answers: Arc::new(answers),
         accept_unsafe: arguments.accept_unsafe,
         retest: false,
         sync: arguments.sync,
@@ -79,6 +85,7 @@ fn requested(arguments: StationArguments) -> Request {
 /// What is remembered between two units.
 struct Desk {
     interrupts: Interrupts,
+    typed: Arc<Typed>,
     part: Option<String>,
     revision: Option<String>,
     batch: Option<String>,
@@ -127,10 +134,12 @@ impl Desk {
     }
 
     async fn test(&mut self, session: &mut Session<'_>, unit: &Unit) -> Result<Tested, Failure> {
-        let prepared = session.prepare(unit)?;
+        let units = std::slice::from_ref(unit);
+        let prepared = session.prepare(units)?;
         self.revision.clone_from(&unit.revision);
         self.batch.clone_from(&unit.batch);
-        session.test(unit, &prepared).await
+        let tested = session.test(units, &prepared).await?.pop();
+        tested.ok_or_else(|| Failure::error("nothing was tested"))
     }
 
     async fn log_in(&mut self, session: &mut Session<'_>) -> Option<()> {
@@ -166,6 +175,7 @@ impl Desk {
         }
         Some(Unit {
             serial,
+            slot: None,
             part: self.part.clone(),
             revision,
             batch,
@@ -185,13 +195,12 @@ impl Desk {
 
     /// A line from the operator; `None` at the end of the input, or when a signal ends the loop.
     async fn ask(&mut self, prompt: &str) -> Option<String> {
-        let prompt = prompt.to_owned();
-        let line = tokio::task::spawn_blocking(move || terminal::read_line(&prompt));
+        terminal::ask_for(prompt);
         let mut wanted = self.interrupts.wanted.clone();
         tokio::select! {
             biased;
             _ended = wanted.wait_for(|wanted| *wanted > Interrupt::None) => None,
-            line = line => line.ok().flatten(),
+            line = self.typed.line() => line,
         }
     }
 }

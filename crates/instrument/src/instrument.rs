@@ -55,6 +55,16 @@ pub trait Instrument: Send {
     /// `Unsupported` for an instrument without outputs, `OutOfRange` for a channel that is none, or what the session said.
     async fn output_mode(&mut self, channel: u32) -> Result<OutputMode, Error>;
 
+    /// As [`Instrument::find_outputs_on`], of these outputs only: the others are another unit's. One that cannot tell them apart looks
+    /// at all.
+    ///
+    /// # Errors
+    /// As [`Instrument::find_outputs_on`].
+    async fn find_these_on(&mut self, channels: &[u32]) -> Result<(), Error> {
+        let _all_of_them = channels;
+        self.find_outputs_on().await
+    }
+
     /// Sends one raw program message; reads the answer if the message is a query.
     ///
     /// # Errors

@@ -22,11 +22,12 @@ mod reduction;
 mod said;
 mod satisfiable;
 mod search;
+mod slots;
 mod value;
 mod written;
 
-pub use benchtop_notation::{Diagnostics, Span, escape};
-pub use bind::{bind, check_text, check_with};
+pub use benchtop_notation::{Diagnostics, Span, Spanned, escape};
+pub use bind::{bind, check_slots, check_text, check_with, is_for_slots};
 pub use block::{BlockFormat, ByteOrder, SampleFormat};
 pub use duration::{Estimate, estimate};
 pub use expression::{Dimension, Evaluated, EvaluationError, Expression, Facts, Number, Operand, Parameter, full_name};
@@ -49,6 +50,7 @@ pub use ratio::{RatioKind, TestRatio, ratios};
 pub use reduction::{Reducer, Reduction};
 pub use said::{Extract, Place, Speaker, value_of};
 pub use search::{CaptureGroup, Found, Search};
+pub use slots::{FixtureSteps, Slot, SlotChannel};
 pub use value::{Value, ValueKind};
 pub use written::{AsRead, Checked, Written};
 

@@ -6,6 +6,7 @@ use crate::limit::Limit;
 use crate::pattern::Pattern;
 use crate::reduction::Reduction;
 use crate::said::Extract;
+use crate::slots::FixtureSteps;
 use crate::value::ValueKind;
 use benchtop_instrument::{Class, Function, Measure, Quantity, Regulation, Setting, Unit};
 use benchtop_notation::{Diagnostics, Span};
@@ -47,6 +48,8 @@ pub struct Procedure {
     pub steps: Vec<Step>,
     /// Always runs.
     pub teardown: Vec<Step>,
+    /// How much of setup and teardown is the fixture's.
+    pub fixture: FixtureSteps,
     /// In which order, and how often, the steps of each section run.
     pub plan: Plan,
     /// What its parameters are in this run.
@@ -110,6 +113,8 @@ pub struct Group {
     pub name: String,
     /// What is in it.
     pub nodes: Vec<PlanNode>,
+    /// The instruments that it holds across its steps while other slots run, in the order in which they are taken.
+    pub lock: Vec<LogicalName>,
     /// How often all of it is tried.
     pub retry: Retry,
     /// What a FAIL of the group does to the steps behind it.

@@ -1,11 +1,12 @@
 //! A procedure's file, read as TOML once, for everything that is asked of it.
 
-use crate::bind::{Instruments, bound};
+use crate::bind::{Instruments, bound, bound_slots};
 use crate::given::Given;
 use crate::model::{BoundProcedure, Procedure};
 use crate::parse;
+use crate::slots::Slot;
 use benchtop_notation::{Diagnostics, Document};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A procedure's file that was read as TOML. What it says depends on what it is read with: [`Written::read`].
 #[derive(Debug)]
@@ -97,6 +98,21 @@ impl AsRead {
         Checked {
             procedure: is_sound.then_some(procedure),
             bound,
+        }
+    }
+
+    /// As [`AsRead::bind`], once for each slot; also what the slots would do to each other.
+    ///
+    /// # Errors
+    /// Every mistake of the file and of the binding in any slot, in document order.
+    pub fn bind_slots(
+        self,
+        instruments: &Instruments,
+        slots: &BTreeMap<String, Slot>,
+    ) -> Result<BTreeMap<String, BoundProcedure>, Diagnostics> {
+        match self.procedure {
+            Some(procedure) => bound_slots(&procedure, self.findings, instruments, slots),
+            None => Err(self.findings),
         }
     }
 

@@ -39,7 +39,7 @@ enum Command {
     Prepare(Reply<StartState>),
     Measure(Measure, Reply<Reading>),
     Set(Setting, Reply<()>),
-    FindOutputsOn(Reply<()>),
+    FindOutputsOn(Option<Vec<u32>>, Reply<()>),
     Query(String, Reply<Option<Vec<u8>>>),
     OutputMode(u32, Reply<OutputMode>),
     MakeSafe(Reply<Vec<OutputState>>),
@@ -60,7 +60,7 @@ impl fmt::Debug for Command {
             Self::Prepare(_) => "Prepare",
             Self::Measure(..) => "Measure",
             Self::Set(..) => "Set",
-            Self::FindOutputsOn(_) => "FindOutputsOn",
+            Self::FindOutputsOn(..) => "FindOutputsOn",
             Self::Query(..) => "Query",
             Self::OutputMode(..) => "OutputMode",
             Self::MakeSafe(_) => "MakeSafe",
@@ -103,8 +103,9 @@ impl Actor {
         self.ask(|reply| Command::Set(setting, reply)).await
     }
 
-    pub(crate) async fn find_outputs_on(&self) -> Result<(), CommandError> {
-        self.ask(Command::FindOutputsOn).await
+    /// Of all its outputs, or of these.
+    pub(crate) async fn find_outputs_on(&self, only: Option<Vec<u32>>) -> Result<(), CommandError> {
+        self.ask(|reply| Command::FindOutputsOn(only, reply)).await
     }
 
     pub(crate) async fn query(&self, message: String) -> Result<Option<Vec<u8>>, CommandError> {
@@ -156,10 +157,13 @@ async fn carry_out(instrument: &mut dyn Instrument, command: Command, in_doubt: 
             };
             unless_given_up(reply, in_doubt, work).await
         }
-        Command::FindOutputsOn(reply) => {
+        Command::FindOutputsOn(only, reply) => {
             let work = async {
                 trusted(instrument, in_doubt).await?;
-                instrument.find_outputs_on().await
+                match &only {
+                    Some(channels) => instrument.find_these_on(channels).await,
+                    None => instrument.find_outputs_on().await,
+                }
             };
             unless_given_up(reply, in_doubt, work).await
         }

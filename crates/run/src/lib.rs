@@ -21,6 +21,8 @@ mod regulate;
 mod safe;
 mod saying;
 mod scribe;
+mod slots;
+mod stage;
 mod steps;
 mod supervisor;
 mod walk;
@@ -49,7 +51,7 @@ pub use outside::{
 };
 pub use partial::Partial;
 pub use recorder::{Recorder, RecorderError};
-pub use supervisor::{Deadlines, Finished, Interrupt, Job, execute};
+pub use supervisor::{Deadlines, Finished, Fixture, Interrupt, Job, Seat, execute, execute_slots};
 
 #[cfg(test)]
 mod tests;

@@ -58,6 +58,19 @@ impl Memory {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same again: what happens from here on is each one's own.
+    pub(crate) fn so_far(&self) -> Self {
+        let known = self.known();
+        Self {
+            known: Mutex::new(Known {
+                outcomes: known.outcomes.clone(),
+                values: known.values.clone(),
+                origins: known.origins.clone(),
+            }),
+            operands: self.operands.clone(),
+        }
+    }
+
     /// A step or a group has ended; its last word counts.
     pub(crate) fn ended(&self, name: String, outcome: StepOutcome) {
         self.known().outcomes.insert(name, outcome);

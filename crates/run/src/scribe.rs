@@ -11,7 +11,8 @@ use crate::{
     recorder::{Recorder, RecorderError},
     regulate::Expected,
     safe,
-    steps::{Report, not_taken},
+    slots::Whose,
+    steps::not_taken,
     supervisor::Finished,
 };
 use benchtop_instrument::{Clock, ClockExt, Moment, Setting, human_duration};
@@ -179,8 +180,8 @@ impl<R: Recorder> Scribe<R> {
         }
     }
 
-    pub(crate) async fn take(&mut self, report: Report) {
-        let Report { kind, at, durable } = report;
+    /// Writes down what a step says; `durably` waits until it is on stable storage.
+    pub(crate) async fn take(&mut self, kind: EventKind, at: Stamp, durably: bool) {
         let ends = matches!(kind, EventKind::StepEnded(_));
         if let EventKind::StepEnded(ended) = &kind
             && ended.outcome != StepOutcome::Skip
@@ -188,16 +189,10 @@ impl<R: Recorder> Scribe<R> {
             self.account_for_the_rest(ended);
         }
         self.emit_at(at, kind);
-        if durable.is_some() {
+        if durably {
             self.barrier().await;
         } else if ends {
             self.written(Wait::Pipelined).await;
-        }
-        if let Some(durable) = durable
-            && self.error.is_none()
-        {
-            // a step that was aborted meanwhile no longer waits for it
-            let _gone = durable.send(());
         }
     }
 
@@ -379,12 +374,25 @@ pub(crate) fn steps_of(procedure: &BoundProcedure, section: Section) -> &[Step] 
     }
 }
 
-/// The tree over the steps of one section.
-pub(crate) fn plan_of(procedure: &BoundProcedure, section: Section) -> &[PlanNode] {
-    let plan = &procedure.procedure().plan;
-    match section {
-        Section::Setup => &plan.setup,
-        Section::Main => &plan.steps,
-        Section::Teardown => &plan.teardown,
+/// The tree over the steps of one section: the part that is the fixture's, or each unit's.
+pub(crate) fn nodes_of(procedure: &BoundProcedure, section: Section, whose: Whose) -> &[PlanNode] {
+    let procedure = procedure.procedure();
+    let (plan, fixture) = (&procedure.plan, procedure.fixture);
+    let (of_fixture, of_unit) = match section {
+        Section::Setup => halves(&plan.setup, fixture.setup_nodes),
+        Section::Main => (&[] as &[PlanNode], plan.steps.as_slice()),
+        Section::Teardown => {
+            let before = plan.teardown.len().saturating_sub(fixture.teardown_nodes);
+            let (of_unit, of_fixture) = halves(&plan.teardown, before);
+            (of_fixture, of_unit)
+        }
+    };
+    match whose {
+        Whose::Fixture => of_fixture,
+        Whose::Unit => of_unit,
     }
+}
+
+fn halves(nodes: &[PlanNode], at: usize) -> (&[PlanNode], &[PlanNode]) {
+    nodes.split_at_checked(at).unwrap_or((&[], nodes))
 }

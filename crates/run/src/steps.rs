@@ -5,7 +5,9 @@ use crate::{
     actor::{Actor, CommandError},
     assess::{self, Assessment, Circumstances},
     crew::Crew,
-    event::{EventKind, MeasurementTaken, ReadingWord, Section, Stamp, StepAddress, StepEnded, StepStarted},
+    event::{
+        EventKind, InstrumentUse, MeasurementTaken, ReadingWord, Section, Stamp, StepAddress, StepEnded, StepStarted,
+    },
     lines::Lines,
     memory::Memory,
     outcome::StepOutcome,
@@ -16,13 +18,18 @@ use crate::{
     reduce::Arrays,
     regulate::Expected,
     saying::{self, Attempt},
+    stage::Several,
 };
 use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind, Sampling, Setting};
 use benchtop_procedure::{
     Evaluated, Expression, Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, MeasurementSource,
     Origin, ReadingSource, Retry, Step, StepKind, Value, full_name, judge_within,
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// How long a prompt waits that does not say so.
@@ -55,6 +62,14 @@ pub(crate) struct Floor {
     pub(crate) partial: Option<Arc<Partial>>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) surroundings: Circumstances,
+    /// Its unit's place among those that are tested at once.
+    pub(crate) slot: usize,
+    /// Where more than one unit is tested.
+    pub(crate) several: Option<Several>,
+    /// Whose outputs are read back, where more than one unit is tested.
+    pub(crate) outputs_of: Option<Vec<InstrumentUse>>,
+    /// The instrument that failed in this attempt.
+    pub(crate) trouble: Mutex<Option<LogicalName>>,
 }
 
 impl Floor {
@@ -72,6 +87,20 @@ impl Floor {
             durable: None,
         };
         self.reports.send(report).map_err(|_closed| NotRecorded)
+    }
+
+    /// An instrument did not do what it was asked.
+    pub(crate) fn failed_on(&self, instrument: &LogicalName) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(instrument.clone());
+    }
+
+    /// Ends the tests of all units, where a step ended for good with an instrument that they share.
+    fn tell_the_others(&self, outcome: StepOutcome, reason: Option<&String>) {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let (StepOutcome::Error, Some(instrument), Some(several)) = (outcome, trouble, &self.several) {
+            let reason = reason.map_or("it failed", String::as_str);
+            several.alarm.raise(self.slot, &instrument, reason);
+        }
     }
 
     /// Lets time pass between two attempts.
@@ -132,6 +161,7 @@ pub(crate) async fn run_step(
         }
         let ended = attempt_step(floor, address, step, attempt).await?;
         let (outcome, reason) = doubted(floor, ended).await;
+        let reason_said = reason.clone();
         let again = attempt - first + 1 < step.retry.attempts && retries(step.retry, outcome);
         floor.report(EventKind::StepEnded(StepEnded {
             address,
@@ -144,6 +174,7 @@ pub(crate) async fn run_step(
             reason,
         }))?;
         if !again {
+            floor.tell_the_others(outcome, reason_said.as_ref());
             return Ok((outcome, attempt));
         }
         floor.clock.sleep(step.retry.delay).await;
@@ -211,9 +242,18 @@ async fn attempt_step(floor: &Floor, address: StepAddress, step: &Step, attempt:
                     (Err(reason), Some(judged)) => judged.not_found(floor, reason),
                     (Ok(actor), None) => Ok(match actor.set(setting.clone()).await {
                         Ok(()) => (StepOutcome::Pass, None),
-                        Err(error) => (StepOutcome::Error, Some(format!("{instrument}: {error}"))),
+                        Err(error) => {
+                            floor.failed_on(instrument);
+                            (StepOutcome::Error, Some(format!("{instrument}: {error}")))
+                        }
                     }),
-                    (Ok(actor), Some(judged)) => judged.set(floor, actor).await,
+                    (Ok(actor), Some(judged)) => {
+                        let ended = judged.set(floor, actor).await?;
+                        if ended.0 == StepOutcome::Error {
+                            floor.failed_on(instrument);
+                        }
+                        Ok(ended)
+                    }
                 }
             }
             StepKind::Measurements(measurements) => measure_all(floor, address, step, measurements, attempt).await,
@@ -236,7 +276,8 @@ async fn doubted(floor: &Floor, ended: Ended) -> Ended {
     let (StepOutcome::Fail, failed) = ended else {
         return ended;
     };
-    match lost_outputs(&floor.crew, floor.clock.as_ref(), floor.read_back_deadline).await {
+    let of = floor.outputs_of.as_deref();
+    match lost_outputs(&floor.crew, of, floor.clock.as_ref(), floor.read_back_deadline).await {
         None => (StepOutcome::Fail, failed),
         Some(lost) => {
             let but = failed.map_or_else(String::new, |failed| format!("; no fact about the unit: {failed}"));
@@ -333,10 +374,10 @@ async fn measure_all(
 
 pub(crate) async fn take(floor: &Floor, source: &ReadingSource) -> Result<Reading, String> {
     let actor = actor(floor, &source.instrument)?;
-    actor
-        .measure(source.request)
-        .await
-        .map_err(|error: CommandError| format!("{}: {error}", source.instrument))
+    actor.measure(source.request).await.map_err(|error: CommandError| {
+        floor.failed_on(&source.instrument);
+        format!("{}: {error}", source.instrument)
+    })
 }
 
 /// How well a reading is known, or why not; nothing where its instrument has no specification.

@@ -6,33 +6,30 @@
 //! 3. Whatever ends the steps (outcome, deadline, panic, interrupt, recorder), every output is tried afterwards.
 //! 4. An output that was not proved off makes the run an Error and is named.
 //! 5. So does an output that the steps turned on and that is off when they are done.
+//! 6. Of several units each has its own record; what an instrument that they share fails to do ends them all, what a unit fails ends only its own.
 
 use crate::{
     ambient,
     assess::Circumstances,
     bench::Bench,
     crew::Crew,
-    event::{EventKind, Log, LogLevel, RunEnded, RunStarted, Section},
+    event::{EventKind, InstrumentUse, Log, LogLevel, MadeSafe, RunEnded, RunStarted, Section},
     lines::{Lines, console_of, keep_what_was_heard, open_line},
     listener::Listener,
     memory::Memory,
-    outcome::{RunOutcome, StepOutcome},
+    outcome::RunOutcome,
     outside::Surroundings,
     partial::Partial,
-    readback::lost_outputs,
     recorder::{Recorder, RecorderError},
     safe,
-    scribe::{Scribe, plan_of, steps_of},
-    steps::Floor,
-    walk::run_section,
+    scribe::Scribe,
+    slots::{Alarm, Gates, all, of_run, own_outputs, union},
+    stage::{Bay, Several, Stage, at_least, interrupted},
 };
-use benchtop_instrument::{Clock, ClockExt, Moment, TaskFailure, human_duration, spawn};
+use benchtop_instrument::{Clock, Moment, spawn};
 use benchtop_procedure::{BoundProcedure, LogicalName, Metrology};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::sync::{mpsc, watch};
-
-/// How long a step's task may take to notice that it was ended.
-const JOIN: Duration = Duration::from_secs(2);
+use tokio::sync::watch;
 
 /// What the operator or the system wants of a running run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,6 +112,56 @@ impl<R> std::fmt::Debug for Job<R> {
     }
 }
 
+/// One of several units that are tested at once on one bench, and everything that is its own.
+pub struct Seat<R> {
+    /// What should happen to it.
+    pub procedure: BoundProcedure,
+    /// The event that begins its run. Its outputs are the unit's own, and those that are all units'.
+    pub started: RunStarted,
+    /// What was asked for instead of the whole procedure.
+    pub partial: Option<Partial>,
+    /// What is reached beside the instruments.
+    pub outside: Surroundings,
+    /// Who writes it down.
+    pub recorder: R,
+    /// Who watches.
+    pub listeners: Vec<Listener>,
+}
+
+impl<R> std::fmt::Debug for Seat<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seat")
+            .field("run_id", &self.started.run_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Everything that several runs at once need.
+pub struct Fixture<R> {
+    /// The units. All have the same fixture steps.
+    pub seats: Vec<Seat<R>>,
+    /// Instruments that are open already.
+    pub crew: Crew,
+    /// The instruments.
+    pub bench: Arc<dyn Bench>,
+    /// What it says of how well its instruments measure.
+    pub metrology: Arc<Metrology>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What the operator wants.
+    pub interrupt: watch::Receiver<Interrupt>,
+    /// How long each part may take.
+    pub deadlines: Deadlines,
+}
+
+impl<R> std::fmt::Debug for Fixture<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fixture")
+            .field("seats", &self.seats)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How a run ended. The outcome is not to be shown before the recorder's file is sealed.
 #[derive(Debug)]
 pub struct Finished<R> {
@@ -132,9 +179,37 @@ pub struct Finished<R> {
 ///
 /// Call it inside a tokio runtime.
 pub async fn execute<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
-    let (bench, clock) = (Arc::clone(&job.bench), Arc::clone(&job.clock));
-    let (uses, patience) = (job.started.instruments.clone(), job.deadlines.make_safe);
-    let supervisor = spawn(clock.as_ref(), supervise(job));
+    let fixture = Fixture {
+        seats: vec![Seat {
+            procedure: job.procedure,
+            started: job.started,
+            partial: job.partial,
+            outside: job.outside,
+            recorder: job.recorder,
+            listeners: job.listeners,
+        }],
+        crew: job.crew,
+        bench: job.bench,
+        metrology: job.metrology,
+        clock: job.clock,
+        interrupt: job.interrupt,
+        deadlines: job.deadlines,
+    };
+    let finished = execute_slots(fixture).await.pop();
+    // one seat, one run
+    finished.unwrap_or_else(|| lost("the runner lost the run (a bug in Benchtop)".to_owned(), Vec::new()))
+}
+
+/// Runs a procedure on several units at once. Ends only when all that can be made safe has been; answers in the order of the
+/// seats, each with the same instruments.
+///
+/// Call it inside a tokio runtime.
+pub async fn execute_slots<R: Recorder + 'static>(fixture: Fixture<R>) -> Vec<Finished<R>> {
+    let (bench, clock) = (Arc::clone(&fixture.bench), Arc::clone(&fixture.clock));
+    let patience = fixture.deadlines.make_safe;
+    let seats = fixture.seats.len();
+    let uses = union(fixture.seats.iter().map(|seat| seat.started.instruments.as_slice()));
+    let supervisor = spawn(clock.as_ref(), supervise(fixture));
     let failure = match supervisor.await {
         Ok(finished) => return finished,
         Err(failure) => failure,
@@ -151,94 +226,68 @@ pub async fn execute<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
     let outputs_maybe_on = rescue
         .await
         .unwrap_or_else(|failure| vec![format!("every output ({failure})")]);
-    let reason = Some(format!("the runner {failure} (a bug in Benchtop)"));
-    let ended = RunEnded {
-        outcome: RunOutcome::Error,
-        reason,
-        outputs_maybe_on,
-    };
+    let reason = format!("the runner {failure} (a bug in Benchtop)");
+    let each = std::iter::repeat_with(|| lost(reason.clone(), outputs_maybe_on.clone()));
+    each.take(seats).collect()
+}
+
+/// What is left of a run whose supervisor broke down.
+fn lost<R>(reason: String, outputs_maybe_on: Vec<String>) -> Finished<R> {
     Finished {
         recorder: None,
-        ended,
+        ended: RunEnded {
+            outcome: RunOutcome::Error,
+            reason: Some(reason),
+            outputs_maybe_on,
+        },
         recorder_error: None,
         crew: Crew::default(),
     }
 }
 
-async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
-    let Job {
-        procedure,
-        started,
-        partial,
+async fn supervise<R: Recorder + 'static>(fixture: Fixture<R>) -> Vec<Finished<R>> {
+    let Fixture {
+        seats,
         mut crew,
         bench,
         metrology,
-        outside,
         clock,
-        recorder,
-        listeners,
         mut interrupt,
         deadlines,
-    } = job;
+    } = fixture;
     let begun = clock.now();
-    let procedure = Arc::new(procedure);
-    let mut scribe = Scribe::new(
-        recorder,
-        listeners,
-        Arc::clone(&clock),
-        Arc::clone(&procedure),
-        begun,
-        deadlines.recorder,
-    );
-    let uses = started.instruments.clone();
-    scribe.emit(EventKind::RunStarted(Box::new(started)));
-    scribe.barrier().await;
-    if scribe.error.is_some() {
-        return scribe.finish(&[], &uses, false, crew).await;
+    let each: Vec<Vec<InstrumentUse>> = seats.iter().map(|seat| seat.started.instruments.clone()).collect();
+    let uses = union(each.iter().map(Vec::as_slice));
+    let is_several = seats.len() > 1;
+    let several = is_several.then(|| Several {
+        gates: Arc::new(Gates::of(seats.iter().map(|seat| &seat.procedure))),
+        alarm: Arc::new(Alarm::new(each.iter().map(Vec::as_slice))),
+    });
+    let mut bays = Vec::new();
+    for (number, seat) in seats.into_iter().enumerate() {
+        bays.push(bay(number, seat, &each, &clock, begun, deadlines.recorder));
+    }
+    all(bays.iter_mut().map(|bay| bay.scribe.barrier())).await;
+    if bays.iter().any(|bay| bay.scribe.error.is_some()) {
+        for bay in bays.iter_mut().filter(|bay| bay.scribe.error.is_none()) {
+            let reason = "nothing was tested: the run of another slot cannot be recorded";
+            bay.scribe.at_least(RunOutcome::Error, reason);
+        }
+        return finish(bays, &[], false, &crew).await;
     }
 
-    let mut skipped = None;
     let mut missing = BTreeMap::new();
-    let mut lines = Lines::new();
-    for used in &uses {
-        if let Some(need) = console_of(&procedure, &used.name) {
-            match open_line(&used.name, need, &bench, &clock, deadlines.prepare).await {
-                Ok(line) => drop(lines.insert(used.name.clone(), line)),
-                Err(reason) => {
-                    scribe.at_least(RunOutcome::Error, &reason);
-                    missing.insert(used.name.clone(), reason.clone());
-                    skipped = Some(reason);
-                    break;
-                }
-            }
-            continue;
-        }
-        let opening = crew.prepare(&used.name, bench.as_ref(), clock.as_ref(), deadlines.prepare);
-        let opened = tokio::select! {
-            biased;
-            level = at_least(&mut interrupt, Interrupt::Abandon) => Err((RunOutcome::Aborted, interrupted(level))),
-            opened = opening => opened.map_err(|reason| (RunOutcome::Error, reason)),
-        };
-        match opened {
-            Ok((ready, lost)) => {
-                if let Some(reason) = lost {
-                    scribe.emit(EventKind::Log(Log {
-                        level: LogLevel::Warning,
-                        source: "runner".to_owned(),
-                        message: format!("opened again, it was lost since the last run: {reason}"),
-                    }));
-                }
-                scribe.emit(EventKind::InstrumentReady(ready));
-            }
-            Err((outcome, reason)) => {
-                scribe.at_least(outcome, &reason);
-                missing.insert(used.name.clone(), reason.clone());
-                skipped = Some(reason);
-                break;
-            }
-        }
+    let opening = Opening {
+        bench: &bench,
+        clock: &clock,
+        patience: deadlines.prepare,
+    };
+    let mut skipped = opening
+        .instruments(&uses, &mut crew, &mut bays, &mut missing, &mut interrupt)
+        .await;
+    if skipped.is_none() {
+        skipped = opening.links(&mut bays, &mut missing).await;
     }
-    let partial = partial.map(Arc::new);
     let mut surroundings = Circumstances {
         metrology,
         ambient: None,
@@ -253,209 +302,174 @@ async fn supervise<R: Recorder + 'static>(job: Job<R>) -> Finished<R> {
         );
         if let Some((celsius, log)) = measured.await {
             surroundings.ambient = celsius;
-            scribe.emit(EventKind::Log(log));
+            for bay in &mut bays {
+                bay.scribe.emit(EventKind::Log(log.clone()));
+            }
         }
     }
-    let missing = Arc::new(missing);
-    let lines = Arc::new(lines);
     let stage = Stage {
         crew: &crew,
-        lines: &lines,
-        outside: &outside,
-        missing: &missing,
+        missing: &Arc::new(missing),
         clock: &clock,
-        procedure: &procedure,
-        partial: partial.as_ref(),
         begun,
         deadlines,
-        memory: Arc::new(Memory::of(procedure.procedure())),
         surroundings: &surroundings,
+        several,
     };
-
     if skipped.is_none() {
-        skipped = stage.run_test(&mut scribe, &mut interrupt).await;
-        stage.read_back(&mut scribe, &mut interrupt).await;
+        skipped = stage.set_fixture_up(&mut bays, &mut interrupt).await;
     }
-    scribe.skip_the_rest(&procedure, &[Section::Setup, Section::Main], skipped.as_deref());
-    if scribe.error.is_none() && *interrupt.borrow() < Interrupt::SafeNow {
-        skipped = stage.run_teardown(&mut scribe, &mut interrupt).await;
-    } else if scribe.error.is_none() {
-        skipped = Some(interrupted(Interrupt::SafeNow));
-    }
-    scribe.skip_the_rest(&procedure, &[Section::Teardown], skipped.as_deref());
+    let units = bays.iter_mut();
+    all(units.map(|bay| stage.test_unit(bay, skipped.clone(), interrupt.clone()))).await;
+    stage.tear_fixture_down(&mut bays, &mut interrupt).await;
 
-    if let Some(partial) = &partial {
-        scribe.at_least(RunOutcome::Aborted, &partial.reason_of_the_run());
+    for bay in &mut bays {
+        let procedure = Arc::clone(&bay.procedure);
+        bay.scribe
+            .skip_the_rest(&procedure, &[Section::Teardown], bay.skipped.as_deref());
+        if let Some(partial) = &bay.partial {
+            bay.scribe.at_least(RunOutcome::Aborted, &partial.reason_of_the_run());
+        }
     }
     let made_safe = safe::make_all_safe(&uses, &mut crew, bench.as_ref(), clock.as_ref(), deadlines.make_safe).await;
-    keep_what_was_heard(&lines, &outside, clock.as_ref(), &mut scribe).await;
-    scribe.finish(&made_safe, &uses, true, crew).await
-}
-
-/// Ends when the operator wants at least `level`.
-async fn at_least(interrupt: &mut watch::Receiver<Interrupt>, level: Interrupt) -> Interrupt {
-    let wanted = interrupt
-        .wait_for(|wanted| *wanted >= level)
-        .await
-        .map(|wanted| *wanted);
-    match wanted {
-        Ok(wanted) => wanted,
-        // nobody can interrupt any more
-        Err(_closed) => std::future::pending().await,
+    for bay in &mut bays {
+        keep_what_was_heard(&bay.lines, &bay.outside, clock.as_ref(), &mut bay.scribe).await;
     }
+    finish(bays, &made_safe, true, &crew).await
 }
 
-fn interrupted(level: Interrupt) -> String {
-    match level {
-        Interrupt::None | Interrupt::Abandon => "interrupted by the operator or a signal".to_owned(),
-        Interrupt::SafeNow => "interrupted twice: made safe at once".to_owned(),
-    }
-}
-
-/// When a section is cut short, and what is said of it then.
-struct Ends {
-    at: Moment,
-    reason: String,
-}
-
-/// What stays the same while steps run.
-struct Stage<'a> {
-    crew: &'a Crew,
-    lines: &'a Arc<Lines>,
-    outside: &'a Surroundings,
-    missing: &'a Arc<BTreeMap<LogicalName, String>>,
-    clock: &'a Arc<dyn Clock>,
-    procedure: &'a Arc<BoundProcedure>,
-    partial: Option<&'a Arc<Partial>>,
+/// A unit whose run begins here.
+fn bay<R: Recorder>(
+    number: usize,
+    seat: Seat<R>,
+    each: &[Vec<InstrumentUse>],
+    clock: &Arc<dyn Clock>,
     begun: Moment,
-    deadlines: Deadlines,
-    memory: Arc<Memory>,
-    surroundings: &'a Circumstances,
+    patience: Duration,
+) -> Bay<R> {
+    let Seat {
+        procedure,
+        started,
+        partial,
+        outside,
+        recorder,
+        listeners,
+    } = seat;
+    let memory = Arc::new(Memory::of(procedure.procedure()));
+    let procedure = Arc::new(procedure);
+    let clock = Arc::clone(clock);
+    let mut scribe = Scribe::new(recorder, listeners, clock, Arc::clone(&procedure), begun, patience);
+    let uses = started.instruments.clone();
+    scribe.emit(EventKind::RunStarted(Box::new(started)));
+    let others = each.iter().enumerate().filter(|(other, _)| *other != number);
+    let others: Vec<&[InstrumentUse]> = others.map(|(_, uses)| uses.as_slice()).collect();
+    Bay {
+        number,
+        scribe,
+        procedure,
+        partial: partial.map(Arc::new),
+        lines: Arc::default(),
+        outside,
+        memory,
+        own: own_outputs(&uses, &others),
+        uses,
+        skipped: None,
+    }
 }
 
-impl Stage<'_> {
-    /// Setup and test. Answers why steps were left out, if any were for a reason of their own.
-    async fn run_test<R: Recorder>(
+/// Ends every run.
+async fn finish<R: Recorder>(bays: Vec<Bay<R>>, made_safe: &[MadeSafe], opened: bool, crew: &Crew) -> Vec<Finished<R>> {
+    let mut finished = Vec::new();
+    for bay in bays {
+        let own = of_run(&bay.uses, made_safe);
+        finished.push(bay.scribe.finish(&own, &bay.uses, opened, crew.clone()).await);
+    }
+    finished
+}
+
+/// How instruments are opened.
+struct Opening<'a> {
+    bench: &'a Arc<dyn Bench>,
+    clock: &'a Arc<dyn Clock>,
+    patience: Duration,
+}
+
+impl Opening<'_> {
+    /// Opens what the runs use, and tells those that use it. Answers why nothing is tested, where something is missing.
+    async fn instruments<R: Recorder>(
         &self,
-        scribe: &mut Scribe<R>,
+        uses: &[InstrumentUse],
+        crew: &mut Crew,
+        bays: &mut [Bay<R>],
+        missing: &mut BTreeMap<LogicalName, String>,
         interrupt: &mut watch::Receiver<Interrupt>,
     ) -> Option<String> {
-        let allowed = self.procedure.procedure().timeout.or(self.deadlines.run);
-        let ends = allowed.map(|allowed| Ends {
-            at: self.begun.after(allowed),
-            reason: format!("the run took longer than {}", human_duration(allowed)),
-        });
-        for section in [Section::Setup, Section::Main] {
-            let reason = self
-                .run(section, scribe, interrupt, Interrupt::Abandon, ends.as_ref())
-                .await;
-            if reason.is_some() {
-                return reason;
+        for used in uses {
+            if bays.iter().any(|bay| console_of(&bay.procedure, &used.name).is_some()) {
+                continue;
             }
-            if section == Section::Setup && scribe.outcome_so_far() > Some(RunOutcome::Pass) {
-                return Some("the setup did not succeed".to_owned());
+            let opening = crew.prepare(&used.name, self.bench.as_ref(), self.clock.as_ref(), self.patience);
+            let opened = tokio::select! {
+                biased;
+                level = at_least(interrupt, Interrupt::Abandon) => Err((RunOutcome::Aborted, interrupted(level))),
+                opened = opening => opened.map_err(|reason| (RunOutcome::Error, reason)),
+            };
+            let (ready, lost) = match opened {
+                Ok(opened) => opened,
+                Err((outcome, reason)) => {
+                    bays.iter_mut().for_each(|bay| bay.scribe.at_least(outcome, &reason));
+                    missing.insert(used.name.clone(), reason.clone());
+                    return Some(reason);
+                }
+            };
+            for bay in bays.iter_mut() {
+                if !bay.uses.iter().any(|own| own.name == used.name) {
+                    continue;
+                }
+                if let Some(reason) = &lost {
+                    bay.scribe.emit(EventKind::Log(Log {
+                        level: LogLevel::Warning,
+                        source: "runner".to_owned(),
+                        message: format!("opened again, it was lost since the last run: {reason}"),
+                    }));
+                }
+                bay.scribe.emit(EventKind::InstrumentReady(ready.clone()));
             }
         }
         None
     }
 
-    /// Looks whether the outputs are still as the steps set them, where the run is about the unit so far.
-    async fn read_back<R: Recorder>(&self, scribe: &mut Scribe<R>, interrupt: &mut watch::Receiver<Interrupt>) {
-        if scribe.error.is_some() || scribe.outcome_so_far() > Some(RunOutcome::Fail) {
-            return;
-        }
-        let looking = lost_outputs(self.crew, self.clock.as_ref(), self.deadlines.read_back);
-        tokio::select! {
-            biased;
-            level = at_least(interrupt, Interrupt::Abandon) => {
-                scribe.at_least(RunOutcome::Aborted, &interrupted(level));
-            }
-            lost = looking => if let Some(lost) = lost {
-                scribe.at_least(RunOutcome::Error, &lost);
-            }
-        }
-    }
-
-    async fn run_teardown<R: Recorder>(
+    /// Opens the units' own links.
+    async fn links<R: Recorder>(
         &self,
-        scribe: &mut Scribe<R>,
-        interrupt: &mut watch::Receiver<Interrupt>,
+        bays: &mut [Bay<R>],
+        missing: &mut BTreeMap<LogicalName, String>,
     ) -> Option<String> {
-        let ends = Ends {
-            at: self.clock.now().after(self.deadlines.teardown),
-            reason: "the teardown took too long".to_owned(),
-        };
-        self.run(Section::Teardown, scribe, interrupt, Interrupt::SafeNow, Some(&ends))
-            .await
-    }
-
-    /// Runs one section in a task of its own; answers why it was cut short, if it was.
-    async fn run<R: Recorder>(
-        &self,
-        section: Section,
-        scribe: &mut Scribe<R>,
-        interrupt: &mut watch::Receiver<Interrupt>,
-        stops_at: Interrupt,
-        ends: Option<&Ends>,
-    ) -> Option<String> {
-        let (reports, mut reported) = mpsc::unbounded_channel();
-        let floor = Floor {
-            crew: self.crew.clone(),
-            lines: Arc::clone(self.lines),
-            outside: self.outside.clone(),
-            missing: Arc::clone(self.missing),
-            clock: Arc::clone(self.clock),
-            started: self.begun,
-            reports,
-            attempt_deadline: self.deadlines.attempt,
-            read_back_deadline: self.deadlines.read_back,
-            partial: self.partial.cloned(),
-            memory: Arc::clone(&self.memory),
-            surroundings: self.surroundings.clone(),
-        };
-        let procedure = Arc::clone(self.procedure);
-        let mut task = spawn(self.clock.as_ref(), async move {
-            let (steps, nodes) = (steps_of(&procedure, section), plan_of(&procedure, section));
-            run_section(&floor, section, steps, nodes).await.is_ok()
-        });
-        let (mut expiry, late) = match ends {
-            Some(Ends { at, reason }) => (self.clock.sleep_until(*at), reason.as_str()),
-            None => (Box::pin(std::future::pending()) as _, ""),
-        };
-        let mut over = false;
-        let cut = loop {
-            tokio::select! {
-                biased;
-                level = at_least(interrupt, stops_at) => break Some((StepOutcome::Aborted, interrupted(level))),
-                () = &mut expiry => break Some((StepOutcome::Timeout, late.to_owned())),
-                Some(report) = reported.recv() => scribe.take(report).await,
-                ended = &mut task => {
-                    over = true;
-                    break match ended {
-                    Ok(true) => None,
-                    Ok(false) => Some((StepOutcome::Error, "the run cannot be recorded".to_owned())),
-                    Err(TaskFailure::Panicked(message)) => {
-                        Some((StepOutcome::Error, format!("the step panicked: {message} (a bug in Benchtop)")))
+        let mut failed = None;
+        for bay in bays.iter_mut() {
+            let mut lines = Lines::new();
+            for used in &bay.uses {
+                let Some(need) = console_of(&bay.procedure, &used.name) else {
+                    continue;
+                };
+                match open_line(&used.name, need, self.bench, self.clock, self.patience).await {
+                    Ok(line) => drop(lines.insert(used.name.clone(), line)),
+                    Err(reason) => {
+                        missing.insert(used.name.clone(), reason.clone());
+                        failed = Some(reason);
+                        break;
                     }
-                    Err(TaskFailure::Aborted) => Some((StepOutcome::Error, "the step was lost".to_owned())),
-                }
                 }
             }
-            if scribe.error.is_some() {
-                break Some((StepOutcome::Error, "the run cannot be recorded".to_owned()));
+            bay.lines = Arc::new(lines);
+            if failed.is_some() {
+                break;
             }
-        };
-        if !over {
-            // joined, so that no command of its comes after what follows
-            task.abort();
-            drop(self.clock.within(self.clock.now().after(JOIN), &mut task).await);
         }
-        reported.close();
-        while let Ok(report) = reported.try_recv() {
-            scribe.take(report).await;
+        if let Some(reason) = &failed {
+            bays.iter_mut()
+                .for_each(|bay| bay.scribe.at_least(RunOutcome::Error, reason));
         }
-        let (outcome, reason) = cut?;
-        scribe.cut_short(outcome, &reason);
-        Some(reason)
+        failed
     }
 }

@@ -3,9 +3,10 @@
 use crate::{
     event::{EventKind, Section, StepAddress, StepEnded, StepStarted},
     outcome::StepOutcome,
+    slots::Turns,
     steps::{Floor, NotRecorded, retries, run_step},
 };
-use benchtop_procedure::{Evaluated, Expression, Group, OnFail, PlanNode, Step, full_name};
+use benchtop_procedure::{Evaluated, Expression, Group, LogicalName, OnFail, PlanNode, Step, StepKind, full_name};
 use std::{future::Future, pin::Pin};
 
 /// How some steps went.
@@ -31,6 +32,7 @@ pub(crate) async fn run_section(
         section,
         steps,
         attempts: vec![0; steps.len()],
+        held: Vec::new(),
     };
     walk.all(nodes).await.map(|_went| ())
 }
@@ -41,6 +43,8 @@ struct Walk<'s> {
     steps: &'s [Step],
     /// How often each step was tried: a group that is tried again goes on counting.
     attempts: Vec<u32>,
+    /// The instruments that the group around holds while other slots run.
+    held: Vec<LogicalName>,
 }
 
 impl Walk<'_> {
@@ -88,6 +92,10 @@ impl Walk<'_> {
             Ok(true) => {
                 let first = self.next_attempt(index);
                 let address = self.address(index);
+                let _turns = match (&self.floor.several, &step.kind) {
+                    (Some(several), StepKind::Prompt(_)) => several.gates.ask().await,
+                    (_, _) => self.turns(step.instruments()).await,
+                };
                 let (outcome, last) = run_step(self.floor, address, step, first).await?;
                 if let Some(attempts) = self.attempts.get_mut(index) {
                     *attempts = last;
@@ -129,6 +137,9 @@ impl Walk<'_> {
                 stops: false,
             });
         }
+        let turns = self.turns(group.lock.iter()).await;
+        let outer = self.held.clone();
+        self.held.extend(group.lock.iter().cloned());
         let mut attempt = 1;
         let went = loop {
             let went = self.all(&group.nodes).await?;
@@ -138,11 +149,21 @@ impl Walk<'_> {
             self.floor.pause(group.retry.delay).await;
             attempt += 1;
         };
+        self.held = outer;
+        drop(turns);
         self.floor.memory.ended(name, went.outcome);
         Ok(Went {
             stops: went.stops || self.stops(went.outcome, group.on_fail),
             ..went
         })
+    }
+
+    /// Waits for its turn on instruments that other slots may hold.
+    async fn turns(&self, wanted: impl Iterator<Item = &LogicalName>) -> Turns {
+        match &self.floor.several {
+            Some(several) => several.gates.take(wanted, &self.held).await,
+            None => Turns::new(),
+        }
     }
 
     fn holds(&self, when: Option<&Expression>) -> Result<bool, String> {

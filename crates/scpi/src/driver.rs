@@ -537,12 +537,17 @@ impl Instrument for ScpiInstrument {
     }
 
     async fn find_outputs_on(&mut self) -> Result<(), Error> {
-        Self::find_outputs_on(self).await?;
+        self.find_outputs_among(None).await?;
         self.find_relays_closed(Operation::ReadBack).await
     }
 
     async fn output_mode(&mut self, channel: u32) -> Result<OutputMode, Error> {
         self.find_output_mode(channel).await
+    }
+
+    async fn find_these_on(&mut self, channels: &[u32]) -> Result<(), Error> {
+        self.find_outputs_among(Some(channels)).await?;
+        self.find_relays_closed(Operation::ReadBack).await
     }
 
     async fn query(&mut self, message: &str) -> Result<Option<String>, Error> {

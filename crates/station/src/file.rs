@@ -4,6 +4,7 @@ use crate::console::{self, StationConsole};
 use crate::keys::{INSTRUMENT, ROOT, SERIAL, STATION, STORE, SYNC, TARGET, VISA};
 use crate::metrology::{self, Calibration};
 use crate::rules::{self, AllowedProcedure, StationParameter};
+use crate::slots::{self, StationSlot};
 use benchtop_instrument::{HislipMode, Quantity, Resource, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Span, Spanned, Table, one_of};
 use benchtop_procedure::{Ambient, ContributionRule, LogicalName};
@@ -41,6 +42,8 @@ pub struct StationFile {
     pub contributions: Vec<ContributionRule>,
     /// The unit's own links by logical name.
     pub consoles: BTreeMap<LogicalName, StationConsole>,
+    /// The slots of the fixture by name.
+    pub slots: BTreeMap<String, StationSlot>,
     /// `[store] root`, as written.
     pub store_root: Option<PathBuf>,
     /// `[store] signing_key`: with which records are signed; a relative one is beside the station file.
@@ -164,6 +167,15 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
         }
     }
     let consoles = console::read(&root, folder, |name| instruments.contains_key(name), sink);
+    let channels = |instrument: &StationInstrument| {
+        let named = instrument.channels.iter();
+        named.map(|(name, channel)| (name.clone(), channel.value)).collect()
+    };
+    let known = instruments
+        .iter()
+        .map(|(name, instrument)| (name.clone(), channels(instrument)));
+    let known = known.chain(consoles.keys().map(|name| (name.clone(), BTreeMap::new())));
+    let slots = slots::read(&root, &known.collect(), sink);
     let store = root.table(sink, "store", &STORE.names());
     let store_root = store
         .and_then(|store| store.require_string(sink, "root"))
@@ -216,6 +228,7 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
         ambient: ambient.unwrap_or_default(),
         contributions,
         consoles,
+        slots,
         store_root,
         signing_key,
         visa_library,

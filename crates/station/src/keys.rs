@@ -36,6 +36,7 @@ static BENCH: Keys = Keys {
             "What a station file would say of the bench.",
         ),
         CONTRIBUTIONS,
+        SLOTS,
     ],
 };
 
@@ -56,6 +57,12 @@ const CONTRIBUTIONS: Key = Key::new(
     "contributions",
     Shape::Tables(&CONTRIBUTION),
     "What the bench itself adds to the uncertainty of measurements: leads, dividers, shunts.",
+);
+
+const SLOTS: Key = Key::new(
+    "slots",
+    Shape::Named(&SLOT),
+    "The slots of the fixture, by name: `run --slot A=SN1 --slot B=SN2` tests a unit in each at once.",
 );
 
 pub(crate) static ROOT: Keys = Keys {
@@ -83,6 +90,7 @@ pub(crate) static ROOT: Keys = Keys {
             Shape::Named(&CONSOLE),
             "The unit's own links, by the names that procedures call them.",
         ),
+        SLOTS,
         Key::new("store", Shape::Table(&STORE), "Where the records are kept."),
         Key::new(
             "sync",
@@ -209,6 +217,27 @@ pub(crate) static CONSOLE: Keys = Keys {
             "serial",
             Shape::Table(&SERIAL),
             "Its serial line; 115200 baud, 8 data bits and no parity if left out.",
+        ),
+    ],
+};
+
+pub(crate) static SLOT: Keys = Keys {
+    title: "slot",
+    keys: &[
+        Key::new(
+            "fixture_id",
+            Shape::Text,
+            "The mechanics that hold its unit; the station's if left out.",
+        ),
+        Key::new(
+            "channels",
+            Shape::Map(&Shape::Either(&[Shape::Integer(1), Shape::Text])),
+            "Its own channels, by what procedures call them: { \"psu.1\" = 3, \"dmm.vcc\" = \"@103\" }. The others it has in common with all slots.",
+        ),
+        Key::new(
+            "instruments",
+            Shape::Map(&Shape::Text),
+            "Instruments and consoles of this file that stand for the procedure's in this slot: { uart = \"uart_b\" }.",
         ),
     ],
 };

@@ -9,6 +9,7 @@ mod file;
 mod keys;
 mod metrology;
 mod rules;
+mod slots;
 mod station;
 
 pub use benchtop_scpi::Options;
@@ -19,6 +20,7 @@ pub use file::{CalibrationRule, StationFile, StationInstrument, TargetEntry, par
 pub use keys::{bench_keys, keys};
 pub use metrology::{Calibration, Said, of_bench};
 pub use rules::{AllowedProcedure, StationParameter};
+pub use slots::{StationSlot, slots_of_bench};
 pub use station::{Equipment, Station, drive, open_instrument, open_session};
 
 #[cfg(test)]

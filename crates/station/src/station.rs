@@ -5,6 +5,7 @@ use crate::{
     console::{self, StationConsole},
     file::{StationFile, StationInstrument},
     metrology::{Calibration, Said},
+    slots::{self, Carrier, StationSlot},
 };
 use benchtop_instrument::{
     Capabilities, Class, Clock, Console, Error, ErrorKind, Instrument, LineSettings, Operation, Resource, Session,
@@ -55,6 +56,7 @@ pub struct Station {
     pub instruments: BTreeMap<LogicalName, Equipment>,
     /// The unit's own links by logical name, on a real bench.
     consoles: BTreeMap<LogicalName, StationConsole>,
+    slots: BTreeMap<String, StationSlot>,
     safe_first: Vec<LogicalName>,
     simulated: Option<SimulatedBench>,
     clock: Arc<dyn Clock>,
@@ -86,14 +88,16 @@ impl Station {
             transport::visa::library::choose(library);
         }
         let safe_first = file.safe_order.iter().map(|name| name.value.clone()).collect();
-        Ok(Self {
+        let station = Self {
             instruments,
             consoles: file.consoles.clone(),
+            slots: BTreeMap::new(),
             safe_first,
             simulated: None,
             clock,
             recorder: None,
-        })
+        };
+        station.with_slots(file.slots.clone())
     }
 
     /// The instruments of a simulated bench, driven by the same definitions as real ones.
@@ -144,11 +148,36 @@ impl Station {
         Ok(Self {
             instruments,
             consoles: BTreeMap::new(),
+            slots: BTreeMap::new(),
             safe_first: Vec::new(),
             simulated: Some(bench),
             clock,
             recorder: None,
         })
+    }
+
+    /// The same with slots.
+    ///
+    /// # Errors
+    /// Channels that an instrument has not got, or that two slots have: all of them.
+    pub fn with_slots(self, slots: BTreeMap<String, StationSlot>) -> Result<Self, Diagnostics> {
+        let mut sink = Diagnostics::new();
+        slots::check(&mut sink, &slots, |name| {
+            let equipment = self.instruments.get(name)?;
+            let outputs = equipment.definition.outputs.as_ref();
+            Some(Carrier {
+                capabilities: equipment.capabilities(),
+                has_one_switch: outputs.is_some_and(|outputs| outputs.output_enabled.shared),
+            })
+        });
+        sink.into_result()?;
+        Ok(Self { slots, ..self })
+    }
+
+    /// The slots of the fixture by name.
+    #[must_use]
+    pub const fn slots(&self) -> &BTreeMap<String, StationSlot> {
+        &self.slots
     }
 
     /// Writes down every dialogue with its instruments from here on.

@@ -243,3 +243,76 @@ fn a_shared_source_says_which_outputs_are_the_stations() {
         .unwrap();
     assert_eq!(own.channels, [1, 2, 3], "names alone take nothing away");
 }
+
+const SLOTTED: &str = r#"[station]
+id = "B"
+
+[instruments.psu]
+driver = "keysight/e36312a"
+resource = "TCPIP0::10.0.0.7::5025::SOCKET"
+channels = { second = 2 }
+
+[instruments.dmm]
+driver = "keysight/34461a"
+resource = "TCPIP0::10.0.0.8::5025::SOCKET"
+
+[consoles.uart_b]
+argv = ["true"]
+
+"#;
+
+#[test]
+fn slots_have_channels_and_consoles_of_their_own() {
+    let slots = "[slots.A]\nfixture_id = \"FX-A\"\nchannels = { \"psu.1\" = \"@3\" }\n\
+                 [slots.B]\nchannels = { \"psu.board\" = \"second\", \"dmm.1\" = 1 }\ninstruments = { uart = \"uart_b\" }\n";
+    let file = parse("b.toml", &format!("{SLOTTED}{slots}")).unwrap();
+    let station = Station::real(&file, &catalogue(), RealClock::shared()).unwrap();
+    let own = |slot: &str| {
+        let channels = station.slots()[slot].own.channels.iter();
+        channels
+            .map(|(channel, number)| (channel.to_string(), number.value))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(station.slots()["A"].fixture_id.as_deref(), Some("FX-A"));
+    assert_eq!(own("A"), [("psu.1".to_owned(), 3)]);
+    assert_eq!(own("B"), [("dmm.1".to_owned(), 1), ("psu.board".to_owned(), 2)]);
+    let stands = &station.slots()["B"].own.instruments[&LogicalName("uart".to_owned())];
+    assert_eq!(stands.value.0, "uart_b");
+}
+
+#[test]
+fn every_mistake_in_the_slots_comes_out_with_its_place() {
+    let slots = "[slots.\"A b\"]\nfixture = \"x\"\n\
+                 [slots.B]\nchannels = { psu.1 = 3, \"psx.1\" = 2, \"dmm\" = 1, \"psu.2\" = 0, \"psu.3\" = \"secnd\", \"psu.4\" = 1.5 }\n\
+                 instruments = { uart = \"uart_c\" }\n";
+    let findings = parse("b.toml", &format!("{SLOTTED}{slots}"))
+        .unwrap_err()
+        .render_short();
+    for expected in [
+        "b.toml:16:8: error: a slot is called by 1 to 30 letters, digits, `-` and `_`",
+        "b.toml:17:1: error: unknown key `fixture`",
+        "b.toml:19:14: error: expected an instrument and its channel; in quotes, as the procedure calls it",
+        "b.toml:19:25: error: there is no [instruments.psx] in this file; did you mean `psu`?",
+        "b.toml:19:38: error: expected an instrument and its channel",
+        "b.toml:19:59: error: channels count from 1",
+        "b.toml:19:72: error: psu has no channel `secnd`; did you mean `second`?",
+        "b.toml:19:91: error: ",
+        "b.toml:20:24: error: there is no [instruments.uart_c] in this file; did you mean `uart_b`?",
+    ] {
+        assert!(findings.contains(expected), "{expected}\n{findings}");
+    }
+}
+
+#[test]
+fn a_channel_is_one_slots_and_is_there() {
+    let slots = "[slots.A]\nchannels = { \"psu.1\" = 3 }\n[slots.B]\nchannels = { \"psu.1\" = 3, \"psu.2\" = 4 }\n";
+    let file = parse("b.toml", &format!("{SLOTTED}{slots}")).unwrap();
+    let findings = Station::real(&file, &catalogue(), RealClock::shared()).unwrap_err();
+    let findings = findings.render_short();
+    for expected in [
+        "b.toml:19:24: error: slots A and B have one channel: psu channel 3",
+        "b.toml:19:37: error: slot B: psu (Keysight E36312A) has channels 1-3, not 4",
+    ] {
+        assert!(findings.contains(expected), "{expected}\n{findings}");
+    }
+}

@@ -1,14 +1,36 @@
-//! Names of channels become the numbers that the station has for them.
+//! Names of channels become the numbers that the station has for them; in a slot, channels become the slot's own.
 
 use super::Instruments;
 use crate::model::{LogicalName, MeasurementSource, Procedure, StepKind};
+use crate::slots::{Slot, SlotChannel};
 use benchtop_instrument::{Capabilities, Setting};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, suggest};
+use std::collections::BTreeSet;
 
-/// Gives every named channel its number. One that is unknown is reported, and counts as the instrument's first.
-pub(super) fn resolve(sink: &mut Diagnostics, procedure: &mut Procedure, instruments: &Instruments) {
-    let sections = [&mut procedure.setup, &mut procedure.steps, &mut procedure.teardown];
-    for step in sections.into_iter().flatten() {
+/// Gives every channel its number. A name that is unknown is reported, and counts as the instrument's first.
+///
+/// In a slot the steps of the unit work with the slot's own channels and instruments; those of the fixture do not. Answers
+/// with the channels of the slot that are used.
+pub(super) fn resolve(
+    sink: &mut Diagnostics,
+    procedure: &mut Procedure,
+    instruments: &Instruments,
+    slot: Option<&Slot>,
+) -> BTreeSet<SlotChannel> {
+    let mut used = BTreeSet::new();
+    let fixture = procedure.fixture;
+    let first_behind = procedure.teardown.len().saturating_sub(fixture.teardown);
+    let setup = procedure.setup.iter_mut().enumerate();
+    let setup = setup.map(|(at, step)| (step, at < fixture.setup));
+    let steps = procedure.steps.iter_mut().map(|step| (step, false));
+    let teardown = procedure.teardown.iter_mut().enumerate();
+    let teardown = teardown.map(|(at, step)| (step, at >= first_behind));
+    for (step, is_fixture) in setup.chain(steps).chain(teardown) {
+        let mut seat = Seat {
+            slot: slot.filter(|_| !is_fixture),
+            used: &mut used,
+            instruments,
+        };
         let step_place = step.place.clone();
         match &mut step.kind {
             StepKind::Measurements(measurements) => {
@@ -17,12 +39,13 @@ pub(super) fn resolve(sink: &mut Diagnostics, procedure: &mut Procedure, instrum
                     let MeasurementSource::Reading(reading) = &mut measurement.source else {
                         continue;
                     };
-                    if let Some(name) = &reading.channel_name {
-                        let known = instruments.get(&reading.instrument);
-                        let place = &measurement.places.channel;
-                        let found = number(sink, &label, &reading.instrument, known, name, place);
-                        reading.request.channel = found;
-                    }
+                    let wanted = Wanted {
+                        label: &label,
+                        name: reading.channel_name.as_deref(),
+                        number: reading.request.channel,
+                        place: &measurement.places.channel,
+                    };
+                    reading.request.channel = seat.number(sink, &mut reading.instrument, &wanted);
                 }
             }
             StepKind::Set {
@@ -30,11 +53,14 @@ pub(super) fn resolve(sink: &mut Diagnostics, procedure: &mut Procedure, instrum
                 setting: Setting::Output(output),
                 expects: _,
             } => {
-                if let Some(name) = &step.set_places.channel_name {
-                    let label = format!("step \"{}\"", step.name);
-                    let place = step.set_places.channel.as_ref().unwrap_or(&step_place);
-                    output.channel = number(sink, &label, instrument, instruments.get(instrument), name, place);
-                }
+                let label = format!("step \"{}\"", step.name);
+                let wanted = Wanted {
+                    label: &label,
+                    name: step.set_places.channel_name.as_deref(),
+                    number: output.channel,
+                    place: step.set_places.channel.as_ref().unwrap_or(&step_place),
+                };
+                output.channel = seat.number(sink, instrument, &wanted);
             }
             StepKind::Set {
                 instrument,
@@ -42,32 +68,78 @@ pub(super) fn resolve(sink: &mut Diagnostics, procedure: &mut Procedure, instrum
                 expects: _,
             } => {
                 let label = format!("step \"{}\"", step.name);
-                let known = instruments.get(instrument);
+                let written_as = instrument.clone();
                 let (close, open) = (&step.set_places.close, &step.set_places.open);
                 let closing = switch.close.iter_mut().zip(close);
                 for (channel, written) in closing.chain(switch.open.iter_mut().zip(open)) {
-                    if let Some(name) = &written.name {
-                        *channel = number(sink, &label, instrument, known, name, &written.place);
-                    }
+                    let wanted = Wanted {
+                        label: &label,
+                        name: written.name.as_deref(),
+                        number: *channel,
+                        place: &written.place,
+                    };
+                    *channel = seat.number(sink, &mut written_as.clone(), &wanted);
                 }
+                seat.rename(instrument);
             }
-            StepKind::Wait(_)
-            | StepKind::Prompt(_)
-            | StepKind::Exec(_)
-            | StepKind::Query(_)
-            | StepKind::Send(_)
-            | StepKind::Expect(_) => {}
+            StepKind::Query(query) => seat.rename(&mut query.instrument),
+            StepKind::Send(transmit) => seat.rename(&mut transmit.instrument),
+            StepKind::Expect(expect) => seat.rename(&mut expect.instrument),
+            StepKind::Wait(_) | StepKind::Prompt(_) | StepKind::Exec(_) => {}
+        }
+    }
+    used
+}
+
+/// A channel as it is written.
+struct Wanted<'a> {
+    label: &'a str,
+    name: Option<&'a str>,
+    number: u32,
+    place: &'a Span,
+}
+
+/// Where a step is carried out.
+struct Seat<'a> {
+    slot: Option<&'a Slot>,
+    used: &'a mut BTreeSet<SlotChannel>,
+    instruments: &'a Instruments,
+}
+
+impl Seat<'_> {
+    /// Another instrument of the station may stand for the procedure's.
+    fn rename(&self, instrument: &mut LogicalName) {
+        if let Some(own) = self.slot.and_then(|slot| slot.instruments.get(instrument)) {
+            *instrument = own.value.clone();
+        }
+    }
+
+    fn number(&mut self, sink: &mut Diagnostics, instrument: &mut LogicalName, wanted: &Wanted<'_>) -> u32 {
+        let own = self.slot.filter(|slot| !slot.channels.is_empty()).and_then(|slot| {
+            let channel = wanted.name.map_or_else(|| wanted.number.to_string(), str::to_owned);
+            let key = SlotChannel {
+                instrument: instrument.clone(),
+                channel,
+            };
+            let number = slot.channels.get(&key)?.value;
+            self.used.insert(key);
+            Some(number)
+        });
+        self.rename(instrument);
+        match (own, wanted.name) {
+            (Some(number), _) => number,
+            (None, None) => wanted.number,
+            (None, Some(name)) => named(sink, instrument, self.instruments.get(instrument), name, wanted),
         }
     }
 }
 
-fn number(
+fn named(
     sink: &mut Diagnostics,
-    label: &str,
     instrument: &LogicalName,
     capabilities: Option<&Capabilities>,
     name: &str,
-    place: &Span,
+    wanted: &Wanted<'_>,
 ) -> u32 {
     // that the instrument is missing is said where the procedure declares it
     let Some(capabilities) = capabilities else { return 1 };
@@ -81,9 +153,9 @@ fn number(
         None => format!("it has {}", known.join(", ")),
     };
     let message = format!(
-        "{label}: {instrument} ({}) has no channel \"{name}\"",
-        capabilities.model
+        "{}: {instrument} ({}) has no channel \"{name}\"",
+        wanted.label, capabilities.model
     );
-    sink.push(Diagnostic::error(place, &message).help(&help));
+    sink.push(Diagnostic::error(wanted.place, &message).help(&help));
     capabilities.channels.first().copied().unwrap_or(1)
 }

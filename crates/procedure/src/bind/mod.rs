@@ -3,6 +3,7 @@
 mod channel;
 mod measurement;
 mod output;
+mod slots;
 mod switching;
 
 use crate::given::Given;
@@ -10,6 +11,8 @@ use crate::model::{BoundProcedure, InstrumentNeed, LogicalName, Procedure, StepK
 use crate::written::Written;
 use benchtop_instrument::{Capabilities, Function, FunctionCapability, Setting};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, suggest};
+pub(crate) use slots::bound_slots;
+pub use slots::{check_slots, is_for_slots};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The station's instruments by logical name. It may have more than the procedure needs.
@@ -33,7 +36,7 @@ pub(crate) fn bound(
     mut sink: Diagnostics,
     instruments: &Instruments,
 ) -> (Arc<Procedure>, Result<BoundProcedure, Diagnostics>) {
-    channel::resolve(&mut sink, &mut procedure, instruments);
+    channel::resolve(&mut sink, &mut procedure, instruments, None);
     check(&mut sink, &procedure, instruments);
     let procedure = Arc::new(procedure);
     let bound = match sink.has_errors() {

@@ -12,6 +12,7 @@ pub(super) fn check(draft: &mut Draft, roots: &[Table<'_>], head: &Span) {
     nothing_judged(draft, roots, head);
     unused_instruments(draft);
     unused_parameters(draft, roots);
+    outputs_of_both(draft);
     outputs_left_on(draft);
     outputs_without_a_level(draft);
 }
@@ -111,12 +112,41 @@ fn outputs_left_on(draft: &mut Draft) {
     for (switching, (instrument, channel)) in left_on {
         let step = &switching.step;
         let message = format!("{step} turns {instrument} channel {channel} on, and no teardown turns it off");
+        let section = if switching.is_fixture {
+            "fixture_teardown"
+        } else {
+            "teardown"
+        };
         let help = format!(
-            "add a [[teardown]] step with `set = {{ instrument = \"{instrument}\", channel = {channel}, output_enabled = false }}`"
+            "add a [[{section}]] step with `set = {{ instrument = \"{instrument}\", channel = {channel}, output_enabled = false }}`"
         );
         draft
             .sink
             .push(Diagnostic::error(&switching.place, &message).help(&help));
+    }
+}
+
+/// An output is the fixture's, which sets it once, or a unit's, whose slot sets it.
+fn outputs_of_both(draft: &mut Draft) {
+    let of_fixture = draft.switchings.iter().filter(|switching| switching.is_fixture);
+    let of_fixture: BTreeSet<_> = of_fixture.filter_map(output).collect();
+    let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    for switching in draft.switchings.iter().filter(|switching| !switching.is_fixture) {
+        if let Some(output) = output(switching).filter(|output| of_fixture.contains(output))
+            && seen.insert(output)
+        {
+            let (instrument, channel) = output;
+            let message = format!(
+                "{} sets {instrument} channel {channel}, which the steps of the fixture set",
+                switching.step
+            );
+            let finding = Diagnostic::error(&switching.place, &message);
+            findings.push(finding.help("set an output in [[fixture_setup]] and [[fixture_teardown]], or in neither"));
+        }
+    }
+    for finding in findings {
+        draft.sink.push(finding);
     }
 }
 
@@ -212,6 +242,7 @@ mod tests {
         let enabled = proptest::option::of(any::<bool>());
         (section, instrument, channel, enabled).prop_map(|(section, instrument, channel, output_enabled)| Switching {
             section,
+            is_fixture: false,
             step: String::new(),
             instrument,
             channel,

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// Conditions that name more outcomes than this are not looked into.
 const MOST_OUTCOMES: usize = 4;
 
+/// Why a step of the fixture cannot ask what came of a unit.
+const FOR_ALL: &str = "and the steps of the fixture run once for all units";
+
 /// Reads an expression where `draft` stands; a mistake is reported.
 pub(super) fn expression(draft: &mut Draft, what: &str, text: &Spanned<String>) -> Option<Expression> {
     match expression::read(&text.value, &Visible(draft)) {
@@ -60,11 +63,14 @@ impl Names for Visible<'_> {
 
     fn measurement(&self, name: &str) -> Result<Operand, String> {
         let candidates = self.0.full_names(name);
-        if let Some(found) = candidates.iter().find_map(|name| self.0.measured.get(name)) {
+        if let Some(found) = candidates.iter().find_map(|name| self.0.known.measured.get(name)) {
             return Ok(found.clone());
         }
         if self.0.broken.contains(name) {
             return Err(String::new());
+        }
+        if self.0.measurement_names.contains_key(name) && self.0.is_fixture {
+            return Err(format!("`{name}` is a unit's, {FOR_ALL}"));
         }
         if self.0.measurement_names.contains_key(name) {
             return Err(format!(
@@ -80,8 +86,14 @@ impl Names for Visible<'_> {
 
     fn outcome(&self, name: &str) -> Result<String, String> {
         let candidates = self.0.full_names(name);
-        if let Some(found) = candidates.into_iter().find(|name| self.0.ended.contains_key(name)) {
+        if let Some(found) = candidates
+            .into_iter()
+            .find(|name| self.0.known.ended.contains_key(name))
+        {
             return Ok(found);
+        }
+        if self.0.step_names.contains_key(name) && self.0.is_fixture {
+            return Err(format!("the step \"{name}\" is a unit's, {FOR_ALL}"));
         }
         if self.0.step_names.contains_key(name) {
             return Err(format!(
@@ -111,6 +123,7 @@ fn can_hold(draft: &Draft, section: Section, condition: &Expression) -> bool {
     let mut ways: Vec<BTreeMap<&str, &'static str>> = vec![BTreeMap::new()];
     for step in steps {
         let ends = draft
+            .known
             .ended
             .get(step)
             .map_or(expression::OUTCOMES, |known| known.ends_seen_in(section));

@@ -61,6 +61,8 @@ impl std::fmt::Display for Channel {
 #[derive(Debug)]
 pub(super) struct Switching {
     pub(super) section: Section,
+    /// It is a step of the fixture.
+    pub(super) is_fixture: bool,
     /// For messages: `step "Power on"`.
     pub(super) step: String,
     pub(super) instrument: Option<LogicalName>,
@@ -99,11 +101,24 @@ pub(super) struct Draft {
     pub(super) scope: Vec<Binding>,
     /// How many groups around it have a `when`.
     pub(super) conditions: usize,
-    /// What is measured before, by its full name.
-    pub(super) measured: BTreeMap<String, Operand>,
     /// Measurements that have a mistake, which was reported there.
     pub(super) broken: BTreeSet<String>,
-    /// Steps and groups before, by their full names.
+    /// What comes before.
+    pub(super) known: Before,
+    /// What the steps of the fixture know of: their own setup.
+    pub(super) known_to_fixture: Option<Before>,
+    /// The draft stands in a step of the fixture.
+    pub(super) is_fixture: bool,
+    /// The group around it that holds instruments, for messages.
+    pub(super) locked: Option<String>,
+}
+
+/// What was read before, for expressions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Before {
+    /// What is measured, by its full name.
+    pub(super) measured: BTreeMap<String, Operand>,
+    /// Steps and groups, by their full names.
     pub(super) ended: BTreeMap<String, Known>,
 }
 
@@ -147,6 +162,15 @@ impl Draft {
         Some(found)
     }
 
+    /// The key of a section in the file, where the draft stands.
+    pub(super) fn key(&self, section: Section) -> &'static str {
+        match (section, self.is_fixture) {
+            (Section::Setup, true) => "fixture_setup",
+            (Section::Teardown, true) => "fixture_teardown",
+            (Section::Setup | Section::Main | Section::Teardown, _) => section.key(),
+        }
+    }
+
     /// What the sweeps set for the step that is being read.
     pub(super) fn parameters(&self) -> BTreeMap<String, Parameter> {
         let pairs = self
@@ -170,7 +194,7 @@ impl Draft {
 
     /// A step or a group ends here.
     pub(super) fn ends(&mut self, name: &str, known: Known) {
-        self.ended.insert(full_name(name, &self.parameters()), known);
+        self.known.ended.insert(full_name(name, &self.parameters()), known);
     }
 
     /// A measurement is taken here.
@@ -181,7 +205,7 @@ impl Draft {
             unit,
             kind,
         };
-        self.measured.insert(name, operand);
+        self.known.measured.insert(name, operand);
     }
 
     /// Reads the instrument that a table of a step names, and marks it used.

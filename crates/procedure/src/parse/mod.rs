@@ -11,6 +11,7 @@ mod head;
 mod judging;
 mod kinds;
 mod limit;
+mod lock;
 mod measurement;
 mod parameter;
 mod plan;
@@ -27,6 +28,7 @@ mod vocabulary;
 
 use crate::given::Given;
 use crate::model::{Plan, Procedure};
+use crate::slots::FixtureSteps;
 use crate::written::Written;
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Keys, Table};
 pub(crate) use companion::files_of;
@@ -99,9 +101,9 @@ pub(crate) fn read(document: &Document, given: &Given) -> (Procedure, Diagnostic
     // what is shared is set up first and put back last
     let before: Vec<Table<'_>> = included.iter().copied().chain([root]).collect();
     let behind: Vec<Table<'_>> = before.iter().rev().copied().collect();
-    let (setup, setup_plan) = plan::section(&mut draft, &before, Section::Setup);
-    let (main, main_plan) = plan::section(&mut draft, &before, Section::Main);
-    let (teardown, teardown_plan) = plan::section(&mut draft, &behind, Section::Teardown);
+    let setup = plan::section(&mut draft, &before, Section::Setup);
+    let main = plan::section(&mut draft, &before, Section::Main);
+    let teardown = plan::section(&mut draft, &behind, Section::Teardown);
     companion::without_a_measurement(&mut draft);
     across::check(
         &mut draft,
@@ -121,13 +123,19 @@ pub(crate) fn read(document: &Document, given: &Given) -> (Procedure, Diagnostic
         timeout: head.timeout.as_ref().map(|timeout| timeout.value),
         unit_under_test,
         instruments: instruments.collect(),
-        setup,
-        steps: main,
-        teardown,
+        fixture: FixtureSteps {
+            setup: setup.fixture_steps,
+            setup_nodes: setup.fixture_nodes,
+            teardown: teardown.fixture_steps,
+            teardown_nodes: teardown.fixture_nodes,
+        },
+        setup: setup.steps,
+        steps: main.steps,
+        teardown: teardown.steps,
         plan: Plan {
-            setup: setup_plan,
-            steps: main_plan,
-            teardown: teardown_plan,
+            setup: setup.nodes,
+            steps: main.nodes,
+            teardown: teardown.nodes,
         },
         parameters,
         parts,
@@ -135,6 +143,7 @@ pub(crate) fn read(document: &Document, given: &Given) -> (Procedure, Diagnostic
         limits,
         warnings: Diagnostics::new(),
     };
+    lock::check(&mut draft.sink, &procedure);
     across::too_little_time(&mut draft.sink, &procedure, head.timeout.as_ref());
     (procedure, draft.sink)
 }

@@ -3,7 +3,7 @@
 use super::draft::{Draft, Known, Section};
 use super::sweep;
 use super::vocabulary::STEP;
-use super::{condition, steps};
+use super::{condition, lock, steps};
 use crate::model::{Group, PlanNode, Step};
 use benchtop_notation::{Diagnostic, Diagnostics, Kind, Scalar, Span, Table, Value, suggest};
 
@@ -13,16 +13,50 @@ const MOST_STEPS: usize = 100_000;
 /// Keys of a step that a group does not have.
 const NOT_OF_A_GROUP: &[&str] = &["measurements", "set", "wait", "timeout"];
 
-/// The steps of one section and the tree over them. What could not be read is left out, and reported.
-pub(super) fn section(draft: &mut Draft, roots: &[Table<'_>], section: Section) -> (Vec<Step>, Vec<PlanNode>) {
+/// The steps of one section and the tree over them.
+pub(super) struct Read {
+    pub(super) steps: Vec<Step>,
+    pub(super) nodes: Vec<PlanNode>,
+    /// How many of them are the fixture's: the first of the setup, the last of the teardown.
+    pub(super) fixture_steps: usize,
+    pub(super) fixture_nodes: usize,
+}
+
+/// The steps of one section. What could not be read is left out, and reported.
+pub(super) fn section(draft: &mut Draft, roots: &[Table<'_>], section: Section) -> Read {
     let mut reader = Reader {
         draft,
         section,
         steps: Vec::new(),
     };
-    let written = roots.iter().filter_map(|root| root.value(section.key()));
-    let nodes = written.flat_map(|value| reader.all(value)).collect();
-    (reader.steps, nodes)
+    let mut nodes = Vec::new();
+    let (mut fixture_steps, mut fixture_nodes) = (0, 0);
+    match section {
+        Section::Setup => {
+            nodes = reader.of_fixture(roots);
+            (fixture_steps, fixture_nodes) = (reader.steps.len(), nodes.len());
+            reader.draft.known_to_fixture = Some(reader.draft.known.clone());
+            nodes.extend(reader.of_units(roots));
+        }
+        Section::Main => nodes.extend(reader.of_units(roots)),
+        Section::Teardown => {
+            nodes.extend(reader.of_units(roots));
+            let before = (reader.steps.len(), nodes.len());
+            // which unit's it would be, where there are several, nobody could say
+            let all = reader.draft.known_to_fixture.take().unwrap_or_default();
+            let all = std::mem::replace(&mut reader.draft.known, all);
+            nodes.extend(reader.of_fixture(roots));
+            reader.draft.known = all;
+            fixture_steps = reader.steps.len().saturating_sub(before.0);
+            fixture_nodes = nodes.len().saturating_sub(before.1);
+        }
+    }
+    Read {
+        steps: reader.steps,
+        nodes,
+        fixture_steps,
+        fixture_nodes,
+    }
 }
 
 struct Reader<'r> {
@@ -32,6 +66,21 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
+    fn of_units(&mut self, roots: &[Table<'_>]) -> Vec<PlanNode> {
+        let written = roots.iter().filter_map(|root| root.value(self.section.key()));
+        let written: Vec<Value<'_>> = written.collect();
+        written.into_iter().flat_map(|value| self.all(value)).collect()
+    }
+
+    fn of_fixture(&mut self, roots: &[Table<'_>]) -> Vec<PlanNode> {
+        self.draft.is_fixture = true;
+        let key = self.draft.key(self.section);
+        let written = roots.iter().filter_map(|root| root.value(key));
+        let nodes = written.flat_map(|value| self.all(value)).collect();
+        self.draft.is_fixture = false;
+        nodes
+    }
+
     fn all(&mut self, value: Value<'_>) -> Vec<PlanNode> {
         let mut nodes = Vec::new();
         if value.kind() != Kind::Array {
@@ -98,6 +147,7 @@ impl Reader<'_> {
             self.draft.is_unreadable = true;
             return None;
         }
+        lock::refuse_on_step(&mut self.draft.sink, table);
         let step = steps::step(self.draft, table, self.section, at)?;
         self.steps.push(step);
         Some(PlanNode::Step(self.steps.len() - 1))
@@ -107,7 +157,7 @@ impl Reader<'_> {
         let name = steps::name(self.draft, table);
         let label = match &name {
             Some(name) => format!("group \"{}\"", name.value),
-            None => format!("group {} of [[{}]]", at + 1, self.section.key()),
+            None => format!("group {} of [[{}]]", at + 1, self.draft.key(self.section)),
         };
         for key in NOT_OF_A_GROUP {
             if let Some(place) = table.key_span(key) {
@@ -122,8 +172,14 @@ impl Reader<'_> {
         let when = condition::when(self.draft, table, self.section, &label);
         self.draft.conditions += usize::from(table.contains("when"));
         let parameters = self.draft.parameters();
+        let lock = lock::read(self.draft, table, &label);
         let inner = table.value("steps")?;
+        let outer = self.draft.locked.clone();
+        if !lock.is_empty() {
+            self.draft.locked.get_or_insert_with(|| label.clone());
+        }
         let nodes = self.all(inner);
+        self.draft.locked = outer;
         self.draft.conditions -= usize::from(table.contains("when"));
         if nodes.is_empty() && !self.draft.sink.has_errors() {
             self.draft.sink.error(inner.span(), &format!("{label} has no steps"));
@@ -138,6 +194,7 @@ impl Reader<'_> {
         Some(PlanNode::Group(Box::new(Group {
             name,
             nodes,
+            lock,
             retry: retry?,
             on_fail,
             when: when?,

@@ -63,6 +63,7 @@ pub(super) fn set(
     });
     draft.switchings.push(Switching {
         section,
+        is_fixture: draft.is_fixture,
         step: step.to_owned(),
         instrument: name.clone(),
         channel: channel.clone(),

@@ -15,7 +15,7 @@ pub(super) fn step(draft: &mut Draft, table: &Table<'_>, section: Section, at: u
     let name = name(draft, table);
     let label = match &name {
         Some(name) => format!("step \"{}\"", name.value),
-        None => format!("step {} of [[{}]]", at + 1, section.key()),
+        None => format!("step {} of [[{}]]", at + 1, draft.key(section)),
     };
     let timeout = table
         .magnitude(&mut draft.sink, "timeout")

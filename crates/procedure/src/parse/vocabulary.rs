@@ -80,16 +80,15 @@ static FILE_KEYS: Keys = Keys {
             Shape::Text,
             "The limits file, beside this one; a measurement with a limit there has none here.",
         ),
+        shared::FIXTURE_SETUP,
+        shared::FIXTURE_TEARDOWN,
         shared::INCLUDE,
     ],
 };
 
 pub(super) static FILE: Vocabulary = Vocabulary {
     keys: &FILE_KEYS,
-    later: &[
-        ("fixture_setup", "a setup shared by slots"),
-        ("fixture_teardown", "a teardown shared by slots"),
-    ],
+    later: &[],
 };
 
 static PROCEDURE_KEYS: Keys = Keys {
@@ -247,12 +246,13 @@ static STEP_KEYS: Keys = Keys {
             Shape::Tables(&STEP_KEYS),
             "Makes a group of it: steps that are swept, tried again and left out together.",
         ),
+        shared::LOCK,
     ],
 };
 
 pub(super) static STEP: Vocabulary = Vocabulary {
     keys: &STEP_KEYS,
-    later: &[("lock", "locking instruments (`lock`)")],
+    later: &[],
 };
 
 /// What a step can be; it holds exactly one of these keys.

@@ -1,10 +1,11 @@
 //! The instruments that bind tests are held against. Ranges and bounds follow the models' data sheets closely enough.
 
-use crate::LogicalName;
+use crate::{LogicalName, Slot, SlotChannel, Span};
 use benchtop_instrument::{
     Bounds, Capabilities, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity, Range,
     ResolutionCapability, SamplingCapability, Trigger,
 };
+use benchtop_notation::Spanned;
 use std::collections::BTreeMap;
 
 /// Two meters, a scanner, a supply with three outputs, a plain one, the unit's own link and a switch.
@@ -25,6 +26,23 @@ pub(crate) fn instruments() -> BTreeMap<LogicalName, Capabilities> {
     .into_iter()
     .map(|(name, capabilities)| (LogicalName(name.to_owned()), capabilities))
     .collect()
+}
+
+/// Slot A, whose channels are as procedures write them, and slot B, which has some of its own.
+pub(crate) fn slots() -> BTreeMap<String, Slot> {
+    let own = [("psu", "2", 3), ("scanner", "101", 102), ("scanner", "vcc", 102)];
+    let channels = own.map(|(instrument, channel, number)| {
+        let channel = SlotChannel {
+            instrument: LogicalName(instrument.to_owned()),
+            channel: channel.to_owned(),
+        };
+        (channel, Spanned::new(number, Span::of_file("station.toml")))
+    });
+    let slot = Slot {
+        channels: channels.into(),
+        ..Slot::default()
+    };
+    [("A".to_owned(), Slot::default()), ("B".to_owned(), slot)].into()
 }
 
 fn quantity(text: &str) -> Quantity {

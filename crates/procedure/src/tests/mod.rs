@@ -6,3 +6,4 @@ mod given;
 mod plans;
 mod propagation;
 mod refused;
+mod slots;

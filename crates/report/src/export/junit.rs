@@ -68,6 +68,8 @@ impl<W: Write> JUnit<W> {
             ("station", &record.station.id),
             ("simulated", if record.simulated { "true" } else { "false" }),
         ];
+        let slot = record.slot.as_deref().map(|slot| ("slot", slot));
+        let properties: Vec<(&str, &str)> = properties.into_iter().chain(slot).collect();
         self.suite(&name, &attributes, &properties, &cases(record))
             .map_err(ExportError::writing(FORMAT))
     }

@@ -12,10 +12,10 @@ pub(crate) async fn query(attempt: Attempt<'_>, query: &Query) -> Result<Ended, 
     let name = &query.instrument;
     let answered = match actor(attempt.floor, name) {
         Err(reason) => Err(reason),
-        Ok(actor) => actor
-            .query(query.message.clone())
-            .await
-            .map_err(|error| format!("{name}: {error}")),
+        Ok(actor) => actor.query(query.message.clone()).await.map_err(|error| {
+            attempt.floor.failed_on(name);
+            format!("{name}: {error}")
+        }),
     };
     match (answered, query.measurements.as_slice()) {
         (Ok(_), []) => Ok((StepOutcome::Pass, None)),

@@ -5,6 +5,7 @@ mod polling;
 mod reducing;
 mod rig;
 mod saying;
+mod slots;
 mod uncertainty;
 
 use crate::{Interrupt, RunOutcome, StepOutcome};

@@ -72,18 +72,20 @@ impl ScpiInstrument {
         on
     }
 
-    /// Reads back each output that was turned on and not off since: one question each.
-    pub(crate) async fn find_outputs_on(&mut self) -> Result<(), Error> {
-        if self.turned_on().is_empty() {
+    /// Reads back each output that was turned on and not off since, or those among these: one question each.
+    pub(crate) async fn find_outputs_among(&mut self, only: Option<&[u32]>) -> Result<(), Error> {
+        let mut turned_on = self.turned_on();
+        turned_on.retain(|channel| only.is_none_or(|only| only.contains(channel)));
+        if turned_on.is_empty() {
             return Ok(());
         }
         if self.session.state() == SessionState::Disconnected {
             self.reconnect().await?;
         }
-        match self.ask_outputs_on().await {
+        match self.ask_outputs_on(&turned_on).await {
             Err(error) if self.session.state() == SessionState::Disconnected => {
                 self.reconnect().await.map_err(|_again| error)?;
-                self.ask_outputs_on().await
+                self.ask_outputs_on(&turned_on).await
             }
             asked => asked,
         }
@@ -94,10 +96,10 @@ impl ScpiInstrument {
         on.map(|held| held.channel).collect()
     }
 
-    async fn ask_outputs_on(&mut self) -> Result<(), Error> {
+    async fn ask_outputs_on(&mut self, turned_on: &[u32]) -> Result<(), Error> {
         let operation = Operation::ReadBack;
         let mut off = Vec::new();
-        for channel in self.turned_on() {
+        for channel in turned_on.iter().copied() {
             let (outputs, _) = self.output(channel, operation)?;
             let deadline = self.urgent_deadline();
             if !self.switch_state(channel, &outputs, operation, deadline).await? {

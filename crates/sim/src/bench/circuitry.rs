@@ -27,6 +27,10 @@ pub(super) struct Circuitry {
 #[derive(Clone, Debug)]
 pub(super) struct Part<T> {
     pub(super) name: String,
+    /// The same, behind its slot where there are slots.
+    pub(super) full: String,
+    /// The slot whose unit it belongs to, by number; the only one where there are none.
+    slot: usize,
     pub(super) nominal: T,
     /// By key: how far a unit's value lies from the nominal one at most.
     spread: BTreeMap<&'static str, f64>,
@@ -48,21 +52,27 @@ impl Circuitry {
             .map(|unit| (unit.serial_number.as_str(), unit.why.as_str()))
     }
 
-    /// The circuit of one unit, and what is wrong with it beside.
-    pub(super) fn unit(&self, seed: i64, serial_number: &str, deviation: Option<&Deviation>) -> Circuit {
-        let special = self.special.iter().find(|unit| unit.serial_number == serial_number);
-        let mut exact = special.map_or_else(BTreeMap::new, |unit| unit.values.clone());
-        exact.extend(
-            deviation
-                .and_then(Deviation::value)
-                .map(|(path, value)| (path.to_owned(), value)),
-        );
+    /// The circuit of the units in the slots, and what is wrong with the first beside.
+    pub(super) fn units(&self, seed: i64, serial_numbers: &[Option<&str>], deviation: Option<&Deviation>) -> Circuit {
+        let exact = |serial_number: &str| {
+            let special = self.special.iter().find(|unit| unit.serial_number == serial_number);
+            special.map_or_else(BTreeMap::new, |unit| unit.values.clone())
+        };
+        let mut placed: Vec<Placed<'_>> = Vec::new();
+        for serial_number in serial_numbers {
+            placed.push(serial_number.map(|serial_number| (serial_number, exact(serial_number))));
+        }
+        if let (Some(Some((_, exact))), Some((path, value))) =
+            (placed.first_mut(), deviation.and_then(Deviation::value))
+        {
+            exact.insert(path.to_owned(), value);
+        }
         let mut circuit = Circuit {
             nodes: self.node_names.len(),
-            branches: units(&self.branches, seed, serial_number, &exact),
-            rails: units(&self.rails, seed, serial_number, &exact),
-            loads: units(&self.loads, seed, serial_number, &exact),
-            capacitors: units(&self.capacitors, seed, serial_number, &exact),
+            branches: units(&self.branches, seed, &placed),
+            rails: units(&self.rails, seed, &placed),
+            loads: units(&self.loads, seed, &placed),
+            capacitors: units(&self.capacitors, seed, &placed),
         };
         if let Some(deviation) = deviation {
             deviation.bridge(&mut circuit);
@@ -71,10 +81,35 @@ impl Circuitry {
     }
 
     /// Reads `[unit]`. The nodes that it feeds are entered first, so that the order of the file does not matter.
-    pub(super) fn read(root: &Table<'_>, nodes: &mut Nodes, sink: &mut Diagnostics) -> Self {
+    pub(super) fn read(root: &Table<'_>, slots: &[String], nodes: &mut Nodes, sink: &mut Diagnostics) -> Self {
         let Some(unit) = root.table(sink, "unit", &keys::UNIT.names()) else {
             return Self::default();
         };
+        let mut circuitry = Self::default();
+        let (first, rest) = slots
+            .split_first()
+            .map_or((None, slots), |(first, rest)| (Some(first), rest));
+        circuitry.read_unit(&unit, (0, first), nodes, sink);
+        for (number, slot) in (1..).zip(rest) {
+            // what is wrong with the unit was said for the first slot
+            let mut unheard = Diagnostics::new();
+            circuitry.read_unit(&unit, (number, Some(slot)), nodes, &mut unheard);
+            if !sink.has_errors() {
+                sink.append(unheard);
+            }
+        }
+        nodes.enter(None);
+        circuitry
+    }
+
+    fn read_unit(
+        &mut self,
+        unit: &Table<'_>,
+        slot: (usize, Option<&String>),
+        nodes: &mut Nodes,
+        sink: &mut Diagnostics,
+    ) {
+        nodes.enter(slot.1.map(String::as_str));
         for (_, table) in unit.tables_by_name(sink, Branch::SECTION, &Branch::KEYS.names()) {
             if let Some(to) = table.require_string(sink, "to") {
                 nodes.join(&to, sink);
@@ -83,13 +118,10 @@ impl Circuitry {
         for (name, _) in unit.tables_by_name(sink, Rail::SECTION, &Rail::KEYS.names()) {
             nodes.feed(&name, sink);
         }
-        Self {
-            branches: parts(&unit, nodes, sink),
-            rails: parts(&unit, nodes, sink),
-            loads: parts(&unit, nodes, sink),
-            capacitors: parts(&unit, nodes, sink),
-            ..Self::default()
-        }
+        self.branches.extend(parts(unit, slot, nodes, sink));
+        self.rails.extend(parts(unit, slot, nodes, sink));
+        self.loads.extend(parts(unit, slot, nodes, sink));
+        self.capacitors.extend(parts(unit, slot, nodes, sink));
     }
 
     /// Reads `[[units]]`.
@@ -151,6 +183,8 @@ impl<T: Element> Part<T> {
         }
         Self {
             name: name.to_owned(),
+            full: name.to_owned(),
+            slot: 0,
             nominal,
             spread,
         }
@@ -217,11 +251,29 @@ fn overrides<T: Element>(
     }
 }
 
-fn parts<T: Element>(unit: &Table<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Vec<Part<T>> {
+fn parts<T: Element>(
+    unit: &Table<'_>,
+    (number, slot): (usize, Option<&String>),
+    nodes: &Nodes,
+    sink: &mut Diagnostics,
+) -> Vec<Part<T>> {
     let rows = unit.tables_by_name(sink, T::SECTION, &T::KEYS.names());
-    rows.iter().filter_map(|row| T::read(row, nodes, sink)).collect()
+    let parts = rows.iter().filter_map(|row| T::read(row, nodes, sink));
+    let placed = parts.map(|part| Part {
+        full: slot.map_or_else(|| part.name.clone(), |slot| format!("{slot}.{}", part.name)),
+        slot: number,
+        ..part
+    });
+    placed.collect()
 }
 
-fn units<T: Element>(parts: &[Part<T>], seed: i64, serial_number: &str, exact: &BTreeMap<String, f64>) -> Vec<T> {
-    parts.iter().map(|part| part.unit(seed, serial_number, exact)).collect()
+/// What lies in a slot: the serial number of a unit and its exact values, or nothing.
+type Placed<'u> = Option<(&'u str, BTreeMap<String, f64>)>;
+
+fn units<T: Element>(parts: &[Part<T>], seed: i64, placed: &[Placed<'_>]) -> Vec<T> {
+    let one = |part: &Part<T>| match placed.get(part.slot) {
+        Some(Some((serial_number, exact))) => part.unit(seed, serial_number, exact),
+        Some(None) | None => part.nominal.absent(),
+    };
+    parts.iter().map(one).collect()
 }

@@ -10,6 +10,11 @@ use crate::{
 };
 use benchtop_notation::{Diagnostics, Keys, Spanned, Table};
 
+/// A place where no unit lies, in ohms.
+const OPEN: f64 = 1e9;
+/// What is left there of a capacitor.
+const NO_FARADS: f64 = 1e-12;
+
 /// An element whose values can be set by key.
 pub(super) trait Element: Copy {
     /// The section of the file: `rails`.
@@ -20,6 +25,9 @@ pub(super) trait Element: Copy {
     const QUANTITIES: &'static [(&'static str, Dimension)];
 
     fn slot(&mut self, key: &str) -> Option<&mut f64>;
+
+    /// Its place while no unit lies there: nothing flows, nothing is fed.
+    fn absent(self) -> Self;
 
     /// Reads one, with its quantities.
     fn read(row: &Row<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Option<Part<Self>>;
@@ -35,6 +43,10 @@ impl Element for Branch {
 
     fn slot(&mut self, key: &str) -> Option<&mut f64> {
         (key == "resistance").then_some(&mut self.ohms)
+    }
+
+    fn absent(self) -> Self {
+        Self { ohms: OPEN, ..self }
     }
 
     fn read((name, table): &Row<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Option<Part<Self>> {
@@ -77,6 +89,14 @@ impl Element for Rail {
         }
     }
 
+    fn absent(self) -> Self {
+        Self {
+            level: 0.0,
+            ripple: 0.0,
+            ..self
+        }
+    }
+
     fn read((name, table): &Row<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Option<Part<Self>> {
         let from = node(table, "from", nodes, sink);
         table.require(sink, "level");
@@ -111,6 +131,14 @@ impl Element for Load {
             ("at", Draws::InProportion) => Some(&mut self.volts),
             ("resistance", Draws::Resistance) => Some(&mut self.ohms),
             _ => None,
+        }
+    }
+
+    fn absent(self) -> Self {
+        Self {
+            amperes: 0.0,
+            ohms: OPEN,
+            ..self
         }
     }
 
@@ -149,6 +177,13 @@ impl Element for Capacitor {
 
     fn slot(&mut self, key: &str) -> Option<&mut f64> {
         (key == "capacitance").then_some(&mut self.farads)
+    }
+
+    fn absent(self) -> Self {
+        Self {
+            farads: NO_FARADS,
+            ..self
+        }
     }
 
     fn read((name, table): &Row<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Option<Part<Self>> {

@@ -44,6 +44,8 @@ pub struct Bench {
     circuitry: Circuitry,
     faults: Vec<PlannedFault>,
     scripts: Scripts,
+    /// The slots, each with a unit of its own; one place without a name where there are none.
+    slots: Vec<String>,
 }
 
 /// An instrument on the bench.
@@ -137,7 +139,38 @@ impl Bench {
         deviation: Option<&Deviation>,
     ) -> SimulatedBench {
         let serial_number = deviation.and_then(Deviation::serial_number).unwrap_or(serial_number);
-        let circuit: Circuit = self.circuitry.unit(self.seed, serial_number, deviation);
+        let only = [(
+            self.slots.first().cloned().unwrap_or_default(),
+            serial_number.to_owned(),
+        )];
+        self.build_units(clock, &only.into(), deviation)
+    }
+
+    /// The slots' names, in the order of the file.
+    pub fn slot_names(&self) -> impl Iterator<Item = &str> {
+        self.slots.iter().map(String::as_str)
+    }
+
+    /// As [`Bench::build`], with a unit in each of these slots, by the slot's name; the others are empty.
+    #[must_use]
+    pub fn build_slots(&self, clock: Arc<dyn Clock>, units: &BTreeMap<String, String>) -> SimulatedBench {
+        self.build_units(clock, units, None)
+    }
+
+    fn build_units(
+        &self,
+        clock: Arc<dyn Clock>,
+        units: &BTreeMap<String, String>,
+        deviation: Option<&Deviation>,
+    ) -> SimulatedBench {
+        let in_slots = self.slots.iter().map(|slot| units.get(slot).map(String::as_str));
+        let mut serial_numbers: Vec<Option<&str>> = in_slots.collect();
+        if self.slots.is_empty() {
+            serial_numbers.push(units.values().next().map(String::as_str));
+        }
+        let circuit: Circuit = self.circuitry.units(self.seed, &serial_numbers, deviation);
+        let all: Vec<&str> = serial_numbers.iter().copied().flatten().collect();
+        let serial_number = &all.join(" ");
         let instruments = self.instruments.iter().enumerate().map(|(number, placed)| {
             let noise = random::stream(self.seed, serial_number, &format!("instruments.{}", placed.name));
             let chance = random::stream(self.seed, serial_number, &format!("faults.{}", placed.name));
@@ -147,7 +180,7 @@ impl Bench {
             device.age(stream);
             let here = |fault: &&PlannedFault| {
                 let unit = fault.serial_number.as_deref();
-                fault.instrument == number && unit.is_none_or(|unit| unit == serial_number)
+                fault.instrument == number && unit.is_none_or(|unit| all.contains(&unit))
             };
             for planned in self.faults.iter().filter(here) {
                 device.faults.set(planned.order);
@@ -165,6 +198,7 @@ impl Bench {
             .map(|placed| (placed.name.clone(), placed.channel_names.clone()));
         SimulatedBench::new(self.name.clone(), names.collect(), world, clock)
             .with_channel_names(channel_names.collect())
-            .scripted(self.scripts.of(serial_number))
+            .scripted(self.scripts.of(all.first().copied().unwrap_or_default()))
+            .in_slots(units.iter().map(|(slot, unit)| (slot.clone(), self.scripts.of(unit))))
     }
 }

@@ -21,7 +21,10 @@ type Known = BTreeMap<String, Option<Model>>;
 
 pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnostics) -> Option<Bench> {
     // what is said of the station and its contributions is not for the simulator: who measures reads it
-    let known = BENCH.iter().map(|key| key.name).chain(["station", "contributions"]);
+    let known = BENCH
+        .iter()
+        .map(|key| key.name)
+        .chain(["station", "contributions", "slots"]);
     let root = document.root(sink, &known.collect::<Vec<_>>());
     let head = root.require_table(sink, "bench", &keys::BENCH_HEAD.names());
     let name = head.and_then(|head| head.require_string(sink, "name"));
@@ -41,11 +44,12 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
             "a bench without instruments: write [instruments.<logical name>]",
         );
     }
+    let slots = slots(&root, sink);
     let mut nodes = Nodes::new();
     for (_, table) in &rows {
         feeds(table, &mut nodes, sink);
     }
-    let mut circuitry = Circuitry::read(&root, &mut nodes, sink);
+    let mut circuitry = Circuitry::read(&root, &slots, &mut nodes, sink);
     circuitry.node_names = nodes.names();
     circuitry.read_units(&root, sink);
     let scripts = Scripts::read(&root, &nodes, sink);
@@ -99,7 +103,20 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
         circuitry,
         faults,
         scripts,
+        slots,
     })
+}
+
+/// The slots, each with a unit of its own. What they have of their own is for who measures.
+fn slots(root: &Table<'_>, sink: &mut Diagnostics) -> Vec<String> {
+    let rows = root.tables_by_name(sink, "slots", &["fixture_id", "channels", "instruments"]);
+    if let Some(place) = root.key_span("consoles").filter(|_| !rows.is_empty()) {
+        sink.error(place, "a bench with slots has no consoles yet in this version");
+    }
+    for (name, _) in rows.iter().filter(|(name, _)| !is_plain(&name.value)) {
+        sink.error(&name.span, "a slot is called by letters, digits, `-` and `_`");
+    }
+    rows.into_iter().map(|(name, _)| name.value).collect()
 }
 
 /// `channel_names = { vcc = 101 }`: as a station file has them.

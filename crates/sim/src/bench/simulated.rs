@@ -33,6 +33,8 @@ pub struct SimulatedBench {
     channel_names: BTreeMap<String, BTreeMap<String, u32>>,
     shared: Arc<Shared>,
     script: Arc<Script>,
+    /// What is said beside the instruments in each slot.
+    scripts: BTreeMap<String, Arc<Script>>,
 }
 
 /// One instrument of a bench, to be served to others. Clones are the same instrument.
@@ -62,6 +64,22 @@ impl SimulatedBench {
             channel_names: BTreeMap::new(),
             shared: Shared::new(world, clock),
             script: Arc::default(),
+            scripts: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn in_slots(self, scripts: impl Iterator<Item = (String, Script)>) -> Self {
+        let scripts = scripts.map(|(slot, script)| (slot, Arc::new(script))).collect();
+        Self { scripts, ..self }
+    }
+
+    /// The same bench, with what is said beside its instruments in this slot.
+    #[must_use]
+    pub fn in_slot(&self, slot: &str) -> Self {
+        let script = self.scripts.get(slot).unwrap_or(&self.script);
+        Self {
+            script: Arc::clone(script),
+            ..self.clone()
         }
     }
 

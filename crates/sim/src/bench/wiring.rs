@@ -16,6 +16,8 @@ const GROUND_NAME: &str = "ground";
 #[derive(Debug)]
 pub(super) struct Nodes {
     nodes: Vec<Entered>,
+    /// The slot whose unit is being read.
+    scope: Option<String>,
 }
 
 #[derive(Debug)]
@@ -34,7 +36,27 @@ impl Nodes {
             span: None,
             fed: None,
         };
-        Self { nodes: vec![ground] }
+        Self {
+            nodes: vec![ground],
+            scope: None,
+        }
+    }
+
+    /// Reads a unit of this slot from here on: its nodes are its own, but for those that are fed for all.
+    pub(super) fn enter(&mut self, slot: Option<&str>) {
+        self.scope = slot.map(str::to_owned);
+    }
+
+    /// What a node is called where the reader stands.
+    fn scoped(&self, name: &Spanned<String>) -> Spanned<String> {
+        let known = self.nodes.iter().any(|node| node.name == name.value);
+        let own = self.scope.as_ref().map(|slot| format!("{slot}.{}", name.value));
+        match own {
+            Some(own) if !known || self.nodes.iter().any(|node| node.name == own) => {
+                Spanned::new(own, name.span.clone())
+            }
+            Some(_) | None => name.clone(),
+        }
     }
 
     /// By number.
@@ -44,6 +66,11 @@ impl Nodes {
 
     /// Enters a node that a branch leads to.
     pub(super) fn join(&mut self, name: &Spanned<String>, sink: &mut Diagnostics) {
+        let name = self.scoped(name);
+        self.add(&name, sink);
+    }
+
+    fn add(&mut self, name: &Spanned<String>, sink: &mut Diagnostics) {
         if self.nodes.iter().any(|node| node.name == name.value) {
             return;
         }
@@ -60,7 +87,8 @@ impl Nodes {
 
     /// Enters a node that a supply or a regulator feeds; a second one is reported.
     pub(super) fn feed(&mut self, name: &Spanned<String>, sink: &mut Diagnostics) {
-        self.join(name, sink);
+        let name = &self.scoped(name);
+        self.add(name, sink);
         let Some(node) = self.nodes.iter_mut().find(|node| node.name == name.value) else {
             return;
         };
@@ -76,6 +104,7 @@ impl Nodes {
 
     /// The node of this name; one that nothing leads to is reported.
     pub(super) fn find(&self, name: &Spanned<String>, sink: &mut Diagnostics) -> Option<Node> {
+        let name = &self.scoped(name);
         let nodes = self.nodes.iter().enumerate();
         let choices: Vec<(&str, Node)> = nodes.map(|(number, node)| (node.name.as_str(), number)).collect();
         one_of(sink, "node", name, &choices)
@@ -162,7 +191,7 @@ fn channel_number(
 fn terminals(table: &Table<'_>, nodes: &Nodes, circuitry: &Circuitry, sink: &mut Diagnostics) -> Terminals {
     let branch = table.string(sink, "in_series");
     let branches = circuitry.branches.iter().enumerate();
-    let choices: Vec<(&str, usize)> = branches.map(|(number, part)| (part.name.as_str(), number)).collect();
+    let choices: Vec<(&str, usize)> = branches.map(|(number, part)| (part.full.as_str(), number)).collect();
     Terminals {
         across: across(table, nodes, sink),
         in_series: branch.and_then(|branch| one_of(sink, "branch", &branch, &choices)),

@@ -31,10 +31,30 @@ pub(super) const INCLUDE: Key = Key::new(
     "Files with setup, steps and teardown, beside this one: theirs come first, their teardown last.",
 );
 
+pub(super) const FIXTURE_SETUP: Key = Key::new(
+    "fixture_setup",
+    Shape::Tables(&STEP_KEYS),
+    "Runs once, before the setup, however many slots there are: what the slots share is set here.",
+);
+
+pub(super) const FIXTURE_TEARDOWN: Key = Key::new(
+    "fixture_teardown",
+    Shape::Tables(&STEP_KEYS),
+    "Runs once, when every slot is through with its teardown.",
+);
+
+pub(super) const LOCK: Key = Key::new(
+    "lock",
+    Shape::List(&Shape::Text),
+    "Of a group: the instruments that it holds across its steps while other slots run.",
+);
+
 static INCLUDED_KEYS: Keys = Keys {
     title: "included file",
     keys: &[
         INCLUDE,
+        FIXTURE_SETUP,
+        FIXTURE_TEARDOWN,
         Key::new(
             "setup",
             Shape::Tables(&STEP_KEYS),

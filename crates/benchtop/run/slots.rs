@@ -1,0 +1,126 @@
+//! `--slot A=SN1 --slot B=SN2`: several units at once, each in a place of the fixture.
+
+use super::request::Unit;
+use crate::exit::Failure;
+use benchtop_instrument::Setting;
+use benchtop_notation::suggest;
+use benchtop_procedure::{BoundProcedure, LogicalName, Step, StepKind};
+use benchtop_run::InstrumentUse;
+use benchtop_station::{Station, StationSlot};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The units of the command line, one a slot.
+pub(super) fn units(written: &[String], common: &Unit) -> Result<Vec<Unit>, Failure> {
+    let mut units: Vec<Unit> = Vec::new();
+    for text in written {
+        let parts = text.split_once('=').map(|(slot, serial)| (slot.trim(), serial.trim()));
+        let Some((slot, serial)) = parts.filter(|(slot, serial)| !slot.is_empty() && !serial.is_empty()) else {
+            return Err(Failure::refused(format!("--slot {text}: expected SLOT=SN")));
+        };
+        for unit in &units {
+            if unit.slot.as_deref() == Some(slot) {
+                return Err(Failure::refused(format!("--slot {slot} is given twice")));
+            }
+            if unit.serial == serial {
+                let other = unit.slot.as_deref().unwrap_or_default();
+                let message = format!("{serial} is in two slots, {other} and {slot}: one of the two is another unit");
+                return Err(Failure::refused(message));
+            }
+        }
+        units.push(Unit {
+            serial: serial.to_owned(),
+            slot: Some(slot.to_owned()),
+            ..common.clone()
+        });
+    }
+    Ok(units)
+}
+
+/// What is wrong with the slots that were asked for.
+pub(super) fn mistakes(units: &[Unit], slots: &BTreeMap<String, StationSlot>) -> Vec<String> {
+    let asked = units.iter().filter_map(|unit| unit.slot.as_ref());
+    let unknown = asked.filter(|slot| !slots.contains_key(*slot));
+    let known: Vec<&str> = slots.keys().map(String::as_str).collect();
+    let one = |slot: &String| {
+        let help = match suggest(slot, known.iter().copied()) {
+            Some(meant) => format!("did you mean {meant}?"),
+            None if known.is_empty() => "its file has no [slots]".to_owned(),
+            None => format!("it has {}", known.join(", ")),
+        };
+        format!("--slot {slot}: this bench has no slot of that name; {help}")
+    };
+    unknown.map(one).collect()
+}
+
+/// What the runs that are started together have to know of each other.
+#[derive(Clone, Debug)]
+pub(super) struct Together {
+    pub(super) execution_id: String,
+    /// The channels that are some slot's own, by slot.
+    own: BTreeMap<String, BTreeSet<(LogicalName, u32)>>,
+}
+
+impl Together {
+    /// The slots of a bench have what the file gives them; those that run have also what their units' steps set.
+    pub(super) fn new<'p>(
+        execution_id: String,
+        station: &Station,
+        running: impl Iterator<Item = (&'p str, &'p BoundProcedure)>,
+    ) -> Self {
+        let mut own: BTreeMap<String, BTreeSet<(LogicalName, u32)>> = BTreeMap::new();
+        for (name, slot) in station.slots() {
+            let channels = slot.own.channels.iter().map(|(called, channel)| {
+                let stands = slot.own.instruments.get(&called.instrument);
+                let instrument = stands.map_or(&called.instrument, |stands| &stands.value);
+                (instrument.clone(), channel.value)
+            });
+            own.insert(name.clone(), channels.collect());
+        }
+        for (slot, procedure) in running {
+            let set = procedure.procedure().unit_steps().flat_map(set_by);
+            own.entry(slot.to_owned()).or_default().extend(set);
+        }
+        Self { execution_id, own }
+    }
+
+    /// The outputs of an instrument that are a slot's own, and those that are no other's.
+    pub(super) fn restrict(&self, slot: &str, uses: Vec<InstrumentUse>) -> Vec<InstrumentUse> {
+        let is_anothers = |name: &LogicalName, channel: u32| {
+            let mut others = self.own.iter().filter(|(other, _)| *other != slot);
+            others.any(|(_, own)| own.contains(&(name.clone(), channel)))
+        };
+        let of_slot = |used: InstrumentUse| {
+            let (name, outputs) = (used.name, used.outputs.into_iter());
+            let outputs = outputs.filter(|channel| !is_anothers(&name, *channel)).collect();
+            InstrumentUse { name, outputs, ..used }
+        };
+        uses.into_iter().map(of_slot).collect()
+    }
+}
+
+/// The outputs that a step sets, and the channels that it closes.
+fn set_by(step: &Step) -> Vec<(LogicalName, u32)> {
+    match &step.kind {
+        StepKind::Set {
+            instrument,
+            setting: Setting::Output(output),
+            ..
+        } => vec![(instrument.clone(), output.channel)],
+        StepKind::Set {
+            instrument,
+            setting: Setting::Switch(switch),
+            ..
+        } => switch
+            .close
+            .iter()
+            .map(|channel| (instrument.clone(), *channel))
+            .collect(),
+        StepKind::Measurements(_)
+        | StepKind::Wait(_)
+        | StepKind::Prompt(_)
+        | StepKind::Exec(_)
+        | StepKind::Query(_)
+        | StepKind::Send(_)
+        | StepKind::Expect(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,169 @@
+//! One procedure, two slots: what each has of its own, and what the fixture does for both.
+
+use super::bench;
+use crate::{Given, LogicalName, PlanNode, Slot, Span, StepKind, check_slots, parse};
+use benchtop_instrument::Setting;
+use benchtop_notation::Spanned;
+
+const HEAD: &str = r#"
+[procedure]
+id = "RAIL-CHECK"
+version = "1.0.0"
+[instruments.scanner]
+class = "dmm"
+[instruments.psu]
+class = "dc_power"
+"#;
+
+const PROCEDURE: &str = r#"
+[[fixture_setup]]
+name = "Fixture on"
+set = { instrument = "psu", channel = 1, voltage_level = "5 V", current_limit = "1 A", output_enabled = true }
+[[setup]]
+name = "Power on"
+set = { instrument = "psu", channel = 2, voltage_level = "5 V", current_limit = "1 A", output_enabled = true }
+[[steps]]
+name = "Both"
+lock = ["scanner", "psu"]
+[[steps.steps]]
+name = "Rail"
+[[steps.steps.measurements]]
+name = "vcc"
+instrument = "scanner"
+channel = 101
+function = "dc_voltage"
+range = "10 V"
+unit = "V"
+limit = { low = 3.25, high = 3.35 }
+[[teardown]]
+name = "Power off"
+set = { instrument = "psu", channel = 2, output_enabled = false }
+[[fixture_teardown]]
+name = "Fixture off"
+set = { instrument = "psu", channel = 1, output_enabled = false }
+"#;
+
+fn set_channel(kind: &StepKind) -> Option<u32> {
+    match kind {
+        StepKind::Set {
+            setting: Setting::Output(output),
+            ..
+        } => Some(output.channel),
+        StepKind::Set { .. }
+        | StepKind::Measurements(_)
+        | StepKind::Wait(_)
+        | StepKind::Prompt(_)
+        | StepKind::Exec(_)
+        | StepKind::Query(_)
+        | StepKind::Send(_)
+        | StepKind::Expect(_) => None,
+    }
+}
+
+#[test]
+fn each_slot_has_its_own_channels_and_the_fixture_keeps_its() {
+    let text = format!("{HEAD}{PROCEDURE}");
+    let bound = check_slots(
+        "x.toml",
+        &text,
+        &Given::default(),
+        &bench::instruments(),
+        &bench::slots(),
+    )
+    .unwrap();
+    for (slot, output, input) in [("A", 2, 101), ("B", 3, 102)] {
+        let procedure = bound[slot].procedure();
+        let of = |steps: Vec<&crate::Step>| {
+            steps
+                .iter()
+                .filter_map(|step| set_channel(&step.kind))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(procedure.fixture_steps().collect()), [1, 1], "{slot}");
+        assert_eq!(of(procedure.unit_steps().collect()), [output, output], "{slot}");
+        let reading = procedure.steps[0].kind.measurements()[0].reading().unwrap();
+        assert_eq!(reading.request.channel, input, "{slot}");
+    }
+}
+
+#[test]
+fn steps_of_the_fixture_stand_at_the_ends_and_locks_are_sorted() {
+    let procedure = parse("x.toml", &format!("{HEAD}{PROCEDURE}")).unwrap();
+    let names = |steps: &[crate::Step]| steps.iter().map(|step| step.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&procedure.setup), ["Fixture on", "Power on"]);
+    assert_eq!(names(&procedure.teardown), ["Power off", "Fixture off"]);
+    let fixture = procedure.fixture;
+    assert_eq!(
+        (
+            fixture.setup,
+            fixture.setup_nodes,
+            fixture.teardown,
+            fixture.teardown_nodes
+        ),
+        (1, 1, 1, 1)
+    );
+    let PlanNode::Group(group) = &procedure.plan.steps[0] else {
+        panic!("no group")
+    };
+    assert_eq!(group.lock, ["psu", "scanner"].map(|name| LogicalName(name.to_owned())));
+}
+
+#[test]
+fn a_mapped_channel_that_nothing_uses_is_a_warning_with_its_place() {
+    let text = format!("{HEAD}{PROCEDURE}");
+    let bound = check_slots(
+        "x.toml",
+        &text,
+        &Given::default(),
+        &bench::instruments(),
+        &bench::slots(),
+    )
+    .unwrap();
+    let warnings = bound["A"].warnings().render_short();
+    assert_eq!(
+        warnings,
+        "station.toml:1:1: warning: slot B: no step of a unit uses \"scanner.vcc\" in RAIL-CHECK; did you mean \"scanner.101\"?\n"
+    );
+}
+
+#[test]
+fn another_instrument_stands_for_the_procedures_in_a_slot() {
+    let text = r#"
+[procedure]
+id = "RAIL-CHECK"
+version = "1.0.0"
+[instruments.dmm]
+class = "dmm"
+[[steps]]
+name = "Both"
+lock = ["dmm"]
+[[steps.steps]]
+name = "Rail"
+[[steps.steps.measurements]]
+name = "vcc"
+instrument = "dmm"
+function = "dc_voltage"
+range = "10 V"
+unit = "V"
+limit = { low = 3.25, high = 3.35 }
+"#;
+    let mut slots = bench::slots();
+    let (dmm, ammeter) = (LogicalName("dmm".to_owned()), LogicalName("ammeter".to_owned()));
+    let other = Spanned::new(ammeter.clone(), Span::of_file("station.toml"));
+    let slot = Slot {
+        instruments: [(dmm.clone(), other)].into(),
+        ..Slot::default()
+    };
+    slots.insert("B".to_owned(), slot);
+    let bound = check_slots("x.toml", text, &Given::default(), &bench::instruments(), &slots).unwrap();
+    for (slot, name) in [("A", &dmm), ("B", &ammeter)] {
+        let procedure = bound[slot].procedure();
+        let used: Vec<_> = procedure.steps[0].instruments().collect();
+        assert_eq!(used, [name], "{slot}");
+        assert_eq!(procedure.instruments.keys().collect::<Vec<_>>(), [name], "{slot}");
+        let PlanNode::Group(group) = &procedure.plan.steps[0] else {
+            panic!("no group")
+        };
+        assert_eq!(group.lock.first(), Some(name), "{slot}");
+    }
+}
