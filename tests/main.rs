@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod broken_disk;
+#[cfg(test)]
 mod chaos;
 #[cfg(test)]
 mod console;
@@ -70,6 +72,8 @@ mod soak;
 mod station_loop;
 #[cfg(test)]
 mod station_rules;
+#[cfg(test)]
+mod store_options;
 #[cfg(test)]
 mod strangers;
 #[cfg(test)]

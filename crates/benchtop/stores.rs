@@ -31,9 +31,19 @@ pub(crate) fn root(
         .join(if simulated { "simulated" } else { "store" }))
 }
 
-/// Opens the store; its records are signed where the station file names a key.
+/// Opens the store as the station file wants it: for a group too, with thresholds for the free space, signed with a key.
 pub(crate) fn open(root: &Path, file: Option<&StationFile>) -> Result<Store, Failure> {
-    let store = Store::open(root).map_err(|error| Failure::error(error.to_string()))?;
+    let store = match file {
+        Some(file) if file.store_shared => Store::open_shared(root),
+        Some(_) | None => Store::open(root),
+    };
+    let mut store = store.map_err(|error| Failure::error(error.to_string()))?;
+    if let Some(bytes) = file.and_then(|file| file.refuse_below) {
+        store = store.with_least_bytes(bytes);
+    }
+    if let Some(bytes) = file.and_then(|file| file.warn_below) {
+        store = store.with_warning_below(bytes);
+    }
     let Some(path) = file.and_then(|file| file.signing_key.as_deref()) else {
         return Ok(store);
     };

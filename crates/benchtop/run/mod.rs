@@ -7,6 +7,7 @@ mod junit;
 mod prepare;
 mod request;
 mod retest;
+mod saving;
 mod select;
 mod session;
 mod show;

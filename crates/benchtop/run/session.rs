@@ -7,7 +7,7 @@
 use super::{
     prepare::{Prepared, prepare},
     request::{Request, Unit},
-    retest, show,
+    retest, saving, show,
     slots::Together,
     started::started,
 };
@@ -43,6 +43,8 @@ pub(super) struct Session<'c> {
     /// A real bench; its instruments are open between two units.
     kept: Option<(Arc<Equipped>, Crew)>,
     interrupt: watch::Receiver<Interrupt>,
+    /// What was said of the clocks.
+    told: Vec<String>,
     _locks: Vec<Lock>,
 }
 
@@ -87,6 +89,7 @@ impl<'c> Session<'c> {
             store,
             kept,
             interrupt,
+            told: Vec::new(),
             _locks: locks,
         };
         Ok((session, prepared))
@@ -138,7 +141,7 @@ impl<'c> Session<'c> {
         let mut seats = Vec::new();
         let prepared_all = prepared;
         for ((unit, prepared), earlier) in units.iter().zip(prepared).zip(earlier) {
-            let ticket = self.store.begin(RealClock::new().utc()).map_err(not_saved)?;
+            let ticket = saving::begin(&self.store, prepared.procedure.procedure(), &mut self.told)?;
             if together.is_none() {
                 together = together_of(&ticket.run_id, units, prepared_all, &equipped);
             }
@@ -186,7 +189,7 @@ impl<'c> Session<'c> {
             .unwrap_or_default();
         let mut sealed = Vec::new();
         for (begun, finished) in begun.into_iter().zip(finished) {
-            let saved = self.seal(&begun.journal, &finished);
+            let saved = self.seal(&begun.journal, &finished).await;
             sealed.push((begun, saved, finished.ended.outputs_maybe_on));
         }
         match &mut self.kept {
@@ -207,7 +210,7 @@ impl<'c> Session<'c> {
     }
 
     /// Shows what became of a run.
-    async fn tell(&self, begun: Begun, saved: Result<Saved, String>, outputs_maybe_on: &[String]) -> Tested {
+    async fn tell(&mut self, begun: Begun, saved: Result<Saved, String>, outputs_maybe_on: &[String]) -> Tested {
         let Begun { slot, journal, printer } = begun;
         let saved = match saved {
             Ok(saved) => Arc::new(saved),
@@ -228,6 +231,7 @@ impl<'c> Session<'c> {
             drop(tokio::task::spawn_blocking(show).await);
         };
         let _read = clock.within(clock.now().after(PATIENCE_WITH_READERS), shown).await;
+        saving::tell_of_the_record(&saved.record, &mut self.told);
         Tested {
             exit: Exit::from(benchtop_run::RunOutcome::from(saved.record.outcome)),
             saved: Some(saved),
@@ -252,14 +256,14 @@ impl<'c> Session<'c> {
     }
 
     /// Seals the record, or says why the run cannot be saved.
-    fn seal(&self, journal: &Journal, finished: &Finished<Journal>) -> Result<Saved, String> {
+    async fn seal(&self, journal: &Journal, finished: &Finished<Journal>) -> Result<Saved, String> {
         if let Some(error) = &finished.recorder_error {
             return Err(error.to_string());
         }
         if finished.recorder.is_none() {
             return Err(finished.ended.reason.clone().unwrap_or_default());
         }
-        self.store.seal(journal).map_err(|error| error.to_string())
+        saving::seal(&self.store, journal).await
     }
 
     /// Lets the instruments go.

@@ -48,6 +48,12 @@ pub struct StationFile {
     pub store_root: Option<PathBuf>,
     /// `[store] signing_key`: with which records are signed; a relative one is beside the station file.
     pub signing_key: Option<PathBuf>,
+    /// `[store] shared`: the records are for the group of their folder too.
+    pub store_shared: bool,
+    /// `[store] warn_below_mb`, in bytes.
+    pub warn_below: Option<u64>,
+    /// `[store] refuse_below_mb`, in bytes.
+    pub refuse_below: Option<u64>,
     /// `[visa] library`: a name that the system looks up, or a path; a relative one is beside the station file.
     pub visa_library: Option<PathBuf>,
     /// Where records go.
@@ -183,6 +189,16 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
     let signing_key = store
         .and_then(|store| store.string(sink, "signing_key"))
         .map(|key| folder.join(key.value));
+    let store_shared = store
+        .and_then(|store| store.bool(sink, "shared"))
+        .is_some_and(|shared| shared.value);
+    let warn_below = megabytes(store, "warn_below_mb", sink);
+    let refuse_below = megabytes(store, "refuse_below_mb", sink);
+    if let (Some(warn), Some(refuse)) = (&warn_below, &refuse_below)
+        && warn.value < refuse.value
+    {
+        sink.error(&warn.span, "runs are refused before it warns: warn_below_mb is not below refuse_below_mb");
+    }
     let visa = root.table(sink, "visa", &VISA.names());
     let visa_library = visa
         .and_then(|visa| visa.require_string(sink, "library"))
@@ -231,10 +247,24 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
         slots,
         store_root,
         signing_key,
+        store_shared,
+        warn_below: warn_below.map(|bytes| bytes.value),
+        refuse_below: refuse_below.map(|bytes| bytes.value),
         visa_library,
         targets,
         warnings: Diagnostics::new(),
     })
+}
+
+/// A size in MB, in bytes.
+fn megabytes(store: Option<Table<'_>>, key: &str, sink: &mut Diagnostics) -> Option<Spanned<u64>> {
+    let written = store?.integer(sink, key)?;
+    let bytes = u64::try_from(written.value).ok().filter(|megabytes| *megabytes > 0);
+    let bytes = bytes.and_then(|megabytes| megabytes.checked_mul(1_000_000));
+    if bytes.is_none() {
+        sink.error(&written.span, "expected a number of megabytes of at least 1");
+    }
+    Some(Spanned::new(bytes?, written.span))
 }
 
 /// A path, beside the station file where it is relative; a bare name stays one.

@@ -261,6 +261,21 @@ pub(crate) static STORE: Keys = Keys {
             Shape::Text,
             "A key file that `benchtop runs key` made: records are signed with it. A relative one is beside this file.",
         ),
+        Key::new(
+            "shared",
+            Shape::Boolean,
+            "The records are for the group of their folder too: folders of mode 2770, files of mode 0660. For their owner only, if left out.",
+        ),
+        Key::new(
+            "warn_below_mb",
+            Shape::Integer(1),
+            "Below so many free megabytes every run warns; below room for 200 runs like it, if left out.",
+        ),
+        Key::new(
+            "refuse_below_mb",
+            Shape::Integer(1),
+            "Below so many free megabytes no run starts; one that needs more than there is never does.",
+        ),
     ],
 };
 

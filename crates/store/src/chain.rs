@@ -17,7 +17,7 @@ use crate::{
     integrity, journal,
     lock::{self, Lock},
     name::RecordName,
-    outbox::folder_holding,
+    outbox::held_bytes,
     publish::TEMPORARY,
     record::{Chain, Record},
     recovery::MOST_RECORD_BYTES,
@@ -169,15 +169,9 @@ fn resolved(layout: &Layout, adopted: &mut Option<RecordName>) -> Result<Option<
 /// True when the record of a head has its name, now at the latest.
 fn exists(layout: &Layout, head: &Head, adopted: &mut Option<RecordName>) -> Result<bool, StoreError> {
     let file = head.name.as_str();
-    if let Some(folder) = folder_holding(layout, &head.name)? {
+    if let Some((_, bytes)) = held_bytes(layout, &head.name)? {
         // another file may have that name: then this one never had it
-        let found = folder.read(file, MOST_RECORD_BYTES);
-        return match found.map(|bytes| integrity::inspect(&bytes)) {
-            Ok(Ok(opened)) => Ok(opened.digest == head.digest),
-            Ok(Err(_)) => Ok(false),
-            Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::Damaged) => Ok(false),
-            Err(error) => Err(error),
-        };
+        return Ok(bytes.is_some_and(|bytes| integrity::inspect(&bytes).is_ok_and(|opened| opened.digest == head.digest)));
     }
     if layout.quarantine.holds(file)? {
         return Ok(true);

@@ -1,7 +1,7 @@
 //! Folders of the store: every operation is relative to an open folder, never to a path put together from text.
 //!
 //! Nothing here follows a symbolic link inside the store, and nothing blocks on a planted pipe. New files have mode
-//! 0600 and new folders 0700. On Linux and Apple systems the operations are relative to directory descriptors; the
+//! 0600 and new folders 0700; in a shared folder (one that its group may write to, with the setgid bit) 0660 and 2770. On Linux and Apple systems the operations are relative to directory descriptors; the
 //! portable form for other systems (Windows among them) compiles behind the same functions and was not run.
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
@@ -17,6 +17,7 @@ mod file;
 pub(crate) use file::DiskFile;
 
 use crate::error::{StoreError, StoreErrorKind, kind_of};
+use crate::ground::FileSystem;
 use eye::{Call, Eye};
 use std::{
     fs::File,
@@ -256,6 +257,37 @@ impl Dir {
         self.each_name(|name| names.push(name.to_owned()))?;
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// How many bytes a file has: a regular one with a single name.
+    pub(crate) fn length_of(&self, name: &str) -> Result<u64, StoreError> {
+        let file = self.open_read(name)?;
+        file.metadata().map(|facts| facts.len()).map_err(self.failed("look at", name))
+    }
+
+    /// What kind of file system it lies on, where the system tells.
+    pub(crate) fn file_system(&self) -> Option<FileSystem> {
+        self.eye.pretended().or_else(|| self.handle.file_system())
+    }
+
+    /// True for a folder whose files are for its group too.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.handle.is_shared()
+    }
+
+    /// Gives this folder, what is in it and what is made in it to its group, now and from here on; those in it first.
+    pub(crate) fn share(&self) -> Result<(), StoreError> {
+        for name in self.names()? {
+            match self.handle.share_entry(&name) {
+                // what is there and is no file or folder of ours is nobody's record
+                Ok(()) => {}
+                Err(error) if matches!(kind_of(&error), StoreErrorKind::NotFound | StoreErrorKind::Damaged) => {}
+                Err(error) => return Err(StoreError::io("give to its group", self.path_of(&name), error)),
+            }
+        }
+        self.handle
+            .share()
+            .map_err(|error| StoreError::io("give to its group", &self.path, error))
     }
 
     /// What is left on the file system.

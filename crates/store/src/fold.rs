@@ -10,7 +10,7 @@ mod steps;
 pub(crate) use closing::{closing, has_last_word, never_saved};
 
 use crate::{
-    clock::ClockFacts,
+    clock::{ClockFacts, seconds, set_during_the_run},
     event::{Attached, Event, EventKind, InstrumentReady, Log, MadeSafe, RunEnded, RunStarted},
     record::{self, LogLevel, OutputState, Record, RunOutcome, SCHEMA, StepOutcome},
 };
@@ -55,6 +55,8 @@ struct Folding<'a> {
     attachments: Vec<record::Attachment>,
     logs: Vec<record::Log>,
     ended: Option<RunEnded>,
+    /// How far the time of day ran away from the run's own clock at most, in seconds.
+    shift_s: f64,
 }
 
 impl<'a> Folding<'a> {
@@ -72,11 +74,16 @@ impl<'a> Folding<'a> {
             attachments: Vec::new(),
             logs: Vec::new(),
             ended: None,
+            shift_s: 0.0,
         })
     }
 
     fn take(&mut self, event: &'a Event) {
         self.elapsed_s = self.elapsed_s.max(event.elapsed_s);
+        let shift = seconds(event.at - self.started_at) - event.elapsed_s;
+        if shift.abs() > self.shift_s.abs() {
+            self.shift_s = shift;
+        }
         let at = moment(self.started_at, event.elapsed_s);
         match &event.kind {
             EventKind::RunStarted(_) => {}
@@ -134,6 +141,10 @@ impl<'a> Folding<'a> {
     }
 
     fn finish(self, clock: &ClockFacts) -> Record {
+        let mut doubtful = clock.doubtful.clone();
+        if !self.start.virtual_clock {
+            doubtful.extend(set_during_the_run(self.shift_s));
+        }
         let steps = self.steps.finish(self.started_at);
         let (outcome, reason) = judged(self.ended, &steps, &self.outputs);
         let RunStarted {
@@ -203,6 +214,7 @@ impl<'a> Folding<'a> {
                 monotonic_s: clock.monotonic_s,
                 utc_synchronised: clock.utc_synchronised,
                 is_virtual: virtual_clock,
+                doubtful,
             },
             station: record::Station {
                 id: station_id,

@@ -22,6 +22,7 @@
 //!   sync.json                    how the targets stood at the end of the last sync, for people
 //!   sequence                     the last number that was handed out
 //!   brought.jsonl                which runs came from another store: they are in that one's chain
+//!   reserve                      given up to save the run in progress when the disk fills
 //!   checkpoints.jsonl            what stands in the chain for records that were pruned
 //!   lock.store  lock.seal  lock.syncer      never removed
 //! ```
@@ -123,6 +124,7 @@ mod disk;
 mod error;
 pub mod event;
 pub mod fold;
+mod ground;
 pub mod integrity;
 mod journal;
 mod line;
@@ -140,6 +142,7 @@ mod receipts;
 pub mod record;
 mod recovery;
 mod sign;
+mod space;
 mod store;
 #[cfg(test)]
 mod testkit;
@@ -170,6 +173,7 @@ pub use receipts::{
 pub use record::{Attachment, Record};
 pub use recovery::{InterruptedInstrument, InterruptedRun, Recovering, Recovery};
 pub use sign::{Signature, StationKey};
+pub use space::Estimate;
 pub use store::{Saved, Store, Ticket};
 pub use underway::{Begun, Underway};
 pub use units::JudgedRun;

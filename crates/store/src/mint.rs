@@ -5,6 +5,7 @@
 //! file is lost or damaged, the highest number in any file name of the store takes its place.
 
 use crate::{
+    clock::{ClockFacts, LastSeen},
     error::{StoreError, StoreErrorKind},
     journal, line,
     store::Layout,
@@ -27,21 +28,26 @@ const MOST_BYTES: u64 = 4096;
 struct Sequence {
     format: String,
     last: u64,
+    /// When that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<LastSeen>,
 }
 
-/// The next number, durable. The caller holds `lock.store`.
-pub(crate) fn next(layout: &Layout) -> Result<u64, StoreError> {
-    let last = match stored(layout)? {
-        Some(last) => last,
-        None => highest(layout)?,
+/// The next number, durable, and the clocks with what speaks against them. The caller holds `lock.store`.
+pub(crate) fn next(layout: &Layout, now: DateTime<Utc>) -> Result<(u64, ClockFacts), StoreError> {
+    let (last, seen) = match stored(layout)? {
+        Some(sequence) => (sequence.last, sequence.seen),
+        None => (highest(layout)?, None),
     };
     let next = last.saturating_add(1);
-    keep(layout, next)?;
-    Ok(next)
+    let facts = ClockFacts::read();
+    let seen_now = facts.seen(now);
+    keep(layout, next, seen_now)?;
+    Ok((next, facts.doubted(now, seen.as_ref())))
 }
 
 /// What the file says; `None` when it is not there or not what was written.
-fn stored(layout: &Layout) -> Result<Option<u64>, StoreError> {
+fn stored(layout: &Layout) -> Result<Option<Sequence>, StoreError> {
     let bytes = match layout.root.read(FILE, MOST_BYTES) {
         Ok(bytes) => bytes,
         Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::Damaged) => return Ok(None),
@@ -52,7 +58,7 @@ fn stored(layout: &Layout) -> Result<Option<u64>, StoreError> {
         return Ok(None);
     };
     match serde_json::from_str::<Sequence>(json) {
-        Ok(sequence) if sequence.format == FORMAT => Ok(Some(sequence.last)),
+        Ok(sequence) if sequence.format == FORMAT => Ok(Some(sequence)),
         Ok(_) | Err(_) => {
             let detail = "this program does not know its format";
             Err(StoreError::new(
@@ -65,12 +71,13 @@ fn stored(layout: &Layout) -> Result<Option<u64>, StoreError> {
     }
 }
 
-fn keep(layout: &Layout, last: u64) -> Result<(), StoreError> {
+fn keep(layout: &Layout, last: u64, seen: LastSeen) -> Result<(), StoreError> {
     let root = &layout.root;
     let failed = |operation, error| StoreError::io(operation, root.path_of(TEMPORARY), error);
     let sequence = Sequence {
         format: FORMAT.to_owned(),
         last,
+        seen: Some(seen),
     };
     let json = serde_json::to_string(&sequence).map_err(|error| failed("write", error.into()))?;
     let (line, _) = line::encode("", &json);
@@ -110,6 +117,12 @@ pub(crate) fn run_id(now: DateTime<Utc>) -> String {
     let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
     let timestamp = Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos());
     Uuid::new_v7(timestamp).hyphenated().to_string()
+}
+
+/// Eight bytes that nobody knows beforehand; not all zero.
+pub(crate) fn random() -> [u8; 8] {
+    let [.., a, b, c, d, e, f, g, h] = *Uuid::new_v7(Timestamp::from_unix(NoContext, 0, 0)).as_bytes();
+    [a | 1, b, c, d, e, f, g, h]
 }
 
 /// A text that no other file of a living process has in its name.

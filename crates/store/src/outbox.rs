@@ -354,6 +354,23 @@ pub(crate) fn folder_holding(layout: &Layout, name: &RecordName) -> Result<Optio
     Ok(pending.holds(file)?.then_some(pending))
 }
 
+/// The folder that holds a record under its name, and its bytes; no bytes for what is there and is no file of ours.
+///
+/// A syncer may move it between the look and the read: then it is looked for again.
+pub(crate) fn held_bytes(layout: &Layout, name: &RecordName) -> Result<Option<(Dir, Option<Vec<u8>>)>, StoreError> {
+    loop {
+        let Some(folder) = folder_holding(layout, name)? else {
+            return Ok(None);
+        };
+        match folder.read(name.as_str(), MOST_RECORD_BYTES) {
+            Ok(bytes) => return Ok(Some((folder, Some(bytes)))),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {}
+            Err(error) if error.kind() == StoreErrorKind::Damaged => return Ok(Some((folder, None))),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Where a record belongs: `pending/` while a target is open, else `parked/` if one parked it, else `synced/` if one
 /// confirmed it; what no target wants is kept and never called synced.
 #[must_use]

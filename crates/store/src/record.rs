@@ -174,6 +174,10 @@ pub struct Clock {
     /// True when waits were skipped on a virtual clock.
     #[serde(rename = "virtual")]
     pub is_virtual: bool,
+    /// Why the time of day is not to be trusted: set back or forward, long past, not synchronised. Order and identity do
+    /// not rest on it. Absent where nothing speaks against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubtful: Vec<String>,
 }
 
 /// The bench and the computer.

@@ -23,6 +23,7 @@ use crate::{
     journal,
     lock::Lock,
     name::RecordName,
+    outbox::held_bytes,
     publish::TEMPORARY,
     quarantine::{Quarantined, quarantine},
     record::Record,
@@ -222,6 +223,14 @@ fn adopt_temporaries(store: &Store, alive: &BTreeSet<String>, recovery: &mut Rec
     Ok(())
 }
 
+/// True when these bytes hold this record, whatever its place in the chain.
+fn is_same_run(held: &[u8], record: &Record) -> bool {
+    integrity::open(held).is_ok_and(|found| {
+        let chain = found.chain.clone();
+        found == Record { chain, ..record.clone() }
+    })
+}
+
 fn adopt(store: &Store, temporary: &str, stem: &str, recovery: &mut Recovery) -> Result<(), StoreError> {
     let layout = store.layout();
     let pending = &layout.pending;
@@ -255,8 +264,18 @@ fn adopt(store: &Store, temporary: &str, stem: &str, recovery: &mut Recovery) ->
         .map_err(|error| StoreError::io("sync", pending.path_of(temporary), error))?;
     let name = RecordName::of(&record);
     let sealing = Sealing::begin(layout)?;
-    if crate::publish::holds_exactly(pending, name.as_str(), &bytes)? {
-        return pending.remove(temporary);
+    match held_bytes(layout, &name)? {
+        None => {}
+        // an earlier recovery gave it that name, perhaps in another place of the chain, and died before this step; or it was
+        // moved since
+        Some((folder, Some(held))) if is_same_run(&held, &record) => {
+            folder.sync()?;
+            return pending.remove(temporary);
+        }
+        Some((folder, _)) => {
+            let reason = format!("another record has the name {name} in {}", folder.path().display());
+            return give_up(&reason);
+        }
     }
     let is_head = sealing.head.as_ref().is_some_and(|head| head.digest == opened.digest);
     if !is_head && !sealing.fits(&record) {

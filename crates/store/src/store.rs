@@ -6,6 +6,7 @@ use crate::{
     disk::{Dir, eye::Eye, make_path},
     error::{StoreError, StoreErrorKind},
     fold::fold,
+    ground::{self, PROBE},
     integrity,
     journal::Journal,
     lock::{self, Lock},
@@ -16,6 +17,7 @@ use crate::{
     record::Record,
     recovery::{MOST_RECORD_BYTES, leave_marker},
     sign::StationKey,
+    space::{self, Estimate},
     underway,
     units::remember,
 };
@@ -25,19 +27,12 @@ use std::{
     sync::Arc,
 };
 
-/// Least free space to start a run with: enough to record an ordinary run twice over, as journal and as record.
-///
-/// Small on purpose, so that a small disk is usable; the estimate from the procedure and the reserve file that is
-/// given up to seal the run in progress come with the estimate's issue.
-const LEAST_BYTES: u64 = 1024 * 1024;
-/// Least number of files that can still be made: journal, temporary, record, receipts, folders.
-const LEAST_FILES: u64 = 16;
-
 /// A store of runs. Cheap to clone; every operation blocks on the disk.
 #[derive(Clone, Debug)]
 pub struct Store {
     layout: Arc<Layout>,
-    least_bytes: u64,
+    pub(crate) least_bytes: u64,
+    pub(crate) warn_below: Option<u64>,
     key: Option<Arc<StationKey>>,
 }
 
@@ -102,9 +97,24 @@ impl Store {
         Self::open_before(root, Eye::default())
     }
 
+    /// As [`Store::open`], and gives the store to the group of its folder: folders of mode 2770 and files of mode 0660, made
+    /// so now and from here on. Whoever opens it later keeps to it, asked or not: the folder's mode says it.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`StoreErrorKind::Permission`] where the folder is another user's, who must do this first.
+    pub fn open_shared(root: &Path) -> Result<Self, StoreError> {
+        make_path(root)?;
+        let folder = Dir::open(root)?;
+        if !folder.is_shared() {
+            folder.share()?;
+        }
+        Self::open(root)
+    }
+
     /// Opens a store, with somebody looking on.
     pub(crate) fn open_before(root: &Path, eye: Eye) -> Result<Self, StoreError> {
         let root = Dir::open_before(root, eye)?;
+        ground::refuse_other_machines(&root)?;
         let layout = Layout {
             pending: root.child("pending")?,
             synced: root.child("synced")?,
@@ -118,19 +128,13 @@ impl Store {
             units: root.child("units")?,
             root,
         };
-        probe(&layout.journal)?;
+        ground::probe(&layout.journal)?;
         Ok(Self {
             layout: Arc::new(layout),
-            least_bytes: LEAST_BYTES,
+            least_bytes: space::LEAST_BYTES,
+            warn_below: None,
             key: None,
         })
-    }
-
-    /// The same store with another floor under which no run starts, in bytes (1 MiB unless set).
-    #[must_use]
-    pub fn with_least_bytes(mut self, least_bytes: u64) -> Self {
-        self.least_bytes = least_bytes;
-        self
     }
 
     /// The same store, whose records are signed from here on.
@@ -178,37 +182,25 @@ impl Store {
     /// [`StoreErrorKind::Full`] when there is too little space to save a run, so that none is tested in vain; else
     /// what kept the number from being written.
     pub fn begin(&self, now: DateTime<Utc>) -> Result<Ticket, StoreError> {
-        self.has_space()?;
+        self.begin_for(now, Estimate::default())
+    }
+
+    /// As [`Store::begin`], for a run that writes so much. The reserve that is given up to save it is made here, where it is
+    /// missing and there is room.
+    ///
+    /// # Errors
+    /// As [`Store::begin`].
+    pub fn begin_for(&self, now: DateTime<Utc>, estimate: Estimate) -> Result<Ticket, StoreError> {
+        space::has_room(&self.layout, self.least_bytes, estimate)?;
         let lock = self.lock()?;
-        let sequence = mint::next(&self.layout)?;
+        let (sequence, clock) = mint::next(&self.layout, now)?;
+        space::keep_reserve(&self.layout, estimate);
         drop(lock);
         Ok(Ticket {
             run_id: mint::run_id(now),
             sequence,
-            clock: ClockFacts::read(),
+            clock,
         })
-    }
-
-    fn has_space(&self) -> Result<(), StoreError> {
-        let space = self.layout.root.space()?;
-        let refuse = |detail| {
-            Err(StoreError::new(
-                StoreErrorKind::Full,
-                "start a run in",
-                self.root(),
-                detail,
-            ))
-        };
-        if space.bytes < self.least_bytes {
-            return refuse(format!(
-                "{} bytes are free, {} are needed",
-                space.bytes, self.least_bytes
-            ));
-        }
-        match space.files {
-            Some(files) if files < LEAST_FILES => refuse(format!("room for {files} files, {LEAST_FILES} are needed")),
-            Some(_) | None => Ok(()),
-        }
     }
 
     /// Begins the journal of a run.
@@ -232,9 +224,11 @@ impl Store {
     /// [`StoreError`] when the record is not saved.
     pub fn seal(&self, journal: &Journal) -> Result<Saved, StoreError> {
         let record = journal.so_far()?;
-        // before the record: whoever comes next must know of an output that could not be proved off
-        leave_marker(&self.layout, &record)?;
-        let saved = self.publish(record)?;
+        let saved = space::with_reserve(&self.layout, || {
+            // before the record: whoever comes next must know of an output that could not be proved off
+            leave_marker(&self.layout, &record)?;
+            self.publish(record.clone())
+        })?;
         journal.close();
         Ok(saved)
     }
@@ -315,20 +309,6 @@ impl Store {
             name: name.clone(),
             record: Box::new(found),
         }))
-    }
-}
-
-/// How the names of probes begin.
-const PROBE: &str = ".probe-";
-
-/// Makes and removes a file, so that a store that cannot be written to is refused at once.
-fn probe(folder: &Dir) -> Result<(), StoreError> {
-    let name = format!("{PROBE}{}", mint::unique());
-    drop(folder.create_new(&name)?);
-    match folder.remove(&name) {
-        // a recovery took it for a leftover
-        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
-        result => result,
     }
 }
 

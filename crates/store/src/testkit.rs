@@ -24,6 +24,7 @@ pub(crate) fn ticket() -> Ticket {
             boot_id: Some("5f3c6c0e-7d0f-4f38-9a3e-0d2f4b8f1a11".to_owned()),
             monotonic_s: Some(1234.5),
             utc_synchronised: None,
+            doubtful: Vec::new(),
         },
     }
 }
@@ -43,6 +44,15 @@ pub(crate) fn watched_store() -> (tempfile::TempDir, Store, std::sync::Arc<watch
     std::fs::create_dir(&root).unwrap();
     let store = Store::open_before(&root, crate::disk::eye::Eye::of(&watch)).unwrap();
     (folder, store, watch)
+}
+
+/// Why a store cannot be opened on a disk of which a watch says something.
+pub(crate) fn refused(prepare: impl FnOnce(&watch::Watch)) -> (tempfile::TempDir, crate::StoreError) {
+    let folder = tempfile::tempdir().unwrap();
+    let watch = std::sync::Arc::new(watch::Watch::default());
+    prepare(&watch);
+    let error = Store::open_before(folder.path(), crate::disk::eye::Eye::of(&watch)).unwrap_err();
+    (folder, error)
 }
 
 /// A store whose syncs cost nothing, for tests that make thousands of steps; an ordinary one where there is no memory

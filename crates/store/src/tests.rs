@@ -2,6 +2,7 @@
 
 mod attachments;
 mod chain;
+mod clocks;
 mod crash;
 mod documented;
 mod faults;
@@ -14,4 +15,7 @@ mod outgoing;
 mod pruning;
 mod receipts;
 mod recovering;
+#[cfg(unix)]
+mod sharing;
+mod space;
 mod underway;

@@ -47,6 +47,16 @@ impl Eye {
     pub(crate) fn shortened<'b>(&self, bytes: &'b [u8]) -> io::Result<&'b [u8]> {
         Ok(bytes)
     }
+
+    #[expect(clippy::unused_self, reason = "the form that the tests share")]
+    pub(crate) const fn pretended(&self) -> Option<crate::ground::FileSystem> {
+        None
+    }
+
+    #[expect(clippy::unused_self, reason = "the form that the tests share")]
+    pub(crate) const fn locks_lie(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]
@@ -76,6 +86,16 @@ mod watched {
         /// The bytes that one write takes.
         pub(crate) fn shortened<'b>(&self, bytes: &'b [u8]) -> io::Result<&'b [u8]> {
             self.0.as_ref().map_or(Ok(bytes), |watch| watch.shortened(bytes))
+        }
+
+        /// The file system that the store is to take this one for.
+        pub(crate) fn pretended(&self) -> Option<crate::ground::FileSystem> {
+            self.0.as_ref()?.pretended()
+        }
+
+        /// True on a file system that gives one lock to many.
+        pub(crate) fn locks_lie(&self) -> bool {
+            self.0.as_ref().is_some_and(|watch| watch.locks_lie())
         }
     }
 }

@@ -57,7 +57,7 @@ impl DiskFile {
     pub(crate) fn try_lock(&self) -> io::Result<bool> {
         self.eye.around(Call::Lock, || match self.file.try_lock() {
             Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(self.eye.locks_lie()),
             Err(TryLockError::Error(error)) => Err(error),
         })
     }

@@ -3,6 +3,7 @@
 //! Windows has no way to sync a folder from std and no modes: new files have the folder's access list.
 
 use super::Space;
+use crate::ground::FileSystem;
 use std::{
     fs::{self, File, Metadata, OpenOptions},
     io,
@@ -18,6 +19,27 @@ impl Handle {
             return Err(io::ErrorKind::NotADirectory.into());
         }
         Ok(Self(path.to_owned()))
+    }
+
+    #[expect(clippy::unused_self, reason = "here an access list says so, which std cannot read")]
+    pub(super) const fn is_shared(&self) -> bool {
+        false
+    }
+
+    #[expect(clippy::unused_self, reason = "here an access list says so, which std cannot set")]
+    pub(super) fn share(&self) -> io::Result<()> {
+        let detail = "on this system the owner gives the folder to a group by its access list";
+        Err(io::Error::new(io::ErrorKind::Unsupported, detail))
+    }
+
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the form that every system shares")]
+    pub(super) const fn share_entry(&self, _name: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    #[expect(clippy::unused_self, reason = "std cannot ask; the locks are tried all the same")]
+    pub(super) const fn file_system(&self) -> Option<FileSystem> {
+        None
     }
 
     pub(super) fn make_dir(&self, name: &str) -> io::Result<()> {

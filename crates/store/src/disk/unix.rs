@@ -1,6 +1,7 @@
 //! Folder operations relative to directory descriptors: Linux and Apple systems (Apple was not run).
 
 use super::Space;
+use crate::ground::FileSystem;
 use rustix::{
     fs::{self as sys, AtFlags, Mode, OFlags, RenameFlags},
     io::{Errno, retry_on_intr},
@@ -14,6 +15,9 @@ use std::{
 
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 const FOLDER_MODE: Mode = Mode::RWXU;
+const GROUP_FILE_MODE: Mode = FILE_MODE.union(Mode::RGRP).union(Mode::WGRP);
+/// With the setgid bit: what is made inside has the folder's group, whoever makes it.
+const GROUP_FOLDER_MODE: Mode = FOLDER_MODE.union(Mode::RWXG).union(Mode::SGID);
 // NONBLOCK: opening a planted pipe must not wait for its other end
 const SAFE: OFlags = OFlags::NOFOLLOW
     .union(OFlags::CLOEXEC)
@@ -21,34 +25,90 @@ const SAFE: OFlags = OFlags::NOFOLLOW
     .union(OFlags::NOCTTY);
 
 #[derive(Debug)]
-pub(super) struct Handle(File);
+pub(super) struct Handle {
+    folder: File,
+    /// What is made in it is for its group too.
+    shared: bool,
+}
 
 impl Handle {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = retry_on_intr(|| sys::open(path, flags, Mode::empty()))?;
-        Ok(Self(folder.into()))
+        let folder = File::from(retry_on_intr(|| sys::open(path, flags, Mode::empty()))?);
+        let mode = Mode::from_raw_mode(sys::fstat(&folder)?.st_mode);
+        let shared = mode.contains(Mode::RWXG | Mode::SGID);
+        Ok(Self { folder, shared })
+    }
+
+    pub(super) const fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    pub(super) fn share(&self) -> io::Result<()> {
+        Ok(sys::fchmod(&self.folder, GROUP_FOLDER_MODE)?)
+    }
+
+    /// Gives a file or a folder, with all that is in it, to its group. Links are not followed.
+    pub(super) fn share_entry(&self, name: &str) -> io::Result<()> {
+        let facts = sys::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        match sys::FileType::from_raw_mode(facts.st_mode) {
+            sys::FileType::RegularFile => Ok(sys::fchmod(self.open_at(name, OFlags::RDONLY)?, GROUP_FILE_MODE)?),
+            sys::FileType::Directory => {
+                let inside = self.open_dir(name)?;
+                let mut names = Vec::new();
+                inside.each_name(&mut |name| names.push(name.to_owned()))?;
+                names.iter().try_for_each(|name| inside.share_entry(name))?;
+                inside.share()
+            }
+            sys::FileType::Symlink
+            | sys::FileType::Fifo
+            | sys::FileType::Socket
+            | sys::FileType::CharacterDevice
+            | sys::FileType::BlockDevice
+            | sys::FileType::Unknown => Err(io::Error::new(io::ErrorKind::InvalidData, "no file and no folder")),
+        }
     }
 
     pub(super) fn make_dir(&self, name: &str) -> io::Result<()> {
-        Ok(sys::mkdirat(&self.0, name, FOLDER_MODE)?)
+        sys::mkdirat(&self.folder, name, FOLDER_MODE)?;
+        if self.shared {
+            self.open_dir(name)?.share()?;
+        }
+        Ok(())
     }
 
     pub(super) fn open_dir(&self, name: &str) -> io::Result<Self> {
-        self.open_at(name, OFlags::RDONLY | OFlags::DIRECTORY).map(Self)
+        let folder = self.open_at(name, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let shared = self.shared;
+        Ok(Self { folder, shared })
     }
 
     fn open_at(&self, name: &str, flags: OFlags) -> io::Result<File> {
-        match retry_on_intr(|| sys::openat(&self.0, name, flags | SAFE, FILE_MODE)) {
-            Ok(file) => Ok(file.into()),
+        match retry_on_intr(|| sys::openat(&self.folder, name, flags | SAFE, FILE_MODE)) {
+            Ok(file) => {
+                if self.shared && flags.contains(OFlags::CREATE) {
+                    self.give_to_the_group(&file)?;
+                }
+                Ok(file.into())
+            }
             Err(Errno::LOOP) => Err(io::Error::new(io::ErrorKind::InvalidData, "it is a symbolic link")),
             Err(Errno::NXIO) => Err(io::Error::new(io::ErrorKind::InvalidData, "it is a socket or a device")),
             Err(error) => Err(error.into()),
         }
     }
 
+    /// Of a file that may have been made just now: the mode that it was made with went through the process's mask.
+    fn give_to_the_group(&self, file: impl std::os::fd::AsFd) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(sys::fstat(&file)?.st_mode);
+        if mode.contains(GROUP_FILE_MODE) {
+            return Ok(());
+        }
+        Ok(sys::fchmod(file, GROUP_FILE_MODE)?)
+    }
+
     pub(super) fn create_new(&self, name: &str) -> io::Result<File> {
-        self.open_at(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
+        // appending, like every other writer: a file that is cut goes on at its end
+        self.open_at(name, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL)
     }
 
     pub(super) fn open_append(&self, name: &str) -> io::Result<File> {
@@ -64,7 +124,7 @@ impl Handle {
     }
 
     pub(super) fn rename_new(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {
-        match sys::renameat_with(&self.0, name, &to.0, new_name, RenameFlags::NOREPLACE) {
+        match sys::renameat_with(&self.folder, name, &to.folder, new_name, RenameFlags::NOREPLACE) {
             // file systems that cannot do it: ntfs-3g, bindfs, vfat over FUSE; and kernels that do not know it
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.link_then_unlink(name, to, new_name),
             result => Ok(result?),
@@ -72,34 +132,34 @@ impl Handle {
     }
 
     pub(super) fn link_then_unlink(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {
-        match sys::linkat(&self.0, name, &to.0, new_name, AtFlags::empty()) {
-            Ok(()) => Ok(sys::unlinkat(&self.0, name, AtFlags::empty())?),
+        match sys::linkat(&self.folder, name, &to.folder, new_name, AtFlags::empty()) {
+            Ok(()) => Ok(sys::unlinkat(&self.folder, name, AtFlags::empty())?),
             // no hard links either. The name holds the run id, and the run's journal lock or the syncer's lock is
             // held by whoever gets here: nobody else makes that name between the look and the rename
             Err(Errno::PERM | Errno::NOTSUP) => match to.look(new_name) {
                 Ok(()) => Err(Errno::EXIST.into()),
-                Err(_absent) => Ok(sys::renameat(&self.0, name, &to.0, new_name)?),
+                Err(_absent) => Ok(sys::renameat(&self.folder, name, &to.folder, new_name)?),
             },
             Err(error) => Err(error.into()),
         }
     }
 
     pub(super) fn replace(&self, name: &str, new_name: &str) -> io::Result<()> {
-        Ok(sys::renameat(&self.0, name, &self.0, new_name)?)
+        Ok(sys::renameat(&self.folder, name, &self.folder, new_name)?)
     }
 
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
-        Ok(sys::unlinkat(&self.0, name, AtFlags::empty())?)
+        Ok(sys::unlinkat(&self.folder, name, AtFlags::empty())?)
     }
 
     pub(super) fn look(&self, name: &str) -> io::Result<()> {
-        sys::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        sys::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(())
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
         // std: F_FULLFSYNC on Apple, and EINTR is not an answer
-        self.0.sync_all()
+        self.folder.sync_all()
     }
 
     /// True where `syncfs` waits for the disk and tells of what could not be written: Linux since 5.8, on file systems that
@@ -128,7 +188,7 @@ impl Handle {
     }
 
     pub(super) fn each_name(&self, each: &mut dyn FnMut(&str)) -> io::Result<()> {
-        for entry in sys::Dir::read_from(&self.0)? {
+        for entry in sys::Dir::read_from(&self.folder)? {
             let entry = entry?;
             match entry.file_name().to_str() {
                 Ok("." | "..") => {}
@@ -140,8 +200,30 @@ impl Handle {
         Ok(())
     }
 
+    /// What kind of file system it is. The table of mounts is read only where the number does not say.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn file_system(&self) -> Option<FileSystem> {
+        const FUSE: u64 = 0x6573_5546;
+        let facts = retry_on_intr(|| sys::fstatfs(&self.folder)).ok()?;
+        // a pattern of 32 bits, in a type that differs between processors
+        let magic = u64::try_from(i128::from(facts.f_type) & 0xffff_ffff).ok()?;
+        let word = (magic == FUSE).then(|| {
+            let device = sys::fstat(&self.folder).ok()?.st_dev;
+            let table = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+            crate::ground::word_of(&table, sys::major(device), sys::minor(device))
+        });
+        let word = word.flatten();
+        Some(FileSystem { magic, word })
+    }
+
+    /// Apple's kinds have names, which rustix does not ask for; the locks are tried all the same.
+    #[cfg(target_vendor = "apple")]
+    pub(super) const fn file_system(&self) -> Option<FileSystem> {
+        None
+    }
+
     pub(super) fn space(&self) -> io::Result<Space> {
-        let facts = retry_on_intr(|| sys::fstatvfs(&self.0))?;
+        let facts = retry_on_intr(|| sys::fstatvfs(&self.folder))?;
         Ok(Space {
             bytes: facts.f_bavail.saturating_mul(facts.f_frsize),
             // btrfs and others that make inodes as they go report 0 of 0

@@ -1,11 +1,14 @@
 //! The thread that a journal's file is written on: whatever a disk does, it is this thread that waits for it.
 //!
 //! Lines and syncs are carried out in the order in which they were asked for. After the first failure nothing further
-//! is done to the file: a second sync would report a success that never was.
+//! is done to the file: a second sync would report a success that never was. One failure is met first: where a write
+//! finds the disk full, the reserve is given up, what there is of the line is cut off, and it is written again. Nothing of
+//! it had been reported, and a sync that fails for want of room stays failed.
 
 use crate::{
     disk::DiskFile,
-    error::{StoreError, StoreErrorKind},
+    error::{StoreError, StoreErrorKind, kind_of},
+    space::give_up_reserve,
     store::Layout,
 };
 use std::{
@@ -59,12 +62,14 @@ impl Writer {
         let (orders, received) = mpsc::channel();
         let (ending, ended) = mpsc::channel::<()>();
         let failure = Arc::default();
+        let length = file.metadata().map_or(0, |facts| facts.len());
         let desk = Desk {
             file,
             layout,
             path: path.clone(),
             failure: Arc::clone(&failure),
             folder_synced: false,
+            length,
         };
         let work = move || {
             desk.work(&received);
@@ -144,6 +149,8 @@ struct Desk {
     path: PathBuf,
     failure: Arc<Mutex<Option<Failure>>>,
     folder_synced: bool,
+    /// How many bytes of whole lines are written.
+    length: u64,
 }
 
 impl Desk {
@@ -165,9 +172,18 @@ impl Desk {
             .map_or(Ok(()), |failure| Err(failure.told(&self.path)))
     }
 
-    fn write(&self, line: &str) -> Result<(), StoreError> {
+    fn write(&mut self, line: &str) -> Result<(), StoreError> {
         self.alive()?;
-        self.done("write", (&*self.file).write_all(line.as_bytes()))
+        let append = || (&*self.file).write_all(line.as_bytes());
+        let written = match append() {
+            Err(error) if kind_of(&error) == StoreErrorKind::Full && give_up_reserve(&self.layout) => {
+                self.file.set_len(self.length).and_then(|()| append())
+            }
+            result => result,
+        };
+        self.done("write", written)?;
+        self.length += u64::try_from(line.len()).unwrap_or(u64::MAX);
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! A journal that nobody holds: the run behind it is dead.
 
-use super::{InterruptedRun, MOST_RECORD_BYTES, Recovery, marker};
+use super::{InterruptedRun, Recovery, marker};
 use crate::{
     chain::Sealing,
     clock::ClockFacts,
@@ -12,9 +12,10 @@ use crate::{
     journal::{self, Header},
     line::{self, Tail},
     name::RecordName,
-    outbox::folder_holding,
+    outbox::held_bytes,
     quarantine::{Quarantined, quarantine, quarantine_copy},
     record::{LogLevel, OutputState, Record},
+    space::with_reserve,
     store::{Layout, Saved, Store, folded},
 };
 use std::io::Write;
@@ -178,7 +179,7 @@ impl Leftover {
                 let record = self.record(layout)?;
                 // before the journal goes: whoever comes next must know
                 mark(layout, &record, &made_safe, recovery)?;
-                store.publish(record)?
+                with_reserve(layout, || store.publish(record.clone()))?
             }
         };
         mark(layout, &saved.record, &made_safe, recovery)?;
@@ -191,16 +192,9 @@ impl Leftover {
     fn published(&self, layout: &Layout) -> Result<Option<Saved>, StoreError> {
         let name = RecordName::of(&self.record(layout)?);
         // it may have been uploaded since
-        let Some(folder) = folder_holding(layout, &name)? else {
+        // what is there under its name and is no record is met again, and told, when publishing
+        let Some((folder, Some(bytes))) = held_bytes(layout, &name)? else {
             return Ok(None);
-        };
-        let bytes = match folder.read(name.as_str(), MOST_RECORD_BYTES) {
-            Ok(bytes) => bytes,
-            // what is there under its name and is no record is met again, and told, when publishing
-            Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::Damaged) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
         };
         let opened = integrity::inspect(&bytes)
             .ok()

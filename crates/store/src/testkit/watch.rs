@@ -1,6 +1,6 @@
 //! Looks on while a store works: what it did to the disk, in order, and a disk that breaks at a chosen call.
 
-use crate::disk::eye::Call;
+use crate::{disk::eye::Call, ground::FileSystem};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -46,6 +46,10 @@ struct Seen {
     short: bool,
     dead: BTreeSet<u64>,
     retried: Vec<PathBuf>,
+    /// No write has room until a file of this name is removed.
+    full_until: Option<&'static str>,
+    pretended: Option<FileSystem>,
+    locks_lie: bool,
 }
 
 #[derive(Debug, Default)]
@@ -69,8 +73,32 @@ impl Watch {
         let mut seen = self.seen();
         seen.fault = None;
         seen.short = false;
+        seen.full_until = None;
         seen.calls = 0;
         seen.struck.take()
+    }
+
+    /// The disk is full until a file of this name goes.
+    pub(crate) fn fill_until_removed(&self, name: &'static str) {
+        self.seen().full_until = Some(name);
+    }
+
+    /// The disk is taken for another kind of file system.
+    pub(crate) fn pretend(&self, system: FileSystem) {
+        self.seen().pretended = Some(system);
+    }
+
+    pub(crate) fn pretended(&self) -> Option<FileSystem> {
+        self.seen().pretended.clone()
+    }
+
+    /// The disk gives one lock to many.
+    pub(crate) fn let_locks_lie(&self) {
+        self.seen().locks_lie = true;
+    }
+
+    pub(crate) fn locks_lie(&self) -> bool {
+        self.seen().locks_lie
     }
 
     /// Files on which a sync was tried again after one had failed.
@@ -95,6 +123,9 @@ impl Watch {
         {
             let path = seen.names.get(&file).cloned().unwrap_or_default();
             seen.retried.push(path);
+        }
+        if matches!(call, Call::Write { .. } | Call::Create { .. }) && seen.full_until.is_some() {
+            return Err(rustix::io::Errno::NOSPC.into());
         }
         let Some((at, fault, for_good)) = seen.fault else {
             return Ok(());
@@ -153,7 +184,12 @@ impl Watch {
             Call::Cut { file, length } => Step::Cut(file, length),
             Call::SyncFile { file } => Step::SyncFile(file),
             Call::Rename { from, to } => Step::Rename(from.to_owned(), to.to_owned()),
-            Call::Remove { path } => Step::Remove(path.to_owned()),
+            Call::Remove { path } => {
+                if path.file_name().and_then(|name| name.to_str()) == seen.full_until {
+                    seen.full_until = None;
+                }
+                Step::Remove(path.to_owned())
+            }
             Call::SyncDir { path } => Step::SyncDir(path.to_owned()),
             Call::SyncEverything => Step::SyncEverything,
             Call::OpenDir | Call::Read | Call::Lock | Call::Look | Call::List | Call::Space => return,

@@ -1,0 +1,396 @@
+//! The disk refuses, fills up or hangs, or the process dies, at every system call of the store in turn: real processes under
+//! strace, and a real full disk.
+
+use crate::{
+    durability::SmallDisk,
+    testkit::{Done, Running, Served, benchtop, done, eventually, json, records, scratch, simulated, soak, write},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+use tempfile::TempDir;
+
+/// The calls with which a store changes anything.
+const CALLS: &[&str] = &[
+    "openat", "mkdirat", "flock", "write", "fdatasync", "fsync", "renameat2", "renameat", "unlinkat", "ftruncate",
+];
+
+/// How a call is broken.
+const ERRORS: &[&str] = &["EIO", "ENOSPC", "EACCES", "EROFS", "EINTR"];
+
+/// In memory where there is such a file system: a kill takes nothing away that a power cut would.
+fn quick() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| scratch())
+}
+
+/// A command of the binary under strace, with something injected into its calls.
+fn traced(log: &Path, call: &str, injected: &str) -> Command {
+    let mut command = Command::new("strace");
+    command
+        .args(["-f", "-qq", "-y", "-e", "signal=none", "-o"])
+        .arg(log)
+        .args(["-e", &format!("trace={call}")]);
+    if !injected.is_empty() {
+        command.args(["-e", &format!("inject={call}:{injected}")]);
+    }
+    command
+        .arg(env!("CARGO_BIN_EXE_benchtop"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .env("NO_COLOR", "1")
+        .env_remove("BENCHTOP_STORE");
+    command
+}
+
+fn can_trace() -> bool {
+    let folder = scratch();
+    let probe = Command::new("strace")
+        .args(["-qq", "-o"])
+        .arg(folder.path().join("log"))
+        .args(["-e", "inject=close:error=EIO:when=99999", "true"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let can = probe.is_ok_and(|status| status.success());
+    if !can {
+        println!("skipped: this machine has no strace that may inject anything");
+    }
+    can
+}
+
+/// The turns, counted from 1, of a call in what was traced, by a part of its line.
+fn turns(log: &Path, call: &str, part: &str) -> Vec<usize> {
+    let text = fs::read_to_string(log).unwrap();
+    let opening = format!("{call}(");
+    let lines = text.lines().filter(|line| line.contains(&opening));
+    let numbered = lines.enumerate().filter(|(_, line)| line.contains(part));
+    numbered.map(|(at, _)| at + 1).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(status.success());
+}
+
+/// A store to begin with, a command on it, and what must hold whatever happened to it.
+struct Act<'a> {
+    name: &'a str,
+    /// Made before; `None` where the command makes it.
+    store: Option<&'a Path>,
+    arguments: &'a dyn Fn(&Path) -> Vec<String>,
+    /// Given the store, whether the command succeeded, and what happened.
+    check: &'a dyn Fn(&Path, &Done, &str),
+}
+
+impl Act<'_> {
+    /// The command on a fresh copy of the store, with something injected.
+    fn once(&self, call: &str, injected: &str) -> (TempDir, Done) {
+        let folder = quick();
+        let store = folder.path().join("store");
+        if let Some(template) = self.store {
+            copy(template, &store);
+        }
+        let mut command = traced(&folder.path().join("log"), call, injected);
+        let done = done(command.args((self.arguments)(&store)));
+        (folder, done)
+    }
+
+    /// Breaks those calls in turn that name the store, or write: in every way that `ways` gives for the turn.
+    fn sweep(&self, ways: &dyn Fn(usize) -> Vec<String>) -> usize {
+        let mut broken = 0;
+        for call in CALLS {
+            let (folder, well) = self.once(call, "");
+            assert_eq!(well.code, Some(0), "{}: {well}", self.name);
+            let store = folder.path().join("store");
+            let part = store.to_string_lossy().into_owned();
+            // with -y every descriptor of the store is named by its path
+            for turn in turns(&folder.path().join("log"), call, &part) {
+                for way in ways(broken) {
+                    let (folder, done) = self.once(call, &format!("{way}:when={turn}"));
+                    let place = format!("{}: {way} at {call} {turn}", self.name);
+                    (self.check)(&folder.path().join("store"), &done, &place);
+                    broken += 1;
+                }
+            }
+        }
+        println!("{}: {broken} broken calls", self.name);
+        broken
+    }
+}
+
+fn kills(_turn: usize) -> Vec<String> {
+    vec!["signal=KILL".to_owned()]
+}
+
+/// One error a turn, another for the next; all of them for each where there is time.
+fn errors(turn: usize) -> Vec<String> {
+    let way = |error: &&str| format!("error={error}");
+    if soak() > 1 {
+        return ERRORS.iter().map(way).collect();
+    }
+    ERRORS.get(turn % ERRORS.len()).iter().map(|error| way(error)).collect()
+}
+
+fn words(words: &[&str], store: &Path) -> Vec<String> {
+    let store = store.display().to_string();
+    words.iter().map(|word| (*word).to_owned()).chain([store]).collect()
+}
+
+/// Outcomes of a unit's records, in whatever folder.
+fn outcomes(store: &Path, serial: &str) -> Vec<String> {
+    let folders = ["pending", "synced", "parked", "kept"];
+    let found = folders.into_iter().flat_map(|folder| records(store, folder));
+    let records = found.map(|path| json(&path));
+    let of_it = records.filter(|record| record["unit_under_test"]["serial_number"] == serial);
+    of_it.map(|record| record["outcome"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Another run goes well and the records are those that were sealed.
+fn the_store_is_well(store: &Path, place: &str) {
+    let next = done(&mut simulated(store, "UNIT-5502"));
+    assert_eq!(next.code, Some(0), "{place}: {next}");
+    assert_eq!(outcomes(store, "UNIT-5502"), ["PASS"], "{place}");
+    let verify = done(benchtop().args(["runs", "verify", "--store"]).arg(store));
+    // a temporary that a kill left half written is kept and told, and nothing else is
+    let torn = verify.code == Some(3) && fs::read_dir(store.join("quarantine")).unwrap().count() > 0;
+    assert!(verify.code == Some(0) || torn, "{place}: {verify}");
+    let left: Vec<String> = fs::read_dir(store.join("journal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with(".chain_"))
+        .collect();
+    assert!(left.is_empty(), "{place}: {left:?}");
+}
+
+/// A run that was killed, or was refused something.
+fn after_a_run(store: &Path, run: &Done, place: &str) {
+    let passed = run.out.lines().any(|line| line.trim_start().starts_with("PASS  UNIT-5501"));
+    if run.code == Some(0) {
+        assert_eq!(outcomes(store, "UNIT-5501"), ["PASS"], "{place}: {run}");
+    } else {
+        let is_killed = run.code.is_none() || run.code == Some(137);
+        assert!(is_killed || run.code == Some(3) || run.code == Some(2), "{place}: {run}");
+        let saved = outcomes(store, "UNIT-5501");
+        assert!(!passed || saved == ["PASS"], "{place}: a pass that was not saved: {run}");
+    }
+    let before = outcomes(store, "UNIT-5501");
+    the_store_is_well(store, place);
+    let found = outcomes(store, "UNIT-5501");
+    assert!(found.len() <= 1 && found.len() >= before.len(), "{place}: {found:?}");
+}
+
+const RUN: &[&str] = &["run", crate::testkit::BOARD, "--serial", "UNIT-5501", "--simulate", "--store"];
+
+const A_RUN: Act<'_> = Act {
+    name: "run",
+    store: None,
+    arguments: &|store| words(RUN, store),
+    check: &after_a_run,
+};
+
+#[test]
+fn a_run_with_any_system_call_refused_is_saved_or_says_that_it_is_not() {
+    if can_trace() {
+        let broken = A_RUN.sweep(&errors);
+        assert!(broken >= 60, "{broken}");
+    }
+}
+
+#[test]
+fn a_run_killed_at_any_system_call_of_its_store_is_found_once() {
+    if can_trace() {
+        let broken = A_RUN.sweep(&kills);
+        assert!(broken >= 60, "{broken}");
+    }
+}
+
+/// A store with a run that was killed in the middle.
+fn interrupted() -> TempDir {
+    let folder = quick();
+    let mut command = traced(&folder.path().join("log"), "fdatasync", "signal=KILL:when=6");
+    done(command.args(words(RUN, &folder.path().join("store"))));
+    let journals = fs::read_dir(folder.path().join("store/journal")).unwrap();
+    let names = journals.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.ends_with(".jsonl")).count(), 1);
+    folder
+}
+
+#[test]
+fn a_recovery_killed_or_refused_at_any_system_call_is_finished_by_the_next() {
+    if !can_trace() {
+        return;
+    }
+    let template = interrupted();
+    let recovery = Act {
+        name: "recovery",
+        store: Some(&template.path().join("store")),
+        arguments: &|store| words(&["runs", "verify", "--store"], store),
+        check: &|store, _, place| {
+            the_store_is_well(store, place);
+            assert_eq!(outcomes(store, "UNIT-5501"), ["ABORTED"], "{place}");
+        },
+    };
+    let broken = recovery.sweep(&kills) + recovery.sweep(&errors);
+    assert!(broken >= 60, "{broken}");
+}
+
+/// A store with two runs, beside it a station file whose target is a folder.
+fn with_a_target() -> TempDir {
+    let folder = quick();
+    let store = folder.path().join("store");
+    for serial in ["UNIT-5501", "UNIT-5503"] {
+        assert_eq!(done(&mut simulated(&store, serial)).code, Some(0));
+    }
+    folder
+}
+
+fn sync_of(store: &Path) -> Vec<String> {
+    let folder = store.parent().unwrap();
+    let station = folder.join("station.toml");
+    let text = format!(
+        "[station]\nid = \"BENCH-7\"\n[store]\nroot = \"store\"\n[[sync.targets]]\nname = \"stick\"\nkind = \"directory\"\n\
+         url = \"{}\"\naccept_simulated = true\n",
+        folder.join("stick").display()
+    );
+    write(&station, &text);
+    words(&["sync", "--station"], &station)
+}
+
+#[test]
+fn a_sync_killed_or_refused_at_any_system_call_loses_no_record_and_doubles_none() {
+    if !can_trace() {
+        return;
+    }
+    let template = with_a_target();
+    let sync = Act {
+        name: "sync",
+        store: Some(&template.path().join("store")),
+        arguments: &sync_of,
+        check: &|store, broken, place| {
+            let again = done(benchtop().args(sync_of(store)));
+            assert_eq!(again.code, Some(0), "{place}: {broken}: {again}");
+            for serial in ["UNIT-5501", "UNIT-5503"] {
+                assert_eq!(outcomes(store, serial), ["PASS"], "{place}: {again}");
+            }
+            assert_eq!(records(store, "synced").len(), 2, "{place}: {again}");
+            the_store_is_well(store, place);
+        },
+    };
+    let broken = sync.sweep(&kills) + sync.sweep(&errors);
+    assert!(broken >= 60, "{broken}");
+}
+
+/// The board's procedure with a longer wait under power.
+fn slow(folder: &Path, wait: &str) -> PathBuf {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(crate::testkit::BOARD)).unwrap();
+    let path = folder.join("slow.toml");
+    write(&path, &text.replace("\"250 ms\"", wait));
+    path
+}
+
+#[test]
+fn a_disk_that_hangs_under_power_is_told_and_the_bench_made_safe_meanwhile() {
+    if !can_trace() {
+        return;
+    }
+    let (served, folder) = (Served::bench("UNIT-5501"), scratch());
+    // from the end of the first step on no sync comes back for two minutes
+    let mut command = traced(&folder.path().join("log"), "fdatasync", "delay_enter=120s:when=3+");
+    command.arg("run").arg(slow(folder.path(), "\"2 s\""));
+    command.args(["--serial", "UNIT-5501", "--station"]).arg(&served.station);
+    let running = Running::start(command.arg("--store").arg(served.store()));
+    eventually("power", || served.output_is_on().then_some(()));
+    let run = running.finish();
+    assert_eq!(run.code, Some(3), "{run}");
+    assert!(run.err.contains("the disk did not take it in 30 s"), "{run}");
+    assert!(run.err.contains("NOT SAVED"), "{run}");
+    assert!(!run.out.contains("PASS  UNIT"), "{run}");
+    assert!(!served.output_is_on());
+}
+
+#[test]
+fn a_disk_that_hangs_over_the_record_is_told_before_any_outcome() {
+    if !can_trace() {
+        return;
+    }
+    let served = Served::bench("UNIT-5501");
+    let (log, store) = (served.folder.path().join("log"), served.store());
+    let run = |injected: &str| {
+        let mut command = traced(&log, "fsync", injected);
+        command.args(["run", crate::testkit::BOARD, "--serial", "UNIT-5501", "--station"]);
+        command.arg(&served.station).arg("--store").arg(&store);
+        command
+    };
+    assert_eq!(done(&mut run("")).code, Some(0));
+    // the store is there from the second run on, and its calls are the same from then on
+    assert_eq!(done(&mut run("")).code, Some(0));
+    let turn = turns(&log, "fsync", "/.tmp-")[0];
+    let (out, err) = (served.folder.path().join("out"), served.folder.path().join("err"));
+    let mut command = run(&format!("delay_enter=13s:when={turn}"));
+    command.stdout(fs::File::create(&out).unwrap()).stderr(fs::File::create(&err).unwrap());
+    let mut running = Running(command.spawn().unwrap());
+    let said = |path: &Path| fs::read_to_string(path).unwrap();
+    eventually("a word to the operator", || said(&err).contains("NOT SAVED so far").then_some(()));
+    assert!(!served.output_is_on(), "the bench is safe while the disk hangs");
+    assert!(!said(&out).contains("PASS  UNIT"), "{}", said(&out));
+    assert_eq!(running.wait().code(), Some(0));
+    assert!(said(&out).contains("PASS  UNIT-5501"), "{}", said(&out));
+    assert_eq!(records(&store, "pending").len(), 3);
+}
+
+#[test]
+fn a_disk_that_fills_up_during_the_run_costs_the_reserve_and_not_the_run() {
+    let (served, folder) = (Served::bench("UNIT-5501"), scratch());
+    let Some(disk) = SmallDisk::mount(folder.path(), "size=4m") else {
+        return;
+    };
+    let store = disk.path().join("store");
+    let run = |serial: &str, procedure: &Path| {
+        let mut command = benchtop();
+        command.arg("run").arg(procedure).args(["--serial", serial, "--station"]);
+        command.arg(&served.station).arg("--store").arg(&store);
+        command
+    };
+    let running = Running::start(&mut run("UNIT-5501", &slow(folder.path(), "\"2 s\"")));
+    eventually("power", || served.output_is_on().then_some(()));
+    assert!(store.join("reserve").exists());
+    disk.fill();
+    let saved = running.finish();
+    assert_eq!(saved.code, Some(0), "{saved}");
+    assert_eq!(outcomes(&store, "UNIT-5501"), ["PASS"]);
+    assert!(!store.join("reserve").exists());
+    // the next one does not begin
+    let refused = done(&mut run("UNIT-5502", Path::new(crate::testkit::BOARD)));
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.err.contains("bytes are free, 1048576 are needed for this run"), "{refused}");
+    // with room again it does, with a reserve
+    fs::remove_file(disk.path().join("filler")).unwrap();
+    assert_eq!(done(&mut run("UNIT-5502", Path::new(crate::testkit::BOARD))).code, Some(0));
+    assert!(store.join("reserve").exists());
+}
+
+#[test]
+fn a_disk_that_fills_up_during_a_sync_is_loud_and_loses_nothing() {
+    let folder = scratch();
+    let Some(disk) = SmallDisk::mount(folder.path(), "size=2m") else {
+        return;
+    };
+    let store = disk.path().join("store");
+    for serial in ["UNIT-5501", "UNIT-5503"] {
+        assert_eq!(done(&mut simulated(&store, serial)).code, Some(0));
+    }
+    let arguments = sync_of(&store);
+    disk.fill();
+    let full = done(benchtop().args(&arguments));
+    assert_ne!(full.code, Some(0), "{full}");
+    assert!(full.err.contains("No space left") || full.out.contains("No space left"), "{full}");
+    for serial in ["UNIT-5501", "UNIT-5503"] {
+        assert_eq!(outcomes(&store, serial), ["PASS"], "{full}");
+    }
+    fs::remove_file(disk.path().join("filler")).unwrap();
+    let synced = done(benchtop().args(&arguments));
+    assert_eq!(synced.code, Some(0), "{synced}");
+    assert_eq!(records(&store, "synced").len(), 2);
+}
