@@ -14,7 +14,16 @@ use tempfile::TempDir;
 
 /// The calls with which a store changes anything.
 const CALLS: &[&str] = &[
-    "openat", "mkdirat", "flock", "write", "fdatasync", "fsync", "renameat2", "renameat", "unlinkat", "ftruncate",
+    "openat",
+    "mkdirat",
+    "flock",
+    "write",
+    "fdatasync",
+    "fsync",
+    "renameat2",
+    "renameat",
+    "unlinkat",
+    "ftruncate",
 ];
 
 /// How a call is broken.
@@ -144,7 +153,9 @@ fn outcomes(store: &Path, serial: &str) -> Vec<String> {
     let found = folders.into_iter().flat_map(|folder| records(store, folder));
     let records = found.map(|path| json(&path));
     let of_it = records.filter(|record| record["unit_under_test"]["serial_number"] == serial);
-    of_it.map(|record| record["outcome"].as_str().unwrap().to_owned()).collect()
+    of_it
+        .map(|record| record["outcome"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// Another run goes well and the records are those that were sealed.
@@ -166,14 +177,23 @@ fn the_store_is_well(store: &Path, place: &str) {
 
 /// A run that was killed, or was refused something.
 fn after_a_run(store: &Path, run: &Done, place: &str) {
-    let passed = run.out.lines().any(|line| line.trim_start().starts_with("PASS  UNIT-5501"));
+    let passed = run
+        .out
+        .lines()
+        .any(|line| line.trim_start().starts_with("PASS  UNIT-5501"));
     if run.code == Some(0) {
         assert_eq!(outcomes(store, "UNIT-5501"), ["PASS"], "{place}: {run}");
     } else {
         let is_killed = run.code.is_none() || run.code == Some(137);
-        assert!(is_killed || run.code == Some(3) || run.code == Some(2), "{place}: {run}");
+        assert!(
+            is_killed || run.code == Some(3) || run.code == Some(2),
+            "{place}: {run}"
+        );
         let saved = outcomes(store, "UNIT-5501");
-        assert!(!passed || saved == ["PASS"], "{place}: a pass that was not saved: {run}");
+        assert!(
+            !passed || saved == ["PASS"],
+            "{place}: a pass that was not saved: {run}"
+        );
     }
     let before = outcomes(store, "UNIT-5501");
     the_store_is_well(store, place);
@@ -181,7 +201,14 @@ fn after_a_run(store: &Path, run: &Done, place: &str) {
     assert!(found.len() <= 1 && found.len() >= before.len(), "{place}: {found:?}");
 }
 
-const RUN: &[&str] = &["run", crate::testkit::BOARD, "--serial", "UNIT-5501", "--simulate", "--store"];
+const RUN: &[&str] = &[
+    "run",
+    crate::testkit::BOARD,
+    "--serial",
+    "UNIT-5501",
+    "--simulate",
+    "--store",
+];
 
 const A_RUN: Act<'_> = Act {
     name: "run",
@@ -299,7 +326,9 @@ fn a_disk_that_hangs_under_power_is_told_and_the_bench_made_safe_meanwhile() {
     // from the end of the first step on no sync comes back for two minutes
     let mut command = traced(&folder.path().join("log"), "fdatasync", "delay_enter=120s:when=3+");
     command.arg("run").arg(slow(folder.path(), "\"2 s\""));
-    command.args(["--serial", "UNIT-5501", "--station"]).arg(&served.station);
+    command
+        .args(["--serial", "UNIT-5501", "--station"])
+        .arg(&served.station);
     let running = Running::start(command.arg("--store").arg(served.store()));
     eventually("power", || served.output_is_on().then_some(()));
     let run = running.finish();
@@ -329,10 +358,14 @@ fn a_disk_that_hangs_over_the_record_is_told_before_any_outcome() {
     let turn = turns(&log, "fsync", "/.tmp-")[0];
     let (out, err) = (served.folder.path().join("out"), served.folder.path().join("err"));
     let mut command = run(&format!("delay_enter=13s:when={turn}"));
-    command.stdout(fs::File::create(&out).unwrap()).stderr(fs::File::create(&err).unwrap());
+    command
+        .stdout(fs::File::create(&out).unwrap())
+        .stderr(fs::File::create(&err).unwrap());
     let mut running = Running(command.spawn().unwrap());
     let said = |path: &Path| fs::read_to_string(path).unwrap();
-    eventually("a word to the operator", || said(&err).contains("NOT SAVED so far").then_some(()));
+    eventually("a word to the operator", || {
+        said(&err).contains("NOT SAVED so far").then_some(())
+    });
     assert!(!served.output_is_on(), "the bench is safe while the disk hangs");
     assert!(!said(&out).contains("PASS  UNIT"), "{}", said(&out));
     assert_eq!(running.wait().code(), Some(0));
@@ -349,7 +382,10 @@ fn a_disk_that_fills_up_during_the_run_costs_the_reserve_and_not_the_run() {
     let store = disk.path().join("store");
     let run = |serial: &str, procedure: &Path| {
         let mut command = benchtop();
-        command.arg("run").arg(procedure).args(["--serial", serial, "--station"]);
+        command
+            .arg("run")
+            .arg(procedure)
+            .args(["--serial", serial, "--station"]);
         command.arg(&served.station).arg("--store").arg(&store);
         command
     };
@@ -364,10 +400,16 @@ fn a_disk_that_fills_up_during_the_run_costs_the_reserve_and_not_the_run() {
     // the next one does not begin
     let refused = done(&mut run("UNIT-5502", Path::new(crate::testkit::BOARD)));
     assert_eq!(refused.code, Some(2), "{refused}");
-    assert!(refused.err.contains("bytes are free, 1048576 are needed for this run"), "{refused}");
+    assert!(
+        refused.err.contains("bytes are free, 1048576 are needed for this run"),
+        "{refused}"
+    );
     // with room again it does, with a reserve
     fs::remove_file(disk.path().join("filler")).unwrap();
-    assert_eq!(done(&mut run("UNIT-5502", Path::new(crate::testkit::BOARD))).code, Some(0));
+    assert_eq!(
+        done(&mut run("UNIT-5502", Path::new(crate::testkit::BOARD))).code,
+        Some(0)
+    );
     assert!(store.join("reserve").exists());
 }
 
@@ -385,7 +427,10 @@ fn a_disk_that_fills_up_during_a_sync_is_loud_and_loses_nothing() {
     disk.fill();
     let full = done(benchtop().args(&arguments));
     assert_ne!(full.code, Some(0), "{full}");
-    assert!(full.err.contains("No space left") || full.out.contains("No space left"), "{full}");
+    assert!(
+        full.err.contains("No space left") || full.out.contains("No space left"),
+        "{full}"
+    );
     for serial in ["UNIT-5501", "UNIT-5503"] {
         assert_eq!(outcomes(&store, serial), ["PASS"], "{full}");
     }

@@ -24,7 +24,10 @@ fn a_run_for_which_there_is_no_room_is_refused_with_numbers_and_a_disk_that_is_n
     let served = Served::bench("UNIT-5501");
     let warned = run_with(&served, "warn_below_mb = 900000000\n");
     assert_eq!(warned.code, Some(0), "{warned}");
-    assert!(warned.err.contains("is nearly full") && warned.err.contains(" MB free"), "{warned}");
+    assert!(
+        warned.err.contains("is nearly full") && warned.err.contains(" MB free"),
+        "{warned}"
+    );
     let quiet = run_with(&served, "warn_below_mb = 1\nrefuse_below_mb = 1\n");
     assert!(quiet.code == Some(0) && !quiet.err.contains("nearly full"), "{quiet}");
     let refused = run_with(&served, "refuse_below_mb = 900000000\n");
@@ -75,7 +78,10 @@ fn users_of_one_group_share_a_store_and_nobody_else_reads_it() {
     }
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let station = folder.path().join("station.toml");
-    write(&station, "[station]\nid = \"BENCH-7\"\n[store]\nroot = \"store\"\nshared = true\n");
+    write(
+        &station,
+        "[station]\nid = \"BENCH-7\"\n[store]\nroot = \"store\"\nshared = true\n",
+    );
     let made = done(benchtop().args(["runs", "verify", "--station"]).arg(&station));
     assert_eq!(made.code, Some(0), "{made}");
     for user in ["4801", "4802", "4801"] {
@@ -91,7 +97,12 @@ fn users_of_one_group_share_a_store_and_nobody_else_reads_it() {
     let mut owners = Vec::new();
     for path in &found {
         let facts = fs::metadata(path).unwrap();
-        assert_eq!((facts.mode() & 0o7777, facts.gid()), (0o660, GROUP), "{}", path.display());
+        assert_eq!(
+            (facts.mode() & 0o7777, facts.gid()),
+            (0o660, GROUP),
+            "{}",
+            path.display()
+        );
         owners.push(facts.uid());
     }
     assert_eq!(owners, [4801, 4802, 4801]);
@@ -109,7 +120,10 @@ fn used_later(store: &Path, by_ms: i64) {
     let seen = sequence["seen"]["unix_ms"].as_i64().unwrap();
     sequence["seen"]["unix_ms"] = (seen + by_ms).into();
     let json = sequence.to_string();
-    let digest: String = Sha256::digest(json.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = Sha256::digest(json.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     write(&path, &format!("{} {json}\n", &digest[..16]));
 }
 
@@ -122,9 +136,19 @@ fn a_clock_that_went_back_is_told_once_and_stands_in_the_record() {
     used_later(store, 3_600_000);
     let run = done(simulated(store, "UNIT-5501").args(["--repeat", "2"]));
     assert_eq!(run.code, Some(0), "{run}");
-    assert_eq!(run.err.matches("behind the start of the run before this one").count(), 1, "{run}");
+    assert_eq!(
+        run.err.matches("behind the start of the run before this one").count(),
+        1,
+        "{run}"
+    );
     let found = records(store, "pending");
     let doubtful = json(&found[1])["clock"]["doubtful"][0].as_str().unwrap().to_owned();
-    assert!(doubtful.contains("s behind the start of the run before this one"), "{doubtful}");
-    assert!(json(&found[2])["clock"]["doubtful"].is_null(), "the clock is what it was at the run before");
+    assert!(
+        doubtful.contains("s behind the start of the run before this one"),
+        "{doubtful}"
+    );
+    assert!(
+        json(&found[2])["clock"]["doubtful"].is_null(),
+        "the clock is what it was at the run before"
+    );
 }

@@ -17,16 +17,24 @@ const SAID_BY_A_UNIT: u64 = 8 << 20;
 /// How much a run of this procedure may write.
 pub(super) fn estimate(procedure: &Procedure) -> Estimate {
     let steps = [&procedure.setup, &procedure.steps, &procedure.teardown];
-    let consoles = procedure.instruments.values().filter(|needed| needed.class == Class::Console).count();
+    let consoles = procedure
+        .instruments
+        .values()
+        .filter(|needed| needed.class == Class::Console)
+        .count();
     let mut estimate = Estimate {
-        attachment_bytes: u64::try_from(consoles).unwrap_or(u64::MAX).saturating_mul(SAID_BY_A_UNIT),
+        attachment_bytes: u64::try_from(consoles)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(SAID_BY_A_UNIT),
         ..Estimate::default()
     };
     for step in steps.into_iter().flatten() {
         let attempts = u64::from(step.retry.attempts).max(1);
         let measurements = u64::try_from(step.kind.measurements().len()).unwrap_or(u64::MAX);
         estimate.steps = estimate.steps.saturating_add(attempts);
-        estimate.measurements = estimate.measurements.saturating_add(attempts.saturating_mul(measurements));
+        estimate.measurements = estimate
+            .measurements
+            .saturating_add(attempts.saturating_mul(measurements));
         let attached = attempts.saturating_mul(attached_bytes(step));
         estimate.attachment_bytes = estimate.attachment_bytes.saturating_add(attached);
     }
@@ -80,7 +88,9 @@ pub(super) fn begin(store: &Store, procedure: &Procedure, told: &mut Vec<String>
 fn tell_of_clocks(doubtful: &[String], told: &mut Vec<String>) {
     for doubt in doubtful {
         if !told.contains(doubt) {
-            terminal::warn(&format!("{doubt}; the record says so, order and run id do not rest on it"));
+            terminal::warn(&format!(
+                "{doubt}; the record says so, order and run id do not rest on it"
+            ));
             told.push(doubt.clone());
         }
     }

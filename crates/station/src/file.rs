@@ -197,7 +197,10 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
     if let (Some(warn), Some(refuse)) = (&warn_below, &refuse_below)
         && warn.value < refuse.value
     {
-        sink.error(&warn.span, "runs are refused before it warns: warn_below_mb is not below refuse_below_mb");
+        sink.error(
+            &warn.span,
+            "runs are refused before it warns: warn_below_mb is not below refuse_below_mb",
+        );
     }
     let visa = root.table(sink, "visa", &VISA.names());
     let visa_library = visa

@@ -171,7 +171,9 @@ fn exists(layout: &Layout, head: &Head, adopted: &mut Option<RecordName>) -> Res
     let file = head.name.as_str();
     if let Some((_, bytes)) = held_bytes(layout, &head.name)? {
         // another file may have that name: then this one never had it
-        return Ok(bytes.is_some_and(|bytes| integrity::inspect(&bytes).is_ok_and(|opened| opened.digest == head.digest)));
+        return Ok(
+            bytes.is_some_and(|bytes| integrity::inspect(&bytes).is_ok_and(|opened| opened.digest == head.digest))
+        );
     }
     if layout.quarantine.holds(file)? {
         return Ok(true);

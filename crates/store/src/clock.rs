@@ -71,7 +71,9 @@ impl ClockFacts {
         // the last one is kept to the millisecond
         if gone_by < -0.002 {
             let back = -gone_by;
-            return Some(format!("the clock is {back:.0} s behind the start of the run before this one"));
+            return Some(format!(
+                "the clock is {back:.0} s behind the start of the run before this one"
+            ));
         }
         let same_boot = self.boot_id.is_some() && self.boot_id == last.boot_id;
         let elapsed = self.monotonic_s.filter(|_| same_boot)? - last.monotonic_s?;
@@ -92,7 +94,8 @@ impl ClockFacts {
 
 /// What is worth saying of a time of day that ran `shift` seconds away from the run's own clock.
 pub(crate) fn set_during_the_run(shift: f64) -> Option<String> {
-    (shift.abs() > TOLERANCE_S).then(|| format!("the clock was set by {shift:+.0} s during the run, or the computer slept"))
+    (shift.abs() > TOLERANCE_S)
+        .then(|| format!("the clock was set by {shift:+.0} s during the run, or the computer slept"))
 }
 
 pub(crate) fn seconds(delta: TimeDelta) -> f64 {
@@ -178,7 +181,10 @@ mod tests {
             };
             let found = facts.doubted(now, None).doubtful;
             assert_eq!(found.len(), expected.len(), "{found:?}");
-            assert!(found.iter().zip(expected).all(|(found, word)| found.contains(word)), "{found:?}");
+            assert!(
+                found.iter().zip(expected).all(|(found, word)| found.contains(word)),
+                "{found:?}"
+            );
         };
         check(at(0), Some(true), &[]);
         check(at(0), None, &[]);

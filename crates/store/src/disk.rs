@@ -262,7 +262,9 @@ impl Dir {
     /// How many bytes a file has: a regular one with a single name.
     pub(crate) fn length_of(&self, name: &str) -> Result<u64, StoreError> {
         let file = self.open_read(name)?;
-        file.metadata().map(|facts| facts.len()).map_err(self.failed("look at", name))
+        file.metadata()
+            .map(|facts| facts.len())
+            .map_err(self.failed("look at", name))
     }
 
     /// What kind of file system it lies on, where the system tells.
@@ -278,12 +280,8 @@ impl Dir {
     /// Gives this folder, what is in it and what is made in it to its group, now and from here on; those in it first.
     pub(crate) fn share(&self) -> Result<(), StoreError> {
         for name in self.names()? {
-            match self.handle.share_entry(&name) {
-                // what is there and is no file or folder of ours is nobody's record
-                Ok(()) => {}
-                Err(error) if matches!(kind_of(&error), StoreErrorKind::NotFound | StoreErrorKind::Damaged) => {}
-                Err(error) => return Err(StoreError::io("give to its group", self.path_of(&name), error)),
-            }
+            let shared = self.handle.share_entry(&name);
+            shared.map_err(self.failed("give to its group", &name))?;
         }
         self.handle
             .share()

@@ -42,8 +42,24 @@ const FUSE: u64 = 0x6573_5546;
 
 /// Programs that bring the files of another machine.
 const OTHER_MACHINES_BY_FUSE: &[&str] = &[
-    "sshfs", "s3fs", "rclone", "glusterfs", "ceph", "ceph-fuse", "davfs", "davfs2", "gvfsd-fuse", "smbnetfs", "curlftpfs",
-    "goofys", "gcsfuse", "mount-s3", "juicefs", "vmhgfs-fuse", "moosefs", "onedriver",
+    "sshfs",
+    "s3fs",
+    "rclone",
+    "glusterfs",
+    "ceph",
+    "ceph-fuse",
+    "davfs",
+    "davfs2",
+    "gvfsd-fuse",
+    "smbnetfs",
+    "curlftpfs",
+    "goofys",
+    "gcsfuse",
+    "mount-s3",
+    "juicefs",
+    "vmhgfs-fuse",
+    "moosefs",
+    "onedriver",
 ];
 
 impl FileSystem {
@@ -66,7 +82,10 @@ impl FileSystem {
 pub(crate) fn word_of(mountinfo: &str, major: u32, minor: u32) -> Option<String> {
     let device = format!("{major}:{minor}");
     // the last one lies on top
-    let line = mountinfo.lines().rev().find(|line| line.split(' ').nth(2) == Some(&device))?;
+    let line = mountinfo
+        .lines()
+        .rev()
+        .find(|line| line.split(' ').nth(2) == Some(&device))?;
     let (_, behind) = line.split_once(" - ")?;
     behind.split(' ').next().map(str::to_owned)
 }
@@ -97,7 +116,14 @@ pub(crate) fn probe(folder: &Dir) -> Result<(), StoreError> {
         Err(error) if error.kind() == StoreErrorKind::NotFound => {}
         result => result?,
     }
-    let no_locks = |detail: String| Err(StoreError::new(StoreErrorKind::Invalid, "lock in", folder.path(), detail));
+    let no_locks = |detail: String| {
+        Err(StoreError::new(
+            StoreErrorKind::Invalid,
+            "lock in",
+            folder.path(),
+            detail,
+        ))
+    };
     match lies {
         Ok(false) => Ok(()),
         Ok(true) => no_locks(
@@ -129,7 +155,12 @@ mod tests {
         assert_eq!(name(0xff53_4d42, Some("cifs")).as_deref(), Some("CIFS"));
         assert_eq!(name(FUSE, Some("fuse.sshfs")).as_deref(), Some("FUSE (sshfs)"));
         // ext4, tmpfs, btrfs, overlayfs; a disk through FUSE; one whose mount cannot be found
-        for (magic, word) in [(0xef53, Some("ext4")), (0x0102_1994, None), (0x9123_683e, None), (0x794c_7630, None)] {
+        for (magic, word) in [
+            (0xef53, Some("ext4")),
+            (0x0102_1994, None),
+            (0x9123_683e, None),
+            (0x794c_7630, None),
+        ] {
             assert_eq!(name(magic, word), None, "{magic:x}");
         }
         assert_eq!(name(FUSE, Some("fuseblk")), None);

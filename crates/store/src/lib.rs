@@ -109,6 +109,29 @@
 //!     `underway::a_list_with_any_call_broken_names_what_it_let_begin`,
 //!     `underway::a_torn_list_is_believed_up_to_there_and_a_damaged_one_is_not`.
 //! 30. Receipts of many runs are durable together, or the disk is loud: `receipts::many_receipts_wait_for_the_disk_once`.
+//! 31. Order, names and identity rest on no clock; one that is long past, was set, went back, is not synchronised or counts a
+//!     leap second is said in the record: `clock::a_clock_that_was_set_is_doubted_and_one_that_was_slewed_is_not`,
+//!     `clock::a_clock_without_a_battery_a_leap_second_and_no_synchronisation_are_doubted`,
+//!     `clocks::order_and_names_survive_every_clock`, `clocks::what_is_doubted_of_a_clock_survives_the_run`,
+//!     `clocks::a_clock_that_is_set_during_a_run_is_said_in_the_record`. What a server's clock says is kept beside
+//!     ([`TargetOutlook::clock_ahead_s`]), and no record changes.
+//! 32. The run in progress is saved also when the disk fills: `space::the_reserve_saves_the_run_in_progress`,
+//!     `space::a_journal_on_a_disk_that_fills_up_goes_on_in_the_room_of_the_reserve`,
+//!     `space::a_larger_run_has_a_larger_reserve`; one for which there is no room does not begin:
+//!     `space::a_run_that_needs_more_than_there_is_does_not_begin`,
+//!     `space::the_estimate_is_no_less_than_a_run_takes`,
+//!     `space::a_disk_below_the_threshold_is_told_and_below_the_floor_refused`.
+//! 33. A file system of another machine, or one whose locks lie, is refused:
+//!     `ground::a_store_on_a_network_file_system_is_refused_before_anything_is_made`,
+//!     `ground::locks_that_are_given_to_two_are_not_believed`, `ground::file_systems_of_other_machines_are_named`.
+//! 34. A shared store is for the group of its folder and for nobody else, and no link is followed on the way:
+//!     `sharing::a_shared_store_is_for_the_group_of_its_folder_and_for_nobody_else`,
+//!     `sharing::a_store_that_was_private_is_given_to_the_group_whole`.
+//! 35. A record that is moved while another program looks for it is neither saved twice nor forgotten by the chain:
+//!     `recovering::a_record_that_is_moved_while_it_is_looked_for_is_found`,
+//!     `recovering::the_temporary_of_a_record_that_was_moved_since_is_no_second_record`.
+//!
+//! Real processes under strace hold 1 to 5, 13 and 23 once more, from outside: `tests/broken_disk.rs` of the workspace.
 //!
 //! Run on Linux. The form for Apple systems is the same code and the one for Windows stands behind the same functions;
 //! neither was run.

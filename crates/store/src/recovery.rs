@@ -227,7 +227,11 @@ fn adopt_temporaries(store: &Store, alive: &BTreeSet<String>, recovery: &mut Rec
 fn is_same_run(held: &[u8], record: &Record) -> bool {
     integrity::open(held).is_ok_and(|found| {
         let chain = found.chain.clone();
-        found == Record { chain, ..record.clone() }
+        found
+            == Record {
+                chain,
+                ..record.clone()
+            }
     })
 }
 

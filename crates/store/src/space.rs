@@ -92,7 +92,12 @@ impl Store {
         let by_bytes = space.bytes / estimate.bytes().max(1);
         let runs = by_bytes.min(space.files.unwrap_or(u64::MAX) / FILES_A_RUN);
         let few_bytes = self.warn_below.is_some_and(|threshold| space.bytes < threshold);
-        let few_runs = runs < if self.warn_below.is_some() { FILES_A_RUN } else { FEW_RUNS };
+        let few_runs = runs
+            < if self.warn_below.is_some() {
+                FILES_A_RUN
+            } else {
+                FEW_RUNS
+            };
         Ok((few_bytes || few_runs).then(|| {
             let (root, bytes) = (self.root().display(), megabytes(space.bytes));
             format!(
@@ -111,11 +116,21 @@ fn megabytes(bytes: u64) -> String {
 /// Refuses a run for which there is no room.
 pub(crate) fn has_room(layout: &Layout, least_bytes: u64, estimate: Estimate) -> Result<(), StoreError> {
     let space = layout.root.space()?;
-    let refuse = |detail| Err(StoreError::new(StoreErrorKind::Full, "start a run in", layout.root.path(), detail));
+    let refuse = |detail| {
+        Err(StoreError::new(
+            StoreErrorKind::Full,
+            "start a run in",
+            layout.root.path(),
+            detail,
+        ))
+    };
     let wanted = least_bytes.max(estimate.bytes());
     // a store that asks for nothing takes what there is
     if least_bytes > 0 && space.bytes < wanted {
-        return refuse(format!("{} bytes are free, {wanted} are needed for this run", space.bytes));
+        return refuse(format!(
+            "{} bytes are free, {wanted} are needed for this run",
+            space.bytes
+        ));
     }
     match space.files {
         Some(files) if files < LEAST_FILES => refuse(format!("room for {files} files, {LEAST_FILES} are needed")),

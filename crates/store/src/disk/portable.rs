@@ -32,7 +32,11 @@ impl Handle {
         Err(io::Error::new(io::ErrorKind::Unsupported, detail))
     }
 
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the form that every system shares")]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "the form that every system shares"
+    )]
     pub(super) const fn share_entry(&self, _name: &str) -> io::Result<()> {
         Ok(())
     }

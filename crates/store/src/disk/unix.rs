@@ -48,9 +48,14 @@ impl Handle {
         Ok(sys::fchmod(&self.folder, GROUP_FOLDER_MODE)?)
     }
 
-    /// Gives a file or a folder, with all that is in it, to its group. Links are not followed.
+    /// Gives a file or a folder, with all that is in it, to its group. Links are not followed: what is there and is no file or
+    /// folder is nobody's record and stays as it is.
     pub(super) fn share_entry(&self, name: &str) -> io::Result<()> {
-        let facts = sys::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let facts = match sys::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            // it was moved or removed while we looked
+            Err(Errno::NOENT) => return Ok(()),
+            facts => facts?,
+        };
         match sys::FileType::from_raw_mode(facts.st_mode) {
             sys::FileType::RegularFile => Ok(sys::fchmod(self.open_at(name, OFlags::RDONLY)?, GROUP_FILE_MODE)?),
             sys::FileType::Directory => {
@@ -65,7 +70,7 @@ impl Handle {
             | sys::FileType::Socket
             | sys::FileType::CharacterDevice
             | sys::FileType::BlockDevice
-            | sys::FileType::Unknown => Err(io::Error::new(io::ErrorKind::InvalidData, "no file and no folder")),
+            | sys::FileType::Unknown => Ok(()),
         }
     }
 

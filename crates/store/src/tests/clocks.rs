@@ -42,11 +42,23 @@ fn order_and_names_survive_every_clock() {
     assert_eq!(names(&store.root().join("pending")).len(), 8);
     let doubts = |at: usize| saved[at].record.clock.doubtful.join("; ");
     assert!(!doubts(0).contains("behind"), "{}", doubts(0));
-    assert!(doubts(1).contains("behind the start of the run before"), "{}", doubts(1));
-    assert!(doubts(2).contains("1970-01-01") && doubts(2).contains("battery"), "{}", doubts(2));
+    assert!(
+        doubts(1).contains("behind the start of the run before"),
+        "{}",
+        doubts(1)
+    );
+    assert!(
+        doubts(2).contains("1970-01-01") && doubts(2).contains("battery"),
+        "{}",
+        doubts(2)
+    );
     assert!(doubts(4).contains("set by +"), "{}", doubts(4));
     assert!(doubts(5).contains("leap second"), "{}", doubts(5));
-    assert!(!doubts(7).contains("behind") && !doubts(7).contains("set by"), "{}", doubts(7));
+    assert!(
+        !doubts(7).contains("behind") && !doubts(7).contains("set by"),
+        "{}",
+        doubts(7)
+    );
     assert!(store.verify(None, &mut |finding| panic!("{finding}")).is_ok());
 }
 

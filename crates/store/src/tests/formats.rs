@@ -2,7 +2,7 @@
 //! that fails here means that a station in the field would lose its history: change the program, not the file.
 
 use crate::{
-    Place, Standing, Store, integrity,
+    Place, Standing, StationKey, Store, integrity,
     record::RunOutcome,
     testkit::{self, eventful, names, now, plant},
 };
@@ -24,6 +24,58 @@ fn records_of_version_1_are_read() {
     assert_eq!((record.sequence, record.outcome), (42, RunOutcome::Error));
     assert_eq!(record.failed_measurements, ["leakage"]);
     assert_eq!(record, testkit::eventful_record());
+}
+
+/// The record of everything, in a chain, sealed by a station whose clock was not to be believed.
+fn chained() -> crate::Record {
+    let mut record = testkit::eventful_record();
+    record.clock.doubtful = vec!["the clock was set by -3600 s during the run, or the computer slept".to_owned()];
+    record.chain = Some(crate::record::Chain {
+        position: 7,
+        previous: Some("ab".repeat(32)),
+    });
+    record
+}
+
+#[test]
+fn chained_and_signed_records_of_version_1_are_read_and_their_signature_holds() {
+    let chained_bytes = fixture("run-1-chained.json");
+    assert_eq!(integrity::open(&chained_bytes).unwrap(), chained());
+    let opened = integrity::inspect(&fixture("run-1-signed.json")).unwrap();
+    assert_eq!(opened.record, chained());
+    let signature = opened.signature.unwrap();
+    assert!(signature.is_of(&opened.digest));
+    assert_eq!(signature.key, StationKey::of_seed([7; 32]).public());
+    assert_eq!(integrity::inspect(&chained_bytes).unwrap().signature, None);
+}
+
+#[test]
+fn checkpoints_of_version_1_go_on_with_the_chain() {
+    let (_folder, store) = testkit::store();
+    plant(&store.root().join("checkpoints.jsonl"), &fixture("checkpoints-1.jsonl"));
+    let checkpoints = crate::chain::read_all(store.layout()).unwrap();
+    let [checkpoint] = checkpoints.as_slice() else {
+        panic!("{checkpoints:?}")
+    };
+    assert_eq!((checkpoint.from, checkpoint.to), (1, 2));
+    let next = testkit::save(&store, "UNIT-5501").record.chain.unwrap();
+    assert_eq!((next.position, next.previous), (3, Some(checkpoint.digest.clone())));
+}
+
+#[test]
+fn notes_of_brought_runs_and_markers_of_version_1_are_read() {
+    let (_folder, store) = testkit::store();
+    plant(&store.root().join("brought.jsonl"), &fixture("brought-1.jsonl"));
+    let brought = crate::chain::from_elsewhere(store.layout()).unwrap();
+    assert!(brought.contains(testkit::RUN_ID));
+    let marker = store.root().join("unsafe").join(format!("{}.json", testkit::RUN_ID));
+    plant(&marker, &fixture("unsafe-1.json"));
+    let runs = store.unsafe_markers().unwrap();
+    assert_eq!((runs.len(), runs[0].run_id.as_str()), (1, testkit::RUN_ID));
+    let [psu] = runs[0].instruments.as_slice() else {
+        panic!("{runs:?}")
+    };
+    assert_eq!((psu.name.as_str(), psu.outputs.as_slice()), ("psu", &[2][..]));
 }
 
 #[test]
@@ -63,6 +115,11 @@ fn sequences_of_version_1_are_continued() {
     let (_folder, store) = testkit::store();
     plant(&store.root().join("sequence"), &fixture("sequence-1"));
     assert_eq!(store.begin(now()).unwrap().sequence, 43);
+    plant(&store.root().join("sequence"), &fixture("sequence-1-seen"));
+    let ticket = store.begin(now() - chrono::TimeDelta::hours(1)).unwrap();
+    assert_eq!(ticket.sequence, 43);
+    let doubtful = ticket.clock.doubtful.join("; ");
+    assert!(doubtful.contains("3600 s behind"), "{doubtful}");
 }
 
 /// Writes what is missing in `fixtures/records/`, never what is there: `cargo test -p benchtop-store -- --ignored`.
@@ -80,7 +137,35 @@ fn write_missing_fixtures() {
         store.begin(now()).unwrap();
     }
     write("sequence-1", &std::fs::read(store.root().join("sequence")).unwrap());
+    write(
+        "sequence-1-seen",
+        &std::fs::read(store.root().join("sequence")).unwrap(),
+    );
     write("run-1.json", &integrity::seal(&testkit::eventful_record()).unwrap());
+    write("run-1-chained.json", &integrity::seal(&chained()).unwrap());
+    let key = StationKey::of_seed([7; 32]);
+    let signed = integrity::seal_with(&chained(), Some(&key)).unwrap();
+    write("run-1-signed.json", &signed.bytes);
+    let checkpoint = crate::chain::Checkpoint {
+        from: 1,
+        to: 2,
+        previous: None,
+        digest: "cd".repeat(32),
+        last: crate::RecordName::of(&testkit::record()).to_string(),
+        pruned_at: now(),
+    };
+    crate::chain::append(store.layout(), &[checkpoint]).unwrap();
+    write(
+        "checkpoints-1.jsonl",
+        &std::fs::read(store.root().join("checkpoints.jsonl")).unwrap(),
+    );
+    crate::chain::note_from_elsewhere(store.layout(), testkit::RUN_ID).unwrap();
+    write(
+        "brought-1.jsonl",
+        &std::fs::read(store.root().join("brought.jsonl")).unwrap(),
+    );
+    crate::recovery::leave_marker(store.layout(), &testkit::eventful_record()).unwrap();
+    write("unsafe-1.json", &only_file(&store, "unsafe"));
     let mut journal = store.journal(&testkit::ticket()).unwrap();
     testkit::record_all(&mut journal, &eventful(&testkit::ticket()));
     write("journal-1.jsonl", &only_file(&store, "journal"));

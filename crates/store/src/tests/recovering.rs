@@ -216,6 +216,77 @@ fn complete_temporaries_are_adopted_and_incomplete_ones_quarantined() {
     assert!(store.recover().unwrap().is_empty());
 }
 
+/// What a recovery leaves that dies between publishing a temporary's record and removing the temporary, and a syncer moves
+/// the record before the next one.
+#[test]
+fn the_temporary_of_a_record_that_was_moved_since_is_no_second_record() {
+    let (_folder, store) = testkit::store();
+    let saved = testkit::save(&store, "UNIT-5501");
+    let pending = store.root().join("pending");
+    // it had another place in the chain first
+    let elsewhere = crate::record::Chain {
+        position: 9,
+        previous: Some("ab".repeat(32)),
+    };
+    let first = crate::Record {
+        chain: Some(elsewhere),
+        ..(*saved.record).clone()
+    };
+    let bytes = crate::integrity::seal(&first).unwrap();
+    testkit::plant(&pending.join(format!(".tmp-{}-1-0", saved.name.run_id())), &bytes);
+    // and this one says something else of the same run
+    let other = crate::Record {
+        operator: Some("joe".to_owned()),
+        ..first
+    };
+    let other = crate::integrity::seal(&other).unwrap();
+    testkit::plant(&pending.join(format!(".tmp-{}-1-1", saved.name.run_id())), &other);
+    store.move_to_synced(&saved.name, testkit::now()).unwrap();
+    let recovery = store.recover().unwrap();
+    assert!(
+        recovery.failed.is_empty() && recovery.adopted.is_empty(),
+        "{recovery:?}"
+    );
+    assert_eq!(names(&pending), [""; 0]);
+    let [quarantined] = recovery.quarantined.as_slice() else {
+        panic!("{recovery:?}")
+    };
+    assert!(
+        quarantined.reason.contains("another record has the name"),
+        "{quarantined:?}"
+    );
+    assert_eq!(store.list(Place::Synced, 9).unwrap().count, 1);
+    assert_eq!(
+        store.verify(None, &mut |finding| panic!("{finding}")).unwrap().records,
+        1
+    );
+}
+
+/// A record that a syncer moves while a recovery or a seal looks for it is found: else it would be saved twice, or its place in
+/// the chain given away.
+#[test]
+fn a_record_that_is_moved_while_it_is_looked_for_is_found() {
+    let (_folder, store) = testkit::store_in_memory();
+    for round in 0..200 {
+        let saved = testkit::save(&store, &format!("UNIT-{round}"));
+        let begin = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                begin.wait();
+                store.move_to_synced(&saved.name, testkit::now()).unwrap();
+            });
+            begin.wait();
+            loop {
+                let (folder, bytes) = crate::outbox::held_bytes(store.layout(), &saved.name).unwrap().unwrap();
+                assert!(bytes.is_some());
+                if folder.path().starts_with(store.root().join("synced")) {
+                    break;
+                }
+            }
+        });
+    }
+}
+
 #[test]
 fn the_temporary_of_a_live_run_is_left_alone() {
     let (_folder, store) = testkit::store();

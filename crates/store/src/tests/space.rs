@@ -111,7 +111,10 @@ fn a_journal_on_a_disk_that_fills_up_goes_on_in_the_room_of_the_reserve() {
     drop(journal);
     // nothing was lost or written twice
     let recovery = store.recover().unwrap();
-    assert!(recovery.quarantined.is_empty() && recovery.failed.is_empty(), "{recovery:?}");
+    assert!(
+        recovery.quarantined.is_empty() && recovery.failed.is_empty(),
+        "{recovery:?}"
+    );
     let record = &recovery.sealed[0].record;
     assert!(record.steps.iter().any(|step| !step.measurements.is_empty()));
 }
