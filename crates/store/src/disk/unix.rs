@@ -173,13 +173,13 @@ impl Handle {
     pub(super) fn can_sync_everything(&self) -> bool {
         /// ext2 to ext4, XFS, tmpfs: `linux/magic.h`.
         const KNOWN: [sys::FsWord; 3] = [0xEF53, 0x5846_5342, 0x0102_1994];
-        let kind = retry_on_intr(|| sys::fstatfs(&self.0)).map(|facts| facts.f_type);
+        let kind = retry_on_intr(|| sys::fstatfs(&self.folder)).map(|facts| facts.f_type);
         kind.is_ok_and(|kind| KNOWN.contains(&kind)) && syncs_tell_of_errors()
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn sync_everything(&self) -> io::Result<()> {
-        Ok(retry_on_intr(|| sys::syncfs(&self.0))?)
+        Ok(retry_on_intr(|| sys::syncfs(&self.folder))?)
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
