@@ -114,7 +114,7 @@
 //!     `clock::a_clock_without_a_battery_a_leap_second_and_no_synchronisation_are_doubted`,
 //!     `clocks::order_and_names_survive_every_clock`, `clocks::what_is_doubted_of_a_clock_survives_the_run`,
 //!     `clocks::a_clock_that_is_set_during_a_run_is_said_in_the_record`. What a server's clock says is kept beside
-//!     ([`TargetOutlook::clock_ahead_s`]), and no record changes.
+//!     ([`TargetOutlook`]), and no record changes.
 //! 32. The run in progress is saved also when the disk fills: `space::the_reserve_saves_the_run_in_progress`,
 //!     `space::a_journal_on_a_disk_that_fills_up_goes_on_in_the_room_of_the_reserve`,
 //!     `space::a_larger_run_has_a_larger_reserve`; one for which there is no room does not begin:
