@@ -17,7 +17,7 @@ use crate::{
     integrity, journal,
     lock::{self, Lock},
     name::RecordName,
-    outbox::held_bytes,
+    outbox::{Held, held_bytes},
     publish::TEMPORARY,
     record::{Chain, Record},
     recovery::MOST_RECORD_BYTES,
@@ -169,7 +169,7 @@ fn resolved(layout: &Layout, adopted: &mut Option<RecordName>) -> Result<Option<
 /// True when the record of a head has its name, now at the latest.
 fn exists(layout: &Layout, head: &Head, adopted: &mut Option<RecordName>) -> Result<bool, StoreError> {
     let file = head.name.as_str();
-    if let Some((_, bytes)) = held_bytes(layout, &head.name)? {
+    if let Some(Held { folder: _, bytes }) = held_bytes(layout, &head.name)? {
         // another file may have that name: then this one never had it
         return Ok(
             bytes.is_some_and(|bytes| integrity::inspect(&bytes).is_ok_and(|opened| opened.digest == head.digest))

@@ -15,7 +15,7 @@ pub(crate) const PROBE: &str = ".probe-";
 pub(crate) struct FileSystem {
     /// Its number (statfs(2)).
     pub(crate) magic: u64,
-    /// Its word in the table of mounts (proc_pid_mountinfo(5)), where it can be found: `fuse.sshfs`.
+    /// Its word in the table of mounts (`proc_pid_mountinfo(5)`), where it can be found: `fuse.sshfs`.
     pub(crate) word: Option<String>,
 }
 

@@ -354,18 +354,31 @@ pub(crate) fn folder_holding(layout: &Layout, name: &RecordName) -> Result<Optio
     Ok(pending.holds(file)?.then_some(pending))
 }
 
-/// The folder that holds a record under its name, and its bytes; no bytes for what is there and is no file of ours.
+/// What lies under a record's name.
+pub(crate) struct Held {
+    /// Where.
+    pub(crate) folder: Dir,
+    /// Its bytes; none of what is no file of ours.
+    pub(crate) bytes: Option<Vec<u8>>,
+}
+
+/// What lies under a record's name, wherever that is; not in quarantine.
 ///
 /// A syncer may move it between the look and the read: then it is looked for again.
-pub(crate) fn held_bytes(layout: &Layout, name: &RecordName) -> Result<Option<(Dir, Option<Vec<u8>>)>, StoreError> {
+pub(crate) fn held_bytes(layout: &Layout, name: &RecordName) -> Result<Option<Held>, StoreError> {
     loop {
         let Some(folder) = folder_holding(layout, name)? else {
             return Ok(None);
         };
         match folder.read(name.as_str(), MOST_RECORD_BYTES) {
-            Ok(bytes) => return Ok(Some((folder, Some(bytes)))),
+            Ok(bytes) => {
+                let bytes = Some(bytes);
+                return Ok(Some(Held { folder, bytes }));
+            }
             Err(error) if error.kind() == StoreErrorKind::NotFound => {}
-            Err(error) if error.kind() == StoreErrorKind::Damaged => return Ok(Some((folder, None))),
+            Err(error) if error.kind() == StoreErrorKind::Damaged => {
+                return Ok(Some(Held { folder, bytes: None }));
+            }
             Err(error) => return Err(error),
         }
     }

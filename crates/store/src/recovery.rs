@@ -23,7 +23,7 @@ use crate::{
     journal,
     lock::Lock,
     name::RecordName,
-    outbox::held_bytes,
+    outbox::{Held, held_bytes},
     publish::TEMPORARY,
     quarantine::{Quarantined, quarantine},
     record::Record,
@@ -272,11 +272,11 @@ fn adopt(store: &Store, temporary: &str, stem: &str, recovery: &mut Recovery) ->
         None => {}
         // an earlier recovery gave it that name, perhaps in another place of the chain, and died before this step; or it was
         // moved since
-        Some((folder, Some(held))) if is_same_run(&held, &record) => {
-            folder.sync()?;
+        Some(held) if held.bytes.as_deref().is_some_and(|bytes| is_same_run(bytes, &record)) => {
+            held.folder.sync()?;
             return pending.remove(temporary);
         }
-        Some((folder, _)) => {
+        Some(Held { folder, bytes: _ }) => {
             let reason = format!("another record has the name {name} in {}", folder.path().display());
             return give_up(&reason);
         }

@@ -12,7 +12,7 @@ use crate::{
     journal::{self, Header},
     line::{self, Tail},
     name::RecordName,
-    outbox::held_bytes,
+    outbox::{Held, held_bytes},
     quarantine::{Quarantined, quarantine, quarantine_copy},
     record::{LogLevel, OutputState, Record},
     space::with_reserve,
@@ -193,7 +193,11 @@ impl Leftover {
         let name = RecordName::of(&self.record(layout)?);
         // it may have been uploaded since
         // what is there under its name and is no record is met again, and told, when publishing
-        let Some((folder, Some(bytes))) = held_bytes(layout, &name)? else {
+        let Some(Held {
+            folder,
+            bytes: Some(bytes),
+        }) = held_bytes(layout, &name)?
+        else {
             return Ok(None);
         };
         let opened = integrity::inspect(&bytes)

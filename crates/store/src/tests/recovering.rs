@@ -277,7 +277,8 @@ fn a_record_that_is_moved_while_it_is_looked_for_is_found() {
             });
             begin.wait();
             loop {
-                let (folder, bytes) = crate::outbox::held_bytes(store.layout(), &saved.name).unwrap().unwrap();
+                let crate::outbox::Held { folder, bytes } =
+                    crate::outbox::held_bytes(store.layout(), &saved.name).unwrap().unwrap();
                 assert!(bytes.is_some());
                 if folder.path().starts_with(store.root().join("synced")) {
                     break;
