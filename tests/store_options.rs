@@ -120,11 +120,9 @@ fn used_later(store: &Path, by_ms: i64) {
     let seen = sequence["seen"]["unix_ms"].as_i64().unwrap();
     sequence["seen"]["unix_ms"] = (seen + by_ms).into();
     let json = sequence.to_string();
-    let digest: String = Sha256::digest(json.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    write(&path, &format!("{} {json}\n", &digest[..16]));
+    let digest = Sha256::digest(json.as_bytes());
+    let checksum: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    write(&path, &format!("{checksum} {json}\n"));
 }
 
 #[test]
