@@ -66,6 +66,8 @@ pub enum Operation {
     Clear,
     /// Reading the status byte.
     StatusByte,
+    /// Triggering through the interface.
+    Trigger,
     /// Bringing a desynchronised session back.
     Recover,
     /// Closing, or returning to local.
@@ -94,6 +96,7 @@ impl fmt::Display for Operation {
             Self::Read => "read",
             Self::Clear => "device clear",
             Self::StatusByte => "status byte",
+            Self::Trigger => "trigger",
             Self::Recover => "recover",
             Self::Close => "close",
             Self::Identify => "identify",

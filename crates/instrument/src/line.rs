@@ -122,6 +122,8 @@ pub struct LineSettings {
     pub quiet: Duration,
     /// The mode that a HiSLIP session must have; nothing where it is the instrument's affair.
     pub hislip_mode: Option<HislipMode>,
+    /// How long to wait for the instrument's lock, which keeps others out; nothing where they may use it too.
+    pub exclusive: Option<Duration>,
 }
 
 impl Default for LineSettings {
@@ -139,6 +141,7 @@ impl Default for LineSettings {
             clear: Vec::new(),
             quiet: Duration::from_secs(3),
             hislip_mode: None,
+            exclusive: None,
         }
     }
 }

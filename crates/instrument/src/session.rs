@@ -62,6 +62,20 @@ pub trait Session: Send {
     /// [`ErrorKind::Unsupported`] where the transport has none, else as for `read`.
     async fn status_byte(&mut self, deadline: Moment) -> Result<u8, Error>;
 
+    /// The interface's own trigger: to the instrument the same as `*TRG` (IEEE 488.2, 10.37), which is sent where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the transport or the instrument has none, which changes nothing; else as for `write`.
+    async fn trigger(&mut self, _deadline: Moment) -> Result<(), Error> {
+        let message = "there is no trigger apart from messages here; send *TRG";
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            Operation::Trigger,
+            self.resource(),
+            message,
+        ))
+    }
+
     /// Brings a desynchronised or disconnected session back to [`SessionState::Ready`]: a socket closes and
     /// reopens, other transports send device clear. What the instrument was set to stays.
     ///
@@ -125,6 +139,10 @@ impl<S: Session + ?Sized> Session for Box<S> {
 
     async fn status_byte(&mut self, deadline: Moment) -> Result<u8, Error> {
         self.as_mut().status_byte(deadline).await
+    }
+
+    async fn trigger(&mut self, deadline: Moment) -> Result<(), Error> {
+        self.as_mut().trigger(deadline).await
     }
 
     async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {

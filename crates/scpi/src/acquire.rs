@@ -117,7 +117,7 @@ impl ScpiInstrument {
                 let deadline = self.deadline().after(patience);
                 self.ask(Operation::Measure, &message, deadline).await?;
             } else {
-                self.send(Operation::Measure, &message).await?;
+                self.pull(Operation::Measure, &message).await?;
             }
         }
         Ok(())

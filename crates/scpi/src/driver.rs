@@ -10,7 +10,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Clock, ClockExt, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity, Instrument,
+    Capabilities, Clock, ClockExt, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity, Instrument, LineSettings,
     Measure, Moment, Operation, OutputMode, OutputSetting, OutputState, Polarity, Quantity, Range, Reading,
     ReadingKind, Resource, Session, SessionExt, SessionState, Setting, StartState,
 };
@@ -24,6 +24,9 @@ use std::{
 /// Longest wait for one answer while making safe.
 const MOST_URGENT: Duration = Duration::from_secs(5);
 
+/// What triggers an instrument, where its interface does not (IEEE 488.2, 10.37).
+const TRIGGER: &str = "*TRG";
+
 /// What a station says of one instrument beside its resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -31,6 +34,8 @@ pub struct Options {
     pub serial_number: Option<String>,
     /// Others use it too: it is not reset.
     pub shared: bool,
+    /// Others are kept out by its lock, which is waited for as long as for an answer.
+    pub exclusive: bool,
     /// What its channels are called.
     pub channel_names: BTreeMap<String, u32>,
     /// The only channels that are touched, set or made safe, where the others are somebody else's.
@@ -52,6 +57,15 @@ impl Options {
         match &self.only {
             Some(channels) => all.only(channels),
             None => all,
+        }
+    }
+
+    /// How it is reached.
+    #[must_use]
+    pub fn line(&self, definition: &Definition) -> LineSettings {
+        LineSettings {
+            exclusive: self.exclusive.then(|| self.timeout.unwrap_or(definition.timeout)),
+            ..definition.line(&self.line)
         }
     }
 }
@@ -142,6 +156,21 @@ impl ScpiInstrument {
         let sent = self.session.write(message.as_bytes(), deadline).await;
         self.pause().await;
         sent.map_err(|error| error.during(operation))
+    }
+
+    /// Sends what lets a reading be taken; `*TRG` as the interface's own trigger where it has one.
+    pub(crate) async fn pull(&mut self, operation: Operation, message: &str) -> Result<(), Error> {
+        if message != TRIGGER {
+            return self.send(operation, message).await;
+        }
+        let deadline = self.deadline();
+        match self.session.trigger(deadline).await {
+            Err(error) if error.kind() == ErrorKind::Unsupported => self.send(operation, message).await,
+            triggered => {
+                self.pause().await;
+                triggered.map_err(|error| error.during(operation))
+            }
+        }
     }
 
     /// Some instruments lose what comes too soon behind a message that they do not answer.

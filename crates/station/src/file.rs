@@ -9,6 +9,7 @@ use benchtop_instrument::{HislipMode, Quantity, Resource, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Span, Spanned, Table, one_of};
 use benchtop_procedure::{Ambient, ContributionRule, LogicalName};
 use benchtop_scpi::LineChanges;
+use benchtop_transport::why_no_lock;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -91,6 +92,8 @@ pub struct StationInstrument {
     pub certificate: Option<String>,
     /// Others use it too.
     pub shared: bool,
+    /// Others are kept out by its lock.
+    pub exclusive: bool,
     /// A scan never opens it.
     pub read_only: bool,
     /// What its channels are called.
@@ -339,6 +342,8 @@ fn read_instrument(table: &Table<'_>, folder: &Path, sink: &mut Diagnostics) -> 
     let line = table.table(sink, "serial", &SERIAL.names());
     let mut line = line.map(|line| LineChanges::read(&line, sink)).unwrap_or_default();
     line.hislip_mode = read_hislip_mode(table, resource.as_ref(), sink);
+    let shared = table.bool(sink, "shared").is_some_and(|shared| shared.value);
+    let exclusive = read_exclusive(table, shared, resource.as_ref(), sink);
     Some(StationInstrument {
         driver: driver?,
         resource: resource?,
@@ -347,7 +352,8 @@ fn read_instrument(table: &Table<'_>, folder: &Path, sink: &mut Diagnostics) -> 
         calibration_due,
         calibrated_on: calibrated_on.map(|date| date.value),
         certificate: table.string(sink, "certificate").map(|text| text.value),
-        shared: table.bool(sink, "shared").is_some_and(|shared| shared.value),
+        shared,
+        exclusive,
         read_only: table.bool(sink, "read_only").is_some_and(|read_only| read_only.value),
         channels: read_channels(table, sink),
         timeout,
@@ -355,6 +361,20 @@ fn read_instrument(table: &Table<'_>, folder: &Path, sink: &mut Diagnostics) -> 
         calibration,
         span: table.span().clone(),
     })
+}
+
+/// `exclusive = true`, of an instrument that can be locked and that is nobody else's.
+fn read_exclusive(table: &Table<'_>, shared: bool, resource: Option<&Resource>, sink: &mut Diagnostics) -> bool {
+    let Some(written) = table.bool(sink, "exclusive").filter(|written| written.value) else {
+        return false;
+    };
+    if let Some(why) = resource.and_then(why_no_lock) {
+        sink.error(&written.span, &format!("`exclusive` keeps nobody out here: {why}"));
+    }
+    if shared {
+        sink.error(&written.span, "`exclusive` keeps out those with whom it is `shared`");
+    }
+    true
 }
 
 /// `hislip_mode = "overlapped"`, of an instrument that is reached over HiSLIP.

@@ -313,7 +313,7 @@ impl Station {
         let session = match &self.simulated {
             Some(bench) => bench.session(&name.0).ok_or_else(missing)?,
             None => {
-                let line = equipment.definition.line(&equipment.options.line);
+                let line = equipment.options.line(&equipment.definition);
                 open_session(&equipment.resource, &line, &self.clock).await?
             }
         };
@@ -371,6 +371,7 @@ fn equipment(definition: Arc<Definition>, sha256: String, instrument: &StationIn
     let options = Options {
         serial_number: instrument.serial_number.clone(),
         shared: instrument.shared,
+        exclusive: instrument.exclusive,
         channel_names: names(instrument),
         only: is_source.then(|| names(instrument).into_values().collect()),
         timeout: instrument.timeout,
@@ -397,7 +398,9 @@ pub async fn open_session(
     line: &LineSettings,
     clock: &Arc<dyn Clock>,
 ) -> Result<Box<dyn Session>, Error> {
-    transport::open(resource, line, Arc::clone(clock), clock.now().after(OPEN)).await
+    // a lock is waited for beside that
+    let patience = OPEN.saturating_add(line.exclusive.unwrap_or_default());
+    transport::open(resource, line, Arc::clone(clock), clock.now().after(patience)).await
 }
 
 /// Opens an instrument by resource and definition, by hand or after a crash.
@@ -410,7 +413,7 @@ pub async fn open_instrument(
     options: Options,
     clock: &Arc<dyn Clock>,
 ) -> Result<Box<dyn Instrument>, Error> {
-    let session = open_session(resource, &definition.line(&options.line), clock).await?;
+    let session = open_session(resource, &options.line(&definition), clock).await?;
     Ok(drive(session, definition, options, clock))
 }
 

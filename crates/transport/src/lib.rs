@@ -50,13 +50,18 @@ pub async fn open(
     if clock.is_virtual() {
         return refuse("a run on a virtual clock uses simulated instruments only".to_owned());
     }
+    if let (Some(_), Some(why)) = (line.exclusive, why_no_lock(resource)) {
+        return refuse(format!("others cannot be kept out: {why}"));
+    }
     match resource {
         Resource::Socket { .. } => Ok(Box::new(SocketSession::open(resource, clock, deadline).await?)),
         Resource::Serial { .. } => Ok(Box::new(SerialSession::open(resource, line, clock, deadline).await?)),
         Resource::Lan { device, .. } if device.to_ascii_lowercase().starts_with("hislip") => Ok(Box::new(
-            HislipSession::open(resource, line.hislip_mode, clock, deadline).await?,
+            HislipSession::open(resource, line.hislip_mode, line.exclusive, clock, deadline).await?,
         )),
-        Resource::Lan { .. } => Ok(Box::new(Vxi11Session::open(resource, clock, deadline).await?)),
+        Resource::Lan { .. } => Ok(Box::new(
+            Vxi11Session::open(resource, line.exclusive, clock, deadline).await?,
+        )),
         Resource::Usb { .. } | Resource::Gpib { .. } | Resource::Visa { .. } => {
             Ok(Box::new(VisaSession::open(resource, line, clock, deadline).await?))
         }
@@ -65,5 +70,21 @@ pub async fn open(
             refuse("a simulated instrument lives on its bench, not on a transport".to_owned())
         }
         Resource::Process { .. } => refuse("a command is a console, not an instrument".to_owned()),
+    }
+}
+
+/// Why a session on `resource` cannot have its instrument for itself; nothing where it can lock it.
+#[must_use]
+pub const fn why_no_lock(resource: &Resource) -> Option<&'static str> {
+    match resource {
+        Resource::Lan { .. } => None,
+        Resource::Socket { .. } => Some("a plain socket has no lock; VXI-11 and HiSLIP have"),
+        Resource::Serial { .. } => Some("a serial line has no lock and needs none: a port is opened by one program at a time"),
+        Resource::Usb { .. } | Resource::Gpib { .. } | Resource::Visa { .. } => {
+            Some("through a VISA library no lock is taken; over VXI-11 and HiSLIP one is")
+        }
+        Resource::Replay { .. } => Some("a transcript is nobody else's to use"),
+        Resource::Simulated { .. } => Some("a simulated instrument lives in this process"),
+        Resource::Process { .. } => Some("a command is a console, not an instrument"),
     }
 }

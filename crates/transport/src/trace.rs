@@ -18,6 +18,8 @@ pub enum TraceEvent {
     StatusByte(u8),
     /// Device clear was sent.
     Cleared,
+    /// The interface's trigger was sent.
+    Triggered,
     /// The session was recovered.
     Recovered,
     /// The session was closed.
@@ -116,6 +118,15 @@ impl<S: Session> Session for Traced<S> {
     async fn status_byte(&mut self, deadline: Moment) -> Result<u8, Error> {
         let result = self.inner.status_byte(deadline).await;
         self.trace(Operation::StatusByte, &result, |byte| TraceEvent::StatusByte(*byte));
+        result
+    }
+
+    async fn trigger(&mut self, deadline: Moment) -> Result<(), Error> {
+        let result = self.inner.trigger(deadline).await;
+        // where there is none nothing was done
+        if !result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unsupported) {
+            self.trace(Operation::Trigger, &result, |()| TraceEvent::Triggered);
+        }
         result
     }
 

@@ -59,6 +59,7 @@ const OPERATIONS: &[Operation] = &[
     Operation::Read,
     Operation::Clear,
     Operation::StatusByte,
+    Operation::Trigger,
     Operation::Recover,
     Operation::Close,
 ];
@@ -106,8 +107,8 @@ fn parse_line(line: &str) -> Result<Option<Content>, String> {
 fn parse_event(text: &str) -> Result<TraceEvent, String> {
     let unknown = || {
         format!(
-            "`! {text}` is nothing that is done to an instrument; there are: device clear, status byte N, recovered, closed, \
-             <operation> failed: <kind>"
+            "`! {text}` is nothing that is done to an instrument; there are: device clear, status byte N, triggered, recovered, \
+             closed, <operation> failed: <kind>"
         )
     };
     if let Some(byte) = text.strip_prefix("status byte ") {
@@ -115,6 +116,7 @@ fn parse_event(text: &str) -> Result<TraceEvent, String> {
     }
     match text {
         "device clear" => return Ok(TraceEvent::Cleared),
+        "triggered" => return Ok(TraceEvent::Triggered),
         "recovered" => return Ok(TraceEvent::Recovered),
         "closed" => return Ok(TraceEvent::Closed),
         _ => {}
@@ -184,6 +186,7 @@ impl fmt::Display for TraceEvent {
             Self::Read(message) => write!(f, "< {}", escape(message)),
             Self::StatusByte(byte) => write!(f, "! status byte {byte}"),
             Self::Cleared => f.write_str("! device clear"),
+            Self::Triggered => f.write_str("! triggered"),
             Self::Recovered => f.write_str("! recovered"),
             Self::Closed => f.write_str("! closed"),
             Self::Failed {

@@ -19,10 +19,13 @@ pub(super) mod kind {
     pub(in super::super) const INITIALIZE_RESPONSE: u8 = 1;
     pub(in super::super) const FATAL_ERROR: u8 = 2;
     pub(in super::super) const ERROR: u8 = 3;
+    pub(in super::super) const LOCK: u8 = 4;
+    pub(in super::super) const LOCK_RESPONSE: u8 = 5;
     pub(in super::super) const DATA: u8 = 6;
     pub(in super::super) const DATA_END: u8 = 7;
     pub(in super::super) const DEVICE_CLEAR_COMPLETE: u8 = 8;
     pub(in super::super) const DEVICE_CLEAR_ACKNOWLEDGE: u8 = 9;
+    pub(in super::super) const TRIGGER: u8 = 12;
     pub(in super::super) const INTERRUPTED: u8 = 13;
     pub(in super::super) const ASYNC_INTERRUPTED: u8 = 14;
     pub(in super::super) const MAXIMUM_MESSAGE_SIZE: u8 = 15;

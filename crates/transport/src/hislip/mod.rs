@@ -16,9 +16,10 @@ use crate::{guarded::Guarded, message::without_terminator, network::io_error};
 use async_trait::async_trait;
 use benchtop_instrument::{
     Clock, ClockExt, Elapsed, Error, ErrorKind, HislipMode, Moment, Operation, Resource, Session, SessionState,
+    human_duration,
 };
 use channel::{Channel, Message, kind};
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 /// Where instruments listen (IVI-6.1, 2.1).
 const PORT: u16 = 4880;
@@ -32,6 +33,13 @@ const STEP: u32 = 2;
 const DELIVERED: u8 = 1;
 /// Control bit of a feature negotiation, and of the answer to the first message: overlapped mode.
 const OVERLAPPED: u8 = 1;
+/// Control codes of a lock's request and of its answers (IVI-6.1, 6.5).
+const RELEASE: u8 = 0;
+const REQUEST: u8 = 1;
+const GRANTED: u8 = 1;
+const ANOTHERS: u8 = 0;
+/// How long the last words to an instrument may take.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// Status and answers without a number of their own, from servers that do not care.
 const ANY: u32 = 0xFFFF_FFFF;
 /// The largest message that we take, header included.
@@ -48,6 +56,8 @@ pub struct HislipSession {
     clock: Arc<dyn Clock>,
     /// Which mode it must have; nothing where any will do.
     wanted: Option<HislipMode>,
+    /// How long to wait for the instrument's lock; nothing where others may use it too.
+    exclusive: Option<Duration>,
     channels: Option<Channels>,
     guarded: Guarded,
 }
@@ -86,14 +96,16 @@ impl std::fmt::Debug for HislipSession {
 }
 
 impl HislipSession {
-    /// Opens both channels by `deadline`, in the mode that is wanted; nothing takes what the instrument names.
+    /// Opens both channels by `deadline`, in the mode that is wanted; nothing takes what the instrument names. With the
+    /// instrument's lock where `exclusive` says how long to wait for it.
     ///
     /// # Errors
     /// `Unsupported` for a resource of another kind or a mode that the instrument has not, `Disconnected` where nothing listens or the instrument refuses, `Timeout`,
-    /// `Garbled` where something else listens, `Io`.
+    /// `Garbled` where something else listens, `Io`, also where another session has the lock.
     pub async fn open(
         resource: &Resource,
         wanted: Option<HislipMode>,
+        exclusive: Option<Duration>,
         clock: Arc<dyn Clock>,
         deadline: Moment,
     ) -> Result<Self, Error> {
@@ -115,6 +127,7 @@ impl HislipSession {
             sub_address,
             clock,
             wanted,
+            exclusive,
             channels: None,
             guarded: Guarded::ready(),
         };
@@ -142,12 +155,34 @@ impl HislipSession {
     }
 
     async fn connected(&self, operation: Operation, begun: Moment, deadline: Moment) -> Result<Channels, Error> {
-        let connecting = connect(&self.host, self.port, &self.sub_address);
+        let patience = deadline.since(begun);
+        let connecting = async {
+            let mut channels = connect(&self.host, self.port, &self.sub_address).await?;
+            let Some(longest) = self.exclusive else {
+                return Ok((channels, None));
+            };
+            // a refusal comes before the deadline
+            let waited = longest.min(patience.saturating_sub(patience / 20));
+            let answer = channels.lock(waited).await?;
+            Ok((channels, Some((answer, waited))))
+        };
         match self.clock.within(deadline, connecting).await {
-            Ok(Ok(channels)) => Ok(channels),
+            Ok(Ok((channels, None | Some((GRANTED, _))))) => Ok(channels),
+            Ok(Ok((_, Some((answer, waited))))) => Err(self.not_locked(operation, answer, waited)),
             Ok(Err(error)) => Err(io_error(operation, &self.resource, error)),
-            Err(Elapsed) => Err(Error::timeout(operation, &self.resource, deadline.since(begun))),
+            Err(Elapsed) => Err(Error::timeout(operation, &self.resource, patience)),
         }
+    }
+
+    /// Why there is no lock.
+    fn not_locked(&self, operation: Operation, answer: u8, waited: Duration) -> Error {
+        let message = if answer == ANOTHERS {
+            let waited = human_duration(waited);
+            format!("the instrument is locked by another session; it did not let go in {waited}")
+        } else {
+            format!("the instrument gives no lock: it answered {answer}")
+        };
+        Error::new(ErrorKind::Io, operation, &self.resource, message)
     }
 
     /// The channels, and how to do something with them by a deadline.
@@ -165,7 +200,18 @@ impl HislipSession {
     }
 
     async fn send(&mut self, message: &[u8], deadline: Moment) -> Result<(), Error> {
-        let (channels, limit) = self.parts(Operation::Write, deadline)?;
+        let (channels, limit) = self.quiet(Operation::Write, deadline)?;
+        limit.keep(channels.send(message)).await
+    }
+
+    async fn pull(&mut self, deadline: Moment) -> Result<(), Error> {
+        let (channels, limit) = self.quiet(Operation::Trigger, deadline)?;
+        limit.keep(channels.trigger()).await
+    }
+
+    /// The channels, where nothing lies on them that nobody asked for.
+    fn quiet(&mut self, operation: Operation, deadline: Moment) -> Result<(&mut Channels, Limit<'_>), Error> {
+        let (channels, limit) = self.parts(operation, deadline)?;
         let unread = channels.synchronous.has_unread().map_err(|error| limit.error(error))?;
         if unread {
             let what = "the instrument said something that nobody asked for";
@@ -176,7 +222,7 @@ impl HislipSession {
                 what,
             ));
         }
-        limit.keep(channels.send(message)).await
+        Ok((channels, limit))
     }
 }
 
@@ -285,6 +331,32 @@ impl Channels {
         }
         self.torn = false;
         Ok(())
+    }
+
+    /// The group execute trigger (IVI-6.1, 6.10). Nothing answers it.
+    async fn trigger(&mut self) -> io::Result<()> {
+        self.last = self.last.wrapping_add(STEP);
+        self.torn = true;
+        let control = std::mem::take(&mut self.delivered);
+        let trigger = Message::new(kind::TRIGGER, control, self.last, &[]);
+        self.synchronous.send(&trigger).await?;
+        self.torn = false;
+        Ok(())
+    }
+
+    /// Asks for the exclusive lock, and waits so long for it: the instrument's answer.
+    async fn lock(&mut self, patience: Duration) -> io::Result<u8> {
+        let milliseconds = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+        let request = Message::new(kind::LOCK, REQUEST, milliseconds, &[]);
+        self.asynchronous.send(&request).await?;
+        Ok(expect(&mut self.asynchronous, kind::LOCK_RESPONSE).await?.control)
+    }
+
+    /// Gives the lock back, behind the last message.
+    async fn unlock(&mut self) -> io::Result<()> {
+        let release = Message::new(kind::LOCK, RELEASE, self.last, &[]);
+        self.asynchronous.send(&release).await?;
+        expect(&mut self.asynchronous, kind::LOCK_RESPONSE).await.map(drop)
     }
 
     /// The answer to the last message, in overlapped mode the next one.
@@ -421,6 +493,12 @@ impl Session for HislipSession {
         self.guarded.end(byte)
     }
 
+    async fn trigger(&mut self, deadline: Moment) -> Result<(), Error> {
+        self.guarded.begin(Operation::Trigger, &self.resource)?;
+        let triggered = self.pull(deadline).await;
+        self.guarded.end(triggered)
+    }
+
     async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Recover;
         let state = self.guarded.state();
@@ -438,9 +516,12 @@ impl Session for HislipSession {
     }
 
     async fn close(&mut self) -> Result<(), Error> {
-        // both connections end: that ends the session
-        self.channels = None;
         self.guarded.close();
+        // both connections end: that ends the session, and its lock if it is not given back in time
+        if let Some(mut channels) = self.channels.take().filter(|_| self.exclusive.is_some()) {
+            let soon = self.clock.now().after(FAREWELL);
+            drop(self.clock.within(soon, channels.unlock()).await);
+        }
         Ok(())
     }
 }

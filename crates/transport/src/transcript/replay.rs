@@ -236,6 +236,23 @@ impl Session for ReplaySession {
         ))
     }
 
+    async fn trigger(&mut self, _deadline: Moment) -> Result<(), Error> {
+        let operation = Operation::Trigger;
+        self.usable(operation)?;
+        if let Some(error) = self.failure(operation) {
+            return Err(error);
+        }
+        if self.upcoming() == Some(&TraceEvent::Triggered) {
+            self.next += 1;
+            return Ok(());
+        }
+        Err(self.error(
+            ErrorKind::Unsupported,
+            operation,
+            "the transcript holds no trigger here".to_owned(),
+        ))
+    }
+
     async fn recover(&mut self, _deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Recover;
         self.usable(operation)?;

@@ -3,14 +3,20 @@
 //! The core channel is found through the instrument's portmapper, or named: `inst0,1024`. Messages end in END; an answer is one
 //! message whatever bytes are in it. Before a message goes out the status byte is read: an answer that lies there belongs to
 //! nobody.
+//!
+//! A call whose deadline passes or that nobody waits for any more is ended on the instrument through the abort channel, and its
+//! link given up: the next one is a new link.
 
+mod link;
 mod rpc;
 
 use crate::{guarded::Guarded, message::without_terminator, network::io_error};
 use async_trait::async_trait;
 use benchtop_instrument::{
     Clock, ClockExt, Elapsed, Error, ErrorKind, Moment, Operation, Resource, Session, SessionState,
+    human_duration,
 };
+use link::{Address, Calling, Link};
 use rpc::{Reader, Rpc, Writer};
 use std::{io, sync::Arc, time::Duration};
 
@@ -28,7 +34,10 @@ const CREATE_LINK: u32 = 10;
 const DEVICE_WRITE: u32 = 11;
 const DEVICE_READ: u32 = 12;
 const DEVICE_READSTB: u32 = 13;
+const DEVICE_TRIGGER: u32 = 14;
 const DEVICE_CLEAR: u32 = 15;
+const DEVICE_LOCK: u32 = 18;
+const DEVICE_UNLOCK: u32 = 19;
 const DESTROY_LINK: u32 = 23;
 
 /// Flags of an operation: the message ends with these bytes (VXI-11, B.5.3).
@@ -52,19 +61,12 @@ pub struct Vxi11Session {
     host: String,
     device: String,
     core_port: Option<u16>,
+    /// How long to wait for the instrument's lock; nothing where others may use it too.
+    exclusive: Option<Duration>,
     clock: Arc<dyn Clock>,
+    /// Nothing where a call on it was given up.
     link: Option<Link>,
     guarded: Guarded,
-}
-
-#[derive(Debug)]
-struct Link {
-    rpc: Rpc,
-    number: u32,
-    /// The most that the instrument takes in one write.
-    most: usize,
-    /// A call was given up: what comes next on the connection is its answer.
-    abandoned: bool,
 }
 
 impl std::fmt::Debug for Vxi11Session {
@@ -79,6 +81,8 @@ enum Failure {
     Io(io::Error),
     /// The instrument says so (VXI-11, table B.2).
     Code(u32),
+    /// It says so to who asked for its lock, and waited so long.
+    Lock(u32, Duration),
 }
 
 impl From<io::Error> for Failure {
@@ -104,12 +108,17 @@ fn core_port_arguments() -> Writer {
 }
 
 impl Vxi11Session {
-    /// Creates a link by `deadline`.
+    /// Creates a link by `deadline`, with the instrument's lock where `exclusive` says how long to wait for it.
     ///
     /// # Errors
-    /// `Unsupported` for a resource of another kind, `Disconnected` where nothing listens or there is no such device, `Timeout`,
-    /// `Io`.
-    pub async fn open(resource: &Resource, clock: Arc<dyn Clock>, deadline: Moment) -> Result<Self, Error> {
+    /// `Unsupported` for a resource of another kind or an instrument without a lock, `Disconnected` where nothing listens or
+    /// there is no such device, `Timeout`, `Io`, also where another link has the lock.
+    pub async fn open(
+        resource: &Resource,
+        exclusive: Option<Duration>,
+        clock: Arc<dyn Clock>,
+        deadline: Moment,
+    ) -> Result<Self, Error> {
         let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, Operation::Open, resource, message));
         let Resource::Lan { host, device, .. } = resource else {
             return refuse(format!("{} is not VXI-11", resource.transport()));
@@ -126,6 +135,7 @@ impl Vxi11Session {
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             device,
             core_port,
+            exclusive,
             clock,
             link: None,
             guarded: Guarded::ready(),
@@ -136,34 +146,19 @@ impl Vxi11Session {
 
     async fn connect(&self, operation: Operation, deadline: Moment) -> Result<Link, Error> {
         let begun = self.clock.now();
-        match self.clock.within(deadline, self.create_link()).await {
+        let patience = deadline.since(begun);
+        let address = Address {
+            host: &self.host,
+            device: &self.device,
+            core_port: self.core_port,
+            // a refusal comes before the deadline
+            lock: self.exclusive.map(|longest| longest.min(told(patience))),
+        };
+        match self.clock.within(deadline, Link::create(&address, &self.clock)).await {
             Ok(Ok(link)) => Ok(link),
             Ok(Err(failure)) => Err(self.error(operation, failure)),
-            Err(Elapsed) => Err(Error::timeout(operation, &self.resource, deadline.since(begun))),
+            Err(Elapsed) => Err(Error::timeout(operation, &self.resource, patience)),
         }
-    }
-
-    async fn create_link(&self) -> Result<Link, Failure> {
-        let host = self.host.as_str();
-        let port = match self.core_port {
-            Some(port) => port,
-            None => core_port(host).await?,
-        };
-        let mut rpc = Rpc::connect((host, port), CORE, CORE_VERSION).await?;
-        // client number, lock, lock timeout, device
-        let arguments = Writer::default().word(0).word(0).word(0).opaque(self.device.as_bytes());
-        let mut results = rpc.call(CREATE_LINK, arguments).await?;
-        checked(&mut results)?;
-        let [number, _abort_port, most] = [results.word()?, results.word()?, results.word()?];
-        Ok(Link {
-            rpc,
-            number,
-            most: usize::try_from(most)
-                .ok()
-                .filter(|most| *most > 0)
-                .unwrap_or(USUAL_WRITE),
-            abandoned: false,
-        })
     }
 
     fn error(&self, operation: Operation, failure: Failure) -> Error {
@@ -174,9 +169,17 @@ impl Vxi11Session {
             Failure::Code(4) => fail(ErrorKind::Disconnected, "the instrument has forgotten the link"),
             Failure::Code(8) => fail(ErrorKind::Unsupported, "the instrument does not support this"),
             Failure::Code(9) => fail(ErrorKind::Io, "the instrument takes no more links"),
-            Failure::Code(11) => fail(ErrorKind::Io, "somebody else has locked the instrument"),
+            Failure::Code(11) => fail(ErrorKind::Io, "the instrument is locked by another link"),
             Failure::Code(15) => fail(ErrorKind::Timeout, "no answer in time, says the instrument"),
             Failure::Code(code) => fail(ErrorKind::Io, &format!("the instrument reports VXI-11 error {code}")),
+            Failure::Lock(11, waited) => {
+                let waited = human_duration(waited);
+                fail(ErrorKind::Io, &format!("the instrument is locked by another link; it did not let go in {waited}"))
+            }
+            Failure::Lock(8, _) => fail(ErrorKind::Unsupported, "the instrument cannot be locked"),
+            Failure::Lock(code, _) => {
+                fail(ErrorKind::Io, &format!("the instrument gives no lock: VXI-11 error {code}"))
+            }
         }
     }
 
@@ -190,16 +193,15 @@ impl Vxi11Session {
     ) -> Result<Reader, Error> {
         let begun = self.clock.now();
         let patience = deadline.since(begun);
-        let Some(link) = self.link.as_mut().filter(|link| !link.abandoned) else {
+        let Some(link) = self.link.take() else {
             return Err(self.error(operation, Failure::Io(io::ErrorKind::NotConnected.into())));
         };
-        let timeout = patience.saturating_sub(patience / 20).max(Duration::from_millis(1));
-        let timeout = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-        link.abandoned = true;
-        let called = link.rpc.call(procedure, arguments(link.number, timeout));
-        let result = match self.clock.within(deadline, called).await {
+        let timeout = u32::try_from(told(patience).as_millis()).unwrap_or(u32::MAX);
+        let arguments = arguments(link.number, timeout);
+        let mut calling = Calling::on(link, &self.clock);
+        let result = match self.clock.within(deadline, calling.call(procedure, arguments)).await {
             Ok(Ok(mut results)) => {
-                link.abandoned = false;
+                self.link = calling.over().ok();
                 checked(&mut results).map(|()| results)
             }
             Ok(Err(error)) => Err(Failure::Io(error)),
@@ -280,6 +282,11 @@ impl Vxi11Session {
     }
 }
 
+/// How long an instrument is told that it has, so that it says itself that it was too slow.
+fn told(patience: Duration) -> Duration {
+    patience.saturating_sub(patience / 20).max(Duration::from_millis(1))
+}
+
 /// Where the core channel is, says the portmapper.
 async fn core_port(host: &str) -> Result<u16, Failure> {
     let mut rpc = Rpc::connect((host, PORTMAPPER_PORT), PORTMAPPER, PORTMAPPER_VERSION).await?;
@@ -335,15 +342,26 @@ impl Session for Vxi11Session {
         self.guarded.end(byte)
     }
 
+    async fn trigger(&mut self, deadline: Moment) -> Result<(), Error> {
+        let operation = Operation::Trigger;
+        self.guarded.begin(operation, &self.resource)?;
+        let triggered = self.generic(operation, DEVICE_TRIGGER, deadline).await.map(drop);
+        if triggered.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unsupported) {
+            // it said so: nothing is outstanding
+            self.guarded.end_well();
+            return triggered;
+        }
+        self.guarded.end(triggered)
+    }
+
     async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Recover;
         let state = self.guarded.state();
         if state == SessionState::Closed {
             return self.guarded.begin(operation, &self.resource);
         }
-        let usable = self.link.as_ref().is_some_and(|link| !link.abandoned);
-        if !usable || state == SessionState::Disconnected {
-            // an abandoned call is answered some day on its own connection: that is given up with it
+        if self.link.is_none() || state == SessionState::Disconnected {
+            // a call that was given up is answered some day on its own connection: that was given up with it
             self.link = None;
             self.link = Some(self.connect(operation, deadline).await?);
         }
@@ -352,13 +370,9 @@ impl Session for Vxi11Session {
     }
 
     async fn close(&mut self) -> Result<(), Error> {
-        let link = self.link.take().filter(|link| !link.abandoned);
         self.guarded.close();
-        if let Some(mut link) = link {
-            // the instrument frees a link whose connection ends all the same
-            let destroyed = link.rpc.call(DESTROY_LINK, Writer::default().word(link.number));
-            let soon = self.clock.now().after(Duration::from_millis(500));
-            drop(self.clock.within(soon, destroyed).await);
+        if let Some(link) = self.link.take() {
+            link.leave(&self.clock).await;
         }
         Ok(())
     }

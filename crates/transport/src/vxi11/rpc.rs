@@ -1,9 +1,9 @@
 //! ONC remote procedure calls over TCP (RFC 5531), as much as VXI-11 needs: one call at a time, no credentials.
 
-use std::io;
+use std::{io, net::SocketAddr};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpStream, ToSocketAddrs},
 };
 
 const VERSION: u32 = 2;
@@ -24,7 +24,7 @@ pub(super) struct Rpc {
 }
 
 impl Rpc {
-    pub(super) async fn connect(address: (&str, u16), program: u32, version: u32) -> io::Result<Self> {
+    pub(super) async fn connect(address: impl ToSocketAddrs, program: u32, version: u32) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         // a call is one small packet that must not wait for the next
         stream.set_nodelay(true)?;
@@ -34,6 +34,11 @@ impl Rpc {
             version,
             last: 0,
         })
+    }
+
+    /// Who answers.
+    pub(super) fn peer(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
     }
 
     /// Calls a procedure; its results. Dropped in between, the connection is of no further use.
