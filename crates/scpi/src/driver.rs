@@ -10,9 +10,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Capabilities, Clock, ClockExt, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity, Instrument, LineSettings,
-    Measure, Moment, Operation, OutputMode, OutputSetting, OutputState, Polarity, Quantity, Range, Reading,
-    ReadingKind, Resource, Session, SessionExt, SessionState, Setting, StartState,
+    Capabilities, Clock, ClockExt, Decimal, Error, ErrorKind, Function, FunctionCapability, Identity, Instrument,
+    LineSettings, Measure, Moment, Operation, OutputMode, OutputSetting, OutputState, Polarity, Quantity, Range,
+    Reading, ReadingKind, Resource, Session, SessionExt, SessionState, Setting, StartState,
 };
 use std::{
     cmp::Ordering,

@@ -1,5 +1,7 @@
 //! Station files: what is read, and what is refused, all in one go.
 
+mod locks;
+
 use crate::{CalibrationRule, Catalogue, Entry, Origin, Said, Station, StationParameter, parse};
 use benchtop_instrument::{Class, RealClock};
 use benchtop_procedure::{Ambient, LogicalName};

@@ -124,7 +124,10 @@ impl<S: Session> Session for Traced<S> {
     async fn trigger(&mut self, deadline: Moment) -> Result<(), Error> {
         let result = self.inner.trigger(deadline).await;
         // where there is none nothing was done
-        if !result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unsupported) {
+        if !result
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::Unsupported)
+        {
             self.trace(Operation::Trigger, &result, |()| TraceEvent::Triggered);
         }
         result

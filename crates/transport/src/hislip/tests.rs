@@ -227,7 +227,7 @@ fn rig(overlapped: bool) -> Rig {
 }
 
 async fn open(resource: &Resource, clock: &Arc<dyn Clock>) -> Result<HislipSession, Error> {
-    HislipSession::open(resource, None, Arc::clone(clock), clock.now().after(SOON)).await
+    HislipSession::open(resource, None, None, Arc::clone(clock), clock.now().after(SOON)).await
 }
 
 #[async_trait]
@@ -394,7 +394,14 @@ async fn a_mode_that_was_asked_for_is_had_or_refused() {
         let server = Server::in_mode(has).await;
         let deadline = clock.now().after(SOON);
         let asked = || *server.shared.asked.lock().unwrap();
-        let opened = HislipSession::open(&server.resource("hislip0"), Some(wanted), Arc::clone(&clock), deadline).await;
+        let opened = HislipSession::open(
+            &server.resource("hislip0"),
+            Some(wanted),
+            None,
+            Arc::clone(&clock),
+            deadline,
+        )
+        .await;
         match opened {
             Ok(mut session) => {
                 assert_eq!(has, wanted == HislipMode::Overlapped);

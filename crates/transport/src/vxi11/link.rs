@@ -1,7 +1,8 @@
 //! A link: how it is made and locked, and how it ends where a call on it was given up.
 
 use super::{
-    CORE, CORE_VERSION, CREATE_LINK, DEVICE_LOCK, DEVICE_UNLOCK, DESTROY_LINK, Failure, USUAL_WRITE, checked, core_port,
+    CORE, CORE_VERSION, CREATE_LINK, DESTROY_LINK, DEVICE_LOCK, DEVICE_UNLOCK, Failure, USUAL_WRITE, checked,
+    core_port,
     rpc::{Reader, Rpc, Writer},
 };
 use benchtop_instrument::{Clock, ClockExt};

@@ -13,8 +13,7 @@ mod rpc;
 use crate::{guarded::Guarded, message::without_terminator, network::io_error};
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Clock, ClockExt, Elapsed, Error, ErrorKind, Moment, Operation, Resource, Session, SessionState,
-    human_duration,
+    Clock, ClockExt, Elapsed, Error, ErrorKind, Moment, Operation, Resource, Session, SessionState, human_duration,
 };
 use link::{Address, Calling, Link};
 use rpc::{Reader, Rpc, Writer};
@@ -174,12 +173,16 @@ impl Vxi11Session {
             Failure::Code(code) => fail(ErrorKind::Io, &format!("the instrument reports VXI-11 error {code}")),
             Failure::Lock(11, waited) => {
                 let waited = human_duration(waited);
-                fail(ErrorKind::Io, &format!("the instrument is locked by another link; it did not let go in {waited}"))
+                fail(
+                    ErrorKind::Io,
+                    &format!("the instrument is locked by another link; it did not let go in {waited}"),
+                )
             }
             Failure::Lock(8, _) => fail(ErrorKind::Unsupported, "the instrument cannot be locked"),
-            Failure::Lock(code, _) => {
-                fail(ErrorKind::Io, &format!("the instrument gives no lock: VXI-11 error {code}"))
-            }
+            Failure::Lock(code, _) => fail(
+                ErrorKind::Io,
+                &format!("the instrument gives no lock: VXI-11 error {code}"),
+            ),
         }
     }
 
@@ -346,7 +349,10 @@ impl Session for Vxi11Session {
         let operation = Operation::Trigger;
         self.guarded.begin(operation, &self.resource)?;
         let triggered = self.generic(operation, DEVICE_TRIGGER, deadline).await.map(drop);
-        if triggered.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unsupported) {
+        if triggered
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::Unsupported)
+        {
             // it said so: nothing is outstanding
             self.guarded.end_well();
             return triggered;

@@ -1,5 +1,7 @@
 //! VXI-11 sessions against a server that the suite plays, byte by byte.
 
+mod given_up;
+
 use super::*;
 use crate::Framer;
 use benchtop_instrument::{
@@ -206,7 +208,7 @@ struct Rig(Arc<dyn Clock>);
 const SOON: Duration = Duration::from_secs(5);
 
 async fn open(resource: &Resource, clock: &Arc<dyn Clock>) -> Result<Vxi11Session, Error> {
-    Vxi11Session::open(resource, Arc::clone(clock), clock.now().after(SOON)).await
+    Vxi11Session::open(resource, None, Arc::clone(clock), clock.now().after(SOON)).await
 }
 
 #[async_trait]
