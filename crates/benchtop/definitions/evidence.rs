@@ -221,6 +221,14 @@ impl Stage {
                         .await
                         .map_err(|error| failed(error.to_string()))?;
                 }
+                // to the instrument the same as the interface's trigger (IEEE 488.2, 10.37)
+                TraceEvent::Triggered => {
+                    let deadline = self.clock.now().after(PATIENCE);
+                    session
+                        .write(b"*TRG", deadline)
+                        .await
+                        .map_err(|error| failed(error.to_string()))?;
+                }
                 TraceEvent::Read(_)
                 | TraceEvent::StatusByte(_)
                 | TraceEvent::Recovered

@@ -51,6 +51,7 @@ impl Said {
                 TraceEvent::Read(_)
                 | TraceEvent::StatusByte(_)
                 | TraceEvent::Cleared
+                | TraceEvent::Triggered
                 | TraceEvent::Recovered
                 | TraceEvent::Closed
                 | TraceEvent::Failed { .. } => None,

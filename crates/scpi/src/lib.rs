@@ -12,6 +12,7 @@ mod driver;
 mod error_check;
 mod keys;
 mod line;
+mod options;
 mod outputs;
 mod parse;
 mod relays;
@@ -25,10 +26,11 @@ pub use definition::{
     RegulationAnswers, RegulationDefinition, RelaysDefinition, SerialDefinition, SettingDefinition, Source,
     SwitchDefinition,
 };
-pub use driver::{Options, ScpiInstrument};
+pub use driver::ScpiInstrument;
 pub use error_check::ErrorCheck;
 pub use keys::keys;
 pub use line::LineChanges;
+pub use options::Options;
 pub use parse::{parse, parse_inheriting};
 pub use response::{Number, ResponseError, number, string, values};
 pub use sampling::{
