@@ -1,4 +1,18 @@
 //! Very many records, oldest first, a batch at a time: the folder is listed once in a while and not for every batch.
+//!
+//! `pending/` is one flat folder. Measured once on ext4 with 1,000,000 names (two cores, other work beside), against a folder
+//! a day (365 of them) and 256 folders by hash:
+//!
+//! | | flat | by day | by hash |
+//! |---|---|---|---|
+//! | first listing, for the oldest 64 | 0.80 s | 0.002 to 0.01 s | 1.24 to 1.40 s |
+//! | counting all names | 0.65 s | 0.57 s | 1.22 s |
+//! | finding a record by its name | 2.5 us | 4.3 us | 6.1 us |
+//! | moving a record | 19 us | 20 us | 31 us |
+//!
+//! By day only the first listing is faster, and that is needed once for every 16,384 records here; but a folder a day hangs on
+//! the date, which a clock without a battery makes up, and a person no longer sees what waits with one look. By hash nothing is
+//! faster. `synced/`, which grows for ever, has a folder a month.
 
 use crate::{error::StoreError, name::RecordName, store::Store};
 use std::collections::{BinaryHeap, VecDeque};
