@@ -104,7 +104,7 @@ fn an_instrument_of_both_slots_that_fails_ends_both() {
     for record in by_slot(store.path()) {
         assert_eq!(record["outcome"], "ERROR", "{record}");
         let outputs = record["outputs"].as_array().unwrap();
-        assert!(outputs.iter().all(|output| output["state"] == "OFF"), "{record}");
+        assert!(outputs.iter().all(|output| output["state"] == "off"), "{record}");
     }
 }
 
