@@ -243,7 +243,7 @@ query = { instrument = 'dmm', message = 'FETC?', measurements = [{ name = 'wave'
     refused(
         &twice,
         &given(None, &[], &[], &[("l.toml", limits)]),
-        "x.toml:12:80: error: measurement \"crc\": l.toml line 4 has a limit for it as well; a limit is written in one place\n",
+        "x.toml:12:82: error: measurement \"crc\": l.toml line 4 has a limit for it as well; a limit is written in one place\n",
     );
 }
 
