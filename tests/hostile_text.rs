@@ -76,11 +76,13 @@ fn is_active(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }
 
-/// The fields of a line, quotes taken off.
+/// The fields of a line, as a reader of RFC 4180 takes them.
 fn csv_fields(line: &str) -> Vec<String> {
     let (mut fields, mut quoted) = (vec![String::new()], false);
-    for c in line.chars() {
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
         match c {
+            '"' if quoted && rest.next_if_eq(&'"').is_some() => fields.last_mut().unwrap().push('"'),
             '"' => quoted = !quoted,
             ',' if !quoted => fields.push(String::new()),
             c => fields.last_mut().unwrap().push(c),
@@ -129,13 +131,17 @@ fn hostile_text_in_every_field_is_harmless_in_every_output() {
     let path = records(&store, "pending")[0].clone();
     let record = integrity::open(&std::fs::read(path).unwrap()).unwrap();
     let mut sequence = 100;
-    let long = "\u{202e}<b>=".repeat((1 << 20) / 6);
-    for text in HOSTILE.iter().copied().chain([long.as_str()]) {
+    for text in HOSTILE {
         for _ in 0..2 {
             sequence += 1;
             put(&store, &spoiled(&record, text, sequence));
         }
     }
+    // a serial number of a megabyte
+    sequence += 1;
+    let mut long = spoiled(&record, "x", sequence);
+    long.unit_under_test.serial_number = "\u{202e}<b>=".repeat((1 << 20) / 6);
+    put(&store, &long);
     let last = sequence.to_string();
     let mut commands: Vec<Vec<&str>> = vec![
         vec!["list"],
