@@ -1,6 +1,6 @@
 //! Pages for a browser and a printer: one file each, which loads nothing and runs nothing.
 //!
-//! Every text of a record goes through [`html::text`]; what could turn the direction of writing is written out there. Colours
+//! Every text of a record goes through `html::text`; what could turn the direction of writing is written out there. Colours
 //! follow the reader's choice of light and dark and are never the only sign; each picture says in words what it shows.
 
 mod html;
