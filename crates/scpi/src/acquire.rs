@@ -341,6 +341,10 @@ impl Taken {
 
 /// The mean, where all are numbers; else the first that is none: there is no mean of something beyond the range.
 fn together(kinds: Vec<ReadingKind>, by: SampledBy) -> (ReadingKind, Option<Samples>) {
+    // worse than one beyond the range: no limit accepts it by name
+    if kinds.contains(&ReadingKind::NotANumber) {
+        return (ReadingKind::NotANumber, None);
+    }
     let mut values = Vec::new();
     let mut unit = None;
     for kind in &kinds {

@@ -1,7 +1,7 @@
 //! Whether an instrument can take a measurement, and whether its limit can judge it.
 
 use super::{Chosen, has_channel, has_function};
-use crate::limit::OverrangeRule;
+use crate::limit::{Limit, OverrangeRule};
 use crate::model::{Measurement, ReadingSource};
 use benchtop_instrument::{Decimal, FunctionCapability, Measure, Quantity, Range, RangeRequest};
 use benchtop_notation::{Diagnostic, Diagnostics, Span};
@@ -60,6 +60,14 @@ pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, reading: 
             request.function, lacking.key, lacking.reason
         );
         sink.error(place, &message);
+    }
+    let accepts = |limit: &Limit| limit.overrange == OverrangeRule::Accept;
+    if request.sampling.samples.is_some_and(|samples| samples > 1) && measurement.limit.as_ref().is_some_and(accepts) {
+        let message = format!(
+            "{label}`overrange = \"accept\"` judges one reading: of several samples, one beyond the range could hide another below the limit"
+        );
+        let place = places.sampling.get("samples").unwrap_or(&measurement.place);
+        sink.push(Diagnostic::error(place, &message).help("leave `samples` out"));
     }
     match function.choose(request.range) {
         Ok(range) => check_limit(sink, &label, measurement, function, range, chosen),
