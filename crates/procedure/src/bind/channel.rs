@@ -5,7 +5,7 @@ use crate::model::{LogicalName, MeasurementSource, Procedure, StepKind};
 use crate::slots::{Slot, SlotChannel};
 use benchtop_instrument::{Capabilities, Setting};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, suggest};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Gives every channel its number. A name that is unknown is reported, and counts as the instrument's first.
 ///
@@ -18,6 +18,7 @@ pub(super) fn resolve(
     slot: Option<&Slot>,
 ) -> BTreeSet<SlotChannel> {
     let mut used = BTreeSet::new();
+    let mut placed = BTreeMap::new();
     let fixture = procedure.fixture;
     let first_behind = procedure.teardown.len().saturating_sub(fixture.teardown);
     let setup = procedure.setup.iter_mut().enumerate();
@@ -29,6 +30,7 @@ pub(super) fn resolve(
         let mut seat = Seat {
             slot: slot.filter(|_| !is_fixture),
             used: &mut used,
+            placed: &mut placed,
             instruments,
         };
         let step_place = step.place.clone();
@@ -103,6 +105,8 @@ struct Wanted<'a> {
 struct Seat<'a> {
     slot: Option<&'a Slot>,
     used: &'a mut BTreeSet<SlotChannel>,
+    /// What the procedure calls each channel of the station that this slot has.
+    placed: &'a mut BTreeMap<(LogicalName, u32), SlotChannel>,
     instruments: &'a Instruments,
 }
 
@@ -125,12 +129,52 @@ impl Seat<'_> {
             self.used.insert(key);
             Some(number)
         });
+        let written = instrument.clone();
         self.rename(instrument);
-        match (own, wanted.name) {
+        let number = match (own, wanted.name) {
             (Some(number), _) => number,
             (None, None) => wanted.number,
             (None, Some(name)) => named(sink, instrument, self.instruments.get(instrument), name, wanted),
+        };
+        let called = SlotChannel {
+            instrument: written,
+            // without a channel of the slot's own, a name and its number are the same thing
+            channel: match (own, wanted.name) {
+                (Some(_), Some(name)) => name.to_owned(),
+                (Some(_), None) => wanted.number.to_string(),
+                (None, _) => number.to_string(),
+            },
+        };
+        self.place(sink, instrument, number, called, wanted);
+        number
+    }
+
+    /// Two channels of the procedure must not become one in a slot: one of them would not be what its step says.
+    fn place(
+        &mut self,
+        sink: &mut Diagnostics,
+        instrument: &LogicalName,
+        number: u32,
+        called: SlotChannel,
+        wanted: &Wanted<'_>,
+    ) {
+        let has_many = |capabilities: &Capabilities| capabilities.channels.len() > 1 || capabilities.outputs.len() > 1;
+        if self.slot.is_none() || !self.instruments.get(instrument).is_some_and(has_many) {
+            return;
         }
+        let first = self
+            .placed
+            .entry((instrument.clone(), number))
+            .or_insert_with(|| called.clone());
+        if *first == called {
+            return;
+        }
+        let message = format!(
+            "{}: in one slot {first} and {called} are the same channel, {instrument} channel {number}",
+            wanted.label
+        );
+        let help = format!("give \"{called}\" a channel of its own in [slots] of the station file");
+        sink.push(Diagnostic::error(wanted.place, &message).help(&help));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether the station's instruments can do what a procedure asks, decided before anything is opened.
 
 mod channel;
+mod held;
 mod measurement;
 mod output;
 mod slots;

@@ -1,6 +1,6 @@
 //! One procedure for several units at once: bound for each slot, and what the slots would do to each other.
 
-use super::{Instruments, channel, check};
+use super::{Instruments, channel, check, held::held};
 use crate::given::Given;
 use crate::model::{BoundProcedure, LogicalName, PlanNode, Procedure, Step, StepKind};
 use crate::slots::{FixtureSteps, Slot, SlotChannel};
@@ -48,6 +48,7 @@ pub(crate) fn bound_slots(
     }
     outputs(&mut sink, &placed);
     inputs(&mut sink, &placed, instruments);
+    turns(&mut sink, &placed, instruments);
     consoles(&mut sink, &placed);
     if sink.has_errors() {
         return Err(sink);
@@ -286,6 +287,88 @@ fn inputs(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>, instrument
                 sink.push(Diagnostic::error(&measurement.places.channel, &message).help(&help));
             }
         }
+    }
+}
+
+/// What several units use in turn is held from the switching to the measurement: else one unit's reading is another's.
+fn turns(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>, instruments: &Instruments) {
+    let of_fixture = outputs_of_fixture(placed);
+    let is_single = |name: &LogicalName| {
+        let capabilities = instruments.get(name);
+        capabilities.is_some_and(|capabilities| capabilities.channels.len() <= 1)
+    };
+    // by instrument: the slots that measure with its one input, or switch it, and the first place that does so unheld
+    let mut measured: BTreeMap<&LogicalName, Users<'_>> = BTreeMap::new();
+    let mut switched: BTreeMap<&LogicalName, Users<'_>> = BTreeMap::new();
+    for (slot, procedure) in placed {
+        for (step, held) in held(procedure) {
+            for measurement in step.kind.measurements() {
+                let Some(reading) = measurement.reading() else { continue };
+                let input = (reading.instrument.clone(), reading.request.channel);
+                if is_single(&reading.instrument) && !of_fixture.contains(&input) {
+                    let users = measured.entry(&reading.instrument).or_default();
+                    let is_held = held.contains(&&reading.instrument);
+                    users.add(
+                        slot,
+                        (!is_held).then_some((measurement.name.as_str(), &measurement.place)),
+                    );
+                }
+            }
+            let StepKind::Set {
+                instrument,
+                setting: Setting::Switch(switch),
+                expects: _,
+            } = &step.kind
+            else {
+                continue;
+            };
+            let is_loose = switch.exclusive && !held.contains(&instrument);
+            let users = switched.entry(instrument).or_default();
+            users.add(slot, is_loose.then_some((step.name.as_str(), &step.place)));
+        }
+    }
+    for (name, users) in measured {
+        let Some((measurement, place)) = users.loose.filter(|_| users.slots.len() > 1) else {
+            continue;
+        };
+        let message = format!(
+            "measurement \"{measurement}\": {} measure with the one input of {name}, and no `lock` keeps them apart",
+            users.slots()
+        );
+        let help = format!(
+            "put the switching and the measurement into a group with lock = [\"{name}\", ...] and the switch in it"
+        );
+        sink.push(Diagnostic::error(place, &message).help(&help));
+    }
+    for (name, users) in switched {
+        let Some((step, place)) = users.loose.filter(|_| users.slots.len() > 1) else {
+            continue;
+        };
+        let message = format!(
+            "step \"{step}\": `exclusive` opens what another of {} closed on {name}, and no `lock` keeps them apart",
+            users.slots()
+        );
+        let help = format!("put the switching and what it is for into a group with lock = [\"{name}\", ...]");
+        sink.push(Diagnostic::error(place, &message).help(&help));
+    }
+}
+
+/// The slots that use something, and where one does so without holding it.
+#[derive(Default)]
+struct Users<'p> {
+    slots: BTreeSet<&'p str>,
+    loose: Option<(&'p str, &'p Span)>,
+}
+
+impl<'p> Users<'p> {
+    fn add(&mut self, slot: &'p str, loose: Option<(&'p str, &'p Span)>) {
+        self.slots.insert(slot);
+        self.loose = self.loose.or(loose);
+    }
+
+    fn slots(&self) -> String {
+        let slots: Vec<&str> = self.slots.iter().copied().collect();
+        format!("slots {}", slots.join(" and "))
     }
 }
 
