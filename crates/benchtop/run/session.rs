@@ -287,7 +287,7 @@ fn together_of(execution_id: &str, units: &[Unit], prepared: &[Prepared], equipp
     let running = pairs.filter_map(|(unit, prepared)| Some((unit.slot.as_deref()?, &prepared.procedure)));
     let running: Vec<_> = running.collect();
     let execution_id = execution_id.to_owned();
-    (!running.is_empty()).then(|| Together::new(execution_id, &equipped.station, running.into_iter()))
+    (!running.is_empty()).then(|| Together::new(execution_id, running.into_iter()))
 }
 
 /// What is the same for all units.

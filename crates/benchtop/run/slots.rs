@@ -6,11 +6,15 @@ use benchtop_instrument::Setting;
 use benchtop_notation::suggest;
 use benchtop_procedure::{BoundProcedure, LogicalName, Step, StepKind};
 use benchtop_run::InstrumentUse;
-use benchtop_station::{Station, StationSlot};
+use benchtop_station::StationSlot;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The units of the command line, one a slot.
 pub(super) fn units(written: &[String], common: &Unit) -> Result<Vec<Unit>, Failure> {
+    if written.len() > 1 && !common.sub_units.is_empty() {
+        let message = "--sub-unit is one unit's, and several are in slots: nothing says which one it belongs to";
+        return Err(Failure::refused(message));
+    }
     let mut units: Vec<Unit> = Vec::new();
     for text in written {
         let parts = text.split_once('=').map(|(slot, serial)| (slot.trim(), serial.trim()));
@@ -61,21 +65,10 @@ pub(super) struct Together {
 }
 
 impl Together {
-    /// The slots of a bench have what the file gives them; those that run have also what their units' steps set.
-    pub(super) fn new<'p>(
-        execution_id: String,
-        station: &Station,
-        running: impl Iterator<Item = (&'p str, &'p BoundProcedure)>,
-    ) -> Self {
+    /// A slot's own is what its unit's steps set, and nothing else: an output that only the station's file gives to a slot stays in
+    /// every run, or nobody would prove it off.
+    pub(super) fn new<'p>(execution_id: String, running: impl Iterator<Item = (&'p str, &'p BoundProcedure)>) -> Self {
         let mut own: BTreeMap<String, BTreeSet<(LogicalName, u32)>> = BTreeMap::new();
-        for (name, slot) in station.slots() {
-            let channels = slot.own.channels.iter().map(|(called, channel)| {
-                let stands = slot.own.instruments.get(&called.instrument);
-                let instrument = stands.map_or(&called.instrument, |stands| &stands.value);
-                (instrument.clone(), channel.value)
-            });
-            own.insert(name.clone(), channels.collect());
-        }
         for (slot, procedure) in running {
             let set = procedure.procedure().unit_steps().flat_map(set_by);
             own.entry(slot.to_owned()).or_default().extend(set);

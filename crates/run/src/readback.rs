@@ -20,8 +20,9 @@ pub(crate) async fn lost_outputs(
         let only = match of {
             None => None,
             Some(uses) => match uses.iter().find(|used| used.name == *name) {
-                Some(used) => Some(used.outputs.clone()),
-                None => continue,
+                Some(used) if !used.outputs.is_empty() => Some(used.outputs.clone()),
+                // a meter has none to lose, and may be busy with another unit
+                Some(_) | None => continue,
             },
         };
         match clock.within(deadline, actor.find_outputs_on(only)).await {

@@ -155,6 +155,10 @@ impl<R: Recorder> Scribe<R> {
         }
     }
 
+    fn is_fixtures(&self, address: StepAddress) -> bool {
+        address.section == Section::Setup && address.index < self.procedure.procedure().fixture.setup
+    }
+
     fn fold_step(&mut self, ended: &StepEnded) {
         if self.decided.remove(&ended.address).is_some() {
             // a group was tried again: its step's last word counts
@@ -165,6 +169,8 @@ impl<R: Recorder> Scribe<R> {
             StepOutcome::Pass => RunOutcome::Pass,
             // a failing teardown is a fact about the station; one that the operator cut short is theirs
             StepOutcome::Fail | StepOutcome::Timeout if ended.address.section == Section::Teardown => RunOutcome::Error,
+            // the fixture's own: nothing of it is a fact about a unit
+            StepOutcome::Fail if self.is_fixtures(ended.address) => RunOutcome::Error,
             StepOutcome::Fail => RunOutcome::Fail,
             StepOutcome::Error => RunOutcome::Error,
             StepOutcome::Timeout => RunOutcome::Timeout,

@@ -125,14 +125,19 @@ pub(crate) enum Whose {
 /// Every instrument that one of the runs uses, in the order of making safe, with all outputs that are theirs.
 pub(crate) fn union<'u>(runs: impl Iterator<Item = &'u [InstrumentUse]>) -> Vec<InstrumentUse> {
     let mut all: Vec<InstrumentUse> = Vec::new();
-    for used in runs.flatten() {
-        match all.iter_mut().find(|known| known.name == used.name) {
-            None => all.push(used.clone()),
-            Some(known) => {
-                known.outputs.extend(&used.outputs);
-                known.outputs.sort_unstable();
-                known.outputs.dedup();
-            }
+    for run in runs {
+        for (at, used) in run.iter().enumerate() {
+            let Some(known) = all.iter_mut().find(|known| known.name == used.name) else {
+                // before what this run makes safe behind it: sources go off before a switch opens
+                let behind = run.iter().skip(at.saturating_add(1));
+                let mut behind = behind.filter_map(|next| all.iter().position(|known| known.name == next.name));
+                let place = behind.next().unwrap_or(all.len());
+                all.insert(place, used.clone());
+                continue;
+            };
+            known.outputs.extend(&used.outputs);
+            known.outputs.sort_unstable();
+            known.outputs.dedup();
         }
     }
     all

@@ -6,6 +6,7 @@ use crate::{
     slots::Turns,
     steps::{Floor, NotRecorded, retries, run_step},
 };
+use benchtop_instrument::{OutputSetting, Setting};
 use benchtop_procedure::{Evaluated, Expression, Group, LogicalName, OnFail, PlanNode, Step, StepKind, full_name};
 use std::{future::Future, pin::Pin};
 
@@ -94,6 +95,12 @@ impl Walk<'_> {
                 let address = self.address(index);
                 let _turns = match (&self.floor.several, &step.kind) {
                     (Some(several), StepKind::Prompt(_)) => several.gates.ask().await,
+                    // off is never waited for: what a unit's teardown turns off is the unit's own
+                    (_, StepKind::Set { setting, .. })
+                        if self.section == Section::Teardown && only_turns_off(setting) =>
+                    {
+                        Turns::new()
+                    }
                     (_, _) => self.turns(step.instruments()).await,
                 };
                 let (outcome, last) = run_step(self.floor, address, step, first).await?;
@@ -260,6 +267,20 @@ impl Walk<'_> {
             outcome,
             reason: Some(reason),
         }))
+    }
+}
+
+/// True for what takes an output off, or opens relays, and does nothing else.
+fn only_turns_off(setting: &Setting) -> bool {
+    match setting {
+        Setting::Output(output) => {
+            let off = OutputSetting {
+                output_enabled: Some(false),
+                ..OutputSetting::of_channel(output.channel)
+            };
+            *output == off
+        }
+        Setting::Switch(switch) => switch.close.is_empty() && !switch.exclusive,
     }
 }
 
