@@ -265,6 +265,29 @@ fn json_lines_are_the_only_thing_on_standard_output() {
 }
 
 #[test]
+fn quiet_leaves_one_line_a_run_and_the_same_exit_code() {
+    let store = scratch();
+    let mut command = simulated(store.path(), "UNIT-5501");
+    let run = done(command.args(["--quiet", "--repeat", "2"]));
+    assert_eq!(run.code, Some(0), "{run}");
+    let saved = records(store.path(), "pending");
+    let lines: Vec<&str> = run.out.lines().collect();
+    assert_eq!((lines.len(), saved.len()), (2, 2), "{run}");
+    for (line, path) in lines.iter().zip(&saved) {
+        assert!(line.starts_with("PASS  UNIT-5501"), "{run}");
+        assert!(line.ends_with(&format!("record {}", path.display())), "{run}");
+    }
+    assert!(run.err.contains("a retest"), "what is doubtful is still said: {run}");
+    let mut command = benchtop();
+    command.args(["run", BOARD, "--serial", "UNIT-5502", "--simulate=board-v3"]);
+    let both = done(command.args(["--quiet", "--format", "json"]));
+    assert_eq!(both.code, Some(2), "{both}");
+    assert!(both.err.contains("--quiet") && both.err.contains("--format"), "{both}");
+    let sync = done(benchtop().args(["sync", "--quiet", "--format", "json"]));
+    assert_eq!(sync.code, Some(2), "{sync}");
+}
+
+#[test]
 fn a_procedure_is_found_by_its_id() {
     let store = scratch();
     let mut command = benchtop();

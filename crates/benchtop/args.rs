@@ -145,6 +145,11 @@ pub(crate) struct RunArguments {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 
+    /// Print one line a run and nothing else: how it ended, and its record. What is wrong still goes to standard error, and
+    /// whoever is asked something sees what.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) quiet: bool,
+
     /// The person at the bench.
     #[arg(long)]
     pub(crate) operator: Option<String>,

@@ -39,6 +39,10 @@ pub(crate) struct SyncArguments {
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+
+    /// Print the sum and nothing else; records that wait for a person are named on standard error.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) quiet: bool,
 }
 
 impl SyncArguments {
@@ -53,6 +57,7 @@ impl SyncArguments {
             metrics: None,
             patient: false,
             format: Format::Human,
+            quiet: false,
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) async fn run(
             break Ok(exit);
         }
     };
-    if repeat.is_some() || until_fail {
+    if (repeat.is_some() || until_fail) && !session.request().quiet {
         show::summary(&exits, session.request().format);
     }
     session.close().await;

@@ -43,6 +43,8 @@ pub(crate) struct Request {
     pub(crate) real_pace: bool,
     pub(crate) store: Option<PathBuf>,
     pub(crate) format: Format,
+    /// One line a run and nothing else.
+    pub(crate) quiet: bool,
     pub(crate) operator: Option<String>,
     pub(crate) purpose: Option<String>,
     pub(crate) selection: Selection,
@@ -113,6 +115,7 @@ pub(super) fn requested(arguments: RunArguments, answers: Answers) -> Result<(Ve
         real_pace: arguments.pace == Some(Pace::Real),
         store: arguments.store,
         format: arguments.format,
+        quiet: arguments.quiet,
         operator: arguments.operator,
         purpose: arguments.purpose,
         selection: Selection {

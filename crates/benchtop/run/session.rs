@@ -7,7 +7,8 @@
 use super::{
     prepare::{Prepared, prepare},
     request::{Request, Unit},
-    retest, saving, show,
+    retest, saving,
+    show::{self, Showing},
     slots::Together,
     started::started,
 };
@@ -156,8 +157,9 @@ impl<'c> Session<'c> {
             );
             let journal = self.store.journal(&ticket).map_err(not_saved)?;
             let (listener, events) = listen();
-            let (format, slot) = (self.request.format, unit.slot.clone());
-            let printer = tokio::task::spawn_blocking(move || show::print(events, format, slot.as_deref()));
+            let showing = self.showing(unit);
+            let shown = showing.clone();
+            let printer = tokio::task::spawn_blocking(move || show::print(events, &shown));
             seats.push(Seat {
                 procedure: prepared.procedure.clone(),
                 started,
@@ -167,7 +169,7 @@ impl<'c> Session<'c> {
                 listeners: vec![listener],
             });
             begun.push(Begun {
-                slot: unit.slot.clone(),
+                showing,
                 journal,
                 printer,
             });
@@ -211,7 +213,11 @@ impl<'c> Session<'c> {
 
     /// Shows what became of a run.
     async fn tell(&mut self, begun: Begun, saved: Result<Saved, String>, outputs_maybe_on: &[String]) -> Tested {
-        let Begun { slot, journal, printer } = begun;
+        let Begun {
+            showing,
+            journal,
+            printer,
+        } = begun;
         let saved = match saved {
             Ok(saved) => Arc::new(saved),
             Err(reason) => {
@@ -224,10 +230,10 @@ impl<'c> Session<'c> {
         };
         // saved: from here a reader that stands still (a paused console) costs nothing but its own lines
         let clock = RealClock::new();
-        let (shown_record, format) = (Arc::clone(&saved), self.request.format);
+        let shown_record = Arc::clone(&saved);
         let shown = async {
             let last = printer.await.ok().flatten();
-            let show = move || show::show(&shown_record, last.as_deref(), format, slot.as_deref());
+            let show = move || show::show(&shown_record, last.as_deref(), &showing);
             drop(tokio::task::spawn_blocking(show).await);
         };
         let _read = clock.within(clock.now().after(PATIENCE_WITH_READERS), shown).await;
@@ -235,6 +241,16 @@ impl<'c> Session<'c> {
         Tested {
             exit: Exit::from(benchtop_run::RunOutcome::from(saved.record.outcome)),
             saved: Some(saved),
+        }
+    }
+
+    /// How the run of a unit is shown.
+    fn showing(&self, unit: &Unit) -> Showing {
+        Showing {
+            format: self.request.format,
+            quiet: self.request.quiet,
+            slot: unit.slot.clone(),
+            answers: Arc::clone(&self.request.answers),
         }
     }
 
@@ -276,7 +292,7 @@ impl<'c> Session<'c> {
 
 /// A run that was begun.
 struct Begun {
-    slot: Option<String>,
+    showing: Showing,
     journal: Journal,
     printer: tokio::task::JoinHandle<Option<String>>,
 }

@@ -3,29 +3,50 @@
 use crate::{
     args::Format,
     exit::Exit,
+    operator::Answers,
     progress,
     terminal::{self, Line},
 };
 use benchtop_run::{Event, EventKind, Events};
 use benchtop_store::{Journal, Saved, event::to_json_line};
+use std::sync::Arc;
+
+/// How a run is shown.
+#[derive(Clone, Debug)]
+pub(super) struct Showing {
+    pub(super) format: Format,
+    /// One line at the end and nothing else.
+    pub(super) quiet: bool,
+    /// Where the unit lies, where several are tested at once.
+    pub(super) slot: Option<String>,
+    /// Who answers prompts: what is answered already is not asked.
+    pub(super) answers: Arc<Answers>,
+}
 
 /// Prints what happens while it does. Gives the last event back as a line: it goes out when the record is saved.
 ///
 /// Runs on a thread of its own: standard output may stand still.
-/// Of units in slots people are told what they are asked, and otherwise a line at the end: several at once are no reading matter.
-pub(super) fn print(mut events: Events, format: Format, slot: Option<&str>) -> Option<String> {
+/// Of units in slots people are told what they are asked, and otherwise a line at the end: several at once are no reading
+/// matter. Those who want it quiet are told no more.
+pub(super) fn print(mut events: Events, showing: &Showing) -> Option<String> {
+    let slot = showing.slot.as_deref();
     let mut seen = progress::Seen::default();
     let mut last = None;
     while let Some(event) = events.next_blocking() {
-        match format {
-            Format::Human => match (slot, &event.kind) {
-                (None, _) => progress::show(&event, &mut seen),
-                (Some(slot), EventKind::PromptShown(_)) => {
-                    terminal::say(&Line::new().add(terminal::DOUBTFUL, &format!("slot {slot}")));
-                    progress::show(&event, &mut seen);
+        match showing.format {
+            Format::Human if slot.is_none() && !showing.quiet => progress::show(&event, &mut seen),
+            Format::Human => {
+                let EventKind::PromptShown(asked) = &event.kind else {
+                    continue;
+                };
+                if showing.quiet && showing.answers.given(&asked.name).is_some() {
+                    continue;
                 }
-                (Some(_), _) => {}
-            },
+                if let Some(slot) = slot {
+                    terminal::say(&Line::new().add(terminal::DOUBTFUL, &format!("slot {slot}")));
+                }
+                progress::show(&event, &mut seen);
+            }
             Format::Json if is_end(&event) => last = Some(in_slot(to_json_line(&event), slot)),
             Format::Json => terminal::emit(&in_slot(to_json_line(&event), slot)),
         }
@@ -47,12 +68,14 @@ fn in_slot(line: String, slot: Option<&str>) -> String {
 }
 
 /// The outcome, from the saved record.
-pub(super) fn show(saved: &Saved, last: Option<&str>, format: Format, slot: Option<&str>) {
+pub(super) fn show(saved: &Saved, last: Option<&str>, showing: &Showing) {
+    let slot = showing.slot.as_deref();
+    let is_short = slot.is_some() || showing.quiet;
     let record = &saved.record;
     let outcome = benchtop_run::RunOutcome::from(record.outcome);
-    match format {
+    match showing.format {
         Format::Human => {
-            if slot.is_none() {
+            if !is_short {
                 terminal::say(&Line::new());
             }
             let reason = record.reason.clone().or_else(|| first_failure(record));
@@ -66,7 +89,7 @@ pub(super) fn show(saved: &Saved, last: Option<&str>, format: Format, slot: Opti
             let line = line.add(terminal::QUIET, &format!("  ({:.2} s)", record.duration_s));
             let line = line.add(terminal::DOUBTFUL, if record.simulated { "  SIMULATED" } else { "" });
             let path = format!("record {}", saved.path.display());
-            if slot.is_some() {
+            if is_short {
                 terminal::say(&line.add(terminal::QUIET, &format!("  {path}")));
             } else {
                 terminal::say(&line);

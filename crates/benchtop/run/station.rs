@@ -72,6 +72,7 @@ fn requested(arguments: StationArguments, answers: Answers) -> Request {
         real_pace: arguments.pace == Some(Pace::Real),
         store: arguments.store,
         format: Format::Human,
+        quiet: false,
         operator: None,
         purpose: arguments.purpose,
         selection: Selection::default(),

@@ -149,6 +149,10 @@ pub(crate) struct StatsArguments {
     #[arg(long, num_args = 2, value_names = ["NAME", "NAME"])]
     pub(crate) correlate: Vec<String>,
 
+    /// Do not show at a terminal how many of the records are read.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TableFormat,

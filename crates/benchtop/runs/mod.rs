@@ -67,13 +67,20 @@ const LONG: usize = 2000;
 
 /// The history of a store, brought up to date.
 fn history(store: &Store) -> Result<History, Failure> {
+    history_told(store, true)
+}
+
+/// The same; how far it is is said where `told`.
+fn history_told(store: &Store, told: bool) -> Result<History, Failure> {
     let mut tell = |done: usize, total: usize| {
-        if total >= LONG && (done.is_multiple_of(LONG / 4) || done == total) {
+        if told && total >= LONG && (done.is_multiple_of(LONG / 4) || done == total) {
             terminal::progress(&format!("reading records: {done} of {total}"));
         }
     };
     let history = History::open(store, RealClock::new().utc(), &mut tell).map_err(failed)?;
-    terminal::progress_done();
+    if told {
+        terminal::progress_done();
+    }
     Ok(history)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     args::{StatsArguments, TableFormat},
-    history, open_of, screen,
+    history_told, open_of, screen,
     show::write_page,
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
         purpose,
     };
     let (store, _recovery) = open_of(&arguments.store, arguments.simulated)?;
-    let mut history = history(&store)?;
+    let mut history = history_told(&store, !arguments.quiet)?;
     let numbers: Vec<usize> = select(&history, &filter).iter().map(Indexed::number).collect();
     history.confirm(&numbers);
     let runs = select(&history, &filter);

@@ -78,7 +78,7 @@ async fn once(arguments: &SyncArguments) -> Result<Exit, Failure> {
     let clock = RealClock::new();
     let now = || clock.utc();
     let total = store.pending(0).map_err(trouble)?.count;
-    let mut shown = show::Drain::new(arguments.format, total);
+    let mut shown = show::Drain::new(arguments, total);
     let patience = if arguments.patient { PATIENCE } else { Duration::ZERO };
     let until = clock.now().after(patience);
     let summary = loop {

@@ -1,7 +1,7 @@
 //! What a drain says: a line for each record for people, or a JSON object for each event.
 
 use crate::{
-    args::Format,
+    args::{Format, SyncArguments},
     terminal::{self, BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET},
 };
 use anstyle::Style;
@@ -14,17 +14,24 @@ const LONG: u64 = 200;
 /// A drain as it goes on.
 pub(super) struct Drain {
     format: Format,
+    quiet: bool,
     total: u64,
     done: u64,
 }
 
 impl Drain {
-    pub(super) const fn new(format: Format, total: u64) -> Self {
-        Self { format, total, done: 0 }
+    pub(super) const fn new(arguments: &SyncArguments, total: u64) -> Self {
+        Self {
+            format: arguments.format,
+            quiet: arguments.quiet,
+            total,
+            done: 0,
+        }
     }
 
     pub(super) fn tell(&mut self, event: &DrainEvent) {
         match self.format {
+            Format::Human if self.quiet => return warn(event),
             Format::Human => show(event),
             Format::Json => terminal::emit(&event.to_json()),
         }
@@ -46,16 +53,19 @@ impl Drain {
 }
 
 fn line(style: Style, word: &str, record: &str, rest: &[(String, String)]) {
-    let rest: Vec<String> = rest
-        .iter()
-        .map(|(target, words)| format!("{target}: {words}"))
-        .collect();
+    let rest = joined(rest);
     terminal::say(
         &Line::new()
             .column(style, word, 12)
             .add(PLAIN, record)
-            .add(QUIET, &format!("  {}", rest.join("; "))),
+            .add(QUIET, &format!("  {rest}")),
     );
+}
+
+/// What the targets say, each under its name.
+fn joined(said: &[(String, String)]) -> String {
+    let each = said.iter().map(|(target, words)| format!("{target}: {words}"));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn show(event: &DrainEvent) {
@@ -80,6 +90,17 @@ fn show(event: &DrainEvent) {
             terminal::warn(&format!("{target} takes nothing just now: {reason}"));
         }
     }
+}
+
+/// Says what is wrong, and nothing else.
+fn warn(event: &DrainEvent) {
+    let (word, record, reasons) = match event {
+        DrainEvent::Parked { record, reasons } => ("parked", record, joined(reasons)),
+        DrainEvent::Quarantined { record, reason } => ("quarantined", record, reason.clone()),
+        DrainEvent::TargetStopped { .. } => return show(event),
+        DrainEvent::Synced { .. } | DrainEvent::Waiting { .. } | DrainEvent::Kept { .. } => return,
+    };
+    terminal::warn(&format!("{word} {record}: {reasons}"));
 }
 
 fn sum_up(summary: &Summary, root: &Path) {

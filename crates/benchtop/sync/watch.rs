@@ -122,7 +122,7 @@ async fn one_drain(
         ..pace
     };
     let total = store.pending(0).map_err(trouble)?.count;
-    let mut shown = show::Drain::new(arguments.format, total);
+    let mut shown = show::Drain::new(arguments, total);
     let drained = {
         let mut observe = |event| shown.tell(&event);
         let draining = drain(store, targets, &now, pace, &mut observe);
