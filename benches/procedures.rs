@@ -211,6 +211,7 @@ fn started(procedure: &BoundProcedure) -> RunStarted {
         earlier: None,
         operator: None,
         purpose: Purpose::Production,
+        study: None,
         simulated: true,
         virtual_clock: false,
         benchtop_version: String::new(),

@@ -219,6 +219,103 @@ fn a_gauge_study_is_read_from_its_runs() {
     assert!(runs(&["stats", "--simulated"], &store).out.contains("No run counts."));
 }
 
+/// A run of the board in a gauge study.
+fn in_study(store: &Path, serial: &str, operator: &str, study: &str, trial: &str) -> Done {
+    let mut command = simulated(store, serial);
+    command.args(["--purpose", "gauge_study", "--operator", operator]);
+    done(command.args(["--study", study, "--trial", trial]))
+}
+
+#[test]
+fn gauge_studies_are_told_apart_by_name_and_each_trial_must_be_there_once() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    // trial by trial, as a study is made
+    for trial in ["2", "1"] {
+        for operator in ["Ann", "Bo"] {
+            for serial in ["UNIT-5502", "UNIT-5501"] {
+                let ran = in_study(&store, serial, operator, "GAUGE-1", trial);
+                assert_eq!(ran.code, Some(0), "{ran}");
+            }
+        }
+    }
+    let ran = in_study(&store, "UNIT-5501", "Ann", "GAUGE-2", "1");
+    let shown = runs(&["show", "last"], &store);
+    assert!(shown.out.contains("gauge study GAUGE-2, trial 1"), "{shown}");
+    assert_eq!(lines_of_run(&shown.out), lines_of_run(&ran.out));
+    let record: serde_json::Value =
+        serde_json::from_str(runs(&["show", "1", "--format", "json"], &store).out.trim()).unwrap();
+    assert_eq!(record["study"], "GAUGE-1");
+    assert_eq!(record["trial"], 2);
+    let all = runs(&["stats", "--simulated", "--gauge"], &store);
+    assert_eq!(all.code, Some(0), "{all}");
+    for needed in [
+        "gauge study GAUGE-1, 8 runs",
+        "gauge study GAUGE-2, 1 run",
+        "2 operators, 2 units, 2 trials",
+    ] {
+        assert!(all.out.contains(needed), "{needed}: {all}");
+    }
+    assert!(all.err.contains("two or more appraisers"), "{all}");
+    let json = runs(
+        &[
+            "stats",
+            "--simulated",
+            "--gauge",
+            "--study",
+            "GAUGE-1",
+            "--format",
+            "json",
+        ],
+        &store,
+    );
+    assert!(json.err.is_empty(), "{json}");
+    let lines: Vec<serde_json::Value> = json
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        !lines.is_empty() && lines.iter().all(|line| line["study"] == "GAUGE-1"),
+        "{json}"
+    );
+    let listed = runs(&["list", "--study", "GAUGE-1"], &store);
+    assert_eq!(listed.out.lines().count(), 8, "{listed}");
+    let exported = runs(&["export", "--format", "junit", "--study", "*-2"], &store);
+    assert_eq!(exported.out.matches("<testsuite ").count(), 1, "{exported}");
+    // a trial too many
+    in_study(&store, "UNIT-5502", "Bo", "GAUGE-1", "2");
+    let twice = runs(&["stats", "--simulated", "--gauge", "--study", "GAUGE-1"], &store);
+    assert!(
+        twice
+            .err
+            .contains("the study is not balanced: Bo measured UNIT-5502 2 times in trial 2, not once"),
+        "{twice}"
+    );
+}
+
+#[test]
+fn a_trial_belongs_to_a_gauge_study_and_to_nothing_else() {
+    let folder = scratch();
+    let check = |words: &[&str], said: &str| {
+        let refused = done(simulated(folder.path(), "UNIT-5501").args(words));
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(refused.err.contains(said), "{said}: {refused}");
+    };
+    let only = "only a run with --purpose gauge_study belongs to a gauge study";
+    check(&["--study", "GAUGE-1", "--trial", "1"], only);
+    check(&["--study", "GAUGE-1", "--trial", "1", "--purpose", "golden"], only);
+    let study = ["--purpose", "gauge_study", "--study", "GAUGE-1"];
+    check(&study, "--trial");
+    check(&[&study[..], &["--trial", "0"]].concat(), "--trial");
+    check(&[&study[..], &["--trial", "1", "--repeat", "2"]].concat(), "--repeat");
+    check(
+        &["--purpose", "gauge_study", "--study", "", "--trial", "1"],
+        "is not empty",
+    );
+    assert!(records(folder.path(), "pending").is_empty());
+}
+
 #[test]
 fn the_index_is_never_the_truth() {
     let folder = scratch();
@@ -227,8 +324,13 @@ fn the_index_is_never_the_truth() {
     let expected = runs(&["list"], &store).out;
     let index = store.join("index/history.idx");
     assert!(index.is_file());
-    write(&index, "benchtop.index/1\nnot what follows");
-    assert_eq!(runs(&["list"], &store).out, expected);
+    for of_another_form in [
+        "benchtop.index/1\nof an earlier program",
+        "benchtop.index/2\nnot what follows",
+    ] {
+        write(&index, of_another_form);
+        assert_eq!(runs(&["list"], &store).out, expected);
+    }
     fs::remove_dir_all(store.join("index")).unwrap();
     assert_eq!(runs(&["list"], &store).out, expected);
     let record = records(&store, "pending")[1].clone();

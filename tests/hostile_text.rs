@@ -33,6 +33,8 @@ fn spoiled(record: &Record, text: &str, sequence: u64) -> Record {
     record.reason = some();
     record.operator = some();
     record.variant = some();
+    record.study = some();
+    record.trial = Some(1);
     record.unit_under_test.part_number = some();
     record.unit_under_test.batch = some();
     record.simulated = false;

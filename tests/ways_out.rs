@@ -341,6 +341,7 @@ fn a_panic_in_a_driver_leaves_the_outputs_off() {
         earlier: None,
         operator: None,
         purpose: Purpose::Engineering,
+        study: None,
         simulated: true,
         virtual_clock: false,
         benchtop_version: String::new(),

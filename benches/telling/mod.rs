@@ -35,6 +35,7 @@ pub(crate) fn run(ticket: &Ticket, utc: DateTime<Utc>) -> Vec<Event> {
         fixture_id: None,
         operator: None,
         purpose: Purpose::Production,
+        study: None,
         simulated: true,
         virtual_clock: true,
         earlier: None,

@@ -5,7 +5,7 @@ mod editors;
 mod sync;
 
 use crate::runs::args::RunsCommand;
-pub(crate) use choice::{Choice, Pace};
+pub(crate) use choice::{Choice, Pace, StudyArguments};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use editors::{CompletionsArguments, SchemaArguments, SchemaKind};
 use std::{net::SocketAddr, path::PathBuf};
@@ -172,6 +172,9 @@ pub(crate) struct RunArguments {
     /// Why the run is made: production (if not said), engineering, golden or `gauge_study`. Only production counts in the yield.
     #[arg(long)]
     pub(crate) purpose: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) study: StudyArguments,
 
     /// Run only this step of the test, with setup and teardown; may be given several times. Such a run passes no unit: it is
     /// at best aborted.

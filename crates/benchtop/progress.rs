@@ -67,6 +67,14 @@ fn show_start(started: &RunStarted) {
     let procedure = &started.procedure;
     let title = [&procedure.id, &procedure.version, &procedure.name];
     say_title(title, &started.unit.serial_number, started.simulated);
+    if let Some(study) = &started.study {
+        say_study(&study.name, study.trial);
+    }
+}
+
+/// Prints where a run stands in a gauge study.
+pub(crate) fn say_study(name: &str, trial: u32) {
+    say(&Line::new().add(QUIET, &format!("  gauge study {name}, trial {trial}")));
 }
 
 /// Prints what is tested: the procedure's id, version and name, and the unit.

@@ -20,6 +20,20 @@ pub(crate) struct Choice {
     pub(crate) param: Vec<(String, String)>,
 }
 
+/// Where a run stands in a gauge study.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct StudyArguments {
+    /// The gauge study that the run belongs to, with --purpose `gauge_study`: in each of its trials every operator measures
+    /// every unit once.
+    #[arg(long, value_name = "NAME", requires = "trial")]
+    pub(crate) study: Option<String>,
+
+    /// Which trial of the unit by the operator in that study it is, from 1.
+    #[arg(long, value_name = "NUMBER", requires = "study", conflicts_with_all = ["repeat", "until_fail"],
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) trial: Option<u32>,
+}
+
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))

@@ -265,6 +265,7 @@ impl<'b> Laboratory<'b> {
             earlier: None,
             operator: None,
             purpose: Purpose::Engineering,
+            study: None,
             simulated: true,
             virtual_clock: true,
             benchtop_version: env!("CARGO_PKG_VERSION").to_owned(),

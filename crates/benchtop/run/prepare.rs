@@ -104,6 +104,7 @@ pub(super) fn prepare(
             None
         }
     };
+    sentences.extend(request.study_mistake());
     let BenchArguments { station, simulate } = &request.bench;
     if station.is_none() && simulate.is_none() {
         sentences.push("which bench? --station FILE for real instruments, --simulate for simulated ones".to_owned());

@@ -6,7 +6,7 @@ use crate::{
     exit::Failure,
     operator::Answers,
 };
-use benchtop_run::{Purpose, UnitUnderTest};
+use benchtop_run::{Purpose, Study, UnitUnderTest};
 use std::{path::PathBuf, sync::Arc};
 
 /// A unit as the command line or the operator names it.
@@ -47,6 +47,7 @@ pub(crate) struct Request {
     pub(crate) quiet: bool,
     pub(crate) operator: Option<String>,
     pub(crate) purpose: Option<String>,
+    pub(crate) study: Option<Study>,
     pub(crate) selection: Selection,
     pub(crate) accept_unsafe: Vec<String>,
     /// Who answers prompts.
@@ -95,6 +96,20 @@ impl Request {
     }
 }
 
+impl Request {
+    /// What is wrong with the gauge study that the run is said to belong to.
+    pub(super) fn study_mistake(&self) -> Option<String> {
+        let Study { name, trial } = self.study.as_ref()?;
+        if self.purpose.as_deref() != Some(Purpose::GaugeStudy.word()) {
+            return Some(format!(
+                "--study {name} --trial {trial}: only a run with --purpose gauge_study belongs to a gauge study"
+            ));
+        }
+        let is_name = !name.is_empty() && !name.chars().any(char::is_control);
+        (!is_name).then(|| "--study: the name of a study is not empty and has no control characters".to_owned())
+    }
+}
+
 /// The parts of the command line.
 pub(super) fn requested(arguments: RunArguments, answers: Answers) -> Result<(Vec<Unit>, Request), Failure> {
     let one = Unit {
@@ -118,6 +133,11 @@ pub(super) fn requested(arguments: RunArguments, answers: Answers) -> Result<(Ve
         quiet: arguments.quiet,
         operator: arguments.operator,
         purpose: arguments.purpose,
+        study: arguments
+            .study
+            .study
+            .zip(arguments.study.trial)
+            .map(|(name, trial)| Study { name, trial }),
         selection: Selection {
             only: arguments.only,
             from: arguments.from,

@@ -60,6 +60,7 @@ pub(super) fn started(
         earlier,
         operator: request.operator.clone(),
         purpose: prepared.purpose,
+        study: request.study.clone(),
         simulated: equipped.station.is_simulated(),
         virtual_clock: equipped.clock.is_virtual(),
         benchtop_version: env!("CARGO_PKG_VERSION").to_owned(),

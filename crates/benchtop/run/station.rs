@@ -75,6 +75,7 @@ fn requested(arguments: StationArguments, answers: Answers) -> Request {
         quiet: false,
         operator: None,
         purpose: arguments.purpose,
+        study: None,
         selection: Selection::default(),
         answers: Arc::new(answers),
         accept_unsafe: arguments.accept_unsafe,

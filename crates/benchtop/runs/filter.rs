@@ -26,6 +26,10 @@ pub(crate) struct FilterArguments {
     #[arg(long, value_name = "BATCH")]
     batch: Option<String>,
 
+    /// The gauge study that it belongs to.
+    #[arg(long, value_name = "NAME")]
+    study: Option<String>,
+
     /// The station's id.
     #[arg(long = "on-station", value_name = "ID")]
     on_station: Option<String>,
@@ -71,6 +75,7 @@ impl FilterArguments {
             serial: self.serial.clone(),
             part: self.part.clone(),
             batch: self.batch.clone(),
+            study: self.study.clone(),
             station: self.on_station.clone(),
             outcomes: words("--outcome", &self.outcome, &outcomes())?,
             purposes: words("--purpose", &self.purpose, &purposes())?,

@@ -1,6 +1,9 @@
 //! Statistics on a screen of 80 columns.
 
-use super::{args::TableFormat, stats::Studied};
+use super::{
+    args::TableFormat,
+    stats::{Field, Gauged, Studied},
+};
 use crate::terminal::{self, BAD, DOUBTFUL, Line, PLAIN, QUIET};
 use benchtop_report::{
     analysis::Analysis,
@@ -8,7 +11,7 @@ use benchtop_report::{
     population::{Population, Share, pareto, yields},
     sentences, shown,
     stats::{distribution::count, gauge::Components, histogram::Bin},
-    words::{digits, number, percent},
+    words::{counted, digits, number, percent},
 };
 
 /// Failures that are shown; the rest is counted.
@@ -169,98 +172,106 @@ fn histogram(bins: &[Bin], low: Option<f64>, high: Option<f64>) {
     }
 }
 
-/// What gauge studies found.
-pub(super) fn gauge(population: &Population<'_>, studies: &[Studied], format: TableFormat) {
-    const HEADING: [&str; 11] = [
-        "procedure_id",
-        "measurement",
-        "unit",
-        "method",
-        "part",
-        "sigma",
-        "spread_6_sigma",
-        "of_study_percent",
-        "contribution_percent",
-        "of_tolerance_percent",
-        "distinct_categories",
-    ];
-    match format {
-        TableFormat::Human => {
-            let name = terminal::clip(&population.procedure, 40);
-            let text = format!("{name}  gauge study, {} runs", population.runs.len());
+const GAUGE_HEADING: [&str; 12] = [
+    "procedure_id",
+    "measurement",
+    "unit",
+    "method",
+    "part",
+    "sigma",
+    "spread_6_sigma",
+    "of_study_percent",
+    "contribution_percent",
+    "of_tolerance_percent",
+    "distinct_categories",
+    "study",
+];
+
+/// What the gauge studies of a procedure found.
+pub(super) fn gauge(procedure: &str, studies: &[Gauged], format: TableFormat) {
+    if format == TableFormat::Csv {
+        terminal::emit(&csv::line(GAUGE_HEADING));
+    }
+    for study in studies {
+        let name = study.name.as_deref().unwrap_or_default();
+        if format == TableFormat::Human {
+            let of = terminal::clip(procedure, 40);
+            let named = if name.is_empty() {
+                String::new()
+            } else {
+                format!(" {}", terminal::clip(name, 24))
+            };
+            let text = format!("{of}  gauge study{named}, {}", counted(study.runs, "run"));
             terminal::say(&Line::new().add(PLAIN.bold(), &text));
         }
-        TableFormat::Json => {}
-        TableFormat::Csv => terminal::emit(&csv::line(HEADING)),
+        for studied in &study.measurements {
+            gauged(procedure, name, studied, format);
+        }
     }
-    for studied in studies {
-        let limits = studied.limits.clone().unwrap_or_else(|| "no limits".to_owned());
-        let (study, tolerance) = match &studied.study {
-            Ok(found) => found,
+}
+
+/// What a measurement's study found.
+fn gauged(procedure: &str, name: &str, studied: &Studied, format: TableFormat) {
+    let limits = studied.limits.clone().unwrap_or_else(|| "no limits".to_owned());
+    let (study, tolerance) = match &studied.study {
+        Ok(found) => found,
+        Err(unsaid) => {
+            let line = Line::new().add(PLAIN, &format!("  {}: ", terminal::clip(&studied.name, 40)));
+            terminal::say_aside(&line.add(DOUBTFUL, &terminal::clip(unsaid, 160)));
+            return;
+        }
+    };
+    let (appraisers, parts, trials) = study.size();
+    if format == TableFormat::Human {
+        let text = format!("  {appraisers} operators, {parts} units, {trials} trials; {limits}");
+        terminal::say(
+            &Line::new()
+                .add(PLAIN.bold(), &format!("  {}", terminal::clip(&studied.name, 40)))
+                .add(QUIET, &text),
+        );
+    }
+    let analysis = study.analysis(*tolerance);
+    let pooled = analysis.as_ref().map(|analysis| analysis.is_pooled);
+    let methods = [
+        (
+            "analysis of variance",
+            analysis
+                .as_ref()
+                .map(|analysis| analysis.components)
+                .map_err(Clone::clone),
+        ),
+        ("average and range", study.average_range(*tolerance)),
+    ];
+    for (method, found) in methods {
+        let components = match found {
+            Ok(components) => components,
             Err(unsaid) => {
-                let line = Line::new().add(PLAIN, &format!("  {}: ", terminal::clip(&studied.name, 40)));
-                terminal::say_aside(&line.add(DOUBTFUL, &terminal::clip(unsaid, 160)));
+                terminal::say_aside(&Line::new().add(DOUBTFUL, &format!("    {method}: {unsaid}")));
                 continue;
             }
         };
-        let (appraisers, parts, trials) = study.size();
         if format == TableFormat::Human {
-            let text = format!("  {appraisers} operators, {parts} units, {trials} trials; {limits}");
-            terminal::say(
-                &Line::new()
-                    .add(PLAIN.bold(), &format!("  {}", terminal::clip(&studied.name, 40)))
-                    .add(QUIET, &text),
-            );
-        }
-        let analysis = study.analysis(*tolerance);
-        let pooled = analysis.as_ref().map(|analysis| analysis.is_pooled);
-        let methods = [
-            (
-                "analysis of variance",
-                analysis
-                    .as_ref()
-                    .map(|analysis| analysis.components)
-                    .map_err(Clone::clone),
-            ),
-            ("average and range", study.average_range(*tolerance)),
-        ];
-        for (method, found) in methods {
-            let components = match found {
-                Ok(components) => components,
-                Err(unsaid) => {
-                    terminal::say_aside(&Line::new().add(DOUBTFUL, &format!("    {method}: {unsaid}")));
-                    continue;
-                }
+            let pooled = match (method, &pooled) {
+                ("analysis of variance", Ok(false)) => ", with an interaction of operators and units",
+                _ => "",
             };
-            if format == TableFormat::Human {
-                let pooled = match (method, &pooled) {
-                    ("analysis of variance", Ok(false)) => ", with an interaction of operators and units",
-                    _ => "",
-                };
-                say_components(&format!("{method}{pooled}"), &components);
-                continue;
-            }
-            for (name, part) in parts_of(&components) {
-                let values = [part.sigma, 6.0 * part.sigma, part.of_study, part.contribution];
-                let mut fields = vec![
-                    population.procedure.clone(),
-                    studied.name.clone(),
-                    studied.unit.clone(),
-                    method.to_owned(),
-                    name.to_owned(),
-                ];
-                fields.extend(values.map(|value| value.to_string()));
-                let optional = [part.of_tolerance, components.distinct];
-                fields.extend(optional.map(|value| value.map_or_else(String::new, |value| value.to_string())));
-                if format == TableFormat::Csv {
-                    terminal::emit(&csv::line(fields.iter().map(String::as_str)));
-                } else {
-                    let members = HEADING.iter().zip(fields).map(|(name, value)| {
-                        let number = value.parse::<f64>().ok().map(serde_json::Value::from);
-                        ((*name).to_owned(), number.unwrap_or_else(|| value.into()))
-                    });
-                    terminal::emit(&terminal::ascii_json(&serde_json::Value::Object(members.collect())));
-                }
+            say_components(&format!("{method}{pooled}"), &components);
+            continue;
+        }
+        for (part, found) in parts_of(&components) {
+            let values = [found.sigma, 6.0 * found.sigma, found.of_study, found.contribution];
+            let texts = [procedure, &studied.name, &studied.unit, method, part];
+            let mut fields: Vec<Field> = texts.iter().map(|text| Field::Text((*text).to_owned())).collect();
+            fields.extend(values.map(|value| Field::Number(Some(value))));
+            fields.extend([found.of_tolerance, components.distinct].map(Field::Number));
+            fields.push(Field::Text(name.to_owned()));
+            if format == TableFormat::Csv {
+                let texts: Vec<String> = fields.into_iter().map(Field::text).collect();
+                terminal::emit(&csv::line(texts.iter().map(String::as_str)));
+            } else {
+                let members = GAUGE_HEADING.iter().zip(fields);
+                let members = members.map(|(name, field)| ((*name).to_owned(), field.json()));
+                terminal::emit(&terminal::ascii_json(&serde_json::Value::Object(members.collect())));
             }
         }
     }

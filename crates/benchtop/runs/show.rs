@@ -53,6 +53,9 @@ fn say(run: &StoredRun) {
     let title = [&record.procedure_id, &record.procedure_version, &record.procedure_name].map(|text| short(text));
     let serial = short(&record.unit_under_test.serial_number);
     progress::say_title(title.each_ref(), &serial, record.simulated);
+    if let Some((study, trial)) = record.study.as_ref().zip(record.trial) {
+        progress::say_study(&short(study), trial);
+    }
     for instrument in &record.instruments {
         if let Some(identity) = &instrument.identity {
             let fields = [

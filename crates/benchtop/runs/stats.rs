@@ -15,6 +15,7 @@ use benchtop_report::{
     analysis::{Analysis, analyse},
     csv,
     filter::is_like,
+    gauges::{by_study, study_of},
     index::Indexed,
     page::{Section, of_populations},
     population::{Population, Samples, Wanted, pairs, pareto, populations, samples, yields},
@@ -56,11 +57,12 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
     for population in populations.iter().filter(|population| chosen(population)) {
         let all = of_interest(population, arguments);
         if arguments.gauge {
-            screen::gauge(
-                population,
-                &all.iter().map(|samples| study(samples, population)).collect::<Vec<_>>(),
-                arguments.format,
-            );
+            let each = by_study(population).into_iter().map(|(name, runs)| Gauged {
+                name: name.map(str::to_owned),
+                runs: runs.runs.len(),
+                measurements: of_interest(&runs, arguments).iter().map(study).collect(),
+            });
+            screen::gauge(&population.procedure, &each.collect::<Vec<_>>(), arguments.format);
         } else if let [first, second] = arguments.correlate.as_slice() {
             correlate(population, first, second)?;
         } else if arguments.html.is_none() {
@@ -160,14 +162,14 @@ fn print(population: &Population<'_>, analyses: &[Analysis<'_>], format: TableFo
 }
 
 /// What a column holds.
-enum Field {
+pub(super) enum Field {
     Text(String),
     Number(Option<f64>),
     Count(usize),
 }
 
 impl Field {
-    fn text(self) -> String {
+    pub(super) fn text(self) -> String {
         match self {
             Self::Text(text) => text,
             Self::Number(number) => number.map_or_else(String::new, |number| number.to_string()),
@@ -175,7 +177,7 @@ impl Field {
         }
     }
 
-    fn json(self) -> serde_json::Value {
+    pub(super) fn json(self) -> serde_json::Value {
         match self {
             Self::Text(text) => text.into(),
             Self::Number(number) => number.into(),
@@ -268,6 +270,15 @@ fn fields(population: &Population<'_>, analysis: &Analysis<'_>) -> Vec<Field> {
     fields
 }
 
+/// The runs that are one gauge study.
+pub(super) struct Gauged {
+    /// The study that they name.
+    pub(super) name: Option<String>,
+    /// How many they are.
+    pub(super) runs: usize,
+    pub(super) measurements: Vec<Studied>,
+}
+
 /// A measurement's gauge study, by both methods.
 pub(super) struct Studied {
     pub(super) name: String,
@@ -276,31 +287,16 @@ pub(super) struct Studied {
     pub(super) study: Result<(gauge::Study, Option<f64>), String>,
 }
 
-fn study(samples: &Samples<'_>, _population: &Population<'_>) -> Studied {
+fn study(samples: &Samples<'_>) -> Studied {
     let asked = &samples.asked;
-    let unnamed = samples.values.iter().any(|sample| sample.run.operator().is_none());
-    let readings: Vec<gauge::Reading> = samples
-        .values
-        .iter()
-        .map(|sample| gauge::Reading {
-            appraiser: sample.run.operator().unwrap_or_default().to_owned(),
-            part: sample.run.serial_number().to_owned(),
-            value: sample.value,
-        })
-        .collect();
     let tolerance = asked.low.zip(asked.high).map(|(low, high)| high - low);
-    let study = if unnamed {
-        Err("a run of the study has no operator: `benchtop run ... --purpose gauge_study --operator NAME`".to_owned())
-    } else {
-        gauge::Study::of(&readings)
-            .map(|study| (study, tolerance))
-            .map_err(|unsaid| unsaid.to_string())
-    };
     Studied {
         name: asked.name.clone(),
         unit: asked.unit.clone(),
         limits: shown::bounds(asked.low, asked.high, &asked.unit),
-        study,
+        study: study_of(samples)
+            .map(|study| (study, tolerance))
+            .map_err(|unsaid| unsaid.to_string()),
     }
 }
 

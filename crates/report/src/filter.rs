@@ -21,6 +21,8 @@ pub struct Headline<'a> {
     pub part_number: Option<&'a str>,
     /// Its batch.
     pub batch: Option<&'a str>,
+    /// The gauge study that the run belongs to.
+    pub study: Option<&'a str>,
     /// The station's `id`.
     pub station: &'a str,
     /// How the run ended.
@@ -45,6 +47,7 @@ impl<'a> Headline<'a> {
             serial_number: &unit.serial_number,
             part_number: unit.part_number.as_deref(),
             batch: unit.batch.as_deref(),
+            study: record.study.as_deref(),
             station: &record.station.id,
             outcome: record.outcome,
             purpose: record.purpose,
@@ -67,6 +70,8 @@ pub struct Filter {
     pub part: Option<String>,
     /// Its batch.
     pub batch: Option<String>,
+    /// The gauge study that the run belongs to.
+    pub study: Option<String>,
     /// The station's `id`.
     pub station: Option<String>,
     /// How the run ended, one of these.
@@ -95,6 +100,7 @@ impl Filter {
             && text(&self.serial, Some(head.serial_number))
             && text(&self.part, head.part_number)
             && text(&self.batch, head.batch)
+            && text(&self.study, head.study)
             && text(&self.station, Some(head.station))
             && self.run_id.as_ref().is_none_or(|id| head.run_id.starts_with(id))
             && (self.outcomes.is_empty() || self.outcomes.contains(&head.outcome))
@@ -194,6 +200,7 @@ mod tests {
             serial_number: "UNIT-5501",
             part_number: Some("PCB-1042"),
             batch: None,
+            study: Some("GAUGE-1"),
             station: "bench-7",
             outcome: RunOutcome::Pass,
             purpose: Purpose::Production,
@@ -225,6 +232,10 @@ mod tests {
             },
             Filter {
                 batch: some("*"),
+                ..Filter::default()
+            },
+            Filter {
+                study: some("GAUGE-2"),
                 ..Filter::default()
             },
             Filter {
@@ -265,6 +276,7 @@ mod tests {
             serial: some("UNIT-*"),
             part: some("PCB-*"),
             batch: None,
+            study: some("GAUGE-*"),
             station: some("bench-7"),
             outcomes: vec![RunOutcome::Fail, RunOutcome::Pass],
             purposes: vec![Purpose::Production],

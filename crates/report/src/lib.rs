@@ -8,6 +8,7 @@ pub mod csv;
 pub mod diff;
 pub mod export;
 pub mod filter;
+pub mod gauges;
 pub mod history;
 pub mod index;
 pub mod page;

@@ -77,6 +77,7 @@ pub(crate) fn hostile(record: &Record, text: &str) -> Record {
     record.operator = some();
     record.variant = some();
     record.slot = some();
+    record.study = some();
     record.station.fixture_id = some();
     record.unit_under_test.part_number = some();
     record.unit_under_test.revision = some();

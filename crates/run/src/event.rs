@@ -73,6 +73,8 @@ pub struct RunStarted {
     pub operator: Option<String>,
     /// Why the run was made.
     pub purpose: Purpose,
+    /// Where it stands in a gauge study, where it is said.
+    pub study: Option<Study>,
     /// True when anything in it is simulated.
     pub simulated: bool,
     /// True when waits were skipped on a virtual clock.
@@ -195,6 +197,15 @@ impl Purpose {
             .find(|(_, purpose)| *purpose == self)
             .map_or("", |(word, _)| word)
     }
+}
+
+/// Where a run stands in a gauge study: every operator measures every unit once in each trial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Study {
+    /// The name of the study.
+    pub name: String,
+    /// Which trial of the unit by the operator it is, from 1.
+    pub trial: u32,
 }
 
 /// An instrument that a run uses.

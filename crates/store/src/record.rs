@@ -109,6 +109,12 @@ pub struct Record {
     pub operator: Option<String>,
     /// Why the run was made.
     pub purpose: Purpose,
+    /// The gauge study that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study: Option<String>,
+    /// Which trial of the unit by the operator in that study it is, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<u32>,
     /// True when anything in it is simulated.
     pub simulated: bool,
     /// What was tested.

@@ -148,6 +148,7 @@ impl Telling {
             earlier: None,
             operator: Some("jane".to_owned()),
             purpose: run::Purpose::Production,
+            study: None,
             simulated: true,
             virtual_clock: true,
             benchtop_version: "0.1.0".to_owned(),

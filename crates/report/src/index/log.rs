@@ -8,7 +8,7 @@ use benchtop_store::Changed;
 use std::{collections::BTreeMap, ops::Range};
 
 /// How the file begins; another form has another number.
-pub(super) const HEADER: &[u8] = b"benchtop.index/1\n";
+pub(super) const HEADER: &[u8] = b"benchtop.index/2\n";
 
 /// A text or shape that runs share; they are numbered in their order.
 pub(super) const SHARED: u8 = 1;

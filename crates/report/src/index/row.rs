@@ -23,10 +23,11 @@ pub(super) enum Shared {
     Reason,
     Shape,
     Calibrations,
+    Study,
 }
 
 /// How many there are.
-pub(super) const SHARED: usize = 11;
+pub(super) const SHARED: usize = 12;
 /// No text.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -89,6 +90,7 @@ impl Extract {
         head.f64(record.duration_s);
         head.u8(code_of(&OUTCOMES, &record.outcome));
         head.u8(code_of(&PURPOSES, &record.purpose));
+        head.u32(record.trial.unwrap_or_default());
         let failed_first = |attempt: &benchtop_store::record::Step| attempt.outcome == StepOutcome::Fail;
         let fail_retry = record.steps.iter().any(|step| step.attempts.iter().any(failed_first));
         head.u8(u8::from(record.simulated) * SIMULATED + u8::from(fail_retry) * FAIL_RETRY);
@@ -127,6 +129,7 @@ impl Extract {
                 reason(record).map(String::into_bytes),
                 Some(Shape::bytes_of(record)),
                 calibrations(record),
+                text(&record.study),
             ],
             looks,
             head: head.0,
@@ -197,6 +200,8 @@ pub(super) struct Row<'a> {
     pub(super) duration_s: f64,
     pub(super) outcome: RunOutcome,
     pub(super) purpose: Purpose,
+    /// From 1; 0 for none.
+    pub(super) trial: u32,
     flags: u8,
     pub(super) shared: [u32; SHARED],
     pub(super) name: &'a str,
@@ -219,6 +224,7 @@ impl<'a> Row<'a> {
         let (sequence, started_us, duration_s) = (reader.u64()?, reader.i64()?, reader.f64()?);
         let outcome = *OUTCOMES.get(usize::from(reader.u8()?))?;
         let purpose = *PURPOSES.get(usize::from(reader.u8()?))?;
+        let trial = reader.u32()?;
         let flags = reader.u8()?;
         let mut shared = [NONE; SHARED];
         for number in &mut shared {
@@ -237,6 +243,7 @@ impl<'a> Row<'a> {
             duration_s,
             outcome,
             purpose,
+            trial,
             flags,
             shared,
             name,
@@ -293,6 +300,7 @@ mod tests {
     fn a_row_reads_back_and_no_cut_of_it_does() {
         let mut record = testkit::record(7);
         record.outcome = RunOutcome::Fail;
+        record.trial = Some(3);
         let name = RecordName::of(&record);
         let looks = Looks {
             size: 4711,
@@ -301,6 +309,7 @@ mod tests {
         let bytes = Extract::of(&name, looks, &record).row(3, |_| 9);
         let row = Row::read(&bytes).unwrap();
         assert_eq!((row.folder, row.looks, row.sequence), (3, looks, 7));
+        assert_eq!((row.trial, row.shared[Shared::Study as usize]), (3, NONE));
         assert_eq!(
             (row.name, row.serial, row.outcome),
             (name.as_str(), "UNIT-0007", RunOutcome::Fail)

@@ -107,6 +107,7 @@ impl<'a> Indexed<'a> {
             serial_number: self.row.serial,
             part_number: self.text(Shared::Part),
             batch: self.text(Shared::Batch),
+            study: self.text(Shared::Study),
             station: self.text(Shared::Station).unwrap_or_default(),
             outcome: self.row.outcome,
             purpose: self.row.purpose,
@@ -200,6 +201,21 @@ impl<'a> Indexed<'a> {
     #[must_use]
     pub fn operator(&self) -> Option<&'a str> {
         self.text(Shared::Operator)
+    }
+
+    /// The gauge study that it belongs to.
+    #[must_use]
+    pub fn study(&self) -> Option<&'a str> {
+        self.text(Shared::Study)
+    }
+
+    /// Which trial of the unit by the operator in that study it is, from 1.
+    #[must_use]
+    pub const fn trial(&self) -> Option<u32> {
+        match self.row.trial {
+            0 => None,
+            trial => Some(trial),
+        }
     }
 
     /// The part for which the procedure was read.

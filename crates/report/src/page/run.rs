@@ -93,6 +93,8 @@ fn facts(run: &StoredRun) -> String {
         ("Operator", &record.operator),
         ("Fixture", &record.station.fixture_id),
         ("Slot", &record.slot),
+        ("Study", &record.study),
+        ("Trial", &record.trial.map(|trial| trial.to_string())),
         ("Variant", &record.variant),
     ];
     rows.extend(

@@ -10,7 +10,7 @@ use super::{
     describe::mean,
     distribution::{count, f_above},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A reading of a gauge study.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Reading {
     pub appraiser: String,
     /// What was measured.
     pub part: String,
+    /// Which trial of the part by the appraiser it is, where that is said.
+    pub trial: Option<u32>,
     /// The value.
     pub value: f64,
 }
@@ -118,20 +120,21 @@ const K2: [f64; 2] = [0.7071, 0.5231];
 const K3: [f64; 9] = [0.7071, 0.5231, 0.4467, 0.4030, 0.3742, 0.3534, 0.3375, 0.3249, 0.3146];
 
 impl Study {
-    /// Sorts readings into a study.
+    /// Sorts readings into a study; in whatever order they come.
     ///
     /// # Errors
-    /// Why it is none: fewer than two appraisers, parts or trials, or cells that do not hold equally many readings.
+    /// Why it is none: fewer than two appraisers, parts or trials, or cells that do not hold equally many readings; where
+    /// trials are said, cells that do not hold each of them once.
     pub fn of(readings: &[Reading]) -> Result<Self, Unsaid> {
         if readings.is_empty() {
             return Err(Unsaid::NoValue);
         }
-        let mut by_cell: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
+        let mut by_cell: BTreeMap<(&str, &str), Vec<&Reading>> = BTreeMap::new();
         for reading in readings {
             let cell = by_cell
                 .entry((reading.appraiser.as_str(), reading.part.as_str()))
                 .or_default();
-            cell.push(reading.value);
+            cell.push(reading);
         }
         let names = |of: fn(&Reading) -> &String| {
             let mut names: Vec<String> = readings.iter().map(|reading| of(reading).clone()).collect();
@@ -147,19 +150,32 @@ impl Study {
                 )));
             }
         }
-        let trials = by_cell.values().next().map_or(0, Vec::len);
+        let said = trials_of(readings)?;
+        let trials = match said.len() {
+            0 => by_cell.values().next().map_or(0, Vec::len),
+            said => said,
+        };
         let mut cells = Vec::new();
         for appraiser in &appraisers {
             let mut row = Vec::new();
             for part in &parts {
-                let cell = by_cell.remove(&(appraiser.as_str(), part.as_str())).unwrap_or_default();
+                let mut cell = by_cell.remove(&(appraiser.as_str(), part.as_str())).unwrap_or_default();
+                for trial in &said {
+                    let times = cell.iter().filter(|reading| reading.trial == Some(*trial)).count();
+                    if times != 1 {
+                        return Err(Unsaid::Study(format!(
+                            "the study is not balanced: {appraiser} measured {part} {times} times in trial {trial}, not once"
+                        )));
+                    }
+                }
                 if cell.len() != trials {
                     let have = cell.len();
                     return Err(Unsaid::Study(format!(
                         "the study is not balanced: {appraiser} measured {part} {have} times, others {trials} times"
                     )));
                 }
-                row.push(cell);
+                cell.sort_by_key(|reading| reading.trial);
+                row.push(cell.iter().map(|reading| reading.value).collect());
             }
             cells.push(row);
         }
@@ -299,6 +315,17 @@ impl Study {
     }
 }
 
+/// The trials that readings name, rising; none where none names one.
+fn trials_of(readings: &[Reading]) -> Result<BTreeSet<u32>, Unsaid> {
+    let named: Vec<u32> = readings.iter().filter_map(|reading| reading.trial).collect();
+    if named.is_empty() || named.len() == readings.len() {
+        return Ok(named.into_iter().collect());
+    }
+    Err(Unsaid::Study(
+        "some readings of the study say which trial they are, and others do not".to_owned(),
+    ))
+}
+
 fn range(values: &[f64]) -> f64 {
     let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let min = values.iter().copied().fold(f64::INFINITY, f64::min);
@@ -344,17 +371,23 @@ mod tests {
     const AIAG: &str = include_str!("../../../../fixtures/statistics/aiag-gauge-study.csv");
 
     fn readings() -> Vec<Reading> {
+        readings_with(false)
+    }
+
+    /// Those of the example, with the trials that it names or without.
+    fn readings_with(trialled: bool) -> Vec<Reading> {
         let lines = AIAG.lines().filter(|line| !line.starts_with('#')).skip(1);
         lines
             .flat_map(|line| {
                 let mut fields = line.split(',');
                 let appraiser = fields.next().unwrap().to_owned();
-                fields.next().unwrap();
+                let trial: u32 = fields.next().unwrap().parse().unwrap();
                 fields
                     .zip(1..)
                     .map(move |(value, part)| Reading {
                         appraiser: appraiser.clone(),
                         part: format!("{part:02}"),
+                        trial: trialled.then_some(trial),
                         value: value.parse().unwrap(),
                     })
                     .collect::<Vec<_>>()
@@ -423,6 +456,37 @@ mod tests {
         check(parts.parts.of_study, "96.0");
         check(parts.distinct.unwrap(), "4");
         check(parts.gauge.of_tolerance.unwrap(), "22.7");
+    }
+
+    #[test]
+    fn named_trials_may_come_in_any_order_and_each_must_be_there_once() {
+        let mut readings = readings_with(true);
+        let in_order = Study::of(&readings).unwrap();
+        readings.reverse();
+        readings.rotate_left(37);
+        assert_eq!(Study::of(&readings).unwrap(), in_order);
+        let check = |change: fn(&mut Vec<Reading>), said: &str| {
+            let mut changed = readings_with(true);
+            change(&mut changed);
+            assert_eq!(Study::of(&changed).unwrap_err().to_string(), said);
+        };
+        check(
+            |readings| readings.truncate(89),
+            "the study is not balanced: C measured 10 0 times in trial 3, not once",
+        );
+        // three readings in every cell, as it should be, but not of the three trials
+        check(
+            |readings| readings[0].trial = Some(2),
+            "the study is not balanced: A measured 01 0 times in trial 1, not once",
+        );
+        check(
+            |readings| readings.push(readings[0].clone()),
+            "the study is not balanced: A measured 01 2 times in trial 1, not once",
+        );
+        check(
+            |readings| readings[5].trial = None,
+            "some readings of the study say which trial they are, and others do not",
+        );
     }
 
     #[test]

@@ -312,6 +312,7 @@ impl Rig {
             earlier: None,
             operator: None,
             purpose: Purpose::Production,
+            study: None,
             simulated: true,
             virtual_clock: true,
             benchtop_version: String::new(),

@@ -195,6 +195,7 @@ fn started(outputs: Vec<u32>) -> RunStarted {
         earlier: None,
         operator: None,
         purpose: Purpose::Production,
+        study: None,
         simulated: true,
         virtual_clock: true,
         benchtop_version: String::new(),

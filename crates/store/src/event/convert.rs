@@ -53,6 +53,7 @@ impl From<&run::RunStarted> for RunStarted {
             earlier,
             operator,
             purpose,
+            study,
             simulated,
             virtual_clock,
             benchtop_version,
@@ -60,6 +61,10 @@ impl From<&run::RunStarted> for RunStarted {
             instruments,
             steps,
         } = started.clone();
+        let (study, trial) = match study {
+            Some(run::Study { name, trial }) => (Some(name), Some(trial)),
+            None => (None, None),
+        };
         let run::Placement {
             location,
             mains,
@@ -113,6 +118,8 @@ impl From<&run::RunStarted> for RunStarted {
             earlier_runs: earlier.map(EarlierRuns::from),
             operator,
             purpose: purpose.into(),
+            study,
+            trial,
             simulated,
             virtual_clock,
             benchtop_version,

@@ -6,6 +6,7 @@ use crate::{
     record::RunOutcome,
     testkit::{self, eventful, names, now, plant},
 };
+use benchtop_run::{EventKind, Purpose, Study};
 use std::path::{Path, PathBuf};
 
 fn folder() -> PathBuf {
@@ -95,6 +96,30 @@ fn journals_of_version_1_are_recovered() {
         ..(*recovery.sealed[0].record).clone()
     };
     assert_eq!(record, testkit::eventful_record());
+}
+
+#[test]
+fn a_run_of_a_gauge_study_says_so_in_journal_and_record_and_an_older_one_still_says_nothing() {
+    let old = integrity::open(&fixture("run-1.json")).unwrap();
+    assert_eq!((old.study.as_deref(), old.trial), (None, None));
+    let again = String::from_utf8(integrity::seal(&old).unwrap()).unwrap();
+    assert!(!again.contains("\"study\"") && !again.contains("\"trial\""), "{again}");
+    let (_folder, store) = testkit::store();
+    let ticket = store.begin(now()).unwrap();
+    let mut events = testkit::passing(&ticket, "UNIT-5501");
+    if let EventKind::RunStarted(started) = &mut events[0].kind {
+        started.purpose = Purpose::GaugeStudy;
+        started.study = Some(Study {
+            name: "GAUGE-1".to_owned(),
+            trial: 2,
+        });
+    }
+    let mut journal = store.journal(&ticket).unwrap();
+    testkit::record_all(&mut journal, &events[..5]);
+    drop(journal);
+    let recovery = store.recover().unwrap();
+    let record = integrity::open(&std::fs::read(&recovery.sealed[0].path).unwrap()).unwrap();
+    assert_eq!((record.study.as_deref(), record.trial), (Some("GAUGE-1"), Some(2)));
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub(super) fn passing(serial_number: &str) -> Record {
         earlier_runs: None,
         operator: None,
         purpose: Purpose::Production,
+        study: None,
+        trial: None,
         simulated: false,
         unit_under_test: UnitUnderTest {
             serial_number: serial_number.into(),
