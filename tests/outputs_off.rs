@@ -22,7 +22,7 @@ fn long_procedure(served: &Served) -> PathBuf {
     path
 }
 
-fn under_power(served: &Served) -> Running {
+pub(crate) fn under_power(served: &Served) -> Running {
     let procedure = long_procedure(served);
     let running = Running::start(&mut served.run_procedure(&procedure, "UNIT-5501"));
     begun(&served.store(), "Settle");

@@ -1,6 +1,7 @@
 //! The same over VXI-11 and HiSLIP: a simulated bench in one process, the run in another.
 
-use crate::testkit::{Done, Served, benchtop, done, only_record, station_of, write};
+use crate::outputs_off::under_power;
+use crate::testkit::{BOARD, Done, Served, benchtop, done, only_record, station_of, write};
 
 fn runs_over(protocol: &[&str], device: &str) {
     let arguments = [&["board-v3", "--serial", "UNIT-5501"], protocol].concat();
@@ -57,6 +58,49 @@ fn the_procedure_runs_over_hislip_as_it_does_in_process() {
 #[test]
 fn the_procedure_runs_over_hislip_in_overlapped_mode_too() {
     runs_over(&["--hislip", "127.0.0.1:0", "--hislip-overlapped"], "hislip");
+}
+
+/// A station that has its instruments for itself, of a bench that is served by `protocol`.
+fn exclusive_station(protocol: &[&str], device: &str) -> Served {
+    let served = Served::what(&[&["board-v3", "--serial", "UNIT-5501"], protocol].concat());
+    let station = station_of(&served, |resource| resource.contains(device));
+    let lines = station.lines().map(|line| match line.starts_with("resource") {
+        true => format!("{line}\nexclusive = true\ntimeout = \"2 s\"\n"),
+        false => format!("{line}\n"),
+    });
+    write(&served.station, &lines.collect::<String>());
+    served
+}
+
+fn locked_out_and_made_safe(protocol: &[&str], device: &str) {
+    let served = exclusive_station(protocol, device);
+    let running = under_power(&served);
+    // the same bench from another process: it says which instrument it could not get, and by whom
+    let elsewhere = served.folder.path().join("elsewhere");
+    let mut second = benchtop();
+    second.args(["run", BOARD, "--serial", "UNIT-5501", "--station"]);
+    let second = done(second.arg(&served.station).arg("--store").arg(elsewhere));
+    assert_eq!(second.code, Some(3), "{second}");
+    let said = format!("{}{}", second.out, second.err);
+    assert!(said.contains("the instrument is locked by another"), "{second}");
+    // the supply hangs with its output on, and the run that has its lock still switches it off
+    served.fault("psu", "no_answer --for-messages 2");
+    running.signal(nix::sys::signal::Signal::SIGINT);
+    let first = running.finish();
+    assert!(!served.output_is_on(), "{first}");
+    // nothing is left locked
+    let again = done(&mut served.run("UNIT-5501"));
+    assert_eq!(again.code, Some(0), "{again}");
+}
+
+#[test]
+fn a_locked_supply_that_hangs_over_vxi11_is_made_safe_all_the_same() {
+    locked_out_and_made_safe(&["--vxi11", "127.0.0.1:0"], "inst");
+}
+
+#[test]
+fn a_locked_supply_that_hangs_over_hislip_is_made_safe_all_the_same() {
+    locked_out_and_made_safe(&["--hislip", "127.0.0.1:0"], "hislip");
 }
 
 /// What a run says where the station wants this mode of each instrument.
