@@ -74,7 +74,10 @@ pub(crate) async fn console(
     }
     let slowest = definition.as_ref().map(|definition| definition.slowest_answer());
     let mut talk = Talk {
-        session,
+        session: match &definition {
+            Some(definition) => definition.error_check.over(session),
+            None => session,
+        },
         witness,
         timeout: timeout.or(slowest).unwrap_or(TIMEOUT),
         clock: Arc::clone(&clock),

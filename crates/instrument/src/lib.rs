@@ -53,7 +53,7 @@ pub use instrument::Instrument;
 #[cfg(any(test, feature = "mock"))]
 pub use instrument::MockInstrument;
 pub use kept::Kept;
-pub use line::{FlowControl, HislipMode, LineSettings, Parity, Terminator};
+pub use line::{FlowControl, HislipMode, LineSettings, Parity, Prompt, Prompts, Terminator};
 pub use quantity::{BaseUnit, Quantity, QuantityError, Unit, UnitError};
 pub use reading::{Identity, IdentityError, OutputState, Polarity, Reading, ReadingKind, SafetyProof, StartState};
 pub use regulation::{OutputMode, Protection, Regulation};

@@ -99,6 +99,43 @@ impl Terminator {
     }
 }
 
+/// What an instrument says behind every message, and behind its answer where it has one: a line of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompts {
+    /// The message was carried out: `=>`.
+    pub ok: String,
+    /// It was not understood.
+    pub command_error: String,
+    /// It was understood, and could not be carried out.
+    pub execution_error: String,
+}
+
+/// What a prompt says of the message before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// It was carried out.
+    Ok,
+    /// It was not understood.
+    CommandError,
+    /// It was understood, and could not be carried out.
+    ExecutionError,
+}
+
+impl Prompts {
+    /// Which prompt a line is, blanks around it left out; nothing where it is none.
+    #[must_use]
+    pub fn meaning(&self, line: &[u8]) -> Option<Prompt> {
+        let known = [
+            (&self.ok, Prompt::Ok),
+            (&self.command_error, Prompt::CommandError),
+            (&self.execution_error, Prompt::ExecutionError),
+        ];
+        let line = line.trim_ascii();
+        let found = known.iter().find(|(text, _)| text.as_bytes() == line);
+        found.map(|(_, prompt)| *prompt)
+    }
+}
+
 /// How a serial line is set, and what a session on it has to know; and what else a path is told that its resource does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineSettings {
@@ -120,6 +157,8 @@ pub struct LineSettings {
     pub clear: Vec<u8>,
     /// How long nothing must have come before an abandoned answer counts as gone: the slowest answer.
     pub quiet: Duration,
+    /// What the instrument says behind every message; nothing where only questions are answered.
+    pub prompts: Option<Prompts>,
     /// The mode that a HiSLIP session must have; nothing where it is the instrument's affair.
     pub hislip_mode: Option<HislipMode>,
     /// How long to wait for the instrument's lock, which keeps others out; nothing where they may use it too.
@@ -140,6 +179,7 @@ impl Default for LineSettings {
             answer_terminator: Terminator::Lf,
             clear: Vec::new(),
             quiet: Duration::from_secs(3),
+            prompts: None,
             hislip_mode: None,
             exclusive: None,
         }

@@ -401,6 +401,7 @@ impl Definition {
     pub fn line(&self, station: &LineChanges) -> LineSettings {
         let base = LineSettings {
             quiet: self.slowest_answer(),
+            prompts: self.error_check.prompts().cloned(),
             ..LineSettings::default()
         };
         let Some(serial) = &self.serial else {

@@ -64,7 +64,7 @@ impl ScpiInstrument {
     ) -> Self {
         let capabilities = options.capabilities(&definition);
         Self {
-            session,
+            session: definition.error_check.over(session),
             definition,
             capabilities,
             clock,

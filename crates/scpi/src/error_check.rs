@@ -1,8 +1,8 @@
 //! The error witness: how a model reports that it did not do what it was told.
 
-use benchtop_instrument::{Error, ErrorKind, Moment, Operation, Session, SessionExt};
+use benchtop_instrument::{Error, ErrorKind, Moment, Operation, Prompts, Session, SessionExt};
 
-use crate::{response, template::Template};
+use crate::{acknowledged::Acknowledged, response, template::Template};
 
 /// How a model reports its own errors.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub enum ErrorCheck {
     Queue(Template),
     /// The standard event status register: `*ESR?`, bits 2 to 5.
     EventStatus(Template),
+    /// A prompt behind every message, read with it on a session that is [`over`](ErrorCheck::over) the instrument's.
+    Acknowledge(Prompts),
     /// It reports nothing: what was set is read back, function by function.
     Readback,
 }
@@ -27,7 +29,25 @@ impl ErrorCheck {
     pub const fn reports(&self) -> bool {
         match self {
             Self::Queue(_) | Self::EventStatus(_) => true,
-            Self::Readback => false,
+            Self::Acknowledge(_) | Self::Readback => false,
+        }
+    }
+
+    /// What it says behind every message, where it does.
+    #[must_use]
+    pub const fn prompts(&self) -> Option<&Prompts> {
+        match self {
+            Self::Acknowledge(prompts) => Some(prompts),
+            Self::Queue(_) | Self::EventStatus(_) | Self::Readback => None,
+        }
+    }
+
+    /// The session that the instrument is driven on: one that reads its prompts where it has them, else the same.
+    #[must_use]
+    pub fn over(&self, session: Box<dyn Session>) -> Box<dyn Session> {
+        match self.prompts() {
+            Some(prompts) => Box::new(Acknowledged::new(session, prompts.clone())),
+            None => session,
         }
     }
 
@@ -43,7 +63,7 @@ impl ErrorCheck {
                 let status = whole_number(session, &answer)?;
                 Ok(event_errors(status))
             }
-            Self::Readback => Ok(Vec::new()),
+            Self::Acknowledge(_) | Self::Readback => Ok(Vec::new()),
         }
     }
 

@@ -174,7 +174,12 @@ pub(crate) static COMMANDS: Keys = Keys {
         Key::new(
             "error_check",
             Shape::Text,
-            "What is read after every setting and reading: \"SYST:ERR?\", \"*ESR?\", or readback where it reports nothing.",
+            "What is read after every setting and reading: \"SYST:ERR?\", \"*ESR?\", acknowledge where every message is answered with a prompt, or readback where it reports nothing.",
+        ),
+        Key::new(
+            "prompts",
+            Shape::Table(&PROMPTS),
+            "Of acknowledge: what it says behind every message, in a line of its own.",
         ),
         Key::new("reset", MESSAGES, "Brings it into its power-on settings."),
         Key::new("abort", MESSAGES, "Ends what is still going on after a lost answer."),
@@ -188,6 +193,20 @@ pub(crate) static COMMANDS: Keys = Keys {
             "self_test",
             Shape::Text,
             "The self-test query, answered with 0 when it passes.",
+        ),
+    ],
+};
+
+pub(crate) static PROMPTS: Keys = Keys {
+    title: "prompts",
+    keys: &[
+        SOURCE_KEY,
+        Key::new("ok", Shape::Text, "The message was carried out."),
+        Key::new("command_error", Shape::Text, "It was not understood."),
+        Key::new(
+            "execution_error",
+            Shape::Text,
+            "It was understood, and could not be carried out.",
         ),
     ],
 };

@@ -5,6 +5,7 @@
 //! [`Session`](benchtop_instrument::Session). This crate opens no file and no connection, and knows nothing of what
 //! the simulator believes.
 
+mod acknowledged;
 mod acquire;
 mod choices;
 mod definition;

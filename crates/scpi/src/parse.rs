@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod functions;
+mod prompts;
 mod protection;
 mod relays;
 mod sampling;
@@ -19,6 +20,7 @@ use crate::{
 use benchtop_instrument::{Bounds, Class, Decimal, Function, OutputCapability, Quantity, Unit, duration_from_parts};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Documents, Magnitude, Spanned, Table, one_of};
 use functions::{read_channel, read_functions};
+use prompts::read_prompts;
 use protection::{read_protection, read_regulation};
 use regex::Regex;
 use relays::read_relays;
@@ -90,7 +92,7 @@ fn read(document: &Document, name: &str, sink: &mut Diagnostics) -> Option<Defin
     let serial = read_serial(&link, sink, &sources);
     let commands = root.require_table(sink, "commands", &keys::COMMANDS.names())?;
     check_source(&commands, sink, &sources);
-    let error_check = read_error_check(&commands, sink);
+    let error_check = read_error_check(&commands, sink, &sources);
     let numbers = root.table(sink, "numbers", &keys::NUMBERS.names());
     if let Some(numbers) = &numbers {
         check_source(numbers, sink, &sources);
@@ -281,8 +283,14 @@ fn templates(table: &Table<'_>, sink: &mut Diagnostics, key: &str) -> Vec<Templa
     texts.iter().filter_map(|text| check_template(sink, text)).collect()
 }
 
-fn read_error_check(commands: &Table<'_>, sink: &mut Diagnostics) -> Option<ErrorCheck> {
+fn read_error_check(commands: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<ErrorCheck> {
     let text = commands.require_string(sink, "error_check")?;
+    if text.value == "acknowledge" {
+        return read_prompts(commands, sink, sources, &text.span).map(ErrorCheck::Acknowledge);
+    }
+    if let Some(prompts) = commands.table(sink, "prompts", &keys::PROMPTS.names()) {
+        sink.error(prompts.span(), "prompts are read where `error_check = \"acknowledge\"`");
+    }
     if text.value == "readback" {
         return Some(ErrorCheck::Readback);
     }
@@ -294,10 +302,9 @@ fn read_error_check(commands: &Table<'_>, sink: &mut Diagnostics) -> Option<Erro
     if upper == "*ESR?" {
         return Some(ErrorCheck::EventStatus(query));
     }
-    sink.error(
-        &text.span,
-        "expected an error queue (\"SYST:ERR?\"), the event status (\"*ESR?\") or \"readback\" for a model without either",
-    );
+    let message = "expected an error queue (\"SYST:ERR?\"), the event status (\"*ESR?\"), \"acknowledge\" for a model that answers \
+                   every message with a prompt, or \"readback\" for one without any of them";
+    sink.error(&text.span, message);
     None
 }
 

@@ -1,6 +1,7 @@
 //! Drivers from data against their simulated instruments, and against answers that no simulator gives.
 
 mod accuracy;
+mod acknowledge;
 mod one_switch;
 mod protection;
 mod readback;

@@ -3,6 +3,7 @@
 //! - Messages are carried out one after the other; a command that waits holds up what this client sent after it.
 //! - The answers of one message make one line. What a message could not be understood from is discarded to its end;
 //!   a command that could not be carried out is left out, and the message goes on.
+//! - A model with a prompt says behind every message what became of it, at once, on whatever line.
 //! - Input, output and the message in hand are bounded, whatever is sent.
 
 mod bus;
@@ -88,6 +89,8 @@ struct Running {
     indefinite: bool,
     /// When the unit in hand was first carried out, if it had to wait.
     started: Option<Moment>,
+    /// The last thing that was wrong with it.
+    failed: Option<ScpiError>,
 }
 
 /// What a client is doing.
@@ -129,7 +132,11 @@ impl Client {
             clears: serial.map_or_else(Vec::new, |serial| serial.clears.clone()),
             cleared: false,
             polled: 0,
-            unfetched: Unfetched::IsInterrupted,
+            unfetched: if model.prompt.is_some() {
+                Unfetched::Waits
+            } else {
+                Unfetched::IsInterrupted
+            },
             cut_off: false,
             gone: false,
             generation: device.generation,
@@ -233,13 +240,13 @@ impl Client {
 
     /// Takes the next message in hand. False if there is none.
     fn begin(&mut self, world: &mut World, now: Moment) -> bool {
-        let message = match self.input.take() {
+        let (message, failed) = match self.input.take() {
             None => return false,
             Some(Received::Overrun) => {
                 self.error(world, INPUT_BUFFER_OVERRUN);
-                String::new()
+                (String::new(), Some(INPUT_BUFFER_OVERRUN))
             }
-            Some(Received::Message(message)) => message,
+            Some(Received::Message(message)) => (message, None),
         };
         world.hear(self.instrument, &message, now);
         if self.has(world, Fault::ErrorQueueFull)
@@ -261,6 +268,7 @@ impl Client {
             answered: false,
             indefinite: false,
             started: None,
+            failed,
         });
         true
     }
@@ -313,6 +321,7 @@ impl Client {
             }
             Err(error) => {
                 self.error(world, error);
+                running.failed = Some(error);
                 // by its own number: what a model reports in its place is another matter
                 if error.is_command_error() || error == QUERY_UNTERMINATED_AFTER_INDEFINITE {
                     running.at = text.len();
@@ -370,12 +379,9 @@ impl Client {
         outcome
     }
 
-    /// The message is over: its answers become one line.
+    /// The message is over: its answers become one line, and a prompt another one where the model has it.
     fn finish(&mut self, running: Running, world: &mut World, now: Moment) {
-        if !running.answered {
-            return;
-        }
-        if self.can_be_interrupted() && !self.input.is_empty() {
+        if running.answered && self.can_be_interrupted() && !self.input.is_empty() {
             self.cut_off = true;
             self.error(world, QUERY_INTERRUPTED);
             return;
@@ -383,8 +389,20 @@ impl Client {
         let Some(instrument) = world.instruments.get(self.instrument) else {
             return;
         };
+        let prompt = instrument.device.model.0.prompt.as_ref();
+        let mut said = running.answers;
+        match prompt.map(|prompt| prompt.behind(running.failed)) {
+            None if !running.answered => return,
+            None => {}
+            Some(prompt) => {
+                if running.answered {
+                    said.extend_from_slice(self.terminator);
+                }
+                said.extend_from_slice(prompt.as_bytes());
+            }
+        }
         let faults = &instrument.device.faults;
-        if let Some(line) = faults.say(running.answers, self.terminator) {
+        if let Some(line) = faults.say(said, self.terminator) {
             self.taken = 0;
             self.output.push_back((now.after(faults.delay()), line));
         }

@@ -42,6 +42,11 @@ pub(crate) static ROOT: Keys = Keys {
         ),
         Key::new("serial", Shape::Table(&SERIAL), "What differs on its serial line."),
         Key::new(
+            "prompt",
+            Shape::Table(&PROMPT),
+            "What it says behind every message, and behind its answer where it has one.",
+        ),
+        Key::new(
             "commands",
             Shape::Map(&Shape::Either(&[Shape::Text, Shape::Table(&COMMAND)])),
             "Its headers, as the manual writes them, and what each does.",
@@ -140,6 +145,19 @@ pub(crate) static SERIAL: Keys = Keys {
             "Readings are refused until it was told to go to remote.",
         ),
         Key::new("only_here", Shape::Boolean, "Going to remote is refused anywhere else."),
+    ],
+};
+
+pub(crate) static PROMPT: Keys = Keys {
+    title: "prompt",
+    keys: &[
+        Key::new("executed", Shape::Text, "Behind a message that it carried out."),
+        Key::new(
+            "not_understood",
+            Shape::Text,
+            "Behind one with a command error: -100 to -199.",
+        ),
+        Key::new("not_executed", Shape::Text, "Behind one with any other error."),
     ],
 };
 

@@ -1,6 +1,8 @@
 //! Station files: what is read, and what is refused, all in one go.
 
 mod locks;
+#[cfg(unix)]
+mod prompts;
 
 use crate::{CalibrationRule, Catalogue, Entry, Origin, Said, Station, StationParameter, parse};
 use benchtop_instrument::{Class, RealClock};

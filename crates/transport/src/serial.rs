@@ -5,7 +5,7 @@
 //!
 //! A line says nothing about what came before. After a timeout, `recover` sends what clears the instrument and discards until the
 //! line was quiet; where nothing clears it, for as long as its slowest answer takes. Then it asks a question whose answer is
-//! known in form and is not the abandoned one's.
+//! known in form and is not the abandoned one's. An instrument that ends every message with a prompt must end that one with it.
 
 use crate::{
     framer::Framer,
@@ -14,8 +14,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
-    Clock, ClockExt, Elapsed, Error, ErrorKind, LineSettings, Moment, Operation, Resource, Session, SessionState,
-    Terminator,
+    Clock, ClockExt, Elapsed, Error, ErrorKind, LineSettings, Moment, Operation, Prompt, Resource, Session,
+    SessionState, Terminator,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -29,6 +29,9 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// How long a line must be quiet on which no answer is awaited, or whose instrument was cleared: what lies in buffers comes.
 const QUIET: Duration = Duration::from_millis(250);
+
+/// So many prompts may come before the proof: of the abandoned message, and of what was cut off.
+const STALE_PROMPTS: usize = 2;
 
 /// A session on a serial line.
 pub struct SerialSession {
@@ -181,6 +184,10 @@ impl SerialSession {
         }
     }
 
+    fn prompt(&self, line: &[u8]) -> Option<Prompt> {
+        self.line.prompts.as_ref()?.meaning(line)
+    }
+
     /// Asks what nobody else has asked, to be sure that the next answer is to the next question.
     async fn prove(&mut self, deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Recover;
@@ -193,13 +200,24 @@ impl SerialSession {
         // what was cut off in the middle of a message ends here
         let bytes = [end, question, end].concat();
         self.send(operation, bytes, deadline).await?;
-        let answer = self.receive_by(operation, deadline).await?;
+        let mut answer = self.receive_by(operation, deadline).await?;
+        for _ in 0..STALE_PROMPTS {
+            if self.prompt(&answer).is_some() {
+                answer = self.receive_by(operation, deadline).await?;
+            }
+        }
         let fits = if asks_identity {
             answer.trim_ascii() == b"1"
         } else {
             answer.iter().filter(|byte| **byte == b',').count() >= 3
         };
-        if fits && !self.framer.has_unread() {
+        let ends = if fits && self.line.prompts.is_some() {
+            let end = self.receive_by(operation, deadline).await?;
+            self.prompt(&end) == Some(Prompt::Ok)
+        } else {
+            fits
+        };
+        if ends && !self.framer.has_unread() {
             return Ok(());
         }
         let message = format!(

@@ -5,11 +5,13 @@
 //! Commands that IEEE 488.2 and SCPI-99 demand of every instrument need not be listed.
 
 mod command;
+mod prompt;
 mod reporting;
 mod setting;
 mod standard;
 
 pub(crate) use command::{Behaviour, Command};
+pub(crate) use prompt::Prompt;
 pub(crate) use reporting::{Reporting, Serial};
 pub(crate) use setting::{Remembered, SettingModel, Stored};
 pub(crate) use standard::Standard;
@@ -27,6 +29,7 @@ pub(crate) struct Definition {
     pub(crate) identity: Identity,
     pub(crate) reporting: Reporting,
     pub(crate) serial: Option<Serial>,
+    pub(crate) prompt: Option<Prompt>,
     pub(crate) tree: Tree,
     pub(crate) commands: Vec<Command>,
     pub(crate) settings: Vec<SettingModel>,
@@ -131,6 +134,7 @@ fn read(document: &Document, sink: &mut Diagnostics) -> Option<Definition> {
     let identity = identity(&root, sink);
     let reporting = Reporting::read(&root, sink)?;
     let serial = Serial::read(&root, sink);
+    let prompt = Prompt::read(&root, sink);
     let class = match class? {
         Class::Dmm => crate::dmm::read(&root, sink).map(|model| ClassModel::Dmm(Box::new(model))),
         Class::DcPower => crate::dc_power::read(&root, sink).map(|model| ClassModel::DcPower(Box::new(model))),
@@ -142,6 +146,7 @@ fn read(document: &Document, sink: &mut Diagnostics) -> Option<Definition> {
         identity: identity?,
         reporting,
         serial,
+        prompt,
         tree: headers.tree,
         commands: headers.commands,
         settings: headers.settings,

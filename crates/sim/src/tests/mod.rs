@@ -18,6 +18,7 @@ mod faults;
 mod hislip;
 mod hislip_client;
 mod physics;
+mod prompts;
 #[cfg(unix)]
 mod ptys;
 mod robustness;
@@ -33,6 +34,8 @@ use benchtop_instrument::{Clock, ClockExt, ErrorKind, Session, VirtualClock, spa
 use std::{future::Future, sync::Arc, time::Duration};
 
 pub(super) const BOARD: &str = include_str!("../../../../fixtures/benches/board-v3.toml");
+const SIM_45: &str = include_str!("../../../../instruments/fluke/45/sim.toml");
+const SIM_45_RS232: &str = include_str!("../../../../instruments/fluke/45-rs232/sim.toml");
 const SIM_2000: &str = include_str!("../../../../instruments/keithley/2000/sim.toml");
 const SIM_2000_SCAN: &str = include_str!("../../../../instruments/keithley/2000-scan/sim.toml");
 const SIM_DMM6500: &str = include_str!("../../../../instruments/keithley/dmm6500/sim.toml");
@@ -48,6 +51,8 @@ pub(super) const SOON: Duration = Duration::from_secs(5);
 
 pub(super) fn definitions(model: &str) -> Option<(String, String)> {
     let text = match model {
+        "fluke/45" => SIM_45,
+        "fluke/45-rs232" => SIM_45_RS232,
         "keithley/2000" => SIM_2000,
         "keithley/2000-scan" => SIM_2000_SCAN,
         "keithley/dmm6500" => SIM_DMM6500,

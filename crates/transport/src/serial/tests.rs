@@ -2,7 +2,7 @@
 
 use super::*;
 use benchtop_instrument::{
-    RealClock, SessionExt,
+    Prompts, RealClock, SessionExt,
     conformance::{self, FarEnd, SessionRig},
 };
 use rustix::{
@@ -251,6 +251,80 @@ async fn a_line_that_never_becomes_quiet_is_not_trusted() {
         (ErrorKind::Timeout, SessionState::Desynchronised)
     );
     talking.await.unwrap();
+}
+
+/// An instrument that ends every message with a prompt: what it says to each, in order.
+async fn recovered_with_prompts(replies: Vec<&'static str>) -> Result<(), Error> {
+    let clock = RealClock::shared();
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("meter");
+    let terminal = Terminal::at(&link);
+    let (mut reading, mut writing) = (terminal.ours.try_clone().unwrap(), terminal.ours.try_clone().unwrap());
+    let line = LineSettings {
+        prompts: Some(Prompts {
+            ok: "=>".to_owned(),
+            command_error: "?>".to_owned(),
+            execution_error: "!>".to_owned(),
+        }),
+        ..line()
+    };
+    let resource: Resource = format!("ASRL{}::INSTR", link.display()).parse().unwrap();
+    let soon = || clock.now().after(Duration::from_secs(2));
+    let mut session = SerialSession::open(&resource, &line, Arc::clone(&clock), soon())
+        .await
+        .unwrap();
+    let playing = std::thread::spawn(move || {
+        let mut replies = replies.into_iter();
+        let mut byte = [0];
+        while reading.read(&mut byte).is_ok_and(|length| length == 1) {
+            if byte[0] == b'\n' {
+                let Some(reply) = replies.next() else { break };
+                writing.write_all(reply.as_bytes()).unwrap();
+            }
+        }
+    });
+    let short = clock.now().after(Duration::from_millis(20));
+    session.write(b"RATE?", short).await.unwrap();
+    assert_eq!(session.read(short).await.unwrap_err().kind(), ErrorKind::Timeout);
+    let recovered = session.recover(soon()).await;
+    let expected = if recovered.is_ok() {
+        SessionState::Ready
+    } else {
+        SessionState::Desynchronised
+    };
+    assert_eq!(session.state(), expected);
+    session.close().await.unwrap();
+    // nobody has the other end any more: who plays the instrument hears so
+    drop(terminal);
+    playing.join().unwrap();
+    recovered
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_with_prompts_is_trusted_again_when_the_proof_ends_with_one() {
+    // to the question, to the end of what was cut off, to the proof
+    for sound in [
+        ["", "", "Maker,Meter,1,2\r\n=>\r\n"],
+        ["", "=>\r\n", "Maker,Meter,1,2\r\n=>\r\n"],
+        ["", "?>\r\n=>\r\n", "Maker,Meter,1,2\r\n=>\r\n"],
+    ] {
+        recovered_with_prompts(sound.to_vec()).await.unwrap();
+    }
+    for (broken, kind) in [
+        (["", "=>\r\n", "Maker,Meter,1,2\r\n"], ErrorKind::Timeout),
+        (["", "=>\r\n", "Maker,Meter,1,2\r\n!>\r\n"], ErrorKind::Desynchronised),
+        (
+            ["", "=>\r\n=>\r\n=>\r\n", "Maker,Meter,1,2\r\n=>\r\n"],
+            ErrorKind::Desynchronised,
+        ),
+        (
+            ["", "F\r\n=>\r\n", "Maker,Meter,1,2\r\n=>\r\n"],
+            ErrorKind::Desynchronised,
+        ),
+    ] {
+        let error = recovered_with_prompts(broken.to_vec()).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{broken:?}: {error}");
+    }
 }
 
 #[tokio::test]
