@@ -75,9 +75,10 @@ fn exclusive_station(protocol: &[&str], device: &str) -> Served {
 fn locked_out_and_made_safe(protocol: &[&str], device: &str) {
     let served = exclusive_station(protocol, device);
     let running = under_power(&served);
-    // the same bench from another process: it says which instrument it could not get, and by whom
+    // the same bench from another computer, which does not see what runs on this one: it says which instrument it could not get
     let elsewhere = served.folder.path().join("elsewhere");
     let mut second = benchtop();
+    second.env("TMPDIR", served.folder.path().join("temporary"));
     second.args(["run", BOARD, "--serial", "UNIT-5501", "--station"]);
     let second = done(second.arg(&served.station).arg("--store").arg(elsewhere));
     assert_eq!(second.code, Some(3), "{second}");
