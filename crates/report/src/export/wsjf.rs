@@ -341,8 +341,11 @@ fn notes(step: &Step) -> String {
     lines.join("\n")
 }
 
-const fn status(outcome: MeasurementOutcome, was_taken: bool) -> &'static str {
-    match (outcome, was_taken) {
+/// A value that was only logged is well; one with a limit that was not judged is not.
+const fn status(measurement: &Measurement) -> &'static str {
+    let has_limit = measurement.limit.is_some() || measurement.limit_low.is_some() || measurement.limit_high.is_some();
+    let is_logged = measurement.value.is_some() && !has_limit;
+    match (measurement.outcome, is_logged) {
         (MeasurementOutcome::Pass, _) | (MeasurementOutcome::Unset, true) => "P",
         (MeasurementOutcome::Fail, _) => "F",
         (MeasurementOutcome::Unset, false) => "S",
@@ -352,7 +355,7 @@ const fn status(outcome: MeasurementOutcome, was_taken: bool) -> &'static str {
 impl Sorted {
     fn add(&mut self, name: &str, measurement: &Measurement) {
         let name = required(Some(name));
-        let status = status(measurement.outcome, measurement.value.is_some());
+        let status = status(measurement);
         match &measurement.value {
             Some(Measured::Number(number)) => self.numbers.push(numeric(&name, status, *number, measurement)),
             Some(Measured::Boolean(truth)) if measurement.outcome == MeasurementOutcome::Unset => {
@@ -398,4 +401,26 @@ fn numeric(name: &str, status: &str, number: f64, measurement: &Measurement) -> 
     put(&mut object, "lowLimit", low);
     put(&mut object, "highLimit", high);
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit;
+
+    #[test]
+    fn only_a_value_without_a_limit_is_well_though_it_was_not_judged() {
+        let mut record = testkit::with_value(testkit::record(1), 3.3);
+        let measurement = testkit::first(&mut record);
+        measurement.outcome = MeasurementOutcome::Unset;
+        assert!(measurement.limit_low.is_some());
+        assert_eq!(status(measurement), "S", "its limit could not be judged");
+        measurement.limit_low = None;
+        assert_eq!(status(measurement), "S", "nor this one");
+        measurement.limit_high = None;
+        measurement.limit = None;
+        assert_eq!(status(measurement), "P", "logged");
+        measurement.value = None;
+        assert_eq!(status(measurement), "S");
+    }
 }
