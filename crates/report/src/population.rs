@@ -315,7 +315,8 @@ fn kind(run: &Indexed<'_>, asked: &Asked) -> Kind {
     )
 }
 
-/// The values of every numeric measurement of a population, in the order of the newest run's procedure.
+/// The values of every numeric measurement of a population that a run of the newest run's procedure version and variant asks
+/// for: in the newest's order, and behind them what it did not come to.
 ///
 /// A measurement is known by step and name.
 #[must_use]
@@ -326,14 +327,25 @@ pub fn samples<'a>(population: &Population<'a>) -> Vec<Samples<'a>> {
 fn of_each<'a>(population: &Population<'a>, retests: bool) -> Vec<Samples<'a>> {
     let mut shapes = Shapes::default();
     let mut order: Vec<(String, String)> = Vec::new();
-    for run in population.runs.iter().rev().take(1) {
+    let mut known = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let newest = population.runs.last();
+    let same = |run: &&Indexed<'a>| {
+        newest.is_some_and(|newest| {
+            run.procedure_version() == newest.procedure_version() && run.variant() == newest.variant()
+        })
+    };
+    // the newest may have been aborted before it came to all of them: those before it know the rest
+    for run in population.runs.iter().rev().filter(same) {
+        if !seen.insert(Shapes::key(run)) {
+            continue;
+        }
         let shape = shapes.of(run);
-        order.extend(
-            shape
-                .measurements
-                .iter()
-                .map(|asked| (asked.step.clone(), asked.name.clone())),
-        );
+        let keys = shape
+            .measurements
+            .iter()
+            .map(|asked| (asked.step.clone(), asked.name.clone()));
+        order.extend(keys.filter(|key| known.insert(key.clone())));
     }
     let each = order
         .iter()

@@ -2,11 +2,11 @@
 
 use super::{
     codec::{Reader, Writer},
-    shape::{Shape, first_taken},
+    shape::{Shape, first_taken, is_overrange, taken_in},
 };
 use benchtop_store::{
     Changed, Looks, RecordName,
-    record::{MeasurementOutcome, Purpose, ReadingKind, Record, RunOutcome, StepOutcome, Value},
+    record::{MeasurementOutcome, Purpose, Record, RunOutcome, StepOutcome, Value},
 };
 
 /// The texts that many runs share: each stands once in the index.
@@ -102,16 +102,19 @@ impl Extract {
             let first = step.attempts.first().unwrap_or(step);
             tail.u8(code_of(&STEPS, &first.outcome) * 8 + code_of(&STEPS, &step.outcome));
         }
-        tail.count(record.steps.iter().map(|step| step.measurements.len()).sum());
+        let taken = record.steps.iter().map(|step| taken_in(step).measurements.len());
+        tail.count(taken.sum());
         for step in &record.steps {
-            for measurement in &step.measurements {
+            for measurement in &taken_in(step).measurements {
                 let first = first_taken(step, measurement);
                 let number = first.value.as_ref().and_then(Value::number);
-                let overrange = matches!(
-                    first.reading_kind,
-                    ReadingKind::OverrangePositive | ReadingKind::OverrangeNegative
-                );
-                let judged = code_of(&JUDGED, &first.outcome) + 4 * code_of(&JUDGED, &measurement.outcome);
+                let overrange = is_overrange(first);
+                // an attempt that took nothing judged nothing
+                let last = match step.measurements.is_empty() {
+                    true => MeasurementOutcome::Unset,
+                    false => measurement.outcome,
+                };
+                let judged = code_of(&JUDGED, &first.outcome) + 4 * code_of(&JUDGED, &last);
                 tail.f64(number.unwrap_or_default());
                 tail.u8(judged + u8::from(number.is_some()) * HAS_VALUE + u8::from(overrange) * OVERRANGE);
             }
@@ -180,13 +183,13 @@ fn calibrations(record: &Record) -> Option<Vec<u8>> {
 /// A value of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Taken {
-    /// The number of the first attempt that has one.
+    /// The number of the first attempt that took it.
     pub value: Option<f64>,
     /// True when that attempt was beyond the range.
     pub overrange: bool,
     /// How that attempt was judged.
     pub first: MeasurementOutcome,
-    /// How the deciding attempt was judged.
+    /// How the deciding attempt was judged; not at all where it took nothing.
     pub last: MeasurementOutcome,
 }
 

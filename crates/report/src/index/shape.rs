@@ -1,7 +1,7 @@
 //! What runs of the same procedure have in common: its steps, its measurements, their limits. Kept once for all of them.
 
 use super::codec::{Reader, Writer};
-use benchtop_store::record::{Measurement, Record, Section, Step};
+use benchtop_store::record::{Measurement, ReadingKind, Record, Section, Step};
 
 /// A measurement as its procedure asks for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,10 +44,27 @@ pub struct Shape {
 
 const SECTIONS: [Section; 3] = [Section::Setup, Section::Main, Section::Teardown];
 
-/// The first attempt at a step that took a value of this measurement; else the deciding one.
+/// True for a reading beyond the range: the instrument answered, and there is no number.
+pub(super) const fn is_overrange(measurement: &Measurement) -> bool {
+    matches!(
+        measurement.reading_kind,
+        ReadingKind::OverrangePositive | ReadingKind::OverrangeNegative
+    )
+}
+
+/// The last attempt at a step that took any measurement: the deciding one, unless that ended before its first.
+pub(super) fn taken_in(step: &Step) -> &Step {
+    let mut attempts = std::iter::once(step).chain(step.attempts.iter().rev());
+    attempts
+        .find(|attempt| !attempt.measurements.is_empty())
+        .unwrap_or(step)
+}
+
+/// The first attempt at a step that took this measurement, a value or one beyond the range; else the deciding one.
 pub(super) fn first_taken<'a>(step: &'a Step, measurement: &'a Measurement) -> &'a Measurement {
     let mut attempts = step.attempts.iter().flat_map(|attempt| &attempt.measurements);
-    let earlier = attempts.find(|earlier| earlier.name == measurement.name && earlier.value.is_some());
+    let earlier =
+        attempts.find(|earlier| earlier.name == measurement.name && (earlier.value.is_some() || is_overrange(earlier)));
     earlier.unwrap_or(measurement)
 }
 
@@ -63,8 +80,9 @@ impl Shape {
                 .zip(0..)
                 .find(|(section, _)| **section == step.section)
                 .map_or(1, |(_, at)| at));
-            writer.count(step.measurements.len());
-            for measurement in &step.measurements {
+            let taken = taken_in(step);
+            writer.count(taken.measurements.len());
+            for measurement in &taken.measurements {
                 writer.text(&step.measurement_name(&measurement.name));
                 writer.text(&measurement.unit);
                 writer.number(measurement.limit_low);

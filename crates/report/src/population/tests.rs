@@ -189,3 +189,42 @@ fn what_failed_is_counted_by_step_and_measurement() {
     assert_eq!(said(0), ("Power Rail Check", Some("vcc_3v3"), StepOutcome::Fail, 2));
     assert_eq!(said(1), ("Power Rail Check", None, StepOutcome::Error, 1));
 }
+
+#[test]
+fn an_aborted_newest_run_hides_no_measurement() {
+    let mut aborted = ended(run(3, "c"), RunOutcome::Aborted);
+    aborted.steps.truncate(1);
+    let mut old = run(1, "a");
+    old.procedure_version = "0.0.1".to_owned();
+    testkit::first(&mut old).name = "of_old".to_owned();
+    let records = [old, run(2, "b"), aborted];
+    let names = with(&records, Wanted::default(), |population| {
+        let found = samples(population);
+        found.iter().map(|one| one.asked.name.clone()).collect::<Vec<_>>()
+    });
+    assert_eq!(names, ["vcc_3v3"]);
+}
+
+#[test]
+fn the_first_attempt_counts_where_it_was_beyond_the_range_or_the_last_took_nothing() {
+    let mut over = tried_again(run(1, "a"), StepOutcome::Fail);
+    let earlier = &mut over.steps.last_mut().unwrap().attempts[0].measurements[0];
+    earlier.value = None;
+    earlier.reading_kind = ReadingKind::OverrangePositive;
+    let mut nothing = tried_again(testkit::with_value(run(2, "b"), 3.31), StepOutcome::Fail);
+    let step = nothing.steps.last_mut().unwrap();
+    step.attempts[0].measurements[0].outcome = MeasurementOutcome::Fail;
+    step.measurements.clear();
+    step.outcome = StepOutcome::Timeout;
+    let nothing = ended(nothing, RunOutcome::Timeout);
+    with(&[over, nothing], Wanted::default(), |population| {
+        let found = samples(population);
+        assert_eq!((found[0].numbers(), found[0].overrange), (vec![3.31], 1));
+        let failed = pareto(population);
+        assert_eq!(failed.len(), 1);
+        assert_eq!(
+            (failed[0].measurement.as_deref(), failed[0].outcome),
+            (None, StepOutcome::Timeout)
+        );
+    });
+}
