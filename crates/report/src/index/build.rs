@@ -63,7 +63,8 @@ pub(super) fn read_all(
     });
 }
 
-fn read(folder: Option<&RecordFolder>, name: &RecordName) -> Found {
+/// Reads one file.
+pub(super) fn read(folder: Option<&RecordFolder>, name: &RecordName) -> Found {
     let Some((folder, looks)) = folder.and_then(|folder| folder.looks_of(name.as_str()).map(|looks| (folder, looks)))
     else {
         return Found::Gone;

@@ -4,7 +4,7 @@
 //! be deleted at any time. Each look at it first asks what changed: a folder whose time of change is the one that was seen
 //! is not listed again; a record that appeared is read, one that moved gets its new folder, one that went is marked; and
 //! the records that are about to be shown are looked at (size and time), so that one that was altered where it lies is read
-//! again. Where nothing can be written the same is done in memory.
+//! again; one that could not be read is tried again each time. Where nothing can be written the same is done in memory.
 //!
 //! A file of our own rather than a database: it is added to and read through, which a row of checksummed frames does with
 //! no dependency to build, to follow and to recover; what a database is good at, transactions over what must not be lost,
@@ -96,6 +96,7 @@ impl History {
             history.rewrite();
         }
         history.refresh(now, progress)?;
+        history.try_again();
         Ok(history)
     }
 
@@ -267,6 +268,44 @@ impl History {
         });
         self.read = self.read.saturating_add(done);
         self.folders = folders;
+    }
+
+    /// Takes in what could not be read once and can be now: a disk that failed for a moment, a right that was missing.
+    fn try_again(&mut self) {
+        let mut frames = Vec::new();
+        let mut texts = None;
+        let mut taken_in = 0_usize;
+        for (number, entry) in self.log.entries.iter().enumerate() {
+            if !entry.is_alive || entry.is_run {
+                continue;
+            }
+            let known = log::unreadable(self.log.payload(entry));
+            let Some((known_looks, name, known_reason)) = known else {
+                continue;
+            };
+            let folder = self
+                .numbered
+                .get(&entry.folder)
+                .and_then(|folder| self.folders.get(*folder));
+            let Ok(name) = name.parse() else { continue };
+            match build::read(folder, &name) {
+                Found::Run(extract) => {
+                    let texts = texts.get_or_insert_with(|| Texts::of(&self.log));
+                    gone(&mut frames, number);
+                    let row = extract.row(entry.folder, |text| texts.number(&mut frames, text));
+                    frame(&mut frames, RUN, &row);
+                    taken_in += 1;
+                }
+                Found::Unreadable { name, looks, reason } if looks != known_looks || reason != known_reason => {
+                    gone(&mut frames, number);
+                    let payload = unreadable_payload(entry.folder, looks, name.as_str(), &reason);
+                    frame(&mut frames, UNREADABLE, &payload);
+                }
+                Found::Unreadable { .. } | Found::Gone => {}
+            }
+        }
+        self.read = self.read.saturating_add(taken_in);
+        self.add_if_any(&frames);
     }
 
     /// Looks at the records of these runs, and reads again what was altered where it lies. True when something was: then the

@@ -185,3 +185,28 @@ fn pages_and_filters_are_those_of_the_records() {
     assert_eq!((head.part_number, head.batch), (Some("PCB-1042"), None));
     assert_eq!(head.started_at, record.started_at);
 }
+
+#[test]
+fn what_could_not_be_read_is_tried_again_and_taken_in() {
+    let made = Made::default();
+    made.put("pending", &testkit::record(1));
+    let path = made.put("pending", &testkit::record(2));
+    let whole = std::fs::read(&path).unwrap();
+    testkit::write_bytes(&path, &whole[..whole.len() / 2]);
+    for _ in 0..2 {
+        let torn = history(&made);
+        assert_eq!((torn.len(), torn.unreadable().len()), (1, 1));
+    }
+    let length = || std::fs::metadata(made.path("index").join(FILE)).unwrap().len();
+    let before = length();
+    drop(history(&made));
+    assert_eq!(length(), before, "nothing is added where nothing changed");
+    // the folder's time of change stays as it was
+    testkit::write_bytes(&path, &whole);
+    let well = history(&made);
+    assert_eq!((well.len(), well.unreadable().len(), well.records_read()), (2, 0, 1));
+    let found = lines(&well);
+    drop(well);
+    assert_eq!(history(&made).records_read(), 0);
+    assert_eq!(found, truth(&made));
+}
