@@ -46,7 +46,8 @@ pub(crate) struct FilterArguments {
     #[arg(long, value_name = "STATE")]
     state: Vec<String>,
 
-    /// Started then or later: a day (UTC), a moment as in 2026-03-04T05:06:07Z, or so long ago (12h, 7d).
+    /// Started then or later: a day (UTC), a moment as in 2026-03-04T05:06:07Z, or so long ago (12h, 7d). Statistics look
+    /// at units within that time only: one whose first run was before it counts with its first run since.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
 
