@@ -129,7 +129,9 @@ async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> 
     let sent = (desk.now)();
     let verdict = desk.target.upload(desk.sealed, progress).await;
     match &verdict {
-        Verdict::Confirmed { .. } | Verdict::Park { .. } => desk.window.answered((desk.now)() - sent),
+        Verdict::Confirmed { .. } => desk.window.answered((desk.now)() - sent),
+        // a refusal comes quicker than a run is stored: beside it every later answer would seem to wait
+        Verdict::Park { .. } => {}
         Verdict::Retry { .. } | Verdict::Pause { .. } | Verdict::Uncertain { .. } => desk.window.troubled(),
     }
     desk.note_at(begun, ReceiptKind::Attempt);

@@ -22,6 +22,7 @@ struct State {
     steep_until: usize,
     /// Answers since it last grew.
     answers: usize,
+    /// Of the confirmed ones.
     fastest: Option<TimeDelta>,
     taken: usize,
 }
@@ -66,7 +67,7 @@ impl Window {
         Some(Place(self))
     }
 
-    /// An answer came, after so long, and the target was well.
+    /// A run was confirmed, after so long. Only such answers are compared: a refusal costs the target less.
     pub(crate) fn answered(&self, took: TimeDelta) {
         let mut state = self.state();
         let fastest = state
