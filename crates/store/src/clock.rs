@@ -68,6 +68,15 @@ impl ClockFacts {
 
     fn against(&self, now: DateTime<Utc>, last: &LastSeen) -> Option<String> {
         let gone_by = seconds(now.signed_duration_since(DateTime::from_timestamp_millis(last.unix_ms)?));
+        let same_boot = self.boot_id.is_some() && self.boot_id == last.boot_id;
+        let readings = self.monotonic_s.filter(|_| same_boot).zip(last.monotonic_s);
+        let elapsed = readings.map(|(now, last)| now - last);
+        let set_by = elapsed.map(|elapsed| gone_by - elapsed);
+        let tolerance = elapsed.map_or(TOLERANCE_S, |elapsed| TOLERANCE_S.max(elapsed * SLEW));
+        // of two slots the one that came first may be numbered last: both clocks say so then
+        if set_by.is_some_and(|set_by| set_by.abs() <= tolerance) {
+            return None;
+        }
         // the last one is kept to the millisecond
         if gone_by < -0.002 {
             let back = -gone_by;
@@ -75,11 +84,7 @@ impl ClockFacts {
                 "the clock is {back:.0} s behind the start of the run before this one"
             ));
         }
-        let same_boot = self.boot_id.is_some() && self.boot_id == last.boot_id;
-        let elapsed = self.monotonic_s.filter(|_| same_boot)? - last.monotonic_s?;
-        let set_by = gone_by - elapsed;
-        (set_by.abs() > TOLERANCE_S.max(elapsed * SLEW))
-            .then(|| format!("the clock was set by {set_by:+.0} s since the run before this one"))
+        set_by.map(|set_by| format!("the clock was set by {set_by:+.0} s since the run before this one"))
     }
 
     /// The moment that these are the facts of.
@@ -167,6 +172,9 @@ mod tests {
         check(3660, 60.0, true, &["set by +3600 s"]);
         check(60, 3660.0, true, &["set by -3600 s"]);
         check(-60, 60.0, true, &["60 s behind"]);
+        // two slots at once, numbered the other way round
+        check(-1, -1.0, true, &[]);
+        check(-1, 0.5, true, &[]);
         // over a boot nothing says how long it was off
         check(1_000_000, -900.0, false, &[]);
         check(-60, -900.0, false, &["60 s behind"]);

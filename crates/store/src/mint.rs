@@ -33,14 +33,14 @@ struct Sequence {
     seen: Option<LastSeen>,
 }
 
-/// The next number, durable, and the clocks with what speaks against them. The caller holds `lock.store`.
-pub(crate) fn next(layout: &Layout, now: DateTime<Utc>) -> Result<(u64, ClockFacts), StoreError> {
+/// The next number, durable, and the clocks with what speaks against them; `facts` are of the moment `now`. The caller holds
+/// `lock.store`.
+pub(crate) fn next(layout: &Layout, now: DateTime<Utc>, facts: ClockFacts) -> Result<(u64, ClockFacts), StoreError> {
     let (last, seen) = match stored(layout)? {
         Some(sequence) => (sequence.last, sequence.seen),
         None => (highest(layout)?, None),
     };
     let next = last.saturating_add(1);
-    let facts = ClockFacts::read();
     let seen_now = facts.seen(now);
     keep(layout, next, seen_now)?;
     Ok((next, facts.doubted(now, seen.as_ref())))

@@ -191,9 +191,11 @@ impl Store {
     /// # Errors
     /// As [`Store::begin`].
     pub fn begin_for(&self, now: DateTime<Utc>, estimate: Estimate) -> Result<Ticket, StoreError> {
+        // of the same moment as `now`: the lock may be waited for
+        let clock = ClockFacts::read();
         space::has_room(&self.layout, self.least_bytes, estimate)?;
         let lock = self.lock()?;
-        let (sequence, clock) = mint::next(&self.layout, now)?;
+        let (sequence, clock) = mint::next(&self.layout, now, clock)?;
         space::keep_reserve(&self.layout, estimate);
         drop(lock);
         Ok(Ticket {
