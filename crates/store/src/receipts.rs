@@ -6,6 +6,7 @@
 //! may have been confirmed must not be guessed.
 
 use crate::{
+    disk,
     error::{StoreError, StoreErrorKind},
     line::{self, Tail},
     name::is_run_id,
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, io::Write, sync::Arc};
 
 mod durable;
+mod renew;
 
 const FORMAT: &str = "benchtop.receipts/1";
 const MOST_BYTES: u64 = 64 << 20;
@@ -352,8 +354,14 @@ impl Receipts {
         let folder = &self.layout.receipts;
         let name = self.file_of(run_id)?;
         let failed = |operation, error| StoreError::io(operation, folder.path_of(&name), error);
-        let file = folder.open_append(&name)?;
-        file.lock().map_err(|error| failed("lock", error))?;
+        let file = loop {
+            let file = folder.open_append(&name)?;
+            file.lock().map_err(|error| failed("lock", error))?;
+            // else a fresh file took its place while we waited
+            if disk::is_linked(&file).map_err(|error| failed("look at", error))? {
+                break file;
+            }
+        };
         let bytes = folder.read_file(&file, &name, MOST_BYTES)?;
         let lines = line::read(&bytes);
         let mut checksum = lines.last.clone();

@@ -2,7 +2,8 @@
 //!
 //! One line is durable for many uploads, where a receipt of each would cost a file each. A drain that comes to its end removes
 //! the list: every end is in the receipts then. After a crash it is found by whoever takes the syncer's lock next, and each
-//! upload that has no end in its receipts gets the receipt of an attempt, before anything else: it may have arrived.
+//! upload that has no end in its receipts gets the receipt of an attempt, before anything else: it may have arrived. The ends
+//! that are there are made durable anew, before the list goes: their writer may have died before it waited for the disk.
 
 use crate::{
     disk::DiskFile,
@@ -10,11 +11,12 @@ use crate::{
     line::{self, Tail},
     receipts::{Receipt, ReceiptKind},
     record::time,
+    space::with_reserve,
     store::{Layout, Store},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::{io::Write, sync::Arc};
+use std::{collections::BTreeSet, io::Write, sync::Arc};
 
 const FILE: &str = "underway.jsonl";
 const FORMAT: &str = "benchtop.underway/1";
@@ -122,19 +124,24 @@ pub(crate) fn settle(store: &Store) -> Result<(), StoreError> {
             Err(error) => return refuse(StoreErrorKind::Newer, error.to_string()),
         }
     }
+    let mut begun = Vec::new();
     for json in lines {
         match serde_json::from_str::<Vec<Begun>>(json) {
-            Ok(uploads) => write_attempts(store, uploads)?,
+            Ok(uploads) => begun.extend(uploads),
             Err(error) => return refuse(StoreErrorKind::Newer, error.to_string()),
         }
     }
+    with_reserve(store.layout(), || write_attempts(store, &begun))?;
     root.remove(FILE)?;
     root.sync()
 }
 
-/// An attempt for each whose end is not known.
-fn write_attempts(store: &Store, uploads: Vec<Begun>) -> Result<(), StoreError> {
+/// An attempt for each whose end is not known. What their receipts say so far may be in memory only, whatever it says: it is
+/// made durable first.
+fn write_attempts(store: &Store, uploads: &[Begun]) -> Result<(), StoreError> {
     let receipts = store.receipts();
+    let run_ids: BTreeSet<&str> = uploads.iter().map(|begun| begun.run_id.as_str()).collect();
+    receipts.renew(&run_ids)?;
     let mut attempts = Vec::new();
     for begun in uploads {
         // receipts that cannot be believed wait for a person already: the run is not sent
@@ -146,10 +153,10 @@ fn write_attempts(store: &Store, uploads: Vec<Begun>) -> Result<(), StoreError> 
         if known <= begun.receipts {
             let attempt = Receipt {
                 at: begun.at,
-                target: begun.target,
+                target: begun.target.clone(),
                 kind: ReceiptKind::Attempt,
             };
-            attempts.push((begun.run_id, attempt));
+            attempts.push((begun.run_id.clone(), attempt));
         }
     }
     receipts.append_all(&attempts)
