@@ -44,6 +44,15 @@ impl Handle {
         self.shared
     }
 
+    /// Gives what lies in this folder to the folder's group, where it has another.
+    fn of_its_group(&self, inside: &File) -> io::Result<()> {
+        let group = sys::fstat(&self.folder)?.st_gid;
+        if sys::fstat(inside)?.st_gid == group {
+            return Ok(());
+        }
+        Ok(sys::fchown(inside, None, Some(sys::Gid::from_raw(group)))?)
+    }
+
     pub(super) fn share(&self) -> io::Result<()> {
         Ok(sys::fchmod(&self.folder, GROUP_FOLDER_MODE)?)
     }
@@ -57,9 +66,15 @@ impl Handle {
             facts => facts?,
         };
         match sys::FileType::from_raw_mode(facts.st_mode) {
-            sys::FileType::RegularFile => Ok(sys::fchmod(self.open_at(name, OFlags::RDONLY)?, GROUP_FILE_MODE)?),
+            sys::FileType::RegularFile => {
+                let file = self.open_at(name, OFlags::RDONLY)?;
+                self.of_its_group(&file)?;
+                Ok(sys::fchmod(file, GROUP_FILE_MODE)?)
+            }
             sys::FileType::Directory => {
                 let inside = self.open_dir(name)?;
+                // before what is in it, which follows it
+                self.of_its_group(&inside.folder)?;
                 let mut names = Vec::new();
                 inside.each_name(&mut |name| names.push(name.to_owned()))?;
                 names.iter().try_for_each(|name| inside.share_entry(name))?;

@@ -71,6 +71,18 @@ fn a_store_that_was_private_is_given_to_the_group_whole() {
     let shared = Store::open_shared(store.root()).unwrap();
     assert_eq!(mode(&saved.path), 0o660);
     assert_eq!(mode(store.root()), 0o2770);
+    let gid = |path: &Path| std::fs::metadata(path).unwrap().gid();
+    let (synced_folder, sequence) = (shared.root().join("synced"), shared.root().join("sequence"));
+    assert_eq!(
+        [
+            saved.path.as_path(),
+            saved.path.parent().unwrap(),
+            synced_folder.as_path(),
+            sequence.as_path(),
+        ]
+        .map(gid),
+        [group; 4]
+    );
     assert_eq!(mode(&outside), before, "a link is not followed");
     assert_eq!(shared.read(Place::Synced, &synced.name).unwrap().record, *synced.record);
     let new = save(&shared, "UNIT-5503");
