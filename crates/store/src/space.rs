@@ -188,10 +188,14 @@ fn write_noise(mut file: impl Write, bytes: u64) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Gives the reserve up; false when there was none.
+/// Gives the reserve up; true when another try is worth it. That is so as well where there is none: another slot may have
+/// given it up just now, and a try costs nothing.
 pub(crate) fn give_up_reserve(layout: &Layout) -> bool {
-    // some file systems have the room only when the name is durably gone
-    layout.root.remove(RESERVE).and_then(|()| layout.root.sync()).is_ok()
+    match layout.root.remove(RESERVE) {
+        // some file systems have the room only when the name is durably gone
+        Ok(()) => layout.root.sync().is_ok(),
+        Err(error) => error.kind() == StoreErrorKind::NotFound,
+    }
 }
 
 /// Does something, and once more without the reserve where the disk is full.

@@ -177,7 +177,11 @@ impl Desk {
         let append = || (&*self.file).write_all(line.as_bytes());
         let written = match append() {
             Err(error) if kind_of(&error) == StoreErrorKind::Full && give_up_reserve(&self.layout) => {
-                self.file.set_len(self.length).and_then(|()| append())
+                // what cannot be cut is told by why it had to be
+                match self.file.set_len(self.length) {
+                    Ok(()) => append(),
+                    Err(_uncut) => Err(error),
+                }
             }
             result => result,
         };

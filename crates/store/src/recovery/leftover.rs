@@ -239,10 +239,12 @@ impl Leftover {
             checksum = next;
         }
         let good = u64::try_from(self.good).unwrap_or(u64::MAX);
-        self.file.set_len(good).map_err(|error| failed("cut", error))?;
-        (&self.file)
-            .write_all(text.as_bytes())
-            .map_err(|error| failed("write", error))?;
+        with_reserve(layout, || {
+            self.file.set_len(good).map_err(|error| failed("cut", error))?;
+            (&self.file)
+                .write_all(text.as_bytes())
+                .map_err(|error| failed("write", error))
+        })?;
         self.file.sync_all().map_err(|error| failed("sync", error))?;
         self.events.extend(last_words);
         Ok(())
@@ -287,7 +289,7 @@ fn mark(layout: &Layout, record: &Record, made_safe: &[MadeSafe], recovery: &mut
     });
     match marker::maybe_on(&record) {
         Some(run) => {
-            marker::leave(layout, &run)?;
+            with_reserve(layout, || marker::leave(layout, &run))?;
             recovery.outputs_maybe_on.push(run);
             Ok(())
         }

@@ -120,6 +120,29 @@ fn a_journal_on_a_disk_that_fills_up_goes_on_in_the_room_of_the_reserve() {
 }
 
 #[test]
+fn a_dead_run_is_saved_in_the_room_of_the_reserve() {
+    for is_there in [true, false] {
+        let (_folder, store, watch) = testkit::watched_store();
+        let (mut journal, events) = begun(&store);
+        record_all(&mut journal, &events[..4]);
+        drop(journal);
+        if !is_there {
+            std::fs::remove_file(store.root().join("reserve")).unwrap();
+        }
+        watch.fill_until_removed("reserve");
+        let recovery = store.recover().unwrap();
+        let (sealed, failed) = (usize::from(is_there), usize::from(!is_there));
+        assert_eq!(
+            (recovery.sealed.len(), recovery.failed.len()),
+            (sealed, failed),
+            "{recovery:?}"
+        );
+        watch.mend();
+        assert_eq!(store.recover().unwrap().sealed.len(), failed);
+    }
+}
+
+#[test]
 fn a_larger_run_has_a_larger_reserve() {
     let (_folder, store) = testkit::store();
     let length = || std::fs::metadata(store.root().join("reserve")).unwrap().len();
