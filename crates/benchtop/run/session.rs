@@ -144,7 +144,7 @@ impl<'c> Session<'c> {
         for ((unit, prepared), earlier) in units.iter().zip(prepared).zip(earlier) {
             let ticket = saving::begin(&self.store, prepared.procedure.procedure(), &mut self.told)?;
             if together.is_none() {
-                together = together_of(&ticket.run_id, units, prepared_all, &equipped);
+                together = together_of(&ticket.run_id, units, prepared_all);
             }
             let started = started(
                 &self.request,
@@ -298,7 +298,7 @@ struct Begun {
 }
 
 /// What the runs in the slots have to know of each other; nothing where there are no slots.
-fn together_of(execution_id: &str, units: &[Unit], prepared: &[Prepared], equipped: &Equipped) -> Option<Together> {
+fn together_of(execution_id: &str, units: &[Unit], prepared: &[Prepared]) -> Option<Together> {
     let pairs = units.iter().zip(prepared);
     let running = pairs.filter_map(|(unit, prepared)| Some((unit.slot.as_deref()?, &prepared.procedure)));
     let running: Vec<_> = running.collect();
