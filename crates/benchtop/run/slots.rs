@@ -4,7 +4,7 @@ use super::request::Unit;
 use crate::exit::Failure;
 use benchtop_instrument::Setting;
 use benchtop_notation::suggest;
-use benchtop_procedure::{BoundProcedure, LogicalName, Step, StepKind};
+use benchtop_procedure::{BoundProcedure, LogicalName, Step};
 use benchtop_run::InstrumentUse;
 use benchtop_station::StationSlot;
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,27 +93,12 @@ impl Together {
 
 /// The outputs that a step sets, and the channels that it closes.
 fn set_by(step: &Step) -> Vec<(LogicalName, u32)> {
-    match &step.kind {
-        StepKind::Set {
-            instrument,
-            setting: Setting::Output(output),
-            ..
-        } => vec![(instrument.clone(), output.channel)],
-        StepKind::Set {
-            instrument,
-            setting: Setting::Switch(switch),
-            ..
-        } => switch
-            .close
-            .iter()
-            .map(|channel| (instrument.clone(), *channel))
-            .collect(),
-        StepKind::Measurements(_)
-        | StepKind::Wait(_)
-        | StepKind::Prompt(_)
-        | StepKind::Exec(_)
-        | StepKind::Query(_)
-        | StepKind::Send(_)
-        | StepKind::Expect(_) => Vec::new(),
+    match step.kind.setting() {
+        Some((instrument, Setting::Output(output))) => vec![(instrument.clone(), output.channel)],
+        Some((instrument, Setting::Switch(switch))) => {
+            let closes = switch.close.iter();
+            closes.map(|channel| (instrument.clone(), *channel)).collect()
+        }
+        None => Vec::new(),
     }
 }

@@ -286,19 +286,27 @@ impl StepKind {
         }
     }
 
-    /// True when the step can put energy on a terminal.
+    /// What is set, and on which instrument, where that is what the step does.
     #[must_use]
-    pub const fn enables_output(&self) -> bool {
+    pub const fn setting(&self) -> Option<(&LogicalName, &Setting)> {
         match self {
-            Self::Set { setting, .. } => setting.enables_output(),
+            Self::Set {
+                instrument, setting, ..
+            } => Some((instrument, setting)),
             Self::Measurements(_)
             | Self::Wait(_)
             | Self::Prompt(_)
             | Self::Exec(_)
             | Self::Query(_)
             | Self::Send(_)
-            | Self::Expect(_) => false,
+            | Self::Expect(_) => None,
         }
+    }
+
+    /// True when the step can put energy on a terminal.
+    #[must_use]
+    pub fn enables_output(&self) -> bool {
+        self.setting().is_some_and(|(_, setting)| setting.enables_output())
     }
 
     /// True when what an output holds is judged.

@@ -2,7 +2,7 @@
 
 use super::{Instruments, channel, check, held::held};
 use crate::given::Given;
-use crate::model::{BoundProcedure, LogicalName, PlanNode, Procedure, Step, StepKind};
+use crate::model::{BoundProcedure, LogicalName, PlanNode, Procedure, Step};
 use crate::slots::{FixtureSteps, Slot, SlotChannel};
 use crate::written::Written;
 use benchtop_instrument::{Class, Setting};
@@ -140,29 +140,17 @@ fn unused(sink: &mut Diagnostics, slot_name: &str, slot: &Slot, procedure: &Proc
 fn channels(procedure: &Procedure) -> impl Iterator<Item = SlotChannel> {
     procedure.unit_steps().flat_map(|step| {
         let places = &step.set_places;
-        let set = match &step.kind {
-            StepKind::Set {
-                instrument,
-                setting: Setting::Output(output),
-                expects: _,
-            } => vec![(instrument, places.channel_name.as_ref(), output.channel)],
-            StepKind::Set {
-                instrument,
-                setting: Setting::Switch(switch),
-                expects: _,
-            } => {
+        let set = match step.kind.setting() {
+            Some((instrument, Setting::Output(output))) => {
+                vec![(instrument, places.channel_name.as_ref(), output.channel)]
+            }
+            Some((instrument, Setting::Switch(switch))) => {
                 let closes = switch.close.iter().zip(&places.close);
                 let all = closes.chain(switch.open.iter().zip(&places.open));
                 all.map(|(channel, written)| (instrument, written.name.as_ref(), *channel))
                     .collect()
             }
-            StepKind::Measurements(_)
-            | StepKind::Wait(_)
-            | StepKind::Prompt(_)
-            | StepKind::Exec(_)
-            | StepKind::Query(_)
-            | StepKind::Send(_)
-            | StepKind::Expect(_) => Vec::new(),
+            None => Vec::new(),
         };
         let measured = step.kind.measurements().iter().filter_map(|measurement| {
             let reading = measurement.reading()?;
@@ -181,32 +169,13 @@ fn channels(procedure: &Procedure) -> impl Iterator<Item = SlotChannel> {
 }
 
 fn set_by(step: &Step) -> Option<(Physical, &Span)> {
-    match &step.kind {
-        StepKind::Set {
-            instrument,
-            setting: Setting::Output(output),
-            expects: _,
-        } => {
-            let places = &step.set_places;
-            let place = places
-                .channel
-                .as_ref()
-                .or(places.instrument.as_ref())
-                .unwrap_or(&step.place);
-            Some(((instrument.clone(), output.channel), place))
-        }
-        StepKind::Set {
-            setting: Setting::Switch(_),
-            ..
-        }
-        | StepKind::Measurements(_)
-        | StepKind::Wait(_)
-        | StepKind::Prompt(_)
-        | StepKind::Exec(_)
-        | StepKind::Query(_)
-        | StepKind::Send(_)
-        | StepKind::Expect(_) => None,
-    }
+    let (instrument, setting) = step.kind.setting()?;
+    let Setting::Output(output) = setting else {
+        return None;
+    };
+    let places = &step.set_places;
+    let place = places.channel.as_ref().or(places.instrument.as_ref());
+    Some(((instrument.clone(), output.channel), place.unwrap_or(&step.place)))
 }
 
 /// An output is one slot's, or the fixture's.
@@ -314,12 +283,7 @@ fn turns(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>, instruments
                     );
                 }
             }
-            let StepKind::Set {
-                instrument,
-                setting: Setting::Switch(switch),
-                expects: _,
-            } = &step.kind
-            else {
+            let Some((instrument, Setting::Switch(switch))) = step.kind.setting() else {
                 continue;
             };
             let is_loose = switch.exclusive && !held.contains(&instrument);
@@ -374,29 +338,13 @@ impl<'p> Users<'p> {
 
 /// The channels of a switch that a step closes.
 fn closed_by(step: &Step) -> Vec<(Physical, &Step, &Span)> {
-    match &step.kind {
-        StepKind::Set {
-            instrument,
-            setting: Setting::Switch(switch),
-            expects: _,
-        } => {
-            let closes = switch.close.iter().zip(&step.set_places.close);
-            closes
-                .map(|(channel, written)| ((instrument.clone(), *channel), step, &written.place))
-                .collect()
-        }
-        StepKind::Set {
-            setting: Setting::Output(_),
-            ..
-        }
-        | StepKind::Measurements(_)
-        | StepKind::Wait(_)
-        | StepKind::Prompt(_)
-        | StepKind::Exec(_)
-        | StepKind::Query(_)
-        | StepKind::Send(_)
-        | StepKind::Expect(_) => Vec::new(),
-    }
+    let Some((instrument, Setting::Switch(switch))) = step.kind.setting() else {
+        return Vec::new();
+    };
+    let closes = switch.close.iter().zip(&step.set_places.close);
+    closes
+        .map(|(channel, written)| ((instrument.clone(), *channel), step, &written.place))
+        .collect()
 }
 
 /// Each unit has a link of its own.

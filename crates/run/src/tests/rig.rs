@@ -1,17 +1,18 @@
 //! A bench whose instruments and recorder misbehave on request, and one log of everything in order.
 
 mod bench;
+pub(super) mod start;
 
 use crate::{
-    Crew, Deadlines, Event, EventKind, Finished, InstrumentUse, Interrupt, Job, MeasurementTaken, Papers, Partial,
-    Placement, ProcedureUse, Purpose, Recorder, RecorderError, RunEnded, RunOutcome, RunStarted, Section, StepAddress,
-    StepEnded, StepOutcome, Surroundings, UnitUnderTest, execute, listen,
+    Crew, Deadlines, Event, EventKind, Finished, Interrupt, Job, MeasurementTaken, Partial, Recorder, RecorderError,
+    RunEnded, RunOutcome, Section, StepAddress, StepEnded, StepOutcome, Surroundings, execute, listen,
 };
 use async_trait::async_trait;
 use bench::RigBench;
 pub(in crate::tests) use bench::capabilities;
 use benchtop_instrument::{Clock, VirtualClock};
 use benchtop_procedure::{LogicalName, Metrology};
+use start::{started, used};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -284,49 +285,10 @@ impl Rig {
             panics_at: self.recorder_panics_at,
         };
         let (listener, mut events) = listen();
-        let used = |name: &str, outputs: Vec<u32>| InstrumentUse {
-            name: LogicalName(name.to_owned()),
-            class: String::new(),
-            model: String::new(),
-            resource: String::new(),
-            driver: String::new(),
-            definition_sha256: String::new(),
-            calibration_due: None,
-            papers: Papers::default(),
-            outputs,
-        };
-        let started = RunStarted {
-            run_id: "run".to_owned(),
-            sequence: 1,
-            procedure: ProcedureUse {
-                id: "RIG".to_owned(),
-                version: "1".to_owned(),
-                name: "Rig".to_owned(),
-                sha256: String::new(),
-                resolved: crate::Resolved::default(),
-            },
-            unit: UnitUnderTest::default(),
-            station_id: "rig".to_owned(),
-            fixture_id: None,
-            placement: Placement::default(),
-            earlier: None,
-            operator: None,
-            purpose: Purpose::Production,
-            study: None,
-            simulated: true,
-            virtual_clock: true,
-            benchtop_version: String::new(),
-            station_sha256: String::new(),
-            instruments: vec![used("psu", vec![1]), used("dmm", Vec::new())]
-                .into_iter()
-                .chain(
-                    self.procedure
-                        .contains("[instruments.uart]")
-                        .then(|| used("uart", Vec::new())),
-                )
-                .collect(),
-            steps: Vec::new(),
-        };
+        let has_link = self.procedure.contains("[instruments.uart]");
+        let link = has_link.then(|| used("uart", Vec::new()));
+        let both = [used("psu", vec![1]), used("dmm", Vec::new())];
+        let started = started(both.into_iter().chain(link).collect());
         let job = Job {
             metrology: Arc::new(self.metrology),
             procedure,

@@ -2,10 +2,10 @@
 
 mod bench;
 
+use super::rig::start::{started, used};
 use crate::{
-    Crew, Deadlines, Event, EventKind, Finished, Fixture, InstrumentUse, Interrupt, Papers, Placement, ProcedureUse,
-    Purpose, Recorder, RecorderError, RunOutcome, RunStarted, Seat, StepOutcome, Surroundings, UnitUnderTest,
-    execute_slots,
+    Crew, Deadlines, Event, EventKind, Finished, Fixture, Interrupt, Recorder, RecorderError, RunOutcome, Seat,
+    StepOutcome, Surroundings, execute_slots,
 };
 use async_trait::async_trait;
 use bench::{FakeBench, Trouble, World, all_of};
@@ -163,48 +163,6 @@ impl Ran {
     }
 }
 
-fn used(name: &str, outputs: Vec<u32>) -> InstrumentUse {
-    InstrumentUse {
-        name: LogicalName(name.to_owned()),
-        class: String::new(),
-        model: String::new(),
-        resource: String::new(),
-        driver: String::new(),
-        definition_sha256: String::new(),
-        calibration_due: None,
-        papers: Papers::default(),
-        outputs,
-    }
-}
-
-fn started(outputs: Vec<u32>) -> RunStarted {
-    RunStarted {
-        run_id: "run".to_owned(),
-        sequence: 1,
-        procedure: ProcedureUse {
-            id: "RIG".to_owned(),
-            version: "1".to_owned(),
-            name: "Rig".to_owned(),
-            sha256: String::new(),
-            resolved: crate::Resolved::default(),
-        },
-        unit: UnitUnderTest::default(),
-        station_id: "rig".to_owned(),
-        fixture_id: None,
-        placement: Placement::default(),
-        earlier: None,
-        operator: None,
-        purpose: Purpose::Production,
-        study: None,
-        simulated: true,
-        virtual_clock: true,
-        benchtop_version: String::new(),
-        station_sha256: String::new(),
-        instruments: vec![used("psu", outputs), used("dmm", Vec::new())],
-        steps: Vec::new(),
-    }
-}
-
 /// Slot A has output 2 as written, slot B output 3.
 fn bound(text: &str) -> BTreeMap<String, BoundProcedure> {
     let instruments = ["dmm", "psu"]
@@ -229,7 +187,7 @@ async fn run(text: &str, trouble: Trouble) -> Ran {
     let (wants, interrupt) = watch::channel(Interrupt::None);
     let seats = bound(text).into_values().enumerate().map(|(slot, procedure)| Seat {
         procedure,
-        started: started(vec![1, [2, 3][slot]]),
+        started: started(vec![used("psu", vec![1, [2, 3][slot]]), used("dmm", Vec::new())]),
         partial: None,
         outside: Surroundings::nothing(),
         recorder: Notes {
