@@ -3,10 +3,9 @@
 //! `TCPIP0::127.0.0.1::<port>::SOCKET` is a byte stream. `USB0::...::TCP<port>::INSTR` and `GPIB0::TCP<port>::INSTR` are message
 //! based: a message has an end, there is a status byte and device clear; behind them lies the same TCP port. `GPIB0::<n>::INSTR`
 //! fails in the way of number `n`: see `Fault`.
-#![allow(unsafe_code, reason = "it is called from C's side of an interface")]
-#![allow(non_snake_case, reason = "the names are VISA's")]
-#![allow(missing_docs, clippy::missing_safety_doc, reason = "VPP-4.3.2 documents the calls")]
-#![allow(clippy::disallowed_methods, reason = "a library from elsewhere has its own clock")]
+#![expect(unsafe_code, reason = "it is called from C's side of an interface")]
+#![expect(missing_docs, clippy::missing_safety_doc, reason = "VPP-4.3.2 documents the calls")]
+#![expect(clippy::disallowed_methods, reason = "a library from elsewhere has its own clock")]
 
 use std::{
     collections::HashMap,
