@@ -106,7 +106,14 @@ impl Request {
             ));
         }
         let is_name = !name.is_empty() && !name.chars().any(char::is_control);
-        (!is_name).then(|| "--study: the name of a study is not empty and has no control characters".to_owned())
+        if !is_name {
+            return Some("--study: the name of a study is not empty and has no control characters".to_owned());
+        }
+        self.operator.is_none().then(|| {
+            format!(
+                "--study {name} --trial {trial}: say who measures, --operator NAME; no study is made of a run without"
+            )
+        })
     }
 }
 

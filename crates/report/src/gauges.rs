@@ -1,19 +1,23 @@
 //! Gauge studies out of runs: by the study that they name, and in it by operator, unit and trial.
 
 use crate::{
+    index::Indexed,
     population::{Population, Samples},
     stats::{
         Unsaid,
         gauge::{Reading, Study},
     },
 };
+use benchtop_store::record::RunOutcome;
 use std::collections::BTreeMap;
 
-/// The runs of a population, apart by the study that they name; those that name none come first and are one.
+/// The runs of a population, apart by the study that they name; those that name none come first and are one. A trial that the
+/// station lost is made again, and does not count.
 #[must_use]
 pub fn by_study<'a>(population: &Population<'a>) -> Vec<(Option<&'a str>, Population<'a>)> {
     let mut found: BTreeMap<Option<&'a str>, Population<'a>> = BTreeMap::new();
-    for run in &population.runs {
+    let is_judged = |run: &&Indexed<'a>| matches!(run.outcome(), RunOutcome::Pass | RunOutcome::Fail);
+    for run in population.runs.iter().filter(is_judged) {
         let of_study = found.entry(run.study()).or_insert_with(|| Population {
             procedure: population.procedure.clone(),
             runs: Vec::new(),

@@ -4,9 +4,8 @@ use crate::{
     analysis::Analysis,
     population::{Failing, Population, Share, Yield},
     stats::{capability::Index, control::Rule},
-    words::{counted, digits, number, percent, probability},
+    words::{counted, digits, number, percent, probability, step_outcome},
 };
-use benchtop_store::record::StepOutcome;
 
 /// With a capital letter and a full stop.
 #[must_use]
@@ -53,17 +52,6 @@ pub fn left_out(population: &Population<'_>) -> Option<String> {
     (!said.is_empty()).then(|| said.join(", "))
 }
 
-const fn word(outcome: StepOutcome) -> &'static str {
-    match outcome {
-        StepOutcome::Pass => "PASS",
-        StepOutcome::Fail => "FAIL",
-        StepOutcome::Skip => "SKIP",
-        StepOutcome::Error => "ERROR",
-        StepOutcome::Timeout => "TIMEOUT",
-        StepOutcome::Aborted => "ABORTED",
-    }
-}
-
 /// Step, measurement, how it ended, runs, share, cumulated share.
 #[must_use]
 pub fn pareto_lines(failing: &[Failing]) -> Vec<[String; 6]> {
@@ -76,7 +64,7 @@ pub fn pareto_lines(failing: &[Failing]) -> Vec<[String; 6]> {
         lines.push([
             failing.step.clone(),
             failing.measurement.clone().unwrap_or_default(),
-            word(failing.outcome).to_owned(),
+            step_outcome(failing.outcome).to_owned(),
             failing.runs.to_string(),
             part(failing.runs),
             part(sum),

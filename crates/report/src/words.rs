@@ -1,4 +1,6 @@
-//! Numbers for people.
+//! Numbers and outcomes for people.
+
+use benchtop_store::record::{MeasurementOutcome, RunOutcome, StepOutcome};
 
 /// Six significant digits, without zeros at the end; as a power of ten where it is very large or very small.
 #[must_use]
@@ -56,6 +58,38 @@ pub fn counted(number: usize, one: &str) -> String {
         format!("1 {one}")
     } else {
         format!("{number} {one}s")
+    }
+}
+
+/// As files and people have it.
+pub(crate) const fn run_outcome(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Pass => "PASS",
+        RunOutcome::Fail => "FAIL",
+        RunOutcome::Aborted => "ABORTED",
+        RunOutcome::Timeout => "TIMEOUT",
+        RunOutcome::Error => "ERROR",
+    }
+}
+
+/// As files and people have it.
+pub(crate) const fn step_outcome(outcome: StepOutcome) -> &'static str {
+    match outcome {
+        StepOutcome::Pass => "PASS",
+        StepOutcome::Fail => "FAIL",
+        StepOutcome::Skip => "SKIP",
+        StepOutcome::Error => "ERROR",
+        StepOutcome::Timeout => "TIMEOUT",
+        StepOutcome::Aborted => "ABORTED",
+    }
+}
+
+/// As files and people have it.
+pub(crate) const fn measurement_outcome(outcome: MeasurementOutcome) -> &'static str {
+    match outcome {
+        MeasurementOutcome::Pass => "PASS",
+        MeasurementOutcome::Fail => "FAIL",
+        MeasurementOutcome::Unset => "UNSET",
     }
 }
 

@@ -136,14 +136,16 @@ impl Seat<'_> {
             (None, None) => wanted.number,
             (None, Some(name)) => named(sink, instrument, self.instruments.get(instrument), name, wanted),
         };
+        // a name and the number that the station has for it are the same thing
+        let known = |name: &str| self.instruments.get(&written)?.channel_names.get(name).copied();
+        let channel = match (own, wanted.name) {
+            (Some(_), Some(name)) => known(name).map_or_else(|| name.to_owned(), |number| number.to_string()),
+            (Some(_), None) => wanted.number.to_string(),
+            (None, _) => number.to_string(),
+        };
         let called = SlotChannel {
             instrument: written,
-            // without a channel of the slot's own, a name and its number are the same thing
-            channel: match (own, wanted.name) {
-                (Some(_), Some(name)) => name.to_owned(),
-                (Some(_), None) => wanted.number.to_string(),
-                (None, _) => number.to_string(),
-            },
+            channel,
         };
         self.place(sink, instrument, number, called, wanted);
         number

@@ -48,6 +48,7 @@ pub(crate) fn bound_slots(
     }
     outputs(&mut sink, &placed);
     inputs(&mut sink, &placed, instruments);
+    opens(&mut sink, &placed);
     turns(&mut sink, &placed, instruments);
     consoles(&mut sink, &placed);
     if sink.has_errors() {
@@ -259,6 +260,37 @@ fn inputs(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>, instrument
     }
 }
 
+/// A unit's steps open what is theirs: another's relay may be in the middle of a measurement.
+fn opens(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>) {
+    let mut closers: BTreeMap<Physical, String> = BTreeMap::new();
+    for (slot, procedure) in placed {
+        let closed = procedure.unit_steps().flat_map(closed_by);
+        closers.extend(closed.map(|(relay, ..)| (relay, format!("slot {slot}"))));
+    }
+    let of_fixture = placed.values().flat_map(Procedure::fixture_steps).flat_map(closed_by);
+    closers.extend(of_fixture.map(|(relay, ..)| (relay, "the fixture".to_owned())));
+    for (slot, procedure) in placed {
+        let own = format!("slot {slot}");
+        for step in procedure.unit_steps() {
+            let Some((instrument, Setting::Switch(switch))) = step.kind.setting() else {
+                continue;
+            };
+            for (channel, written) in switch.open.iter().zip(&step.set_places.open) {
+                let closer = closers.get(&(instrument.clone(), *channel));
+                let Some(closer) = closer.filter(|closer| **closer != own) else {
+                    continue;
+                };
+                let message = format!(
+                    "step \"{}\": {own} opens {instrument} channel {channel}, which {closer} closes",
+                    step.name
+                );
+                let help = format!("give each slot its own in the station file, [slots.{slot}] channels = {{ ... }}");
+                sink.push(Diagnostic::error(&written.place, &message).help(&help));
+            }
+        }
+    }
+}
+
 /// What several units use in turn is held from the switching to the measurement: else one unit's reading is another's.
 fn turns(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>, instruments: &Instruments) {
     let of_fixture = outputs_of_fixture(placed);
@@ -300,7 +332,8 @@ fn turns(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>, instruments
             users.slots()
         );
         let help = format!(
-            "put the switching and the measurement into a group with lock = [\"{name}\", ...] and the switch in it"
+            "put the switching and the measurement into a group with lock = [\"{name}\", ...] and the switch in it, or \
+             measure what all units have in common once in [[fixture_setup]]"
         );
         sink.push(Diagnostic::error(place, &message).help(&help));
     }

@@ -167,3 +167,35 @@ limit = { low = 3.25, high = 3.35 }
         assert_eq!(group.lock.first(), Some(name), "{slot}");
     }
 }
+
+#[test]
+fn a_name_and_the_number_that_the_station_has_for_it_are_one_channel_in_a_slot_too() {
+    let measurement = |name: &str, channel: &str| {
+        format!(
+            "[[steps.steps.measurements]]\nname = \"{name}\"\ninstrument = \"scanner\"\nchannel = {channel}\nfunction = \"dc_voltage\"\n\
+             range = \"10 V\"\nunit = \"V\"\nlimit = {{ low = 3.25, high = 3.35 }}\n"
+        )
+    };
+    let text = format!(
+        "{HEAD}[[steps]]\nname = \"Both\"\nlock = [\"scanner\"]\n[[steps.steps]]\nname = \"Rail\"\n{}{}",
+        measurement("by_name", "\"vcc\""),
+        measurement("by_number", "101")
+    );
+    let text = text.replace("[instruments.psu]\nclass = \"dc_power\"\n", "");
+    let bound = check_slots(
+        "x.toml",
+        &text,
+        &Given::default(),
+        &bench::instruments(),
+        &bench::slots(),
+    )
+    .unwrap();
+    for (slot, channel) in [("A", 101), ("B", 102)] {
+        let measurements = bound[slot].procedure().steps[0].kind.measurements();
+        let channels: Vec<u32> = measurements
+            .iter()
+            .map(|measurement| measurement.reading().unwrap().request.channel)
+            .collect();
+        assert_eq!(channels, [channel, channel], "{slot}");
+    }
+}

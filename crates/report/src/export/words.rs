@@ -1,55 +1,19 @@
 //! The closed sets of a record, its numbers and its limits, as words.
 
-use benchtop_store::record::{
-    Band, Decision, Measurement, MeasurementOutcome, Purpose, ReadingKind, RunOutcome, Section, StepOutcome, Value,
-};
+use benchtop_store::record::{Band, Decision, Measurement, ReadingKind, Section, Value};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::borrow::Cow;
 
-pub(super) const fn run_outcome(outcome: RunOutcome) -> &'static str {
-    match outcome {
-        RunOutcome::Pass => "PASS",
-        RunOutcome::Fail => "FAIL",
-        RunOutcome::Aborted => "ABORTED",
-        RunOutcome::Timeout => "TIMEOUT",
-        RunOutcome::Error => "ERROR",
-    }
-}
-
-pub(super) const fn step_outcome(outcome: StepOutcome) -> &'static str {
-    match outcome {
-        StepOutcome::Pass => "PASS",
-        StepOutcome::Fail => "FAIL",
-        StepOutcome::Skip => "SKIP",
-        StepOutcome::Error => "ERROR",
-        StepOutcome::Timeout => "TIMEOUT",
-        StepOutcome::Aborted => "ABORTED",
-    }
-}
-
-pub(super) const fn measurement_outcome(outcome: MeasurementOutcome) -> &'static str {
-    match outcome {
-        MeasurementOutcome::Pass => "PASS",
-        MeasurementOutcome::Fail => "FAIL",
-        MeasurementOutcome::Unset => "UNSET",
-    }
-}
+pub(super) use crate::{
+    filter::purpose_word as purpose,
+    words::{measurement_outcome, run_outcome, step_outcome},
+};
 
 pub(super) const fn section(section: Section) -> &'static str {
     match section {
         Section::Setup => "setup",
         Section::Main => "main",
         Section::Teardown => "teardown",
-    }
-}
-
-pub(super) const fn purpose(purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::Production => "production",
-        Purpose::Engineering => "engineering",
-        Purpose::Golden => "golden",
-        Purpose::GaugeStudy => "gauge_study",
-        Purpose::Partial => "partial",
     }
 }
 

@@ -95,8 +95,9 @@ impl History {
         if history.log.bytes.len() != whole || history.log.entries.is_empty() {
             history.rewrite();
         }
+        let known = history.log.entries.len();
         history.refresh(now, progress)?;
-        history.try_again();
+        history.try_again(known);
         Ok(history)
     }
 
@@ -270,12 +271,13 @@ impl History {
         self.folders = folders;
     }
 
-    /// Takes in what could not be read once and can be now: a disk that failed for a moment, a right that was missing.
-    fn try_again(&mut self) {
+    /// Takes in what could not be read once and can be now: a disk that failed for a moment, a right that was missing. `known`:
+    /// so many entries were there before this look; those behind were tried just now.
+    fn try_again(&mut self, known: usize) {
         let mut frames = Vec::new();
         let mut texts = None;
         let mut taken_in = 0_usize;
-        for (number, entry) in self.log.entries.iter().enumerate() {
+        for (number, entry) in self.log.entries.iter().enumerate().take(known) {
             if !entry.is_alive || entry.is_run {
                 continue;
             }

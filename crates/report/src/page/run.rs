@@ -8,15 +8,16 @@ use crate::{
     filter::{place_word, purpose_word},
     history::StoredRun,
     shown,
+    words::{measurement_outcome, run_outcome, step_outcome},
 };
-use benchtop_store::record::{Measurement, MeasurementOutcome, OutputState, Record, RunOutcome, Step, StepOutcome};
+use benchtop_store::record::{Measurement, OutputState, Record, Step};
 
 /// The page of a run: what was tested, how it went, each value on its limits.
 #[must_use]
 pub fn of_run(run: &StoredRun) -> String {
     let record = &run.record;
     let unit = &record.unit_under_test;
-    let word = run_word(record.outcome);
+    let word = run_outcome(record.outcome);
     let simulated = if record.simulated {
         " <span class=\"simulated\">SIMULATED</span>"
     } else {
@@ -49,27 +50,6 @@ pub fn of_run(run: &StoredRun) -> String {
         record.procedure_id
     );
     page(&title, &body)
-}
-
-const fn run_word(outcome: RunOutcome) -> &'static str {
-    match outcome {
-        RunOutcome::Pass => "PASS",
-        RunOutcome::Fail => "FAIL",
-        RunOutcome::Aborted => "ABORTED",
-        RunOutcome::Timeout => "TIMEOUT",
-        RunOutcome::Error => "ERROR",
-    }
-}
-
-const fn step_word(outcome: StepOutcome) -> &'static str {
-    match outcome {
-        StepOutcome::Pass => "PASS",
-        StepOutcome::Fail => "FAIL",
-        StepOutcome::Skip => "SKIP",
-        StepOutcome::Error => "ERROR",
-        StepOutcome::Timeout => "TIMEOUT",
-        StepOutcome::Aborted => "ABORTED",
-    }
 }
 
 fn facts(run: &StoredRun) -> String {
@@ -121,7 +101,7 @@ fn step_section(step: &Step, at: usize, decides: bool) -> String {
     let name = text(&step.measurement_name(&step.name));
     let mut section = format!(
         "<section>\n<h3>{} {name}<span class=\"faint\">{took}{again}</span></h3>\n",
-        outcome(step_word(step.outcome))
+        outcome(step_outcome(step.outcome))
     );
     if let Some(reason) = &step.reason {
         section.push_str(&format!("<p>{}</p>\n", text(reason)));
@@ -139,11 +119,7 @@ fn step_section(step: &Step, at: usize, decides: bool) -> String {
 }
 
 fn row(measurement: &Measurement) -> Vec<String> {
-    let word = match measurement.outcome {
-        MeasurementOutcome::Pass => "PASS",
-        MeasurementOutcome::Fail => "FAIL",
-        MeasurementOutcome::Unset => "UNSET",
-    };
+    let word = measurement_outcome(measurement.outcome);
     let marginal = if measurement.marginal {
         " <span class=\"marginal\">marginal</span>"
     } else {
