@@ -198,6 +198,14 @@ fn a_transcript_is_evidence_only_if_somebody_else_wrote_it() {
             "# source: a bench - kind: real unit\n> *IDN?\n< A,B,SIM-1,1\n",
             "a simulated instrument answered this",
         ),
+        (
+            "# source: my bench - kind: real unit\n@ dmm TCPIP0::127.0.0.1::5025::SOCKET\n> VOLT:DC:NPLC?\n< +1.00000000E+01\n",
+            "transcript.txt:2: nothing in this recording says that a real instrument answered",
+        ),
+        (
+            "# source: my bench - kind: real unit\n@ dmm SIM::board-v3::dmm\n> *IDN?\n< A,B,1,1\n",
+            "transcript.txt:2: a simulated instrument is no evidence",
+        ),
         ("# source: nothing said\n", "there is no dialogue in it"),
         (
             "# source: x\n? *IDN?\n",

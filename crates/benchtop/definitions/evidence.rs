@@ -91,6 +91,8 @@ fn read(entry: &Entry) -> Result<Vec<Dialogue>, String> {
     let lines = transcript::parse(&entry.file, &entry.text).map_err(|error| error.to_string())?;
     let mut dialogues: Vec<Dialogue> = Vec::new();
     let mut refused_next = false;
+    // where a recording of ours begins, until a real instrument has said in it who it is
+    let mut unnamed: Option<String> = None;
     for line in lines {
         let place = format!("{}:{}", entry.file, line.number);
         match line.content {
@@ -119,12 +121,20 @@ fn read(entry: &Entry) -> Result<Vec<Dialogue>, String> {
                 }
                 refused_next |= note.starts_with("not simulated");
             }
-            transcript::Content::Instrument(_) => {}
+            transcript::Content::Instrument { resource, .. } => {
+                if ["SIM::", "REPLAY::"].iter().any(|kind| resource.starts_with(kind)) {
+                    return Err(format!("{place}: a simulated instrument is no evidence"));
+                }
+                unnamed.get_or_insert(place);
+            }
             transcript::Content::Event(event) => {
                 if is_simulated(&event) {
                     return Err(format!(
                         "{place}: a simulated instrument answered this: it is no evidence"
                     ));
+                }
+                if names_itself(&event) {
+                    unnamed = None;
                 }
                 let Some(dialogue) = dialogues.last_mut() else {
                     return Err(format!("{place}: there is no `# source:` above it"));
@@ -135,6 +145,11 @@ fn read(entry: &Entry) -> Result<Vec<Dialogue>, String> {
             }
         }
     }
+    if let Some(place) = unnamed {
+        return Err(format!(
+            "{place}: nothing in this recording says that a real instrument answered: ask `*IDN?` in the same recording"
+        ));
+    }
     if dialogues.iter().all(|dialogue| dialogue.events.is_empty()) {
         return Err(format!("{}: there is no dialogue in it", entry.file));
     }
@@ -143,9 +158,17 @@ fn read(entry: &Entry) -> Result<Vec<Dialogue>, String> {
 
 /// An answer to `*IDN?` that every simulated instrument gives.
 fn is_simulated(event: &TraceEvent) -> bool {
-    let TraceEvent::Read(answer) = event else { return false };
-    let identity = String::from_utf8_lossy(answer).parse::<Identity>();
-    identity.is_ok_and(|identity| identity.is_simulated())
+    identity(event).is_some_and(|identity| identity.is_simulated())
+}
+
+/// An answer to `*IDN?` of an instrument that is not simulated.
+fn names_itself(event: &TraceEvent) -> bool {
+    identity(event).is_some_and(|identity| !identity.is_simulated())
+}
+
+fn identity(event: &TraceEvent) -> Option<Identity> {
+    let TraceEvent::Read(answer) = event else { return None };
+    String::from_utf8_lossy(answer).parse().ok()
 }
 
 /// Where dialogues are played.

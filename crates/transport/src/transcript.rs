@@ -36,8 +36,13 @@ pub struct Line {
 pub enum Content {
     /// `# ...`: for people.
     Note(String),
-    /// `@ name ...`: the lines below are of this instrument.
-    Instrument(String),
+    /// `@ name resource`: the lines below are of this instrument.
+    Instrument {
+        /// Its logical name.
+        name: String,
+        /// Where it was, as it is written; empty where nothing is.
+        resource: String,
+    },
     /// Something was done.
     Event(TraceEvent),
 }
@@ -91,7 +96,13 @@ fn parse_line(line: &str) -> Result<Option<Content>, String> {
     let rest = rest.strip_prefix(' ').unwrap_or(rest);
     let content = match mark {
         "#" => Content::Note(rest.to_owned()),
-        "@" => Content::Instrument(rest.split(' ').next().unwrap_or_default().to_owned()),
+        "@" => {
+            let (name, resource) = rest.split_once(' ').unwrap_or((rest, ""));
+            Content::Instrument {
+                name: name.to_owned(),
+                resource: resource.to_owned(),
+            }
+        }
         ">" => Content::Event(TraceEvent::Written(unescape(rest)?)),
         "<" => Content::Event(TraceEvent::Read(unescape(rest)?)),
         "!" => Content::Event(parse_event(rest)?),

@@ -45,7 +45,7 @@ impl ReplaySession {
         for line in lines {
             match line.content {
                 Content::Note(_) => {}
-                Content::Instrument(instrument) => {
+                Content::Instrument { name: instrument, .. } => {
                     ours = name.as_ref().is_none_or(|name| *name == instrument);
                     if !names.contains(&instrument) {
                         names.push(instrument);
