@@ -189,7 +189,12 @@ fn the_store_is_well(store: &Path, place: &str) {
     assert_eq!(outcomes(store, "UNIT-5502"), ["PASS"], "{place}");
     let verify = done(benchtop().args(["runs", "verify", "--store"]).arg(store));
     // a temporary that a kill left half written is kept and told, and nothing else is
-    let torn = verify.code == Some(3) && fs::read_dir(store.join("quarantine")).unwrap().count() > 0;
+    let held = fs::read_dir(store.join("quarantine")).unwrap();
+    let held: Vec<String> = held
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(held.iter().all(|name| name.starts_with("tmp-")), "{place}: {held:?}");
+    let torn = verify.code == Some(3) && !held.is_empty();
     assert!(verify.code == Some(0) || torn, "{place}: {verify}");
     let left: Vec<String> = fs::read_dir(store.join("journal"))
         .unwrap()
@@ -220,9 +225,23 @@ fn after_a_run(store: &Path, run: &Done, place: &str) {
         );
     }
     let before = outcomes(store, "UNIT-5501");
+    let had_begun = !before.is_empty() || has_begun(store);
     the_store_is_well(store, place);
     let found = outcomes(store, "UNIT-5501");
     assert!(found.len() <= 1 && found.len() >= before.len(), "{place}: {found:?}");
+    if run.code.is_none() || run.code == Some(137) {
+        assert_eq!(found.len(), usize::from(had_begun), "{place}: {found:?}");
+    }
+}
+
+/// True when a whole line of a journal names the unit: its first event is on the disk.
+fn has_begun(store: &Path) -> bool {
+    let entries = fs::read_dir(store.join("journal")).into_iter().flatten();
+    let mut texts = entries.filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok());
+    texts.any(|text| {
+        let mut lines = text.split_inclusive('\n');
+        lines.any(|line| line.ends_with('\n') && line.contains("UNIT-5501"))
+    })
 }
 
 const RUN: &[&str] = &[
@@ -327,7 +346,16 @@ fn a_sync_killed_or_refused_at_any_system_call_loses_no_record_and_doubles_none(
             for serial in ["UNIT-5501", "UNIT-5503"] {
                 assert_eq!(outcomes(store, serial), ["PASS"], "{place}: {again}");
             }
+            let there = records(store.parent().unwrap(), "stick");
+            let bytes = |paths: Vec<PathBuf>| {
+                paths
+                    .iter()
+                    .map(|path| fs::read(path).unwrap())
+                    .collect::<BTreeSet<_>>()
+            };
+            assert_eq!(there.len(), 2, "{place}: {again}");
             assert_eq!(records(store, "synced").len(), 2, "{place}: {again}");
+            assert_eq!(bytes(there), bytes(records(store, "synced")), "{place}");
             the_store_is_well(store, place);
         },
     };

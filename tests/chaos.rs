@@ -48,9 +48,11 @@ fn kill_syncers(station: &Path, seed: u64, stop: &AtomicBool, killed: &AtomicU64
         if !state.is_multiple_of(4) {
             thread::sleep(Duration::from_millis(state % 60));
             child.kill().unwrap();
+        }
+        // one that had ended before was not killed
+        if child.wait().unwrap().code().is_none() {
             killed.fetch_add(1, Ordering::Relaxed);
         }
-        child.wait().unwrap();
     }
 }
 

@@ -75,9 +75,11 @@ fn diff_compares_two_runs_or_a_run_with_a_golden_one() {
     );
     let json = runs(&["diff", "1", "2", "--format", "json"], &store);
     assert!(
-        json.out
-            .lines()
-            .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
+        !json.out.is_empty()
+            && json
+                .out
+                .lines()
+                .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
         "{json}"
     );
 }
@@ -149,14 +151,10 @@ fn stats_counts_units_and_says_what_it_left_out() {
 #[test]
 fn histories_that_say_nothing_give_sentences() {
     let folder = scratch();
-    // all equal: the same unit's reading under other names
+    // one operator makes no study
     let store = folder.path().join("equal");
     history(&store, 5501..5502);
-    let first = records(&store, "pending")[0].clone();
-    let alike = fs::read_to_string(&first).unwrap();
-    let value = serde_json::from_str::<serde_json::Value>(&alike).unwrap();
-    assert!(value["steps"].is_array());
-    // a unit of a simulated bench reads the same each time: with every retest taken, all values are equal
+    // the same unit by one operator, again and again
     for _ in 0..4 {
         done(
             benchtop()

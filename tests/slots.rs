@@ -73,6 +73,7 @@ fn the_gravest_outcome_is_the_exit_code_and_each_event_names_its_slot() {
     let mut command = simulated(store.path(), &["A=MOD-9901", "B=MOD-0002"]);
     let run = done(command.args(["--format", "json", "--junit"]).arg(&junit));
     assert_eq!(run.code, Some(1), "{run}");
+    assert!(!run.out.is_empty(), "{run}");
     for line in run.out.lines() {
         let event: Value = serde_json::from_str(line).unwrap();
         assert!(event["slot"] == "A" || event["slot"] == "B", "{line}");
@@ -101,9 +102,12 @@ fn an_instrument_of_both_slots_that_fails_ends_both() {
     let store = scratch();
     let run = done(&mut simulated(store.path(), &["A=MOD-0001", "B=MOD-9989"]));
     assert_eq!(run.code, Some(3), "{run}");
-    for record in by_slot(store.path()) {
+    let found = by_slot(store.path());
+    assert_eq!(found.len(), 2, "{run}");
+    for record in found {
         assert_eq!(record["outcome"], "ERROR", "{record}");
         let outputs = record["outputs"].as_array().unwrap();
+        assert!(!outputs.is_empty(), "{record}");
         assert!(outputs.iter().all(|output| output["state"] == "off"), "{record}");
     }
 }

@@ -77,7 +77,6 @@ impl Network {
 
     fn sync(&self, station: &Path) -> Command {
         let mut sync = super::sync(station);
-        // a line that is down is silent: it is not waited for as long as on a station
         sync.stdout(Stdio::null());
         self.inside(&sync)
     }
@@ -117,6 +116,7 @@ fn every_run_arrives_exactly_once_over_a_line_that_breaks() {
     let store = folder.path().join("store");
     let station = station(folder.path(), &url);
     let text = std::fs::read_to_string(&station).unwrap();
+    // a line that is down is silent: it is not waited for as long as on a station
     let impatient = text.replace("accept_simulated", "idle_timeout = \"2 s\"\naccept_simulated");
     crate::testkit::write(&station, &impatient);
     let netem = network.shell(NETEM);

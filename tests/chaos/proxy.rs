@@ -138,8 +138,11 @@ impl Shared {
             return None;
         }
         let which = usize::try_from(self.roll(u64::try_from(SPOILT.len()).unwrap())).unwrap();
-        *self.spoiled.lock().unwrap().entry(SPOILT[which]).or_default() += 1;
         Some(SPOILT[which])
+    }
+
+    fn note(&self, spoilt: Spoilt) {
+        *self.spoiled.lock().unwrap().entry(spoilt).or_default() += 1;
     }
 
     /// The request on a line of its own to the server; its answer.
@@ -158,11 +161,14 @@ fn converse(shared: &Shared, mut client: &TcpStream) -> std::io::Result<()> {
     loop {
         let spoilt = shared.next();
         if spoilt == Some(Spoilt::HungUp) {
+            shared.note(Spoilt::HungUp);
             return client.shutdown(Shutdown::Both);
         }
         let Some(request) = message(&mut client)? else {
             return Ok(());
         };
+        // a connection that nobody used was not spoilt
+        spoilt.into_iter().for_each(|spoilt| shared.note(spoilt));
         let answer = match spoilt {
             None | Some(Spoilt::HungUp) => shared.forward(&request)?,
             Some(Spoilt::RequestCut) => {

@@ -7,7 +7,7 @@ use crate::{
 };
 use std::path::{Path, PathBuf};
 
-/// A store with runs of every kind, and what is exported from it.
+/// A store with a run that passed and one that failed, and what is exported from it.
 fn exported(folder: &Path, format: &str, more: &[&str]) -> (PathBuf, PathBuf) {
     let (store, file) = (folder.join("store"), folder.join(format!("runs.{format}")));
     tested(&store);

@@ -131,7 +131,7 @@
 //!     `recovering::a_record_that_is_moved_while_it_is_looked_for_is_found`,
 //!     `recovering::the_temporary_of_a_record_that_was_moved_since_is_no_second_record`.
 //!
-//! Real processes under strace hold 1 to 5, 13 and 23 once more, from outside: `tests/broken_disk.rs` of the workspace.
+//! Real processes under strace hold 1, 2, 5, 13 and 23 once more, from outside: `tests/broken_disk.rs` of the workspace.
 //!
 //! Run on Linux. The form for Apple systems is the same code and the one for Windows stands behind the same functions;
 //! neither was run.
