@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use editors::{CompletionsArguments, SchemaArguments, SchemaKind};
 use std::{net::SocketAddr, path::PathBuf};
 pub(crate) use sync::{
-    BundleArguments, BundleCommand, ChosenArguments, DropArguments, InstallArguments, InstallKind, OWN, SyncArguments,
-    SyncCommand,
+    BundleArguments, BundleCommand, ChosenArguments, DropArguments, InstallArguments, InstallKind, OWN, RetryArguments,
+    SyncArguments, SyncCommand,
 };
 
 /// Runs hardware tests on a bench, keeps every run, and syncs the records when there is a connection.

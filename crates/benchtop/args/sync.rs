@@ -73,8 +73,8 @@ pub(crate) enum SyncCommand {
     /// Exit code: 0 well, 1 something waits longer than --max-age, 3 something parked or quarantined.
     Health(HealthArguments),
     /// Give parked records another try.
-    Retry(ChosenArguments),
-    /// Queue records that no target wanted: a target was added.
+    Retry(RetryArguments),
+    /// Queue records that no target wanted, or that a target lacks which was added since.
     Requeue(ChosenArguments),
     /// Take records out of the outbox, for good; asks first, and keeps the files.
     Drop(DropArguments),
@@ -131,6 +131,16 @@ pub(crate) struct ChosenArguments {
 
     #[command(flatten)]
     pub(crate) of: StatusArguments,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RetryArguments {
+    #[command(flatten)]
+    pub(crate) which: ChosenArguments,
+
+    /// You have looked, and the target does not hold them: send them without asking it, also where an answer was lost.
+    #[arg(long)]
+    pub(crate) surely_not_there: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -61,7 +61,7 @@ pub(crate) async fn sync(mut arguments: SyncArguments) -> Result<Exit, Failure> 
         None => once(&arguments).await,
         Some(SyncCommand::Status(asked)) => outbox::status(&Outbox::open(&asked.joined(arguments))?, asked.format),
         Some(SyncCommand::Health(asked)) => outbox::health(&Outbox::open(&asked.of.joined(arguments))?, &asked.max_age),
-        Some(SyncCommand::Retry(chosen)) => outbox::retry(&Outbox::open(&chosen.of.joined(arguments))?, &chosen),
+        Some(SyncCommand::Retry(chosen)) => outbox::retry(&Outbox::open(&chosen.which.of.joined(arguments))?, &chosen),
         Some(SyncCommand::Requeue(chosen)) => outbox::requeue(&Outbox::open(&chosen.of.joined(arguments))?, &chosen),
         Some(SyncCommand::Drop(chosen)) => {
             outbox::take_out(&Outbox::open(&chosen.which.of.joined(arguments))?, &chosen)

@@ -2,7 +2,7 @@
 
 use super::{Outbox, exit_of, trouble};
 use crate::{
-    args::{ChosenArguments, DropArguments, Format},
+    args::{ChosenArguments, DropArguments, Format, RetryArguments},
     exit::{Exit, Failure},
     terminal::{self, BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET},
 };
@@ -135,10 +135,14 @@ fn chosen(arguments: &ChosenArguments) -> Result<Chosen, Failure> {
     }
 }
 
-pub(super) fn retry(outbox: &Outbox, arguments: &ChosenArguments) -> Result<Exit, Failure> {
+pub(super) fn retry(outbox: &Outbox, arguments: &RetryArguments) -> Result<Exit, Failure> {
     let clock = RealClock::new();
-    let dealt =
-        benchtop_sync::retry(&outbox.store, &chosen(arguments)?, &|| clock.utc(), &mut count).map_err(trouble)?;
+    let which = chosen(&arguments.which)?;
+    let again = match arguments.surely_not_there {
+        true => benchtop_sync::send_again,
+        false => benchtop_sync::retry,
+    };
+    let dealt = again(&outbox.store, &which, &|| clock.utc(), &mut count).map_err(trouble)?;
     told(
         &dealt,
         "pending again: the next sync tries them",
@@ -148,12 +152,12 @@ pub(super) fn retry(outbox: &Outbox, arguments: &ChosenArguments) -> Result<Exit
 
 pub(super) fn requeue(outbox: &Outbox, arguments: &ChosenArguments) -> Result<Exit, Failure> {
     let clock = RealClock::new();
-    let dealt =
-        benchtop_sync::requeue(&outbox.store, &chosen(arguments)?, &|| clock.utc(), &mut count).map_err(trouble)?;
+    let (which, names) = (chosen(arguments)?, outbox.names());
+    let dealt = benchtop_sync::requeue(&outbox.store, &which, &names, &|| clock.utc(), &mut count).map_err(trouble)?;
     told(
         &dealt,
         "pending again: the next sync offers them to every target",
-        "nothing like that is kept",
+        "nothing like that is kept, or lacks a target",
     )
 }
 

@@ -53,11 +53,17 @@ pub enum ReceiptKind {
     Deferred {
         /// What it said.
         reason: String,
+        /// Set where the target was well: after so many such receipts the run is parked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at_most: Option<u32>,
     },
     /// The answer was lost: the target may hold the run.
     Uncertain {
         /// What was seen.
         reason: String,
+        /// As in a deferral.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at_most: Option<u32>,
     },
     /// The target holds the run.
     Confirmed {
@@ -100,6 +106,9 @@ pub enum ReceiptKind {
     Reopened {
         /// Why.
         reason: String,
+        /// True where the person has looked and the target does not hold it: it is sent without a question.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        surely_not_there: bool,
     },
 }
 
@@ -118,10 +127,11 @@ pub struct TargetState {
     pub remote_id: Option<String>,
     /// How far the attachments came, by their place in the record.
     pub attachments: BTreeMap<u64, AttachmentState>,
-    /// How many times in a row the target gave [`TargetState::last_answer`] to the run.
-    pub same_answers: u32,
-    /// The last answer by which the run was deferred or left uncertain; none after any other receipt.
-    pub last_answer: Option<String>,
+    /// How often the run did not get through although the target was well, by how often that may happen. It begins anew when
+    /// something got through, and when a person asks for another try.
+    pub strikes: BTreeMap<u32, u32>,
+    /// True where what came of an upload was never told. It outlives parking: another try begins with a question.
+    pub unanswered: bool,
 }
 
 /// How far an attachment came at a target.
@@ -145,13 +155,10 @@ pub enum AttachmentStep {
 }
 
 impl TargetState {
-    /// How many times in a row this answer would have been given, if it were given now.
+    /// How many strikes of this kind there would be, with one more.
     #[must_use]
-    pub fn times_with(&self, answer: &str) -> u32 {
-        match self.last_answer.as_deref() == Some(answer) {
-            true => self.same_answers.saturating_add(1),
-            false => 1,
-        }
+    pub fn strikes_with(&self, at_most: u32) -> u32 {
+        self.strikes.get(&at_most).copied().unwrap_or(0).saturating_add(1)
     }
 
     fn take(&mut self, at: DateTime<Utc>, kind: ReceiptKind) {
@@ -160,6 +167,8 @@ impl TargetState {
             ReceiptKind::Attempt => {
                 self.attempts = self.attempts.saturating_add(1);
                 self.last_attempt = Some(at);
+                // an answer follows, or a receipt that there was none
+                self.unanswered = false;
                 return self.begin();
             }
             ReceiptKind::AttachmentBegun { attachment, remote_id } => {
@@ -169,7 +178,10 @@ impl TargetState {
                 return;
             }
             ReceiptKind::AttachmentSent { attachment } => return self.reached(attachment, AttachmentStep::Sent),
-            ReceiptKind::AttachmentDone { attachment } => return self.reached(attachment, AttachmentStep::Done),
+            ReceiptKind::AttachmentDone { attachment } => {
+                self.strikes.clear();
+                return self.reached(attachment, AttachmentStep::Done);
+            }
             ReceiptKind::Deferred { .. }
             | ReceiptKind::Uncertain { .. }
             | ReceiptKind::Confirmed { .. }
@@ -184,39 +196,54 @@ impl TargetState {
         if let ReceiptKind::Confirmed { remote_id } | ReceiptKind::Stored { remote_id } = &kind {
             self.remote_id = Some(remote_id.clone());
         }
-        let answered = match &kind {
-            ReceiptKind::Deferred { reason } | ReceiptKind::Uncertain { reason } => Some(reason.clone()),
-            ReceiptKind::Attempt
-            | ReceiptKind::Confirmed { .. }
-            | ReceiptKind::Stored { .. }
+        let was_uncertain = matches!(self.standing, Standing::Uncertain { .. });
+        match &kind {
+            ReceiptKind::Deferred { at_most, .. } => {
+                self.unanswered = false;
+                self.strike(*at_most);
+            }
+            ReceiptKind::Uncertain { at_most, .. } => {
+                self.unanswered = true;
+                self.strike(*at_most);
+            }
+            ReceiptKind::Confirmed { .. } | ReceiptKind::Stored { .. } => {
+                self.unanswered = false;
+                self.strikes.clear();
+            }
+            // dropped in the middle of an upload
+            ReceiptKind::Unwanted { .. } => self.unanswered |= was_uncertain,
+            ReceiptKind::Reopened { surely_not_there, .. } => {
+                self.unanswered &= !surely_not_there;
+                self.strikes.clear();
+            }
+            ReceiptKind::Parked { .. }
+            | ReceiptKind::Attempt
             | ReceiptKind::AttachmentBegun { .. }
             | ReceiptKind::AttachmentSent { .. }
-            | ReceiptKind::AttachmentDone { .. }
-            | ReceiptKind::Parked { .. }
-            | ReceiptKind::Unwanted { .. }
-            | ReceiptKind::Reopened { .. } => None,
-        };
-        self.same_answers = match &answered {
-            Some(reason) if self.last_answer.as_ref() == Some(reason) => self.same_answers.saturating_add(1),
-            Some(_) => 1,
-            None => 0,
-        };
-        self.last_answer = answered;
+            | ReceiptKind::AttachmentDone { .. } => {}
+        }
         self.standing = match kind {
-            ReceiptKind::Deferred { reason } => Standing::Deferred { reason },
-            ReceiptKind::Uncertain { reason } => Standing::Uncertain { reason },
+            ReceiptKind::Deferred { reason, .. } => Standing::Deferred { reason },
+            ReceiptKind::Uncertain { reason, .. } => Standing::Uncertain { reason },
             ReceiptKind::Confirmed { remote_id } => Standing::Confirmed { remote_id, at },
             ReceiptKind::Stored { .. } => Standing::Deferred {
                 reason: "the run is there, its attachments are not yet".to_owned(),
             },
             ReceiptKind::Parked { reason } => Standing::Parked { reason },
             ReceiptKind::Unwanted { reason } => Standing::Unwanted { reason },
+            ReceiptKind::Reopened { reason, .. } if self.unanswered => Standing::Uncertain { reason },
             ReceiptKind::Reopened { .. } => Standing::Open,
             ReceiptKind::Attempt
             | ReceiptKind::AttachmentBegun { .. }
             | ReceiptKind::AttachmentSent { .. }
             | ReceiptKind::AttachmentDone { .. } => return,
         };
+    }
+
+    fn strike(&mut self, at_most: Option<u32>) {
+        if let Some(at_most) = at_most {
+            self.strikes.insert(at_most, self.strikes_with(at_most));
+        }
     }
 
     fn begin(&mut self) {

@@ -10,10 +10,15 @@ use crate::target::{Patience, Probe, Progress, Repeat, Settled, Target, Verdict,
 use crate::window::Window;
 use benchtop_store::{Begun, Receipt, ReceiptKind, Sealed, Standing, Store, StoreError, TargetState};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// How long after a lost request a target that may store a repeat twice is believed when it says that it has nothing:
 /// longer than any request lives.
 const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(2);
+
+/// So many questions about a lost upload go without an answer although the target is well.
+const MOST_QUESTIONS: u32 = 20;
 
 /// Where the times of receipts come from.
 pub type Now<'a> = &'a (dyn Fn() -> DateTime<Utc> + Sync);
@@ -59,6 +64,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) store: &'a Store,
     pub(crate) ledger: &'a Ledger,
     pub(crate) window: &'a Window,
+    /// Room in memory for attachments, in KiB.
+    pub(crate) room: &'a Semaphore,
     pub(crate) target: &'a dyn Target,
     pub(crate) sealed: &'a Sealed,
     pub(crate) now: Now<'a>,
@@ -102,7 +109,7 @@ pub(crate) async fn deliver(
 
 /// Asks what became of an upload whose answer was lost, and sends again only where that is safe.
 async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> Result<Delivery, StoreError> {
-    let repeat = desk.target.repeat();
+    let repeat = desk.target.repeat().await;
     match (desk.target.settle(desk.sealed).await, repeat) {
         (Settled::Confirmed { remote_id }, _) => desk.stored(state, remote_id).await,
         (Settled::Absent | Settled::Unknown { .. }, Repeat::StoredOnce) => send(desk, state, progress).await,
@@ -111,14 +118,22 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
             reason: "the answer was lost a moment ago: asked again two minutes after it was sent".into(),
             stop: None,
         }),
-        (Settled::Unknown { reason }, Repeat::MayDouble) => {
-            let reason =
-                format!("the answer to its upload was lost, and a query cannot decide ({reason}): a person must");
-            Ok(desk.refused(reason))
-        }
-        (Settled::NotNow { reason }, _) => {
+        (Settled::Unknown { reason }, Repeat::MayDouble) => Ok(desk.undecided(state, &reason)),
+        (Settled::NotNow { reason }, repeat) => {
             let stop = desk.nobody_there().await;
+            let is_asked_enough = state.strikes_with(MOST_QUESTIONS) >= MOST_QUESTIONS;
+            match (&stop, is_asked_enough, repeat) {
+                (None, true, Repeat::StoredOnce) => return send(desk, state, progress).await,
+                (None, true, Repeat::MayDouble) => return Ok(desk.undecided(state, &reason)),
+                (None, false, _) | (Some(_), _, _) => {}
+            }
             let reason = format!("the answer to its upload was lost, and it cannot be asked for now: {reason}");
+            if stop.is_none() {
+                desk.note(ReceiptKind::Uncertain {
+                    reason: reason.clone(),
+                    at_most: Some(MOST_QUESTIONS),
+                });
+            }
             Ok(Delivery::Lacks { reason, stop })
         }
     }
@@ -131,49 +146,67 @@ async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> 
     match &verdict {
         Verdict::Confirmed { .. } => desk.window.answered((desk.now)() - sent),
         // a refusal comes quicker than a run is stored: beside it every later answer would seem to wait
-        Verdict::Park { .. } => {}
+        Verdict::Park { .. } | Verdict::Clash { .. } => {}
         Verdict::Retry { .. } | Verdict::Pause { .. } | Verdict::Uncertain { .. } => desk.window.troubled(),
     }
     desk.note_at(begun, ReceiptKind::Attempt);
     match verdict {
         Verdict::Confirmed { remote_id } => desk.stored(state, remote_id).await,
         Verdict::Uncertain { patience, reason } => {
-            desk.note(ReceiptKind::Uncertain { reason: reason.clone() });
-            Ok(desk.not_yet(state, patience, reason).await)
+            let trouble = Trouble {
+                is_perhaps_stored: true,
+                after: None,
+                patience,
+                reason,
+            };
+            Ok(desk.not_yet(state, trouble).await)
         }
         Verdict::Retry {
-            perhaps_stored: true,
-            after: None,
+            perhaps_stored,
+            after,
             patience,
             reason,
         } => {
-            desk.note(ReceiptKind::Uncertain { reason: reason.clone() });
-            Ok(desk.not_yet(state, patience, reason).await)
+            let trouble = Trouble {
+                is_perhaps_stored: perhaps_stored,
+                after,
+                patience,
+                reason,
+            };
+            Ok(desk.not_yet(state, trouble).await)
         }
-        Verdict::Retry {
-            perhaps_stored: true,
-            after: after @ Some(_),
-            reason,
-            ..
-        } => {
-            desk.note(ReceiptKind::Uncertain { reason: reason.clone() });
-            Ok(resting(reason, after))
-        }
-        Verdict::Retry { .. } | Verdict::Park { .. } | Verdict::Pause { .. } => desk.put_off(state, verdict).await,
+        Verdict::Clash { reason } => match desk.target.settle(desk.sealed).await {
+            Settled::Confirmed { remote_id } => desk.stored(state, remote_id).await,
+            Settled::Absent | Settled::Unknown { .. } => Ok(desk.refused(reason)),
+            Settled::NotNow { .. } => {
+                let trouble = Trouble {
+                    is_perhaps_stored: true,
+                    after: None,
+                    patience: Patience::Few,
+                    reason,
+                };
+                Ok(desk.not_yet(state, trouble).await)
+            }
+        },
+        Verdict::Park { .. } | Verdict::Pause { .. } => desk.put_off(state, verdict).await,
     }
 }
 
+/// Why something did not get through.
+struct Trouble {
+    is_perhaps_stored: bool,
+    /// How long the target asked to be left alone.
+    after: Option<Duration>,
+    patience: Patience,
+    reason: String,
+}
+
 /// The target asked to be left alone.
-fn resting(reason: String, after: Option<std::time::Duration>) -> Delivery {
-    let seconds = after.unwrap_or_default().as_secs();
-    let stop = Stop::Target(Stopped {
-        reason: format!("{reason}; asks to be left alone for {seconds} s"),
-        after,
-    });
-    Delivery::Lacks {
-        reason,
-        stop: Some(stop),
-    }
+fn resting(reason: &str, after: Duration) -> Stop {
+    Stop::Target(Stopped {
+        reason: format!("{reason}; asks to be left alone for {} s", after.as_secs()),
+        after: Some(after),
+    })
 }
 
 impl Desk<'_> {
@@ -231,47 +264,85 @@ impl Desk<'_> {
 
     /// What becomes of something that did not get through, and that the target surely does not hold.
     pub(crate) async fn put_off(&self, state: &TargetState, verdict: Verdict) -> Result<Delivery, StoreError> {
-        let deferred = |reason: &String| self.note(ReceiptKind::Deferred { reason: reason.clone() });
-        match verdict {
-            Verdict::Confirmed { remote_id } => Ok(Delivery::Has { remote_id }),
-            Verdict::Park { reason } => Ok(self.refused(reason)),
+        let (after, patience, reason) = match verdict {
+            Verdict::Confirmed { remote_id } => return Ok(Delivery::Has { remote_id }),
+            Verdict::Park { reason } | Verdict::Clash { reason } => return Ok(self.refused(reason)),
             Verdict::Pause { reason } => {
-                deferred(&reason);
+                self.note(ReceiptKind::Deferred {
+                    reason: reason.clone(),
+                    at_most: None,
+                });
                 let this = Stop::Procedure(Stopped {
                     reason: reason.clone(),
                     after: None,
                 });
                 let stop = self.nobody_there().await.unwrap_or(this);
-                Ok(Delivery::Lacks {
+                return Ok(Delivery::Lacks {
                     reason,
                     stop: Some(stop),
-                })
+                });
             }
             Verdict::Retry {
-                after: after @ Some(_),
+                after,
+                patience,
                 reason,
-                ..
-            } => {
-                deferred(&reason);
-                Ok(resting(reason, after))
+                perhaps_stored: _,
+            } => (after, patience, reason),
+            Verdict::Uncertain { patience, reason } => (None, patience, reason),
+        };
+        let trouble = Trouble {
+            is_perhaps_stored: false,
+            after,
+            patience,
+            reason,
+        };
+        Ok(self.not_yet(state, trouble).await)
+    }
+
+    /// The record waits, unless it came to that too often although the target is well: nothing loops for ever.
+    async fn not_yet(&self, state: &TargetState, trouble: Trouble) -> Delivery {
+        let Trouble {
+            is_perhaps_stored,
+            after,
+            patience,
+            reason,
+        } = trouble;
+        // one that is only busy is not asked how it is
+        let is_counted = patience.times().is_some();
+        let stop = match (is_counted, after) {
+            (false, Some(_)) => None,
+            (true, _) | (false, None) => self.nobody_there().await,
+        };
+        let at_most = patience.times().filter(|_| stop.is_none());
+        let told = reason.clone();
+        self.note(match is_perhaps_stored {
+            true => ReceiptKind::Uncertain { reason: told, at_most },
+            false => ReceiptKind::Deferred { reason: told, at_most },
+        });
+        match at_most {
+            Some(most) if state.strikes_with(most) >= most => {
+                self.refused(format!("{most} times, and the target is well: {reason}"))
             }
-            Verdict::Retry { patience, reason, .. } | Verdict::Uncertain { patience, reason } => {
-                deferred(&reason);
-                Ok(self.not_yet(state, patience, reason).await)
-            }
+            Some(_) | None => Delivery::Lacks {
+                stop: after.map(|after| resting(&reason, after)).or(stop),
+                reason,
+            },
         }
     }
 
-    /// The record waits, unless the same came too often from a target that is well: nothing loops for ever.
-    async fn not_yet(&self, state: &TargetState, patience: Patience, reason: String) -> Delivery {
-        let stop = self.nobody_there().await;
-        let times = state.times_with(&reason);
-        match (stop.is_none(), patience.times()) {
-            (true, Some(most)) if times >= most => {
-                self.refused(format!("{times} times the same, and the target is well: {reason}"))
-            }
-            (true | false, Some(_) | None) => Delivery::Lacks { reason, stop },
+    /// Nobody but a person can say whether the target has it.
+    fn undecided(&self, state: &TargetState, reason: &str) -> Delivery {
+        let lost = "the answer to its upload was lost";
+        if !state.unanswered {
+            self.note(ReceiptKind::Uncertain {
+                reason: lost.to_owned(),
+                at_most: None,
+            });
         }
+        let how = "if it is not there: `benchtop sync retry --surely-not-there`; if it is: `benchtop sync drop`";
+        self.refused(format!(
+            "{lost}, and a query cannot decide ({reason}): a person must; {how}"
+        ))
     }
 
     pub(crate) fn confirmed(&self, remote_id: String) -> Delivery {
@@ -296,7 +367,10 @@ impl Desk<'_> {
     /// A station file that no longer says "not wanted" opens the record again.
     fn not_configured(&self, state: &TargetState, reason: String) -> Delivery {
         if matches!(state.standing, Standing::Unwanted { .. }) {
-            self.note(ReceiptKind::Reopened { reason: reason.clone() });
+            self.note(ReceiptKind::Reopened {
+                reason: reason.clone(),
+                surely_not_there: false,
+            });
         }
         Delivery::Lacks { reason, stop: None }
     }

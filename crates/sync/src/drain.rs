@@ -6,9 +6,10 @@
 
 use crate::ahead::{Ahead, Reader, Source};
 use crate::deliver::Now;
+use crate::enclose::MEMORY_KIB;
 use crate::ledger::Ledger;
 use crate::neighbours::Neighbours;
-use crate::one::{Turn, one};
+use crate::one::{Order, Turn, one};
 use crate::stops::Stops;
 use crate::summary::{DrainEvent, Stopped, Summary};
 use crate::target::Target;
@@ -20,6 +21,7 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use tokio::sync::Semaphore;
 
 /// Most records in hand at the same time, those that wait for the disk included.
 const MOST_IN_HAND: usize = 512;
@@ -124,6 +126,8 @@ pub(crate) struct Floor<'a> {
     pub(crate) store: &'a Store,
     pub(crate) ledger: Ledger,
     pub(crate) window: Window,
+    /// Room in memory for attachments, in KiB.
+    pub(crate) room: Semaphore,
     pub(crate) targets: &'a [Box<dyn Target>],
     pub(crate) now: Now<'a>,
     pace: Pace<'a>,
@@ -149,6 +153,7 @@ impl<'a> Floor<'a> {
             store,
             ledger: Ledger::new(store, Arc::clone(&names), Arc::clone(syncer)),
             window: Window::new(pace.at_once),
+            room: Semaphore::new(usize::try_from(MEMORY_KIB).unwrap_or(usize::MAX)),
             targets,
             now,
             pace,
@@ -186,8 +191,14 @@ impl<'a> Floor<'a> {
     async fn drain(&self, summary: &mut Summary, observe: Observer<'_>) -> Result<(), StoreError> {
         let mut source = Source::Pending(self.store.backlog());
         let (mut patient, mut before) = (true, usize::MAX);
+        let mut is_first_pass = true;
         loop {
-            let postponed = self.pass(source, patient, summary, observe).await?;
+            let order = Order {
+                waits_for_sub_units: patient,
+                is_first_pass,
+            };
+            let postponed = self.pass(source, order, summary, observe).await?;
+            is_first_pass = false;
             if postponed.is_empty() || self.pace.is_stopped() {
                 return Ok(());
             }
@@ -211,12 +222,12 @@ impl<'a> Floor<'a> {
         }
     }
 
-    /// One pass over these; what waits for its sub-units comes back with their records, unless this pass is not `patient`:
-    /// then the first of them is sent all the same.
+    /// One pass over these; what lets others go first comes back, with the records of sub-units that it waits for. Where this pass
+    /// waits for none, the first such record is sent all the same.
     async fn pass(
         &self,
         source: Source,
-        mut patient: bool,
+        mut order: Order,
         summary: &mut Summary,
         observe: Observer<'_>,
     ) -> Result<Vec<(RecordName, Vec<RecordName>)>, StoreError> {
@@ -230,8 +241,8 @@ impl<'a> Floor<'a> {
                 && let Some(place) = self.window.enter()
             {
                 let Some(read) = ahead.next() else { break };
-                running.push(one(self, read, patient, place));
-                patient = true;
+                running.push(one(self, read, order, place));
+                order.waits_for_sub_units = true;
             }
             match (is_stopped, self.not_tried()) {
                 (true, _) => {}

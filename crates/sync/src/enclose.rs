@@ -3,7 +3,11 @@
 use crate::deliver::{Delivery, Desk};
 use crate::target::{Enclosure, Step, Verdict};
 use benchtop_store::record::Attachment;
-use benchtop_store::{AttachmentStep, ReceiptKind, StoreError, StoreErrorKind, TargetState};
+use benchtop_store::{AttachmentStep, ReceiptKind, Store, StoreError, StoreErrorKind, TargetState};
+use bytes::Bytes;
+
+/// Most bytes of attachments that are in memory at the same time, in KiB; one that is larger is there alone.
+pub(crate) const MEMORY_KIB: u32 = 16 * 1024;
 
 /// Brings every attachment to its end; then the run is confirmed. The first that does not get through ends it for now: the
 /// next time it goes on where it stopped.
@@ -16,7 +20,9 @@ pub(crate) async fn enclose(desk: &Desk<'_>, state: &TargetState, remote_id: &st
         if reached.is_some_and(|state| state.reached == AttachmentStep::Done) {
             continue;
         }
-        let bytes = match desk.store.attachment_bytes(attachment) {
+        // given back when its upload has ended
+        let _room = desk.room.acquire_many(room_for(attachment.size)).await.ok();
+        let bytes = match read(desk.store, attachment).await {
             Ok(bytes) => bytes,
             Err(error) if is_lost(error.kind()) => return Ok(desk.refused(about(attachment, &error.to_string()))),
             Err(error) => return Err(error),
@@ -44,11 +50,34 @@ pub(crate) async fn enclose(desk: &Desk<'_>, state: &TargetState, remote_id: &st
             Verdict::Confirmed { .. } => desk.receipt(ReceiptKind::AttachmentDone { attachment: index }).await,
             verdict @ (Verdict::Retry { .. }
             | Verdict::Park { .. }
+            | Verdict::Clash { .. }
             | Verdict::Pause { .. }
             | Verdict::Uncertain { .. }) => return desk.put_off(state, of(attachment, verdict)).await,
         }
     }
     Ok(desk.confirmed(remote_id.to_owned()))
+}
+
+/// What an attachment takes of the room that all share; a larger one has it alone.
+fn room_for(bytes: u64) -> u32 {
+    let whole = u64::from(MEMORY_KIB);
+    u32::try_from(bytes.div_ceil(1024).clamp(1, whole)).unwrap_or(MEMORY_KIB)
+}
+
+/// On a thread of its own: a disk may take its time.
+async fn read(store: &Store, attachment: &Attachment) -> Result<Bytes, StoreError> {
+    let (own, wanted) = (store.clone(), attachment.clone());
+    let reading = tokio::task::spawn_blocking(move || own.attachment_bytes(&wanted));
+    let read = reading.await.unwrap_or_else(|_panicked| {
+        let detail = "the thread that reads ended";
+        Err(StoreError::new(
+            StoreErrorKind::Io,
+            "read attachments in",
+            store.root(),
+            detail,
+        ))
+    });
+    read.map(Bytes::from)
 }
 
 /// Only a person can bring it back.
@@ -68,6 +97,9 @@ fn of(attachment: &Attachment, verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::Confirmed { remote_id } => Verdict::Confirmed { remote_id },
         Verdict::Park { reason } => Verdict::Park {
+            reason: about(attachment, &reason),
+        },
+        Verdict::Clash { reason } => Verdict::Clash {
             reason: about(attachment, &reason),
         },
         Verdict::Pause { reason } => Verdict::Pause {

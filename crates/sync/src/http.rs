@@ -5,9 +5,10 @@
 
 use crate::config::{TargetConfig, TargetError, is_loopback, server_root, upload_url};
 use crate::words::harmless;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Certificate, Client, Method, Proxy, RequestBuilder, Response, Url};
+use reqwest::{Body, Certificate, Client, Method, Proxy, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error as StdError;
 use std::fmt;
@@ -175,7 +176,13 @@ impl Http {
     }
 
     /// Sends a body with headers of its own.
-    pub(crate) async fn post_with(&self, url: Url, media: &str, headers: &[(&str, String)], body: Vec<u8>) -> Exchange {
+    pub(crate) async fn post_with(
+        &self,
+        url: Url,
+        media: &str,
+        headers: &[(&str, String)],
+        body: impl Into<Body>,
+    ) -> Exchange {
         let request = self.client.request(Method::POST, url).header(CONTENT_TYPE, media);
         let request = headers
             .iter()
@@ -184,7 +191,7 @@ impl Http {
     }
 
     /// Sends what was signed elsewhere.
-    pub(crate) async fn raw(&self, method: Method, url: Url, headers: &[(&str, String)], body: Vec<u8>) -> Exchange {
+    pub(crate) async fn raw(&self, method: Method, url: Url, headers: &[(&str, String)], body: Bytes) -> Exchange {
         let request = self.client.request(method, url);
         let request = headers
             .iter()
@@ -202,12 +209,16 @@ impl Http {
         self.exchange(self.client.request(Method::GET, url)).await
     }
 
+    /// The URL that the server named for an upload, where bytes may go there.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn elsewhere(&self, url: &str) -> Result<Url, String> {
+        upload_url(url, &self.root)
+    }
+
     /// Puts bytes where the server said, without the key.
-    pub(crate) async fn put_elsewhere(&self, url: &str, media: &str, bytes: Vec<u8>) -> Exchange {
-        let url = match upload_url(url, &self.root) {
-            Ok(url) => url,
-            Err(reason) => return Exchange::NotSent { reason },
-        };
+    pub(crate) async fn put_elsewhere(&self, url: Url, media: &str, bytes: Bytes) -> Exchange {
         let request = self.client.request(Method::PUT, url).header(CONTENT_TYPE, media);
         self.sent(request.body(bytes)).await
     }

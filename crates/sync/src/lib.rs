@@ -51,7 +51,7 @@ pub use config::{KeyNeed, TargetConfig, TargetError, TargetKind, Timeouts};
 pub use deliver::Now;
 pub use directory::Directory;
 pub use drain::{Observer, Pace, drain};
-pub use outbox::{Chosen, Count, Dealt, Status, TargetStatus, drop_records, requeue, retry, status};
+pub use outbox::{Chosen, Count, Dealt, Status, TargetStatus, drop_records, requeue, retry, send_again, status};
 pub use policy::policy_table;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;

@@ -8,14 +8,26 @@ use crate::target::{Progress, Target};
 use crate::window;
 use benchtop_store::{Place, RecordName, RunReceipts, Sealed, StoreError, StoreErrorKind};
 
+/// After so many uploads that led to nothing, a record goes behind the others.
+const IN_VAIN: u32 = 2;
+
+/// Whom a record lets go first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order {
+    /// Its sub-units that wait here.
+    pub(crate) waits_for_sub_units: bool,
+    /// Everybody, where it was tried in vain.
+    pub(crate) is_first_pass: bool,
+}
+
 /// What a record's turn led to.
 #[derive(Debug)]
 pub(crate) enum Turn {
-    /// Sub-units of it wait here: they go first.
+    /// Others go first.
     Postponed {
         /// The record.
         name: RecordName,
-        /// Their records.
+        /// Those of its sub-units that wait here; none where it was tried in vain before.
         by: Vec<RecordName>,
     },
     /// It was tried a moment ago.
@@ -42,7 +54,7 @@ impl Turn {
 pub(crate) async fn one(
     floor: &Floor<'_>,
     read: Read,
-    wait_for_sub_units: bool,
+    order: Order,
     place: window::Place<'_>,
 ) -> Result<Turn, StoreError> {
     let Read { name, found } = read;
@@ -62,7 +74,10 @@ pub(crate) async fn one(
             return Ok(Turn::told(name, vec![event], false));
         }
     };
-    let by = match wait_for_sub_units {
+    if order.is_first_pass && is_tried_in_vain(floor, &sealed, &receipts) {
+        return Ok(Turn::Postponed { name, by: Vec::new() });
+    }
+    let by = match order.waits_for_sub_units {
         true => blockers(floor, &sealed, &receipts)?,
         false => Vec::new(),
     };
@@ -96,6 +111,7 @@ async fn offer(
         store: floor.store,
         ledger: &floor.ledger,
         window: &floor.window,
+        room: &floor.room,
         target,
         sealed,
         now: floor.now,
@@ -113,6 +129,7 @@ async fn offer(
             stop: None,
         },
         Some(_) | None => {
+            told.progress.begin((floor.now)());
             let delivery = deliver(&desk, &state, &mut told.progress).await?;
             if state.standing.is_open() {
                 let mut stops = floor.stops();
@@ -127,6 +144,17 @@ async fn offer(
     let stop = told.take(name, delivery);
     events.extend(stop.and_then(|stop| floor.stops().add(name, sealed, stop)));
     Ok(())
+}
+
+/// True where an upload failed so often that others go first: one bad record keeps none of them waiting, whatever it makes its
+/// target say.
+fn is_tried_in_vain(floor: &Floor<'_>, sealed: &Sealed, receipts: &RunReceipts) -> bool {
+    let stops = floor.stops();
+    floor.targets.iter().any(|target| {
+        let state = receipts.target(target.name());
+        let is_tried = state.attempts >= IN_VAIN && state.standing.is_open();
+        is_tried && stops.of(target.name(), sealed).is_none()
+    })
 }
 
 /// The records of its sub-units that wait here for a target that lacks the assembly too: the target must know the

@@ -210,48 +210,85 @@ pub struct Dealt {
 pub type Count<'a> = &'a mut dyn FnMut(usize, usize);
 
 /// Gives parked records another try: a receipt says that a person asked for it, then they are pending again. What a target
-/// had taken of them already, run or attachments, is not sent again.
+/// had taken of them already, run or attachments, is not sent again, and where an answer was lost it is asked before.
 ///
 /// # Errors
 /// [`StoreError`]: another process drains the store, or trouble with the disk.
 pub fn retry(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> Result<Dealt, StoreError> {
-    bring_back(
-        store,
-        Place::Parked,
-        chosen,
-        now,
-        "a person asked for another try",
-        count,
-    )
+    let names = chosen.among(store, Place::Parked)?;
+    let reopened = ReceiptKind::Reopened {
+        reason: "a person asked for another try".to_owned(),
+        surely_not_there: false,
+    };
+    bring_back(store, Place::Parked, &names, &reopened, now, count)
 }
 
-/// Makes records that no target wanted pending again: a target was added.
+/// As [`retry`], for runs of which a person has seen that their targets do not hold them: where an answer was lost, they are sent
+/// without a question.
 ///
 /// # Errors
 /// As [`retry`].
-pub fn requeue(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> Result<Dealt, StoreError> {
-    bring_back(store, Place::Kept, chosen, now, "a person queued it again", count)
+pub fn send_again(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> Result<Dealt, StoreError> {
+    let names = chosen.among(store, Place::Parked)?;
+    let reopened = ReceiptKind::Reopened {
+        reason: "a person has looked: the target does not hold it".to_owned(),
+        surely_not_there: true,
+    };
+    bring_back(store, Place::Parked, &names, &reopened, now, count)
+}
+
+/// Makes records pending again that no target wanted, and those that one of `targets` lacks although others have confirmed them:
+/// a target was added.
+///
+/// # Errors
+/// As [`retry`].
+pub fn requeue(
+    store: &Store,
+    chosen: &Chosen,
+    targets: &[&str],
+    now: Now<'_>,
+    count: Count<'_>,
+) -> Result<Dealt, StoreError> {
+    let reopened = ReceiptKind::Reopened {
+        reason: "a person queued it again".to_owned(),
+        surely_not_there: false,
+    };
+    let kept = chosen.among(store, Place::Kept)?;
+    let mut dealt = bring_back(store, Place::Kept, &kept, &reopened, now, count)?;
+    let mut lacking = chosen.among(store, Place::Synced)?;
+    // receipts that cannot be believed wait for a person
+    lacking.retain(|name| match store.receipts().read(name.run_id()) {
+        Ok(receipts) => targets.iter().any(|target| receipts.target(target).standing.is_open()),
+        Err(_) => false,
+    });
+    let synced = bring_back(store, Place::Synced, &lacking, &reopened, now, count)?;
+    dealt.records.extend(synced.records);
+    Ok(dealt)
 }
 
 fn bring_back(
     store: &Store,
     from: Place,
-    chosen: &Chosen,
+    names: &[RecordName],
+    reopened: &ReceiptKind,
     now: Now<'_>,
-    reason: &str,
     count: Count<'_>,
 ) -> Result<Dealt, StoreError> {
     let _syncer = store.lock_syncer()?;
-    let names = chosen.among(store, from)?;
     let mut dealt = Dealt::default();
     for batch in names.chunks(BATCH) {
         let mut receipts = Vec::new();
         for name in batch {
             for (target, state) in store.receipts().read(name.run_id())?.targets() {
-                let closed = matches!(state.standing, Standing::Parked { .. } | Standing::Unwanted { .. });
+                let closed = match from {
+                    // what a target did not want stays so: only the one that was added is new
+                    Place::Synced => false,
+                    Place::Pending | Place::Parked | Place::Kept => {
+                        matches!(state.standing, Standing::Parked { .. } | Standing::Unwanted { .. })
+                    }
+                };
                 if closed {
-                    let reason = reason.to_owned();
-                    receipts.push(receipt(name, target, ReceiptKind::Reopened { reason }, now));
+                    receipts.push(receipt(name, target, reopened.clone(), now));
                 }
             }
         }

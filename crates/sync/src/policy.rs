@@ -20,6 +20,7 @@ enum Case {
     Redirect,
     NoEntry,
     Refused,
+    Clash,
     NotItsAnswer,
     Busy,
     Broken,
@@ -29,7 +30,7 @@ enum Case {
 }
 
 /// The table: each case with what comes back, and what becomes of the record.
-const POLICY: [(Case, &str, &str); 11] = [
+const POLICY: [(Case, &str, &str); 12] = [
     (
         Case::Stored,
         "2xx, JSON, with an id",
@@ -38,7 +39,7 @@ const POLICY: [(Case, &str, &str); 11] = [
     (
         Case::Unproven,
         "any other 2xx: a captive portal's page, 204, an answer that was cut",
-        "uncertain: the server is asked for the run, then it is sent again under the same key; to v1 only if it says that it has none; the same five times: `parked/`",
+        "uncertain: the server is asked for the run, then it is sent again under the same key; where a repeat may be stored twice, only if it says that it has none; five times: `parked/`",
     ),
     (
         Case::Redirect,
@@ -52,30 +53,31 @@ const POLICY: [(Case, &str, &str); 11] = [
     ),
     (
         Case::Refused,
-        "400 404 409 413 415 422",
+        "400 404 413 415 422",
         "`parked/` with the server's words",
+    ),
+    (
+        Case::Clash,
+        "409",
+        "the server is asked for the run: confirmed if it has it, else `parked/` with its words",
     ),
     (
         Case::NotItsAnswer,
         "the same as an HTML page (not 413), or 404 without JSON",
-        "waits: it is not the target's answer",
+        "waits: it is not the target's answer; twenty times although the server is there: `parked/`",
     ),
     (
         Case::Busy,
         "425 429 503",
-        "waits, after `Retry-After` (at most 5 minutes); to v1, 503 is as the next row",
+        "waits, after `Retry-After` (at most 5 minutes); where a repeat may be stored twice, 503 is as the next row",
     ),
-    (
-        Case::Broken,
-        "408 499 5xx",
-        "the server is asked for the run, then it is sent again; to v1 only if it says that it has none; the same five times: `parked/`",
-    ),
-    (Case::Odd, "anything else", "waits; the same five times: `parked/`"),
+    (Case::Broken, "408 499 5xx", "as any other 2xx, after `Retry-After`"),
+    (Case::Odd, "anything else", "waits; five times: `parked/`"),
     (Case::NotSent, "no connection", "waits, for ever: nothing was sent"),
     (
         Case::Lost,
         "nothing, after it was sent",
-        "uncertain, as above; the same twenty times although the server is there: `parked/`",
+        "uncertain, as above; twenty times although the server is there: `parked/`",
     ),
 ];
 
@@ -99,7 +101,8 @@ impl Case {
             300..=399 => Self::Redirect,
             401 | 402 | 403 | 407 => Self::NoEntry,
             413 => Self::Refused,
-            400 | 409 | 415 | 422 if answer.media != Media::Html => Self::Refused,
+            409 if answer.media != Media::Html => Self::Clash,
+            400 | 415 | 422 if answer.media != Media::Html => Self::Refused,
             404 if answer.media == Media::Json => Self::Refused,
             400 | 404 | 409 | 415 | 422 => Self::NotItsAnswer,
             425 | 429 | 503 => Self::Busy,
@@ -142,14 +145,15 @@ fn judge(answer: &Answer, repeat: Repeat) -> Verdict {
             reason: format!("{}; {}", said(answer), what_is_missing(answer.status)),
         },
         Case::Refused => Verdict::Park { reason: said(answer) },
+        Case::Clash => Verdict::Clash { reason: said(answer) },
         // a gateway may say it after the server behind it has stored the run
-        Case::Broken => broken(answer, repeat),
-        Case::Busy if answer.status == 503 && repeat == Repeat::MayDouble => broken(answer, repeat),
+        Case::Broken => broken(answer),
+        Case::Busy if answer.status == 503 && repeat == Repeat::MayDouble => broken(answer),
         Case::Busy => retry(answer, Patience::Endless),
         Case::NotItsAnswer => Verdict::Retry {
             perhaps_stored: false,
             after: answer.retry_after,
-            patience: Patience::Endless,
+            patience: Patience::Many,
             reason: format!("{}; this is not the target's answer: is the url right?", said(answer)),
         },
         Case::Odd | Case::NotSent | Case::Lost => retry(answer, Patience::Few),
@@ -164,18 +168,20 @@ const fn what_is_missing(status: u16) -> &'static str {
     }
 }
 
-fn broken(answer: &Answer, repeat: Repeat) -> Verdict {
-    match repeat {
-        Repeat::StoredOnce => Verdict::Retry {
-            perhaps_stored: true,
-            after: answer.retry_after,
-            patience: Patience::Few,
-            reason: said(answer),
-        },
-        Repeat::MayDouble => Verdict::Uncertain {
-            patience: Patience::Few,
-            reason: said(answer),
-        },
+fn broken(answer: &Answer) -> Verdict {
+    Verdict::Retry {
+        perhaps_stored: true,
+        after: answer.retry_after,
+        patience: Patience::Few,
+        reason: said(answer),
+    }
+}
+
+/// True where the answer means another thing for a target that may store a repeat twice.
+pub(crate) fn depends_on_repeat(exchange: &Exchange) -> bool {
+    match exchange {
+        Exchange::Answered(answer) => answer.status == 503,
+        Exchange::NotSent { .. } | Exchange::Lost { .. } => false,
     }
 }
 
@@ -198,7 +204,7 @@ pub(crate) fn proof(answer: &Answer) -> Result<String, &'static str> {
 }
 
 /// An id goes into receipts and later into URLs.
-fn is_usable_id(id: &str) -> bool {
+pub(crate) fn is_usable_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= 200 && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -251,8 +257,12 @@ mod tests {
     fn word(verdict: &Verdict) -> &'static str {
         match verdict {
             Verdict::Confirmed { .. } => "confirmed",
+            Verdict::Retry {
+                perhaps_stored: true, ..
+            } => "perhaps",
             Verdict::Retry { .. } => "retry",
             Verdict::Park { .. } => "park",
+            Verdict::Clash { .. } => "clash",
             Verdict::Pause { .. } => "pause",
             Verdict::Uncertain { .. } => "uncertain",
         }
@@ -263,10 +273,12 @@ mod tests {
     #[test]
     fn every_status_has_its_verdict() {
         for (statuses, once, may_double) in [
-            (&[400, 404, 409, 413, 415, 422][..], "park", "park"),
+            (&[400, 404, 413, 415, 422][..], "park", "park"),
+            (&[409], "clash", "clash"),
             (&[401, 402, 403, 407, 301, 302, 303, 307, 308], "pause", "pause"),
             (&[425, 429], "retry", "retry"),
-            (&[408, 499, 500, 501, 502, 503, 504, 520, 599], "retry", "uncertain"),
+            (&[408, 499, 500, 501, 502, 504, 520, 599], "perhaps", "perhaps"),
+            (&[503], "retry", "perhaps"),
             (&[405, 406, 410, 418, 431, 600], "retry", "retry"),
             (&[200, 201, 202, 204, 299], "uncertain", "uncertain"),
         ] {

@@ -4,7 +4,7 @@
 //! twice in it. The list is `{"data":[..]}` in v2, `[..]` or `{"result":[..]}` in v1.
 
 use crate::http::{Answer, Exchange, Media};
-use crate::policy::{REDIRECT, elsewhere, said};
+use crate::policy::{REDIRECT, elsewhere, is_usable_id, said};
 use crate::target::Settled;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -52,7 +52,8 @@ fn listed(body: &[u8], started_at: DateTime<Utc>) -> Settled {
     let ours = runs
         .iter()
         .find(|run| started(run) == Some(started_at.timestamp_millis()));
-    if let Some(remote_id) = ours.and_then(|run| run.get("id")?.as_str()) {
+    let id = ours.and_then(|run| run.get("id")?.as_str());
+    if let Some(remote_id) = id.filter(|id| is_usable_id(id)) {
         return Settled::Confirmed {
             remote_id: remote_id.to_owned(),
         };
@@ -127,6 +128,10 @@ mod tests {
         );
         check(200, json, r#"[{"id":"x"}]"#, "unknown");
         check(200, json, r#"[{"started_at":"2026-03-04T05:06:07.123Z"}]"#, "unknown");
+        for id in ["", " ", "a/../b c", "\u{e9}"] {
+            let hollow = format!(r#"[{{"id":"{id}","started_at":"2026-03-04T05:06:07.123Z"}}]"#);
+            check(200, json, &hollow, "unknown");
+        }
         check(200, json, "{}", "unknown");
         check(403, json, r#"{"message":"Stations cannot read runs"}"#, "unknown");
         check(404, Media::Other, "", "unknown");

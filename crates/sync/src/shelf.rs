@@ -27,7 +27,7 @@ impl<S: Shelf> Target for S {
         &self.config().name
     }
 
-    fn repeat(&self) -> Repeat {
+    async fn repeat(&self) -> Repeat {
         Repeat::StoredOnce
     }
 

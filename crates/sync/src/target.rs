@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use benchtop_store::{AttachmentState, Record, Sealed, StoreError};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ pub trait Target: Send + Sync {
     /// Its name in receipts and messages.
     fn name(&self) -> &str;
 
-    /// What becomes of a run that is sent twice under the same run id.
-    fn repeat(&self) -> Repeat;
+    /// What becomes of a run that is sent twice under the same run id. Sends nothing; may ask.
+    async fn repeat(&self) -> Repeat;
 
     /// Whether this record is for it.
     fn wants(&self, record: &Record) -> Wants;
@@ -50,8 +51,8 @@ pub struct Enclosure<'a> {
     pub name: &'a str,
     /// Its SHA-256, in hex.
     pub sha256: &'a str,
-    /// Its bytes, checked.
-    pub bytes: Vec<u8>,
+    /// Its bytes, checked; a clone shares them.
+    pub bytes: Bytes,
     /// The time.
     pub at: DateTime<Utc>,
     /// How far it came before.
@@ -113,13 +114,18 @@ pub enum Verdict {
         perhaps_stored: bool,
         /// How long the target asked to be left alone; at most five minutes.
         after: Option<Duration>,
-        /// How often the same may come again.
+        /// How often it may come to that.
         patience: Patience,
         /// Why.
         reason: String,
     },
     /// The target will never take this record as it is.
     Park {
+        /// In the target's words.
+        reason: String,
+    },
+    /// The target says that it has something of the kind: it is asked whether it is this run, which is parked if it is not.
+    Clash {
         /// In the target's words.
         reason: String,
     },
@@ -130,19 +136,19 @@ pub enum Verdict {
     },
     /// The target may or may not have the run.
     Uncertain {
-        /// How often the same may come again.
+        /// How often it may come to that.
         patience: Patience,
         /// Why.
         reason: String,
     },
 }
 
-/// How often in a row a target that is well may give the same answer to a record before a person must look at it.
+/// How often a record may fail in a way at a target that is well before a person must look at it, whatever the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
     /// For ever: the target is busy or away, which is no judgement of the record.
     Endless,
-    /// Five times: an answer that does not change.
+    /// Five times: an answer to this record.
     Few,
     /// Twenty times: no answer at all, which a bad line explains as well as a bad record.
     Many,
@@ -224,6 +230,11 @@ impl Progress {
     #[must_use]
     pub fn time(&self) -> DateTime<Utc> {
         self.begun
+    }
+
+    /// A target's turn begins now.
+    pub fn begin(&mut self, now: DateTime<Utc>) {
+        self.begun = now;
     }
 
     /// Adds a sentence for people: what was sent differs from the record in form.

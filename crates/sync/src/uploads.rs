@@ -2,7 +2,7 @@
 //! says (that URL lives for 60 seconds and holds a signature: it is kept nowhere), and tie it to its run.
 //!
 //! After a crash between making room and putting the bytes, room is made once more: the server may show an empty attachment
-//! beside the real one, which no client can take back.
+//! beside the real one, which no client can take back. Nothing that makes room is tried without end.
 
 use crate::http::{Answer, Exchange, Http};
 use crate::policy;
@@ -17,6 +17,8 @@ pub(crate) trait Dialect: Sync {
     fn begin(&self, http: &Http, enclosure: &Enclosure<'_>) -> (Url, Vec<u8>);
     /// The request that ties it to its run: URL and body, where it has one.
     fn finish(&self, http: &Http, enclosure: &Enclosure<'_>, upload: &str) -> (Url, Option<Vec<u8>>);
+    /// Where the run says which attachments it has; none where it does not.
+    fn run(&self, http: &Http, enclosure: &Enclosure<'_>) -> Option<Url>;
 }
 
 /// The answer to a request for room; the two versions spell the URL differently.
@@ -26,6 +28,17 @@ struct Room {
     upload_url: Option<String>,
     #[serde(rename = "uploadUrl")]
     upload_url_v1: Option<String>,
+}
+
+/// A run as it says which attachments it has.
+#[derive(Deserialize)]
+struct Run {
+    attachments: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    id: String,
 }
 
 /// Goes from where it came to until the end.
@@ -48,7 +61,14 @@ pub(crate) async fn attach(
         Some(body) => http.post(url, body).await,
         None => http.post_empty(url).await,
     };
-    Ok(done(exchange, upload))
+    match exchange {
+        Exchange::Answered(answer) if is_done(&answer) => Ok(Verdict::Confirmed { remote_id: upload }),
+        // a server that is older than the request, or one that lacks the attachment: its run says which
+        Exchange::Answered(answer) if matches!(answer.status, 404 | 405) => {
+            Ok(unknown(http, dialect.run(http, enclosure), answer, upload).await)
+        }
+        other @ (Exchange::Answered(_) | Exchange::NotSent { .. } | Exchange::Lost { .. }) => Ok(verdict(other)),
+    }
 }
 
 /// Room, and the bytes in it.
@@ -66,8 +86,12 @@ async fn bring(
     steps(Step::Begun {
         remote_id: upload.clone(),
     })?;
+    let to = match http.elsewhere(&to) {
+        Ok(to) => to,
+        Err(reason) => return Ok(Err(not_stored(Patience::Few, reason))),
+    };
     let media = media_type(enclosure.name);
-    let exchange = http.put_elsewhere(&to, media, enclosure.bytes.clone()).await;
+    let exchange = http.put_elsewhere(to, media, enclosure.bytes.clone()).await;
     if let Err(verdict) = put(exchange) {
         return Ok(Err(verdict));
     }
@@ -112,20 +136,49 @@ fn put(exchange: Exchange) -> Result<(), Verdict> {
             patience: Patience::Few,
             reason: format!("the storage says {}", policy::said(&answer)),
         }),
-        exchange @ (Exchange::NotSent { .. } | Exchange::Lost { .. }) => Err(verdict(exchange)),
+        // the server itself is there: each try leaves it another empty room
+        Exchange::NotSent { reason } | Exchange::Lost { reason } => {
+            Err(not_stored(Patience::Many, format!("the storage: {reason}")))
+        }
     }
 }
 
-fn done(exchange: Exchange, upload: String) -> Verdict {
-    let is_done = |answer: &Answer| match answer.status {
-        200..=299 => answer.media == crate::http::Media::Json || answer.status == 204,
-        // a server that is older than the request: the bytes are there
-        404 | 405 => true,
+fn not_stored(patience: Patience, reason: String) -> Verdict {
+    Verdict::Retry {
+        perhaps_stored: false,
+        after: None,
+        patience,
+        reason,
+    }
+}
+
+fn is_done(answer: &Answer) -> bool {
+    match answer.status {
+        204 => true,
+        200..=299 => answer.media == crate::http::Media::Json,
         _ => false,
+    }
+}
+
+/// The server does not know the last request, or not this attachment: only its run proves that it is there.
+async fn unknown(http: &Http, run: Option<Url>, answer: Answer, upload: String) -> Verdict {
+    let words = policy::said(&answer);
+    let Some(run) = run else {
+        return not_stored(Patience::Few, words);
     };
-    match exchange {
-        Exchange::Answered(answer) if is_done(&answer) => Verdict::Confirmed { remote_id: upload },
-        other @ (Exchange::Answered(_) | Exchange::NotSent { .. } | Exchange::Lost { .. }) => verdict(other),
+    let listed = match http.get(run).await {
+        Exchange::Answered(listed) if (200..=299).contains(&listed.status) => listed,
+        other @ (Exchange::Answered(_) | Exchange::NotSent { .. } | Exchange::Lost { .. }) => return verdict(other),
+    };
+    let known = match policy::proof(&listed) {
+        Ok(_) => serde_json::from_slice::<Run>(listed.body.as_deref().unwrap_or_default()).ok(),
+        Err(_) => None,
+    };
+    match known {
+        Some(run) if run.attachments.iter().any(|attachment| attachment.id == upload) => {
+            Verdict::Confirmed { remote_id: upload }
+        }
+        Some(_) | None => not_stored(Patience::Few, format!("{words}; its run does not name it")),
     }
 }
 

@@ -167,6 +167,7 @@ fn receipts_say_how_a_run_stands_with_each_target() {
         "cloud",
         ReceiptKind::Deferred {
             reason: "503".to_owned(),
+            at_most: None,
         },
     );
     assert!(matches!(standing("cloud"), Standing::Deferred { .. }));
@@ -185,6 +186,7 @@ fn receipts_say_how_a_run_stands_with_each_target() {
         "usb",
         ReceiptKind::Reopened {
             reason: "stick replaced".to_owned(),
+            surely_not_there: false,
         },
     );
     assert_eq!(standing("usb"), Standing::Open);

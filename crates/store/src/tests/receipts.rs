@@ -4,7 +4,10 @@ use crate::testkit::{
     self, RUN_ID, record,
     watch::{Fault, Step},
 };
-use crate::{Adopted, AttachmentStep, Place, Receipt, ReceiptKind, Record, Standing, Store, StoreErrorKind, integrity};
+use crate::{
+    Adopted, AttachmentStep, Place, Receipt, ReceiptKind, Record, Standing, Store, StoreErrorKind, TargetState,
+    integrity,
+};
 use chrono::{DateTime, Utc};
 
 fn now() -> DateTime<Utc> {
@@ -90,7 +93,6 @@ fn many_receipts_wait_for_the_disk_once() {
 fn an_attachments_steps_and_the_runs_own_name_survive_what_follows() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    let reason = || "status 500".to_owned();
     for kind in [
         ReceiptKind::Attempt,
         ReceiptKind::Stored {
@@ -101,10 +103,10 @@ fn an_attachments_steps_and_the_runs_own_name_survive_what_follows() {
             remote_id: "file".into(),
         },
         ReceiptKind::AttachmentSent { attachment: 1 },
-        ReceiptKind::Deferred { reason: reason() },
-        ReceiptKind::Deferred { reason: reason() },
+        deferred(Some(5)),
+        deferred(Some(5)),
         ReceiptKind::Parked { reason: reason() },
-        ReceiptKind::Reopened { reason: reason() },
+        reopened(false),
     ] {
         store.receipts().append(RUN_ID, &receipt(kind)).unwrap();
     }
@@ -114,14 +116,91 @@ fn an_attachments_steps_and_the_runs_own_name_survive_what_follows() {
         (Some("run"), &Standing::Open)
     );
     assert_eq!(state.attachments[&1].reached, AttachmentStep::Sent);
-    assert_eq!((state.same_answers, state.times_with("status 500")), (0, 1));
-    for _ in 0..3 {
-        store.receipts().append(RUN_ID, &receipt(ReceiptKind::Attempt)).unwrap();
-        let deferred = receipt(ReceiptKind::Deferred { reason: reason() });
-        store.receipts().append(RUN_ID, &deferred).unwrap();
+    assert_eq!(state.strikes_with(5), 1, "a person's word begins them anew");
+}
+
+fn reason() -> String {
+    "status 500".to_owned()
+}
+
+fn deferred(at_most: Option<u32>) -> ReceiptKind {
+    let reason = reason();
+    ReceiptKind::Deferred { reason, at_most }
+}
+
+fn uncertain() -> ReceiptKind {
+    let reason = reason();
+    ReceiptKind::Uncertain {
+        reason,
+        at_most: Some(20),
     }
-    let state = store.receipts().read(RUN_ID).unwrap().target("cloud");
-    assert_eq!((state.times_with("status 500"), state.times_with("another")), (4, 1));
+}
+
+fn reopened(surely_not_there: bool) -> ReceiptKind {
+    ReceiptKind::Reopened {
+        reason: reason(),
+        surely_not_there,
+    }
+}
+
+/// The state after these receipts.
+fn after(kinds: impl IntoIterator<Item = ReceiptKind>) -> TargetState {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    for kind in kinds {
+        store.receipts().append(RUN_ID, &receipt(kind)).unwrap();
+    }
+    store.receipts().read(RUN_ID).unwrap().target("cloud")
+}
+
+#[test]
+fn strikes_are_counted_by_how_many_there_may_be_whatever_comes_between() {
+    let attempt = || ReceiptKind::Attempt;
+    let state = after([
+        attempt(),
+        deferred(Some(5)),
+        attempt(),
+        uncertain(),
+        attempt(),
+        // the target was not well: no strike of the record
+        deferred(None),
+        attempt(),
+        deferred(Some(5)),
+    ]);
+    assert_eq!((state.strikes_with(5), state.strikes_with(20)), (3, 2));
+    let stored = ReceiptKind::Stored {
+        remote_id: "run".into(),
+    };
+    assert_eq!(after([deferred(Some(5)), stored]).strikes_with(5), 1);
+}
+
+#[test]
+fn an_upload_without_an_answer_is_asked_about_also_after_it_was_parked() {
+    let parked = || ReceiptKind::Parked { reason: reason() };
+    let dropped = || ReceiptKind::Unwanted { reason: reason() };
+    let is_asked = |kinds: Vec<ReceiptKind>| matches!(after(kinds).standing, Standing::Uncertain { .. });
+    let attempt = || ReceiptKind::Attempt;
+    assert!(is_asked(vec![attempt(), uncertain(), parked(), reopened(false)]));
+    assert!(is_asked(vec![attempt(), dropped(), reopened(false)]));
+    assert!(is_asked(vec![attempt(), uncertain(), dropped(), reopened(false)]));
+    // it was answered, or a person has looked
+    assert!(!is_asked(vec![attempt(), parked(), reopened(false)]));
+    assert!(!is_asked(vec![
+        attempt(),
+        uncertain(),
+        attempt(),
+        parked(),
+        reopened(false)
+    ]));
+    assert!(!is_asked(vec![
+        attempt(),
+        uncertain(),
+        attempt(),
+        deferred(None),
+        parked(),
+        reopened(false)
+    ]));
+    assert!(!is_asked(vec![attempt(), uncertain(), parked(), reopened(true)]));
 }
 
 #[test]

@@ -275,7 +275,7 @@ impl Shelf for Postgres {
                     &position,
                     &enclosure.name,
                     &enclosure.sha256,
-                    &enclosure.bytes,
+                    &enclosure.bytes.as_ref(),
                 ],
             )
             .await;

@@ -14,6 +14,7 @@ use crate::shelf::Shelf;
 use crate::target::{Enclosure, Patience, Probe, Progress, Repeat, Verdict};
 use async_trait::async_trait;
 use benchtop_store::Sealed;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -60,7 +61,7 @@ impl S3 {
         })
     }
 
-    async fn request(&self, method: Method, url: Url, at: DateTime<Utc>, body: Vec<u8>, put: Option<&str>) -> Exchange {
+    async fn request(&self, method: Method, url: Url, at: DateTime<Utc>, body: Bytes, put: Option<&str>) -> Exchange {
         let (date, payload) = (time(at), sha256(&body));
         let host = match (url.host_str(), url.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
@@ -90,13 +91,11 @@ impl S3 {
     }
 
     /// Puts an object where there is none, and asks what lies there.
-    async fn put_object(&self, path: &[&str], bytes: &[u8], at: DateTime<Utc>) -> Verdict {
+    async fn put_object(&self, path: &[&str], bytes: Bytes, at: DateTime<Utc>) -> Verdict {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = at;
-        let digest = sha256(bytes);
+        let digest = sha256(&bytes);
         let url = self.http.url(path, &[]);
-        let exchange = self
-            .request(Method::PUT, url.clone(), at, bytes.to_vec(), Some(&digest))
-            .await;
+        let exchange = self.request(Method::PUT, url.clone(), at, bytes, Some(&digest)).await;
         match exchange {
             // 409: another put of it is under way; 412: it is there
             Exchange::Answered(answer) if matches!(answer.status, 200 | 409 | 412) => {}
@@ -104,7 +103,7 @@ impl S3 {
                 return refused(other);
             }
         }
-        match self.request(Method::HEAD, url, at, Vec::new(), None).await {
+        match self.request(Method::HEAD, url, at, Bytes::new(), None).await {
             Exchange::Answered(answer) if answer.status == 200 => match answer.stored_sha256 {
                 Some(stored) if stored == digest => Verdict::Confirmed {
                     remote_id: path.join("/"),
@@ -147,18 +146,19 @@ impl Shelf for S3 {
 
     async fn put(&self, sealed: &Sealed, progress: &mut Progress) -> Verdict {
         let name = format!("{}.json", sealed.run_id);
-        self.put_object(&[&name], &sealed.bytes, progress.time()).await
+        self.put_object(&[&name], sealed.bytes.clone().into(), progress.time())
+            .await
     }
 
     async fn put_attachment(&self, enclosure: &Enclosure<'_>) -> Verdict {
         let path = ["attachments", enclosure.sha256];
-        self.put_object(&path, &enclosure.bytes, enclosure.at).await
+        self.put_object(&path, enclosure.bytes.clone(), enclosure.at).await
     }
 
     async fn look(&self) -> Probe {
         let at = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let url = self.http.url(&["benchtop-probe"], &[]);
-        match self.request(Method::HEAD, url, at, Vec::new(), None).await {
+        match self.request(Method::HEAD, url, at, Bytes::new(), None).await {
             Exchange::NotSent { reason } | Exchange::Lost { reason } => Probe::Unreachable { reason },
             Exchange::Answered(answer) if matches!(answer.status, 300..=399 | 500..=599) => Probe::Unreachable {
                 reason: policy::said(&answer),

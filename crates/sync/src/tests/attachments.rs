@@ -2,9 +2,10 @@
 
 use super::bench::{Bench, KEY, numbered, v1, v2};
 use super::server::{Act, Server, answer, id, json_answer};
+use crate::Target;
 use benchtop_store::record::Attachment;
 use benchtop_store::{Place, Record, Standing, integrity};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write;
 
 const BYTES: &[u8] = b"a waveform";
@@ -186,6 +187,76 @@ async fn bytes_go_only_where_a_server_may_send_them() {
     assert_eq!(drained.words(), ["waiting"]);
     assert!(drained.text().contains("nothing was sent there"), "{}", drained.text());
     assert!(matches!(bench.standing(1).standing, Standing::Deferred { .. }));
+}
+
+/// What becomes of a run whose last request for its attachment is answered so, as often as it is made.
+async fn finished_with(targets: &[Box<dyn Target>], server: &Server, act: Act, attachments: Value) -> (Bench, String) {
+    let bench = Bench::new();
+    put(&bench, 1);
+    server.names_attachments(attachments);
+    server.script(std::iter::repeat_n(Act::Store, 3).chain([act.clone()]));
+    let mut drained = bench.drain(targets).await;
+    for _ in 0..30 {
+        if drained.words()[0] != "waiting" {
+            break;
+        }
+        server.script([act.clone()]);
+        drained = bench.drain(targets).await;
+    }
+    (bench, drained.text())
+}
+
+#[tokio::test]
+async fn a_last_request_that_is_not_known_confirms_only_what_the_run_names() {
+    let none = Act::Answer(json_answer(404, &json!({"message": "Not found"})));
+    let page = Act::Answer(answer(404, "text/html", "", "<html>"));
+    let wrong = Act::Answer(json_answer(405, &json!({})));
+    let (ours, others) = (
+        json!([{"id": id(9), "name": "scope-0.png"}]),
+        json!([{"id": id(8), "name": "x"}]),
+    );
+    for act in [none, page, wrong] {
+        let server = Server::start().await;
+        let (bench, text) = finished_with(&v2(&server.url), &server, act.clone(), ours.clone()).await;
+        assert_eq!(bench.names("synced").len(), 1, "{act:?} {text}");
+        for attachments in [others.clone(), Value::Null] {
+            let server = Server::start().await;
+            let (bench, text) = finished_with(&v2(&server.url), &server, act.clone(), attachments).await;
+            assert_eq!(bench.names("parked").len(), 1, "{act:?} {text}");
+            assert!(text.contains("not its attachment scope-0.png: status 40"), "{text}");
+            let rooms = server
+                .changes()
+                .into_iter()
+                .filter(|change| change.ends_with("/attachments"));
+            assert_eq!(rooms.count(), 1, "the bytes were sent once");
+        }
+        // v1 ties the file to its run by this request alone
+        let server = Server::start().await;
+        let (bench, text) = finished_with(&v1(&server.url), &server, act.clone(), ours.clone()).await;
+        assert_eq!(bench.names("parked").len(), 1, "{act:?} {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_storage_that_is_not_there_gets_no_rooms_without_end() {
+    for (url, drains) in [("http://169.254.169.254/x", 5), ("http://127.0.0.1:1/x", 20)] {
+        let (server, bench) = (Server::start().await, Bench::new());
+        put(&bench, 1);
+        server.script([Act::Store]);
+        let mut count = 0;
+        while bench.names("parked").is_empty() && count < 30 {
+            count += 1;
+            let room = json!({"id": id(9), "upload_url": url});
+            server.script([Act::Answer(json_answer(200, &room))]);
+            bench.drain(&v2(&server.url)).await;
+        }
+        assert_eq!(count, drains, "{url}");
+        let rooms = server
+            .changes()
+            .into_iter()
+            .filter(|change| change.ends_with("/attachments"));
+        assert_eq!(rooms.count(), drains, "{url}");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod bench;
 mod beside;
 mod bundles;
 mod captures;
+mod doubles;
 mod elsewhere;
 mod key;
 mod lost;

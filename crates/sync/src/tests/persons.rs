@@ -95,7 +95,7 @@ async fn a_dropped_record_is_kept_and_never_sent() {
     assert_eq!(bench.drain(&v2(&server.url)).await.words().len(), 0);
     // and back, when it was a mistake
     assert_eq!(
-        requeue(&bench.store, &Chosen::All, &now, &mut |_, _| ())
+        requeue(&bench.store, &Chosen::All, &["fleet"], &now, &mut |_, _| ())
             .unwrap()
             .records
             .len(),
@@ -111,7 +111,7 @@ async fn nobody_corrects_an_outbox_that_is_being_drained() {
     let _other = bench.store.lock_syncer().unwrap();
     let errors = [
         retry(&bench.store, &Chosen::All, &now, &mut |_, _| ()).unwrap_err(),
-        requeue(&bench.store, &Chosen::All, &now, &mut |_, _| ()).unwrap_err(),
+        requeue(&bench.store, &Chosen::All, &["fleet"], &now, &mut |_, _| ()).unwrap_err(),
         drop_records(&bench.store, &Chosen::All, &[], &now, &mut |_, _| ()).unwrap_err(),
     ];
     assert!(errors.iter().all(|error| error.kind() == StoreErrorKind::Locked));

@@ -41,6 +41,12 @@ struct Held {
     url: String,
     /// Answers to questions, in place of the real ones.
     questions: Option<String>,
+    /// Answers to questions for a list of runs.
+    lists: Option<String>,
+    /// Older than `whoami` and the reference of a run.
+    is_old: bool,
+    /// What a run says of its attachments.
+    attachments: Value,
 }
 
 /// The server; it ends with this value.
@@ -90,6 +96,21 @@ impl Server {
     /// What the server answers to every question from now on; `None` for the truth.
     pub(super) fn questions(&self, answer: Option<String>) {
         self.held().questions = answer;
+    }
+
+    /// What the server answers to questions for a list of runs; `None` for the truth.
+    pub(super) fn lists(&self, answer: Option<String>) {
+        self.held().lists = answer;
+    }
+
+    /// A server that knows neither `whoami` nor the reference of a run, from now on.
+    pub(super) fn is_old(&self) {
+        self.held().is_old = true;
+    }
+
+    /// What a run says of its attachments.
+    pub(super) fn names_attachments(&self, attachments: Value) {
+        self.held().attachments = attachments;
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -187,7 +208,12 @@ async fn receive(stream: &mut TcpStream) -> Option<Request> {
 
 fn reply(held: &mut Held, request: &Request) -> String {
     if request.method == "GET" {
-        return held.questions.clone().unwrap_or_else(|| listed(held, &request.target));
+        let lists = held
+            .lists
+            .clone()
+            .filter(|_| request.target.contains("/runs?") && !request.target.contains("PROBE"));
+        let said = held.questions.clone().or(lists);
+        return said.unwrap_or_else(|| listed(held, &request.target));
     }
     let act = held.script.pop_front().unwrap_or(Act::Store);
     match act {
@@ -220,6 +246,7 @@ fn stored(held: &mut Held, request: &Request) -> String {
         return json_answer(200, &json!({"url": "https://storage.example/x"}));
     }
     let reference = request.body.get("client_run_ref");
+    let reference = reference.filter(|_| !held.is_old);
     let known = reference.and_then(|one| held.runs.iter().position(|run| run.get("client_run_ref") == Some(one)));
     let index = known.unwrap_or_else(|| {
         held.runs.push(request.body.clone());
@@ -239,6 +266,12 @@ fn serial(run: &Value) -> &str {
 }
 
 fn listed(held: &Held, target: &str) -> String {
+    if target.contains("/runs/") {
+        return json_answer(200, &json!({"id": id(0), "attachments": held.attachments}));
+    }
+    if target.contains("whoami") && held.is_old {
+        return json_answer(404, &json!({"message": "Not found", "code": "NOT_FOUND"}));
+    }
     if target.contains("whoami") {
         let station = json!({"type": "station", "station": {"name": "STA1"}, "organization": {"name": "Acme"}});
         return json_answer(200, &station);

@@ -54,7 +54,7 @@ impl Target for TofuPilotV1 {
         &self.config.name
     }
 
-    fn repeat(&self) -> Repeat {
+    async fn repeat(&self) -> Repeat {
         Repeat::MayDouble
     }
 
@@ -72,7 +72,7 @@ impl Target for TofuPilotV1 {
         let url = self.http.url(&["api", "v1", "runs"], &[]);
         let exchange = self.http.post(url, body).await;
         progress.said_at(exchange.said_at());
-        policy::verdict(exchange, self.repeat())
+        policy::verdict(exchange, Repeat::MayDouble)
     }
 
     async fn attach(&self, enclosure: &Enclosure<'_>, steps: Steps<'_>) -> Result<Verdict, StoreError> {
@@ -117,5 +117,10 @@ impl Dialect for V1 {
         let body = serde_json::json!({ "upload_id": upload, "run_id": enclosure.remote_id });
         let url = http.url(&["api", "v1", "uploads", "sync"], &[]);
         (url, Some(body.to_string().into_bytes()))
+    }
+
+    /// v1 has no question for it: the last request is what ties the bytes to their run.
+    fn run(&self, _http: &Http, _enclosure: &Enclosure<'_>) -> Option<reqwest::Url> {
+        None
     }
 }

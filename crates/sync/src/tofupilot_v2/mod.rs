@@ -1,7 +1,8 @@
 //! TofuPilot v2: `POST /api/v2/runs`, idempotent by `client_run_ref`, which is our run id.
 //!
-//! After a lost answer the run is first looked for, because a self-hosted server may be older than `client_run_ref`; what
-//! is not found is sent again under the same reference.
+//! After a lost answer the run is first looked for; what is not found is sent again under the same reference. A self-hosted
+//! server may be older than `client_run_ref` (2.19) and store a repeat twice: one that does not know `whoami` (2.22) is treated as
+//! v1 is.
 
 pub(crate) mod convert;
 mod wire;
@@ -18,12 +19,15 @@ use async_trait::async_trait;
 use benchtop_store::{Record, Sealed, StoreError};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use secrecy::SecretString;
+use std::sync::OnceLock;
 
 /// A TofuPilot server spoken to in v2.
 #[derive(Debug)]
 pub struct TofuPilotV2 {
     config: TargetConfig,
     http: Http,
+    /// As soon as the server has said it.
+    repeat: OnceLock<Repeat>,
 }
 
 impl TofuPilotV2 {
@@ -42,7 +46,30 @@ impl TofuPilotV2 {
             });
         }
         let http = Http::new(&config, key)?;
-        Ok(Self { config, http })
+        let repeat = OnceLock::new();
+        Ok(Self { config, http, repeat })
+    }
+
+    /// Asks who we are, and takes from it how old the server is.
+    async fn whoami(&self) -> Exchange {
+        let exchange = self.http.get(self.http.url(&["api", "v2", "whoami"], &[])).await;
+        if let Some(repeat) = repeat_of(&exchange) {
+            self.repeat.get_or_init(|| repeat);
+        }
+        exchange
+    }
+}
+
+/// What a server that answers so does with a repeat; none where the answer does not tell.
+fn repeat_of(exchange: &Exchange) -> Option<Repeat> {
+    let answer = match exchange {
+        Exchange::Answered(answer) => answer,
+        Exchange::NotSent { .. } | Exchange::Lost { .. } => return None,
+    };
+    match (answer.status, answer.media) {
+        (200, Media::Json) => identity(answer.body.as_deref()?).map(|_| Repeat::StoredOnce),
+        (404 | 405, Media::Json | Media::Other) => Some(Repeat::MayDouble),
+        _ => None,
     }
 }
 
@@ -52,8 +79,12 @@ impl Target for TofuPilotV2 {
         &self.config.name
     }
 
-    fn repeat(&self) -> Repeat {
-        Repeat::StoredOnce
+    async fn repeat(&self) -> Repeat {
+        if self.repeat.get().is_none() {
+            self.whoami().await;
+        }
+        // as long as nobody has said otherwise
+        self.repeat.get().copied().unwrap_or(Repeat::MayDouble)
     }
 
     fn wants(&self, record: &Record) -> Wants {
@@ -84,7 +115,11 @@ impl Target for TofuPilotV2 {
         let url = self.http.url(&["api", "v2", "runs"], &[]);
         let exchange = self.http.post(url, body).await;
         progress.said_at(exchange.said_at());
-        policy::verdict(exchange, self.repeat())
+        let repeat = match policy::depends_on_repeat(&exchange) {
+            true => self.repeat().await,
+            false => Repeat::StoredOnce,
+        };
+        policy::verdict(exchange, repeat)
     }
 
     async fn attach(&self, enclosure: &Enclosure<'_>, steps: Steps<'_>) -> Result<Verdict, StoreError> {
@@ -112,7 +147,7 @@ impl Target for TofuPilotV2 {
     }
 
     async fn probe(&self) -> Probe {
-        probe(self.http.get(self.http.url(&["api", "v2", "whoami"], &[])).await)
+        probe(self.whoami().await)
     }
 }
 
@@ -129,6 +164,10 @@ impl Dialect for V2 {
 
     fn finish(&self, http: &Http, _: &Enclosure<'_>, upload: &str) -> (reqwest::Url, Option<Vec<u8>>) {
         (http.url(&["api", "v2", "attachments", upload, "finalize"], &[]), None)
+    }
+
+    fn run(&self, http: &Http, enclosure: &Enclosure<'_>) -> Option<reqwest::Url> {
+        Some(http.url(&["api", "v2", "runs", enclosure.remote_id], &[]))
     }
 }
 

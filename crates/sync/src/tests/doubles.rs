@@ -1,0 +1,139 @@
+//! Servers that store a repeat twice: v1, and a v2 that is older than the reference of a run. Nothing is sent to them again
+//! before it is known that they lack it.
+
+use super::bench::{Bench, later, now, v1, v2};
+use super::server::{Act, Server, json_answer};
+use crate::{Chosen, Target, retry, send_again};
+use benchtop_store::Standing;
+use serde_json::json;
+
+/// Opens a target at a URL.
+type Opener = fn(&str) -> Vec<Box<dyn Target>>;
+
+/// Both kinds.
+async fn servers() -> [(Server, Opener); 2] {
+    let old = Server::start().await;
+    old.is_old();
+    [(Server::start().await, v1), (old, v2)]
+}
+
+#[tokio::test]
+async fn an_old_v2_server_is_asked_and_waited_for_as_v1_is() {
+    for (server, targets) in servers().await {
+        let bench = Bench::new();
+        bench.put_runs(1);
+        // a gateway's word says nothing of the server behind it
+        server.script([Act::Answer(json_answer(503, &json!({"message": "upstream"})))]);
+        let targets = targets(&server.url);
+        assert_eq!(bench.drain(&targets).await.words(), ["waiting"]);
+        assert!(matches!(bench.standing(1).standing, Standing::Uncertain { .. }));
+        assert_eq!(bench.drain(&targets).await.words(), ["waiting"]);
+        assert_eq!(server.count("POST"), 1, "it may be under way still");
+        assert_eq!(bench.drain_at(&targets, later()).await.unwrap().words(), ["synced"]);
+        assert_eq!((server.runs().len(), server.count("POST")), (1, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_station_that_may_not_list_parks_what_an_old_server_may_hold() {
+    for (server, targets) in servers().await {
+        let bench = Bench::new();
+        bench.put_runs(1);
+        server.script([Act::StoreThenHangUp]);
+        let targets = targets(&server.url);
+        assert_eq!(bench.drain(&targets).await.words(), ["waiting"]);
+        server.lists(Some(json_answer(403, &json!({"message": "Stations cannot read runs"}))));
+        let drained = bench.drain_at(&targets, later()).await.unwrap();
+        assert_eq!(drained.words(), ["parked"]);
+        assert!(drained.text().contains("a person must"), "{}", drained.text());
+
+        // another try is another question, however often
+        for _ in 0..3 {
+            assert_eq!(
+                retry(&bench.store, &Chosen::All, &now, &mut |_, _| ())
+                    .unwrap()
+                    .records
+                    .len(),
+                1
+            );
+            assert_eq!(bench.drain_at(&targets, later()).await.unwrap().words(), ["parked"]);
+        }
+        assert_eq!((server.runs().len(), server.count("POST")), (1, 1));
+        // as soon as it can be answered, it is
+        server.lists(None);
+        retry(&bench.store, &Chosen::All, &now, &mut |_, _| ()).unwrap();
+        assert_eq!(bench.drain_at(&targets, later()).await.unwrap().words(), ["synced"]);
+        assert_eq!((server.runs().len(), server.count("POST")), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_lost_twenty_times_is_asked_for_after_a_persons_retry() {
+    for (server, targets) in servers().await {
+        let bench = Bench::new();
+        bench.put_runs(1);
+        let targets = targets(&server.url);
+        let mut at = now();
+        for _ in 0..25 {
+            server.script([Act::HangUp]);
+            at += chrono::TimeDelta::minutes(3);
+            bench.drain_at(&targets, at).await.unwrap();
+        }
+        assert_eq!((bench.names("parked").len(), server.runs().len()), (1, 0));
+        let posts = server.count("POST");
+        // the last one arrived after all
+        server.keeps(vec![
+            json!({"serial_number": "SN0001", "started_at": super::bench::numbered(1).started_at,
+                                 "unit_under_test": {"serial_number": "SN0001"}}),
+        ]);
+        server.script([Act::Store]);
+        retry(&bench.store, &Chosen::All, &now, &mut |_, _| ()).unwrap();
+        assert_eq!(bench.drain_at(&targets, at).await.unwrap().words(), ["synced"]);
+        assert_eq!((server.count("POST"), server.runs().len()), (posts, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_person_who_has_looked_sends_it_without_a_question() {
+    for (server, targets) in servers().await {
+        let bench = Bench::new();
+        bench.put_runs(1);
+        server.script([Act::HangUp]);
+        let targets = targets(&server.url);
+        bench.drain(&targets).await;
+        server.lists(Some(json_answer(403, &json!({"message": "no"}))));
+        assert_eq!(bench.drain_at(&targets, later()).await.unwrap().words(), ["parked"]);
+        send_again(&bench.store, &Chosen::All, &now, &mut |_, _| ()).unwrap();
+        assert_eq!(bench.drain_at(&targets, later()).await.unwrap().words(), ["synced"]);
+        assert_eq!((server.runs().len(), server.count("POST")), (1, 2));
+    }
+}
+
+#[tokio::test]
+async fn what_was_refused_is_sent_again_at_once_after_a_persons_retry() {
+    for (server, targets) in servers().await {
+        let bench = Bench::new();
+        bench.put_runs(1);
+        server.script([Act::Answer(json_answer(422, &json!({"message": "no such part"})))]);
+        let targets = targets(&server.url);
+        assert_eq!(bench.drain(&targets).await.words(), ["parked"]);
+        server.lists(Some(json_answer(403, &json!({"message": "no"}))));
+        retry(&bench.store, &Chosen::All, &now, &mut |_, _| ()).unwrap();
+        assert_eq!(bench.drain(&targets).await.words(), ["synced"]);
+    }
+}
+
+#[tokio::test]
+async fn a_clash_is_asked_about() {
+    let clash = || Act::Answer(json_answer(409, &json!({"message": "exists"})));
+    for targets in [v1 as Opener, v2] {
+        let (server, bench) = (Server::start().await, Bench::new());
+        bench.put_runs(2);
+        let started_at = super::bench::numbered(1).started_at;
+        server.keeps(vec![json!({"serial_number": "SN0001", "started_at": started_at})]);
+        server.script([clash(), clash()]);
+        let targets = targets(&server.url);
+        assert_eq!(bench.drain(&targets).await.words(), ["synced", "parked"]);
+        assert_eq!((server.runs().len(), server.count("POST")), (1, 2));
+    }
+}
