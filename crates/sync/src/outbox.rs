@@ -209,8 +209,9 @@ pub struct Dealt {
 /// Told after each batch of records how many of how many are done.
 pub type Count<'a> = &'a mut dyn FnMut(usize, usize);
 
-/// Gives parked records another try: a receipt says that a person asked for it, then they are pending again. What a target
-/// had taken of them already, run or attachments, is not sent again, and where an answer was lost it is asked before.
+/// Gives parked records another try: a receipt says that a person asked for it, then they are pending again.
+///
+/// What a target had taken of them already, run or attachments, is not sent again, and where an answer was lost it is asked before.
 ///
 /// # Errors
 /// [`StoreError`]: another process drains the store, or trouble with the disk.
@@ -223,8 +224,9 @@ pub fn retry(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> 
     bring_back(store, Place::Parked, &names, &reopened, now, count)
 }
 
-/// As [`retry`], for runs of which a person has seen that their targets do not hold them: where an answer was lost, they are sent
-/// without a question.
+/// As [`retry`], for runs of which a person has seen that their targets do not hold them.
+///
+/// Where an answer was lost, they are sent without a question.
 ///
 /// # Errors
 /// As [`retry`].
@@ -237,8 +239,9 @@ pub fn send_again(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>
     bring_back(store, Place::Parked, &names, &reopened, now, count)
 }
 
-/// Makes records pending again that no target wanted, and those that one of `targets` lacks although others have confirmed them:
-/// a target was added.
+/// Makes records pending again that no target wanted, and those that one of `targets` lacks.
+///
+/// Others have confirmed these: a target was added.
 ///
 /// # Errors
 /// As [`retry`].
