@@ -377,3 +377,77 @@ fn a_console_that_stands_still_keeps_no_run_from_being_saved() {
     assert!(!served.output_is_on());
     drop(reader);
 }
+
+/// True once a process waits for a lock that another one holds.
+fn waits_for_a_lock(process: u32) -> bool {
+    let locks = fs::read_to_string("/proc/locks").unwrap();
+    let mut waiting = locks.lines().filter(|line| line.contains("->"));
+    waiting.any(|line| line.split_whitespace().any(|word| word == process.to_string()))
+}
+
+#[test]
+fn an_output_that_another_program_marks_while_a_run_waits_for_the_store_is_switched_off_first() {
+    let served = Served::bench("UNIT-5501");
+    let mut running = under_power(&served);
+    running.signal(Signal::SIGKILL);
+    running.wait();
+    let mut sync = benchtop();
+    sync.args(["sync", "--url", "http://127.0.0.1:9", "--store"])
+        .arg(served.store())
+        .env("TOFUPILOT_API_KEY", "k");
+    done(&mut sync);
+    // the moment in which that sync holds the store and has left no marker yet
+    let markers: Vec<PathBuf> = records(&served.store(), "unsafe");
+    let [marker] = &markers[..] else { panic!("{markers:?}") };
+    let aside = served.folder.path().join("marker");
+    fs::rename(marker, &aside).unwrap();
+    let lock = fs::File::options()
+        .append(true)
+        .open(served.store().join("lock.store"))
+        .unwrap();
+    lock.lock().unwrap();
+    let next = Running::start(&mut served.run("UNIT-5502"));
+    eventually("a run that waits for the store", || {
+        waits_for_a_lock(next.id()).then_some(())
+    });
+    assert!(served.output_is_on());
+    fs::rename(&aside, marker).unwrap();
+    drop(lock);
+    let next = next.finish();
+    assert_eq!(next.code, Some(0), "{next}");
+    assert!(next.err.contains("psu output 1 proved off"), "{next}");
+    assert!(!marker.exists());
+}
+
+#[test]
+fn what_another_program_drives_is_not_switched_off_under_it() {
+    let store = crate::testkit::scratch();
+    let first = Served::bench("UNIT-5501");
+    let mut command = benchtop();
+    command
+        .arg("run")
+        .arg(long_procedure(&first))
+        .args(["--serial", "UNIT-5501", "--station"])
+        .arg(&first.station);
+    command.arg("--store").arg(store.path());
+    let mut killed = Running::start(&mut command);
+    begun(store.path(), "Settle");
+    killed.signal(Signal::SIGKILL);
+    killed.wait();
+    // somebody is at that bench again, with a store of their own
+    let theirs = under_power(&first);
+    let second = Served::bench("UNIT-5502");
+    let mut elsewhere = benchtop();
+    elsewhere
+        .args(["run", crate::testkit::BOARD, "--serial", "UNIT-5502", "--station"])
+        .arg(&second.station);
+    elsewhere.arg("--store").arg(store.path());
+    let refused = done(&mut elsewhere);
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.err.contains("another benchtop is using psu"), "{refused}");
+    assert!(first.output_is_on(), "the other run goes on undisturbed");
+    theirs.signal(Signal::SIGINT);
+    assert_eq!(theirs.finish().code, Some(5));
+    let next = done(&mut elsewhere);
+    assert_eq!(next.code, Some(0), "{next}");
+}

@@ -14,7 +14,17 @@ use std::{
 
 /// Held until dropped.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
+pub(crate) struct Lock {
+    resource: Resource,
+    _file: File,
+}
+
+impl Lock {
+    /// True when it is this instrument that is held.
+    pub(crate) fn is_of(&self, resource: &Resource) -> bool {
+        self.resource == *resource
+    }
+}
 
 /// Takes the lock of one instrument; none is needed for one that lives in this process.
 ///
@@ -36,7 +46,10 @@ pub(crate) fn take(name: &str, resource: &Resource) -> Result<Option<Lock>, Fail
         }
     };
     match file.try_lock() {
-        Ok(()) => Ok(Some(Lock(file))),
+        Ok(()) => Ok(Some(Lock {
+            resource: resource.clone(),
+            _file: file,
+        })),
         Err(TryLockError::WouldBlock) => Err(Failure::refused(format!(
             "another benchtop is using {name} ({resource}); let it finish first"
         ))),

@@ -4,6 +4,7 @@
 
 use crate::{
     exit::Failure,
+    locks::{self, Lock},
     terminal::{self, DOUBTFUL, Line, PLAIN},
 };
 use benchtop_instrument::{Class, Clock, ClockExt, OutputState, RealClock, Resource, SafetyProof};
@@ -11,7 +12,7 @@ use benchtop_notation::{Span, Spanned};
 use benchtop_procedure::LogicalName;
 use benchtop_run::MadeSafe;
 use benchtop_station::{Catalogue, Options, Station, open_instrument};
-use benchtop_store::{InterruptedInstrument, InterruptedRun, Recovery, Store};
+use benchtop_store::{InterruptedInstrument, InterruptedRun, Recovering, Recovery, Store};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -29,16 +30,7 @@ pub(crate) struct Doubt {
 }
 
 /// Makes safe what interrupted runs left, saves those runs, and refuses to go on over outputs that may be on.
-pub(crate) async fn before_run(
-    store: &Store,
-    catalogue: &Catalogue,
-    station: &Station,
-    accepted: &[String],
-) -> Result<(), Failure> {
-    let bench = Reach {
-        catalogue,
-        station: Some(station),
-    };
+pub(crate) async fn before_run(store: &Store, bench: Reach<'_>, accepted: &[String]) -> Result<(), Failure> {
     let Cleared { doubts, failure, .. } = make_safe_and_save(store, bench).await;
     let (known, unknown): (Vec<Doubt>, Vec<Doubt>) = doubts
         .into_iter()
@@ -79,6 +71,9 @@ pub(crate) async fn before_run(
 pub(crate) struct Reach<'a> {
     pub(crate) catalogue: &'a Catalogue,
     pub(crate) station: Option<&'a Station>,
+    /// The instruments that this process holds. Another is taken first, so that nobody's run is switched off under it; `None`
+    /// takes no notice of who drives what, for a person wants everything off.
+    pub(crate) held: Option<&'a [Lock]>,
 }
 
 /// What was done about interrupted runs.
@@ -98,8 +93,16 @@ pub(crate) async fn make_safe_and_save(store: &Store, bench: Reach<'_>) -> Clear
         doubts: Vec::new(),
         failure: None,
     };
+    // under the store's lock from here on: who waited for it sees what its holder could not prove off
+    let recovering = store
+        .begin_recovery()
+        .map_err(|error| cleared.failure = Some(Failure::error(error.to_string())));
+    let recovering = recovering.ok();
+    let interrupted = recovering.as_ref().map(Recovering::interrupted).unwrap_or_default();
     match store.unsafe_markers() {
-        Ok(markers) => {
+        Ok(mut markers) => {
+            // their own turn comes below
+            markers.retain(|marked| interrupted.iter().all(|run| run.run_id != marked.run_id));
             for run in markers {
                 let before = cleared.doubts.len();
                 cleared.runs += 1;
@@ -113,15 +116,11 @@ pub(crate) async fn make_safe_and_save(store: &Store, bench: Reach<'_>) -> Clear
         }
         Err(error) => cleared.failure = Some(Failure::error(error.to_string())),
     }
-    let recovering = match store.begin_recovery() {
-        Ok(recovering) => recovering,
-        Err(error) => {
-            cleared.failure = Some(Failure::error(error.to_string()));
-            return cleared;
-        }
+    let Some(recovering) = recovering else {
+        return cleared;
     };
     let mut made_safe = BTreeMap::new();
-    for run in recovering.interrupted() {
+    for run in interrupted {
         cleared.runs += 1;
         let states = make_run_safe(&run, bench, &mut cleared.doubts).await;
         made_safe.insert(run.run_id.clone(), states);
@@ -209,6 +208,15 @@ async fn make_instrument_safe(instrument: &InterruptedInstrument, bench: Reach<'
             error: None,
         };
     }
+    let _lock = match bench.held {
+        Some(held) if held.iter().all(|lock| !lock.is_of(&resource)) => {
+            match locks::take(&instrument.name, &resource) {
+                Ok(lock) => lock,
+                Err(failure) => return not_proved(failure.message),
+            }
+        }
+        Some(_) | None => None,
+    };
     let clock = RealClock::shared();
     let deadline = clock.now().after(PATIENCE);
     match clock

@@ -55,6 +55,7 @@ pub(crate) async fn safe(
         Reach {
             catalogue,
             station: station.as_ref(),
+            held: None,
         },
     )
     .await;

@@ -19,7 +19,8 @@ use crate::{
     locks::{self, Lock},
     outside,
     procedures::Source,
-    recovery, stores,
+    recovery::{self, Reach},
+    stores,
 };
 use benchtop_instrument::{Clock, ClockExt, RealClock, Resource};
 use benchtop_procedure::LogicalName;
@@ -46,7 +47,8 @@ pub(super) struct Session<'c> {
     interrupt: watch::Receiver<Interrupt>,
     /// What was said of the clocks.
     told: Vec<String>,
-    _locks: Vec<Lock>,
+    /// The instruments that nobody else drives until the session is over.
+    locks: Vec<Lock>,
 }
 
 /// A run that is over.
@@ -91,7 +93,7 @@ impl<'c> Session<'c> {
             kept,
             interrupt,
             told: Vec::new(),
-            _locks: locks,
+            locks,
         };
         Ok((session, prepared))
     }
@@ -126,13 +128,12 @@ impl<'c> Session<'c> {
     /// Tests one unit, or those in the slots at once. The outcomes have been shown when this ends, from the saved records.
     pub(super) async fn test(&mut self, units: &[Unit], prepared: &[Prepared]) -> Result<Vec<Tested>, Failure> {
         let equipped = Arc::clone(&first(prepared)?.equipped);
-        recovery::before_run(
-            &self.store,
-            self.catalogue,
-            &equipped.station,
-            &self.request.accept_unsafe,
-        )
-        .await?;
+        let bench = Reach {
+            catalogue: self.catalogue,
+            station: Some(&equipped.station),
+            held: Some(&self.locks),
+        };
+        recovery::before_run(&self.store, bench, &self.request.accept_unsafe).await?;
         let mut earlier = Vec::new();
         for (unit, prepared) in units.iter().zip(prepared) {
             earlier.push(retest::look(&self.store, unit, prepared, self.request.retest)?);
