@@ -21,12 +21,14 @@ pub enum Adopted {
 }
 
 impl Store {
-    /// Puts a sealed record of another store into `pending/`, as it is.
+    /// Puts a sealed record of another store into `pending/`, as it is. Holds `lock.store`: a recovery that begins meanwhile
+    /// would take it for what a dead program left.
     ///
     /// # Errors
     /// [`StoreErrorKind::Damaged`] when it is not what was sealed, [`StoreErrorKind::Newer`] when a later program wrote it,
     /// [`StoreErrorKind::Conflict`] when another record has its name; else trouble with the disk.
     pub fn adopt(&self, bytes: &[u8]) -> Result<Adopted, StoreError> {
+        let _lock = self.lock()?;
         let pending = &self.layout().pending;
         let record =
             opened(bytes).map_err(|(kind, detail)| StoreError::new(kind, "adopt into", pending.path(), detail))?;

@@ -133,6 +133,27 @@ impl<'a> Sealing<'a> {
     }
 }
 
+/// The highest sequence number that heads and checkpoints name; 0 where there are none.
+pub(crate) fn highest_sequence(layout: &Layout) -> Result<u64, StoreError> {
+    let heads = heads(layout)?.into_iter().map(|head| head.name);
+    let pruned = believable(layout)?
+        .into_iter()
+        .filter_map(|piece| piece.last.parse().ok());
+    Ok(heads
+        .chain(pruned)
+        .map(|name: RecordName| name.sequence())
+        .max()
+        .unwrap_or(0))
+}
+
+/// The checkpoints, or none where they cannot be believed: a run must be saved all the same; verifying says what is wrong.
+fn believable(layout: &Layout) -> Result<Vec<Checkpoint>, StoreError> {
+    match read_all(layout) {
+        Err(error) if matches!(error.kind(), StoreErrorKind::Damaged | StoreErrorKind::Newer) => Ok(Vec::new()),
+        read => read,
+    }
+}
+
 /// The heads in `journal/`, the highest last.
 fn heads(layout: &Layout) -> Result<Vec<Head>, StoreError> {
     let mut heads = Vec::new();
@@ -215,13 +236,7 @@ fn derived(layout: &Layout) -> Result<Option<Head>, StoreError> {
             });
         }
     };
-    let checkpoints = match read_all(layout) {
-        Ok(checkpoints) => checkpoints,
-        // a run must be saved all the same; verifying says what is wrong with them
-        Err(error) if matches!(error.kind(), StoreErrorKind::Damaged | StoreErrorKind::Newer) => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    for checkpoint in checkpoints {
+    for checkpoint in believable(layout)? {
         if let Ok(name) = checkpoint.last.parse() {
             take(checkpoint.to, &checkpoint.digest, name);
         }

@@ -173,6 +173,17 @@ struct Schema {
     schema: String,
 }
 
+/// A sealed record in which a text was replaced, sealed again.
+#[cfg(test)]
+pub(crate) fn resealed_with(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let text = std::str::from_utf8(bytes).unwrap();
+    let (sealed, _) = text.rsplit_once(OPENING).unwrap();
+    assert!(sealed.contains(from), "{from}");
+    let altered = sealed.replacen(from, to, 1);
+    let member = member(altered.len(), &sha256_hex(altered.as_bytes()), None);
+    format!("{altered}{member}").into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,16 +265,7 @@ mod tests {
     }
 
     fn resealed(from: &str, to: &str) -> Vec<u8> {
-        let bytes = seal(&testkit::record()).unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        let (sealed, _) = text.rsplit_once(OPENING).unwrap();
-        assert!(sealed.contains(from), "{from}");
-        let altered = sealed.replacen(from, to, 1);
-        format!(
-            "{altered}{}",
-            member(altered.len(), &sha256_hex(altered.as_bytes()), None)
-        )
-        .into_bytes()
+        resealed_with(&seal(&testkit::record()).unwrap(), from, to)
     }
 
     #[test]

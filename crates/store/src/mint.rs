@@ -2,9 +2,11 @@
 //!
 //! The last number stands in the file `sequence`, one checksummed line, replaced durably under `lock.store` before
 //! the number is handed out. A number that was handed out and never used leaves a gap; none comes twice. When the
-//! file is lost or damaged, the highest number in any file name of the store takes its place.
+//! file is lost or damaged, the highest number in any file name of the store, in the head of its chain and in its checkpoints
+//! takes its place.
 
 use crate::{
+    chain,
     clock::{ClockFacts, LastSeen},
     error::{StoreError, StoreErrorKind},
     journal, line,
@@ -108,7 +110,8 @@ fn highest(layout: &Layout) -> Result<u64, StoreError> {
     for name in layout.journal.names()? {
         highest = highest.max(journal::sequence_of(layout, &name).unwrap_or(0));
     }
-    Ok(highest)
+    // the records behind these may all be pruned
+    Ok(highest.max(chain::highest_sequence(layout)?))
 }
 
 /// A new run id. Two of the same moment differ in 74 random bits.

@@ -141,7 +141,10 @@ impl Store {
         if slice.is_empty() {
             return Ok(());
         }
-        let checkpoints = checkpoints(&slice, now);
+        let mut checkpoints = checkpoints(&slice, now);
+        if let Some(key) = self.key() {
+            checkpoints = checkpoints.into_iter().map(|piece| piece.signed(key)).collect();
+        }
         if !checkpoints.is_empty() {
             append(self.layout(), &checkpoints)?;
         }
@@ -181,6 +184,7 @@ fn checkpoints(slice: &[Candidate], pruned_at: DateTime<Utc>) -> Vec<Checkpoint>
                 digest: digest.clone(),
                 last: name.to_string(),
                 pruned_at,
+                signature: None,
             }),
         }
     }

@@ -17,14 +17,14 @@ pub use marker::{InterruptedInstrument, InterruptedRun};
 
 use crate::{
     attach::quarantine_leftovers,
-    chain::{Head, Sealing},
+    chain::{Head, Sealing, from_elsewhere},
     error::{StoreError, StoreErrorKind},
     integrity::{self, IntegrityError},
     journal,
     lock::Lock,
     name::RecordName,
     outbox::{Held, held_bytes},
-    publish::TEMPORARY,
+    publish::{Published, TEMPORARY, publish},
     quarantine::{Quarantined, quarantine},
     record::Record,
     store::{Layout, Saved, Store, discard_probes},
@@ -211,16 +211,51 @@ fn adopt_temporaries(store: &Store, alive: &BTreeSet<String>, recovery: &mut Rec
         // one that the chain has announced gets its name first
         recovery.adopted.extend(Sealing::begin(layout)?.adopted);
     }
+    let brought = if temporaries.is_empty() {
+        BTreeSet::new()
+    } else {
+        from_elsewhere(layout)?
+    };
     for name in temporaries {
         let stem = name.trim_start_matches(TEMPORARY);
-        if alive.iter().any(|run_id| stem.starts_with(run_id.as_str())) {
+        let is_of = |run_ids: &BTreeSet<String>| run_ids.iter().any(|run_id| stem.starts_with(run_id.as_str()));
+        if is_of(alive) {
             continue;
         }
-        if let Err(error) = adopt(store, &name, stem, recovery) {
+        let adopted = match is_of(&brought) {
+            true => finish_bringing(layout, &name, recovery),
+            false => adopt(store, &name, stem, recovery),
+        };
+        if let Err(error) = adopted {
             recovery.failed.push(error);
         }
     }
     Ok(())
+}
+
+/// Ends what an import that died had begun: the record of another store gets its name, as it is and outside of our chain. Half
+/// of one is of no use to anybody: the whole is in its bundle.
+fn finish_bringing(layout: &Layout, temporary: &str, recovery: &mut Recovery) -> Result<(), StoreError> {
+    let pending = &layout.pending;
+    let bytes = match pending.read(temporary, MOST_RECORD_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == StoreErrorKind::Damaged => return pending.remove(temporary),
+        Err(error) => return Err(error),
+    };
+    let Ok(record) = integrity::open(&bytes) else {
+        return pending.remove(temporary);
+    };
+    let name = RecordName::of(&record);
+    if let Some(held) = held_bytes(layout, &name)? {
+        held.folder.sync()?;
+        return pending.remove(temporary);
+    }
+    match publish(pending, &record.run_id, name.as_str(), &bytes)? {
+        Published::New | Published::Already => recovery.adopted.push(name),
+        Published::Conflict { temporary } => pending.discard(&temporary),
+    }
+    pending.remove(temporary)
 }
 
 /// True when these bytes hold this record, whatever its place in the chain.

@@ -20,7 +20,9 @@ use std::{fmt, io::Write, path::Path};
 const FORMAT: &str = "benchtop.station-key/1 ";
 const SECRET_BYTES: usize = 32;
 /// What is signed is this and the digest in hex, so that no signature of anything else can be taken for one.
-const PURPOSE: &str = "benchtop record ";
+const RECORD: &str = "benchtop record ";
+/// The same for what stands in the chain for records that were pruned.
+const CHECKPOINT: &str = "benchtop checkpoint ";
 const MOST_BYTES: u64 = 4096;
 
 /// A station's signature, as it stands in a record's `integrity` member.
@@ -100,10 +102,19 @@ impl StationKey {
     }
 
     pub(crate) fn sign(&self, digest: &str) -> Signature {
+        self.sign_text(&format!("{RECORD}{digest}"))
+    }
+
+    /// Signs what a checkpoint says.
+    pub(crate) fn sign_checkpoint(&self, words: &str) -> Signature {
+        self.sign_text(&format!("{CHECKPOINT}{words}"))
+    }
+
+    fn sign_text(&self, text: &str) -> Signature {
         Signature {
             alg: "ed25519".to_owned(),
             key: self.public(),
-            hex: hex(self.0.sign(format!("{PURPOSE}{digest}").as_bytes()).as_ref()),
+            hex: hex(self.0.sign(text.as_bytes()).as_ref()),
         }
     }
 }
@@ -111,12 +122,20 @@ impl StationKey {
 impl Signature {
     /// True when the holder of the key signed this digest.
     pub(crate) fn is_of(&self, digest: &str) -> bool {
+        self.is_of_text(&format!("{RECORD}{digest}"))
+    }
+
+    /// True when the holder of the key signed a checkpoint that says this.
+    pub(crate) fn is_of_checkpoint(&self, words: &str) -> bool {
+        self.is_of_text(&format!("{CHECKPOINT}{words}"))
+    }
+
+    fn is_of_text(&self, text: &str) -> bool {
         let (Some(key), Some(signature)) = (unhex(&self.key), unhex(&self.hex)) else {
             return false;
         };
-        let message = format!("{PURPOSE}{digest}");
         let key = UnparsedPublicKey::new(&ED25519, key);
-        self.alg == "ed25519" && key.verify(message.as_bytes(), &signature).is_ok()
+        self.alg == "ed25519" && key.verify(text.as_bytes(), &signature).is_ok()
     }
 }
 

@@ -160,6 +160,11 @@ impl Store {
         &self.layout
     }
 
+    /// The key with which this station signs.
+    pub(crate) fn key(&self) -> Option<&StationKey> {
+        self.key.as_deref()
+    }
+
     pub(crate) fn lock(&self) -> Result<Lock, StoreError> {
         lock::wait(&self.layout.root, lock::STORE)
     }

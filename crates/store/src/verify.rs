@@ -3,7 +3,7 @@
 mod walk;
 
 use crate::{
-    chain::{Sealing, from_elsewhere, read_all},
+    chain::{Checkpoint, Sealing, from_elsewhere, read_all},
     disk::Dir,
     error::{StoreError, StoreErrorKind},
     integrity::{self, IntegrityError},
@@ -25,6 +25,13 @@ use walk::Link;
 pub enum Finding {
     /// A record is not what was sealed, or cannot be read.
     Altered {
+        /// Its file name.
+        file: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// A record that a later program sealed: this one cannot tell whether it is whole. Its place in the chain counts as missing.
+    Newer {
         /// Its file name.
         file: String,
         /// What was seen.
@@ -60,9 +67,9 @@ pub enum Finding {
         /// Their file names.
         files: Vec<String>,
     },
-    /// A record that should be signed is not, or not by this station.
+    /// A record or a checkpoint that should be signed is not, or not by this station.
     Signature {
-        /// Its file name.
+        /// Its file name, or which checkpoint.
         file: String,
         /// What is wrong.
         reason: String,
@@ -80,6 +87,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Altered { file, reason } => write!(f, "altered: {file}: {reason}"),
+            Self::Newer { file, reason } => write!(f, "not verified: {file}: {reason}: use the program that wrote it"),
             Self::Missing { from, to } if from == to => {
                 write!(f, "missing: the record at position {from} of the chain")
             }
@@ -133,8 +141,8 @@ pub struct Verified {
 }
 
 impl Store {
-    /// Reads every record and follows the chain. With `key` (a public key in hex) every record of the chain must be signed
-    /// with it. Moves and alters nothing; runs and syncs may go on meanwhile.
+    /// Reads every record and follows the chain. With `key` (a public key in hex) every record of the chain and every checkpoint must
+    /// be signed with it. Moves and alters nothing; runs and syncs may go on meanwhile.
     ///
     /// Memory grows with the number of records, by some 300 bytes each.
     ///
@@ -169,6 +177,9 @@ impl Store {
         verifying.folder(&layout.parked)?;
         verifying.folder(&layout.kept)?;
         verifying.folder(&layout.pending)?;
+        for checkpoint in &checkpoints {
+            verifying.checkpoint(checkpoint);
+        }
         let links = std::mem::take(&mut verifying.links);
         let (pruned, findings) = walk::follow(links, &checkpoints, head.as_ref());
         verifying.verified.pruned = pruned;
@@ -221,14 +232,11 @@ impl Verifying<'_> {
         let opened = match integrity::inspect(&bytes) {
             Ok(opened) => opened,
             Err(error @ IntegrityError::Newer(_)) => {
-                return Err(StoreError::new(
-                    StoreErrorKind::Newer,
-                    "verify",
-                    name.as_str(),
-                    error.to_string(),
-                ));
+                let (file, reason) = (name.to_string(), error.to_string());
+                self.found(&Finding::Newer { file, reason });
+                return Ok(());
             }
-            Err(error) => {
+            Err(error @ (IntegrityError::Missing | IntegrityError::Altered | IntegrityError::Form(_))) => {
                 let (file, reason) = (name.to_string(), error.to_string());
                 self.found(&Finding::Altered { file, reason });
                 return Ok(());
@@ -301,6 +309,23 @@ impl Verifying<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Who removes a record and writes a checkpoint for it has not the key.
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) {
+        let reason = match (&checkpoint.signature, self.key) {
+            (None, None) => return,
+            (None, Some(_)) => "it is not signed".to_owned(),
+            (Some(signature), _) if !signature.is_of_checkpoint(&checkpoint.words()) => {
+                "its signature does not verify".to_owned()
+            }
+            (Some(signature), Some(key)) if signature.key != key => {
+                format!("it is signed with another key: {}", signature.key)
+            }
+            (Some(_), _) => return,
+        };
+        let file = format!("the checkpoint of {} to {}", checkpoint.from, checkpoint.to);
+        self.found(&Finding::Signature { file, reason });
     }
 
     fn signature(&mut self, signature: Option<&Signature>, digest: &str, record: &Record, name: &RecordName) {

@@ -1,7 +1,13 @@
 //! Checkpoints: what stands in the chain for records that were pruned.
 
-use crate::{error::StoreError, log::Log, record::time, store::Layout};
-use chrono::{DateTime, Utc};
+use crate::{
+    error::StoreError,
+    log::Log,
+    record::time,
+    sign::{Signature, StationKey},
+    store::Layout,
+};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 const CHECKPOINTS: Log = Log {
@@ -25,6 +31,32 @@ pub(crate) struct Checkpoint {
     /// When it was pruned.
     #[serde(with = "time")]
     pub(crate) pruned_at: DateTime<Utc>,
+    /// By the station that pruned them, where it has a key: a record that somebody else removed cannot be called pruned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) signature: Option<Signature>,
+}
+
+impl Checkpoint {
+    /// What is signed of it: every member but the signature.
+    pub(crate) fn words(&self) -> String {
+        let Self {
+            from,
+            to,
+            previous,
+            digest,
+            last,
+            pruned_at,
+            signature: _,
+        } = self;
+        let previous = previous.as_deref().unwrap_or("-");
+        let pruned_at = pruned_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        format!("{from} {to} {previous} {digest} {last} {pruned_at}")
+    }
+
+    pub(crate) fn signed(self, key: &StationKey) -> Self {
+        let signature = Some(key.sign_checkpoint(&self.words()));
+        Self { signature, ..self }
+    }
 }
 
 /// Appends checkpoints, durably. The caller holds `lock.syncer`.

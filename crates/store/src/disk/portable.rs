@@ -1,4 +1,5 @@
-//! Folder operations by path, for systems without directory descriptors. Compiles; was not run.
+//! Folder operations by path, for systems without directory descriptors: Windows among them, where it was neither built nor
+//! run. On the others it is built for its tests, which run there.
 //!
 //! Windows has no way to sync a folder from std and no modes: new files have the folder's access list.
 
@@ -86,17 +87,16 @@ impl Handle {
     }
 
     pub(super) fn rename_new(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {
-        // std's rename replaces; a second name never does
-        fs::hard_link(self.0.join(name), to.0.join(new_name))?;
-        self.remove(name)
+        // nobody else makes that name meanwhile: see the form for Linux
+        match to.look(new_name) {
+            Ok(()) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => rename(&self.0.join(name), &to.0.join(new_name)),
+            Err(error) => Err(error),
+        }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "publishing ends here; the bytes were synced before"
-    )]
     pub(super) fn replace(&self, name: &str, new_name: &str) -> io::Result<()> {
-        fs::rename(self.0.join(name), self.0.join(new_name))
+        rename(&self.0.join(name), &self.0.join(new_name))
     }
 
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
@@ -148,6 +148,14 @@ impl Handle {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "publishing ends here; the bytes were synced before"
+)]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
 /// How many names a file has, where std can tell.
 pub(super) fn names_of(_facts: &Metadata) -> u64 {
     1
@@ -161,4 +169,74 @@ pub(super) const fn mode_of(_facts: &Metadata) -> Option<u32> {
 /// Makes a folder by its path.
 pub(super) fn make_dir(path: &Path) -> io::Result<()> {
     fs::create_dir(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn opened() -> (tempfile::TempDir, Handle) {
+        let folder = tempfile::tempdir().unwrap();
+        let handle = Handle::open(folder.path()).unwrap();
+        (folder, handle)
+    }
+
+    #[test]
+    fn a_rename_never_replaces_what_is_there_and_replacing_does() {
+        let (folder, handle) = opened();
+        for name in ["a", "b"] {
+            handle.create_new(name).unwrap().write_all(name.as_bytes()).unwrap();
+        }
+        let refused = handle.rename_new("a", &handle, "b").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(folder.path().join("b")).unwrap(), b"b");
+        handle.make_dir("inside").unwrap();
+        let inside = handle.open_dir("inside").unwrap();
+        handle.rename_new("a", &inside, "c").unwrap();
+        assert_eq!(fs::read(folder.path().join("inside/c")).unwrap(), b"a");
+        handle.rename_new("b", &inside, "d").unwrap();
+        inside.replace("d", "c").unwrap();
+        assert_eq!(fs::read(folder.path().join("inside/c")).unwrap(), b"b");
+        let missing = handle.rename_new("a", &inside, "e").unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn files_are_made_opened_appended_to_listed_and_removed() {
+        let (folder, handle) = opened();
+        handle.open_existing("log").unwrap_err();
+        for text in ["one ", "two"] {
+            handle.open_append("log").unwrap().write_all(text.as_bytes()).unwrap();
+        }
+        assert_eq!(fs::read(folder.path().join("log")).unwrap(), b"one two");
+        assert_eq!(
+            handle.create_new("log").unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
+        assert_eq!(io::read_to_string(handle.open_read("log").unwrap()).unwrap(), "one two");
+        let mut names = Vec::new();
+        handle.each_name(&mut |name| names.push(name.to_owned())).unwrap();
+        assert_eq!(names, ["log"]);
+        handle.remove("log").unwrap();
+        assert_eq!(handle.look("log").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_folder_in_a_files_place_is_not_opened_as_one() {
+        let (_folder, handle) = opened();
+        handle.make_dir("log").unwrap();
+        for refused in [
+            handle.open_append("log"),
+            handle.open_existing("log"),
+            handle.open_read("log"),
+        ] {
+            assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        }
+        drop(handle.create_new("file").unwrap());
+        assert_eq!(
+            handle.open_dir("file").unwrap_err().kind(),
+            io::ErrorKind::NotADirectory
+        );
+    }
 }

@@ -146,20 +146,18 @@ impl Handle {
     pub(super) fn rename_new(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {
         match sys::renameat_with(&self.folder, name, &to.folder, new_name, RenameFlags::NOREPLACE) {
             // file systems that cannot do it: ntfs-3g, bindfs, vfat over FUSE; and kernels that do not know it
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.link_then_unlink(name, to, new_name),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.look_then_rename(name, to, new_name),
             result => Ok(result?),
         }
     }
 
-    pub(super) fn link_then_unlink(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {
-        match sys::linkat(&self.folder, name, &to.folder, new_name, AtFlags::empty()) {
-            Ok(()) => Ok(sys::unlinkat(&self.folder, name, AtFlags::empty())?),
-            // no hard links either. The name holds the run id, and the run's journal lock or the syncer's lock is
-            // held by whoever gets here: nobody else makes that name between the look and the rename
-            Err(Errno::PERM | Errno::NOTSUP) => match to.look(new_name) {
-                Ok(()) => Err(Errno::EXIST.into()),
-                Err(_absent) => Ok(sys::renameat(&self.folder, name, &to.folder, new_name)?),
-            },
+    /// A link and an unlink would leave two names after a kill between them. The name holds the run id or a digest, and the
+    /// run's journal lock, the store's or the syncer's is held by whoever gets here: nobody else makes that name with other
+    /// bytes between the look and the rename.
+    pub(super) fn look_then_rename(&self, name: &str, to: &Self, new_name: &str) -> io::Result<()> {
+        match sys::statat(&to.folder, new_name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_there) => Err(Errno::EXIST.into()),
+            Err(Errno::NOENT) => Ok(sys::renameat(&self.folder, name, &to.folder, new_name)?),
             Err(error) => Err(error.into()),
         }
     }
@@ -304,7 +302,7 @@ mod tests {
     #[test]
     fn a_rename_never_replaces_what_is_there() {
         check_rename(|handle, from, to| handle.rename_new(from, handle, to));
-        check_rename(|handle, from, to| handle.link_then_unlink(from, handle, to));
+        check_rename(|handle, from, to| handle.look_then_rename(from, handle, to));
     }
 
     #[test]

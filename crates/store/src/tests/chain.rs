@@ -250,6 +250,61 @@ fn a_record_that_is_not_signed_by_the_station_is_found() {
 }
 
 #[test]
+fn a_record_of_a_later_program_keeps_no_other_from_being_verified() {
+    let (_folder, store, saved) = several(3);
+    let bytes = std::fs::read(&saved[0].path).unwrap();
+    let newer = integrity::resealed_with(&bytes, "benchtop.run/1", "benchtop.run/2");
+    plant(&saved[0].path, &newer);
+    let (verified, findings) = verify(&store);
+    assert_eq!(verified.records, 2);
+    let newer = findings
+        .iter()
+        .filter(|finding| matches!(finding, Finding::Newer { file, .. } if *file == saved[0].name.to_string()));
+    assert_eq!(newer.count(), 1, "{findings:?}");
+}
+
+/// What an import leaves that was killed before, in and after the writing of its temporary file.
+#[test]
+fn an_import_that_died_is_finished_and_its_record_stays_in_the_chain_of_the_other_store() {
+    let (_folder, store, _) = several(2);
+    let (_other_folder, _other, theirs) = several(3);
+    let pending = store.root().join("pending");
+    let bytes = |saved: &Saved| std::fs::read(&saved.path).unwrap();
+    let [whole, half, twice] = theirs.as_slice() else {
+        panic!()
+    };
+    for saved in &theirs {
+        crate::chain::note_from_elsewhere(store.layout(), saved.name.run_id()).unwrap();
+    }
+    let temporary = |saved: &Saved| pending.join(format!(".tmp-{}-1-0", saved.name.run_id()));
+    plant(&temporary(whole), &bytes(whole));
+    plant(&temporary(half), &bytes(half)[..100]);
+    store.adopt(&bytes(twice)).unwrap();
+    plant(&temporary(twice), &bytes(twice));
+    let recovery = store.recover().unwrap();
+    assert_eq!(recovery.adopted, std::slice::from_ref(&whole.name));
+    assert!(
+        recovery.quarantined.is_empty() && recovery.failed.is_empty(),
+        "{recovery:?}"
+    );
+    assert_eq!(
+        std::fs::read(pending.join(whole.name.as_str())).unwrap(),
+        bytes(whole),
+        "byte for byte"
+    );
+    assert!(names(&pending).iter().all(|name| !name.starts_with('.')));
+    // what was cut comes again, and what came is known
+    assert!(matches!(store.adopt(&bytes(half)).unwrap(), crate::Adopted::New(_)));
+    assert!(matches!(
+        store.adopt(&bytes(whole)).unwrap(),
+        crate::Adopted::Already(_)
+    ));
+    let (verified, findings) = verify(&store);
+    assert_eq!(findings, []);
+    assert_eq!((verified.records, verified.elsewhere, verified.head), (5, 3, 2));
+}
+
+#[test]
 fn records_of_another_store_do_not_disturb_the_chain() {
     let (_folder, store, _) = several(2);
     let (_other_folder, other, theirs) = several(3);

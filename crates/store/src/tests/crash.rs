@@ -14,6 +14,8 @@ use std::{
 
 const ROLE: &str = "BENCHTOP_STORE_VICTIM";
 const ROOT: &str = "BENCHTOP_STORE_ROOT";
+/// The folder of another store's records.
+const BUNDLE: &str = "BENCHTOP_STORE_BUNDLE";
 /// At least this many kills of each kind; `BENCHTOP_SOAK` multiplies it.
 const KILLS: u64 = 200;
 
@@ -33,6 +35,18 @@ fn victim() {
         "recoverer" => {
             say("recovering", root.as_str());
             say("recovered", &store.recover().unwrap().sealed.len().to_string());
+        }
+        "importer" => {
+            let bundle = std::env::var(BUNDLE).unwrap();
+            let mut files: Vec<_> = std::fs::read_dir(bundle)
+                .unwrap()
+                .map(|file| file.unwrap().path())
+                .collect();
+            files.sort();
+            for file in files {
+                store.adopt(&std::fs::read(&file).unwrap()).unwrap();
+                say("brought", &file.display().to_string());
+            }
         }
         other => panic!("{other}"),
     }
@@ -59,10 +73,15 @@ fn say(word: &str, what: &str) {
 /// Lets a victim live for a moment and kills it; what it said, by word. The moment begins with the victim, or with
 /// its first word, for on a busy machine it may take long to come so far.
 fn kill_after(role: &str, root: &Path, life: Duration, first_word: bool) -> Vec<(String, String)> {
+    kill_after_with(role, root, life, first_word, Path::new(""))
+}
+
+fn kill_after_with(role: &str, root: &Path, life: Duration, first_word: bool, bundle: &Path) -> Vec<(String, String)> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["tests::crash::victim", "--exact", "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
         .env(ROOT, root)
+        .env(BUNDLE, bundle)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -145,6 +164,46 @@ fn a_kill_at_any_moment_leaves_whole_records_and_every_saved_run() {
         recovery.sealed.len() + recovery.adopted.len(),
         recovery.quarantined.len()
     );
+}
+
+#[test]
+fn an_import_killed_at_any_moment_beside_recoveries_brings_every_record_as_it_was() {
+    let (_theirs, other) = testkit::store();
+    let theirs: Vec<_> = (0..40)
+        .map(|turn| testkit::save(&other, &format!("THEIRS-{turn}")))
+        .collect();
+    let (_folder, store) = testkit::store();
+    testkit::save(&store, "OURS");
+    let mut moments = moments(Duration::from_millis(20));
+    let mut finished = false;
+    for _ in 0..kills() / 4 {
+        let recovering = std::thread::spawn({
+            let store = store.clone();
+            move || store.recover().unwrap()
+        });
+        let bundle = other.root().join("pending");
+        let sayings = kill_after_with("importer", store.root(), moments.next().unwrap(), true, &bundle);
+        finished |= said(&sayings, "brought").len() == theirs.len();
+        let beside = recovering.join().unwrap();
+        let recovery = store.recover().unwrap();
+        for recovery in [beside, recovery] {
+            assert!(
+                recovery.quarantined.is_empty() && recovery.failed.is_empty(),
+                "{recovery:?}"
+            );
+        }
+        if finished {
+            break;
+        }
+    }
+    for saved in &theirs {
+        drop(store.adopt(&std::fs::read(&saved.path).unwrap()).unwrap());
+        let here = store.root().join("pending").join(saved.name.as_str());
+        assert_eq!(std::fs::read(here).unwrap(), std::fs::read(&saved.path).unwrap());
+    }
+    let mut found = Vec::new();
+    let verified = store.verify(None, &mut |finding| found.push(finding.clone())).unwrap();
+    assert_eq!((found, verified.elsewhere, verified.head), (Vec::new(), 40, 1));
 }
 
 #[test]

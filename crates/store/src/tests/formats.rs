@@ -2,7 +2,9 @@
 //! that fails here means that a station in the field would lose its history: change the program, not the file.
 
 use crate::{
-    Place, Standing, StationKey, Store, integrity,
+    Begun, Place, Standing, StationKey, Store,
+    chain::Checkpoint,
+    integrity,
     record::RunOutcome,
     testkit::{self, eventful, names, now, plant},
 };
@@ -147,15 +149,62 @@ fn sequences_of_version_1_are_continued() {
     assert!(doubtful.contains("3600 s behind"), "{doubtful}");
 }
 
-/// Writes what is missing in `fixtures/records/`, never what is there: `cargo test -p benchtop-store -- --ignored`.
+fn begun(target: &str) -> Begun {
+    Begun {
+        run_id: testkit::RUN_ID.to_owned(),
+        target: target.to_owned(),
+        at: now(),
+        receipts: 0,
+    }
+}
+
 #[test]
-#[ignore = "writes the fixtures of a new version, once"]
-fn write_missing_fixtures() {
+fn lists_of_uploads_under_way_of_version_1_become_attempts() {
+    let (_folder, store) = testkit::store();
+    plant(&store.root().join("underway.jsonl"), &fixture("underway-1.jsonl"));
+    drop(store.lock_syncer().unwrap());
+    let receipts = store.receipts().read(testkit::RUN_ID).unwrap();
+    for target in ["cloud", "usb"] {
+        let state = receipts.target(target);
+        assert!(
+            matches!(state.standing, Standing::Uncertain { .. }),
+            "{target}: {state:?}"
+        );
+        assert_eq!((state.attempts, state.last_attempt), (1, Some(now())));
+    }
+    assert!(!store.root().join("underway.jsonl").exists());
+}
+
+#[test]
+fn signed_checkpoints_of_version_1_are_read_and_their_signature_holds() {
+    let (_folder, store) = testkit::store();
+    plant(
+        &store.root().join("checkpoints.jsonl"),
+        &fixture("checkpoints-1-signed.jsonl"),
+    );
+    let checkpoints = crate::chain::read_all(store.layout()).unwrap();
+    let [unsigned, signed] = checkpoints.as_slice() else {
+        panic!("{checkpoints:?}")
+    };
+    assert_eq!(unsigned.signature, None);
+    let signature = signed.signature.as_ref().unwrap();
+    assert!(signature.is_of_checkpoint(&signed.words()) && !signature.is_of_checkpoint(&unsigned.words()));
+    assert_eq!(signature.key, StationKey::of_seed([7; 32]).public());
+}
+
+/// Says that the one below writes.
+const WRITE: &str = "BENCHTOP_WRITE_FIXTURES";
+
+/// Writes what is missing in `fixtures/records/`, never what is there, where `BENCHTOP_WRITE_FIXTURES` is set; in every other
+/// run it goes through the same and holds that no released file is missing.
+#[test]
+fn every_format_has_its_fixture() {
     let write = |name: &str, bytes: &[u8]| {
         let path = folder().join(name);
-        if !path.exists() {
+        if !path.exists() && std::env::var_os(WRITE).is_some() {
             plant(&path, bytes);
         }
+        assert!(path.exists(), "{name} is missing: run this with {WRITE}=1");
     };
     let (_folder, store) = testkit::store();
     for _ in 0..42 {
@@ -171,17 +220,29 @@ fn write_missing_fixtures() {
     let key = StationKey::of_seed([7; 32]);
     let signed = integrity::seal_with(&chained(), Some(&key)).unwrap();
     write("run-1-signed.json", &signed.bytes);
-    let checkpoint = crate::chain::Checkpoint {
+    let checkpoint = Checkpoint {
         from: 1,
         to: 2,
         previous: None,
         digest: "cd".repeat(32),
         last: crate::RecordName::of(&testkit::record()).to_string(),
         pruned_at: now(),
+        signature: None,
     };
-    crate::chain::append(store.layout(), &[checkpoint]).unwrap();
+    crate::chain::append(store.layout(), std::slice::from_ref(&checkpoint)).unwrap();
     write(
         "checkpoints-1.jsonl",
+        &std::fs::read(store.root().join("checkpoints.jsonl")).unwrap(),
+    );
+    let signed = Checkpoint {
+        from: 3,
+        to: 3,
+        ..checkpoint
+    }
+    .signed(&key);
+    crate::chain::append(store.layout(), &[signed]).unwrap();
+    write(
+        "checkpoints-1-signed.jsonl",
         &std::fs::read(store.root().join("checkpoints.jsonl")).unwrap(),
     );
     crate::chain::note_from_elsewhere(store.layout(), testkit::RUN_ID).unwrap();
@@ -218,6 +279,14 @@ fn write_missing_fixtures() {
         receipts.append(testkit::RUN_ID, &receipt).unwrap();
     }
     write("receipts-1.jsonl", &only_file(&store, "receipts"));
+    let mut underway = store.underway().unwrap();
+    underway.begin(&[begun("cloud")]).unwrap();
+    underway.begin(&[begun("usb")]).unwrap();
+    drop(underway);
+    write(
+        "underway-1.jsonl",
+        &std::fs::read(store.root().join("underway.jsonl")).unwrap(),
+    );
 }
 
 fn only_file(store: &Store, folder: &str) -> Vec<u8> {

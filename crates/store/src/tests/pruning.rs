@@ -1,7 +1,8 @@
 //! Making room.
 
 use crate::{
-    Finding, Pruned, Receipt, ReceiptKind, Saved, Store, StoreErrorKind,
+    Finding, Pruned, Receipt, ReceiptKind, Saved, StationKey, Store, StoreErrorKind,
+    chain::{Checkpoint, append},
     testkit::{self, names, now, save, watch::Fault},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -116,6 +117,62 @@ fn the_chain_holds_over_what_was_pruned() {
     // and a checkpoint that does not fit what stands before it
     let text = std::fs::read(store.root().join("checkpoints.jsonl")).unwrap();
     assert!(crate::line::read(&text).json.len() > 3);
+}
+
+#[test]
+fn numbers_go_on_where_everything_was_pruned_and_the_count_is_lost() {
+    let (_folder, store) = testkit::store();
+    for turn in 0..3 {
+        synced(&store, &format!("UNIT-{turn}"), day(-40));
+    }
+    store.prune(day(-30), now(), false).unwrap();
+    let lose = |name: &str| std::fs::remove_file(store.root().join(name)).unwrap();
+    lose("sequence");
+    assert_eq!(store.begin(now()).unwrap().sequence, 4, "the head of the chain knows");
+    lose("sequence");
+    for head in names(&store.root().join("journal")) {
+        lose(&format!("journal/{head}"));
+    }
+    assert_eq!(store.begin(now()).unwrap().sequence, 4, "and its checkpoints");
+}
+
+#[test]
+fn who_has_not_the_key_cannot_call_a_removed_record_pruned() {
+    let (_folder, store) = testkit::store();
+    let key = || StationKey::of_seed([1; 32]);
+    let public = key().public();
+    let store = store.with_key(key());
+    let found = |store: &Store| {
+        let mut found = Vec::new();
+        let tell = &mut |finding: &Finding| found.push(finding.to_string());
+        store.verify(Some(&public), tell).unwrap();
+        found
+    };
+    synced(&store, "UNIT-1", day(-40));
+    let removed = synced(&store, "UNIT-2", day(-1));
+    save(&store, "UNIT-3");
+    store.prune(day(-30), now(), false).unwrap();
+    assert_eq!(found(&store), [""; 0]);
+    let path = store.root().join("synced/2026-03").join(removed.name.as_str());
+    let chain = removed.record.chain.clone().unwrap();
+    let digest = crate::integrity::inspect(&std::fs::read(&path).unwrap())
+        .unwrap()
+        .digest;
+    let forged = Checkpoint {
+        from: chain.position,
+        to: chain.position,
+        previous: chain.previous,
+        digest,
+        last: removed.name.to_string(),
+        pruned_at: now(),
+        signature: None,
+    };
+    std::fs::remove_file(&path).unwrap();
+    append(store.layout(), std::slice::from_ref(&forged)).unwrap();
+    assert_eq!(found(&store), ["signature: the checkpoint of 2 to 2: it is not signed"]);
+    append(store.layout(), &[forged.signed(&StationKey::of_seed([2; 32]))]).unwrap();
+    let found = found(&store);
+    assert!(found.iter().any(|found| found.contains("another key")), "{found:?}");
 }
 
 #[test]
