@@ -399,8 +399,8 @@ fn an_output_that_another_program_marks_while_a_run_waits_for_the_store_is_switc
     // the moment in which that sync holds the store and has left no marker yet
     let markers: Vec<PathBuf> = records(&served.store(), "unsafe");
     let [marker] = &markers[..] else { panic!("{markers:?}") };
-    let aside = served.folder.path().join("marker");
-    fs::rename(marker, &aside).unwrap();
+    let marked = fs::read_to_string(marker).unwrap();
+    fs::remove_file(marker).unwrap();
     let lock = fs::File::options()
         .append(true)
         .open(served.store().join("lock.store"))
@@ -411,7 +411,7 @@ fn an_output_that_another_program_marks_while_a_run_waits_for_the_store_is_switc
         waits_for_a_lock(next.id()).then_some(())
     });
     assert!(served.output_is_on());
-    fs::rename(&aside, marker).unwrap();
+    write(marker, &marked);
     drop(lock);
     let next = next.finish();
     assert_eq!(next.code, Some(0), "{next}");
