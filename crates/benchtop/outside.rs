@@ -7,7 +7,7 @@ use benchtop_instrument::{Clock, ClockExt};
 use benchtop_notation::{Diagnostic, Diagnostics};
 use benchtop_procedure::{Exec, Procedure, Prompt, StepKind};
 use benchtop_run::{
-    Attachments, Content, Kept, NoAnswer, NotKept, NotRun, Operator, ProgramEnded, ProgramEnding, Programs,
+    Attachments, Content, Kept, NoAnswer, NotKept, NotRun, Operator, Output, ProgramEnded, ProgramEnding, Programs,
     Surroundings,
 };
 use benchtop_sim::SimulatedBench;
@@ -204,10 +204,17 @@ impl Programs for Commands {
                 Ending::Code(code) => ProgramEnding::Code(code),
                 Ending::Signal(signal) => ProgramEnding::Signal(signal),
             },
-            output: completed.output.text(),
-            error_output: completed.error_output.text(),
+            output: output(&completed.output),
+            error_output: output(&completed.error_output),
             files: files.into_iter().map(Content::File).collect(),
         })
+    }
+}
+
+fn output(kept: &benchtop_instrument::Kept) -> Output {
+    Output {
+        text: kept.text(),
+        cut: kept.cut(),
     }
 }
 
@@ -231,8 +238,8 @@ impl Programs for Pretended {
         };
         Ok(ProgramEnded {
             ending: ProgramEnding::Code(known.exit_code),
-            output: known.stdout.clone(),
-            error_output: known.stderr.clone(),
+            output: Output::whole(known.stdout.clone()),
+            error_output: Output::whole(known.stderr.clone()),
             files: exec.attachments.iter().map(|request| of(&request.path)).collect(),
         })
     }

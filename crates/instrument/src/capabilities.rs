@@ -141,6 +141,8 @@ pub struct Capabilities {
     pub channel_names: BTreeMap<String, u32>,
     /// The channels that it closes and opens, from small to large; empty for what is no switch.
     pub switched: Vec<u32>,
+    /// What it writes beyond its range, where that is not SCPI's 9.9E37; of either sign.
+    pub overrange: Option<Decimal>,
 }
 
 impl Capabilities {

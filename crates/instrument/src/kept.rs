@@ -61,6 +61,12 @@ impl Kept {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes()).into_owned()
     }
+
+    /// Where in [`text`](Self::text) the beginning ends, in bytes, if anything was left out behind it.
+    #[must_use]
+    pub fn cut(&self) -> Option<usize> {
+        (self.left_out > 0).then(|| String::from_utf8_lossy(&self.head).len())
+    }
 }
 
 #[cfg(test)]
@@ -73,9 +79,9 @@ mod tests {
         assert!(kept.is_empty());
         kept.push(b"ab");
         kept.push(b"cdefg");
-        assert_eq!(kept.text(), "abcdefg");
+        assert_eq!((kept.text().as_str(), kept.cut()), ("abcdefg", None));
         kept.push(b"hijklm");
         assert_eq!(kept.text(), "abcd\n[5 bytes left out]\njklm");
-        assert_eq!(kept.left_out(), 5);
+        assert_eq!((kept.left_out(), kept.cut()), (5, Some(4)));
     }
 }

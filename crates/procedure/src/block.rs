@@ -1,5 +1,6 @@
 //! Binary blocks in answers (IEEE 488.2, 8.7.9 and 8.7.10): `#`, how many digits, that many digits of a length, then so many bytes.
 
+use crate::said::NO_NUMBERS;
 use benchtop_instrument::Decimal;
 
 /// Most numbers of a block.
@@ -76,11 +77,12 @@ impl ByteOrder {
 }
 
 impl BlockFormat {
-    /// The numbers of an answer that is one block, and the header that it came with.
+    /// The numbers of an answer that is one block, and the header that it came with. `overrange` is what the instrument writes
+    /// beyond its range, where that is not SCPI's.
     ///
     /// # Errors
     /// What is wrong with the answer, in one line for people.
-    pub fn read(&self, answer: &[u8]) -> Result<(Vec<Decimal>, String), String> {
+    pub fn read(&self, answer: &[u8], overrange: Option<Decimal>) -> Result<(Vec<Decimal>, String), String> {
         let (header, data) = cut(answer)?;
         let size = self.sample.size();
         if data.len() % size != 0 {
@@ -92,10 +94,14 @@ impl BlockFormat {
         if data.len() / size > MOST_NUMBERS {
             return Err(format!("{} numbers are more than {MOST_NUMBERS}", data.len() / size));
         }
+        if data.is_empty() {
+            return Err(NO_NUMBERS.to_owned());
+        }
         let numbers: Result<Vec<Decimal>, String> = (1..)
             .zip(data.chunks_exact(size))
             .map(|(at, bytes)| {
-                let number = self.number(bytes).and_then(|number| self.scaled(number));
+                let number = self.number(bytes).filter(|number| Some(number.abs()) != overrange);
+                let number = number.and_then(|number| self.scaled(number));
                 number.ok_or_else(|| format!("sample {at} is no number that can be held"))
             })
             .collect();
@@ -173,7 +179,7 @@ mod tests {
     }
 
     fn texts(format: BlockFormat, answer: &[u8]) -> Result<Vec<String>, String> {
-        let numbers = format.read(answer).map(|(numbers, _)| numbers);
+        let numbers = format.read(answer, None).map(|(numbers, _)| numbers);
         numbers.map(|numbers| numbers.iter().map(ToString::to_string).collect())
     }
 
@@ -204,8 +210,8 @@ mod tests {
             ..format(Uint8, Big)
         };
         assert_eq!(texts(codes, b"#13\x00\x80\xff"), ok(&["-2.56", "0", "2.54"]));
-        assert_eq!(texts(format(Uint8, Big), b"#10"), ok(&[]));
-        let (_, header) = format(Uint8, Big).read(b"#13abc").unwrap();
+        assert_eq!(texts(format(Uint8, Big), b"#10"), Err("there are no numbers".to_owned()));
+        let (_, header) = format(Uint8, Big).read(b"#13abc", None).unwrap();
         assert_eq!(header, "#13 and 3 bytes");
     }
 
@@ -239,7 +245,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read_again(values in prop::collection::vec(any::<i32>(), 0..50), big in any::<bool>()) {
+        fn what_was_written_is_read_again(values in prop::collection::vec(any::<i32>(), 1..50), big in any::<bool>()) {
             let order = if big { ByteOrder::Big } else { ByteOrder::Little };
             let bytes = values.iter().flat_map(|value| if big { value.to_be_bytes() } else { value.to_le_bytes() });
             let bytes: Vec<u8> = bytes.collect();
@@ -252,7 +258,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(answer in prop::collection::vec(any::<u8>(), 0..40)) {
             for (_, sample) in SampleFormat::ALL {
-                let read = format(*sample, ByteOrder::Little).read(&answer);
+                let read = format(*sample, ByteOrder::Little).read(&answer, None);
                 prop_assert!(read.is_ok() || read.is_err_and(|reason| !reason.is_empty()));
             }
         }

@@ -135,7 +135,8 @@ impl Sum<'_> {
         };
         let one = self.reading(source);
         match source.poll {
-            Some(Poll { hold, patience, .. }) => Estimate::of(one.max(hold), patience.max(one)),
+            // the last reading begins when the hold is over
+            Some(Poll { hold, patience, .. }) => Estimate::of(one.saturating_add(hold), patience.max(one)),
             None => Estimate::of(one, one),
         }
     }
@@ -208,7 +209,7 @@ mod tests {
         );
         check(&sampled, 300, 300);
         let polled = "nplc = 1\npoll = { until = 'stable', band = 1, hold = '300 ms', for = '5 s' }";
-        check(&reading("p", polled), 300, 5000);
+        check(&reading("p", polled), 340, 5000);
     }
 
     #[test]

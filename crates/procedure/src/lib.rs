@@ -10,6 +10,7 @@ mod block;
 mod duration;
 mod expression;
 mod given;
+mod json;
 mod kinds;
 mod limit;
 mod metrology;

@@ -2,6 +2,7 @@
 
 use crate::{
     block::BlockFormat,
+    json,
     search::{CaptureGroup, Search},
     value::{Value, ValueKind},
 };
@@ -13,6 +14,9 @@ const OVERRANGE: &str = "9.9E37";
 
 /// Most numbers of an array.
 const MOST_NUMBERS: usize = 1_000_000;
+
+/// An array of nothing is none.
+pub(crate) const NO_NUMBERS: &str = "there are no numbers";
 
 /// Most characters of a text.
 const LONGEST_TEXT: usize = 4000;
@@ -59,17 +63,50 @@ pub enum Place {
 }
 
 impl Extract {
-    /// The value in an answer as it was received, and the words in which it was found.
+    /// The value in an answer as it was received, and the words in which it was found. `overrange` is what this instrument
+    /// writes beyond its range, where that is not SCPI's.
     ///
     /// # Errors
     /// Why it is not there, in one line for people.
-    pub fn value_in(&self, answer: &[u8], kind: ValueKind, unit: Unit) -> Result<(Value, String), String> {
+    pub fn value_in(
+        &self,
+        answer: &[u8],
+        kind: ValueKind,
+        unit: Unit,
+        overrange: Option<Decimal>,
+    ) -> Result<(Value, String), String> {
         if let Place::Block(format) = &self.place {
-            let (numbers, header) = format.read(answer)?;
+            let (numbers, header) = format.read(answer, overrange)?;
             return Ok((Value::Numbers(numbers), header));
         }
         let pieces = self.find(&String::from_utf8_lossy(answer), kind)?;
+        let is_number = matches!(kind, ValueKind::Number | ValueKind::Numbers);
+        let beyond = |piece: &&String| written(piece).is_ok_and(|number| Some(number.value.abs()) == overrange);
+        if let Some(piece) = pieces.iter().find(beyond).filter(|_| is_number) {
+            return Err(format!("{} is what this instrument says beyond its range", piece.trim()));
+        }
         Ok((value_of(&pieces, kind, unit)?, pieces.join(",")))
+    }
+
+    /// The same in a text of which only the beginning was kept: a value that what is missing could not change.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find), and where the rest would have to be known.
+    pub fn find_in_beginning(&self, beginning: &str, kind: ValueKind) -> Result<Vec<String>, String> {
+        let unknown = |what: &str| format!("{what}, and not all that was said is known: too much of it was left out");
+        match &self.place {
+            Place::Match(search, group) if kind != ValueKind::Numbers => {
+                let found = search.find(beginning, std::iter::once(group));
+                let found = found.ok_or_else(|| unknown(&format!("nothing matches {search} in the beginning")))?;
+                if found.place.end == beginning.len() {
+                    return Err(unknown(&format!("what matches {search} may go on")));
+                }
+                self.find(beginning, kind)
+            }
+            Place::Match(..) | Place::Whole | Place::Expected(_) | Place::Json(_) | Place::Block(_) => {
+                Err(unknown("it takes all of it"))
+            }
+        }
     }
 
     /// Finds the value's words in `text`: one piece, or several for an array.
@@ -85,7 +122,9 @@ impl Extract {
                 if found.is_empty() {
                     return Err(format!("nothing matches {search}"));
                 }
-                Ok(found)
+                let with_place = (1..).zip(found);
+                let missing = |at: usize| format!("match {at} of {search} has no value: its group took no part in it");
+                with_place.map(|(at, piece)| piece.ok_or_else(|| missing(at))).collect()
             }
             Place::Match(search, group) => {
                 let found = search.find(text, std::iter::once(group));
@@ -94,7 +133,7 @@ impl Extract {
                     .map(|piece| vec![piece])
                     .ok_or_else(|| format!("nothing matches {search}"))
             }
-            Place::Json(pointer) => json(text, pointer),
+            Place::Json(pointer) => json::find(text, pointer, kind),
             Place::Block(_) => Err("a block is no text".to_owned()),
         }
     }
@@ -105,28 +144,6 @@ fn separated(text: &str) -> Vec<String> {
     text.split(',').map(|piece| piece.trim().to_owned()).collect()
 }
 
-fn json(text: &str, pointer: &str) -> Result<Vec<String>, String> {
-    let document: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
-    let found = document
-        .pointer(pointer)
-        .ok_or_else(|| format!("there is nothing at {pointer}"))?;
-    let one = |value: &serde_json::Value| match value {
-        serde_json::Value::Number(number) => Ok(number.to_string()),
-        serde_json::Value::String(text) => Ok(text.clone()),
-        serde_json::Value::Bool(truth) => Ok(truth.to_string()),
-        serde_json::Value::Null => Err(format!("{pointer} is null")),
-        serde_json::Value::Array(_) | serde_json::Value::Object(_) => Err(format!("{pointer} is no single value")),
-    };
-    match found {
-        serde_json::Value::Array(items) => items.iter().map(one).collect(),
-        serde_json::Value::Number(_)
-        | serde_json::Value::String(_)
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Null
-        | serde_json::Value::Object(_) => Ok(vec![one(found)?]),
-    }
-}
-
 /// Makes a value of its words. A number is in `unit`, or brings a unit of its own of the same kind, which is scaled exactly.
 ///
 /// # Errors
@@ -135,6 +152,9 @@ pub fn value_of(pieces: &[String], kind: ValueKind, unit: Unit) -> Result<Value,
     if kind == ValueKind::Numbers {
         if pieces.len() > MOST_NUMBERS {
             return Err(format!("{} numbers are more than {MOST_NUMBERS}", pieces.len()));
+        }
+        if pieces.is_empty() {
+            return Err(NO_NUMBERS.to_owned());
         }
         let numbers: Result<Vec<Decimal>, String> = pieces.iter().map(|piece| number(piece, unit)).collect();
         return Ok(Value::Numbers(numbers?));
@@ -157,17 +177,39 @@ pub fn value_of(pieces: &[String], kind: ValueKind, unit: Unit) -> Result<Value,
 
 fn number(text: &str, unit: Unit) -> Result<Decimal, String> {
     let text = text.trim();
-    let refused = || format!("\"{}\" is no number", escape(text));
-    let number = if let Ok(number) = text.parse::<Decimal>() {
-        number
-    } else {
-        let quantity: Quantity = text.parse().map_err(|_not_one| refused())?;
-        quantity.in_unit(unit).map_err(|error| error.to_string())?
-    };
-    if !is_a_reading(number) {
+    let written = written(text)?;
+    let in_base = written.unit.map(|unit| Quantity::new(written.value, unit));
+    let in_base = in_base.and_then(|quantity| quantity.in_unit(Unit::of(quantity.unit.base())).ok());
+    // as the instrument wrote it: scaled, it would look like a number
+    if !is_a_reading(written.value) || in_base.is_some_and(|number| !is_a_reading(number)) {
         return Err(format!("{text} means beyond the range, or no number"));
     }
-    Ok(number)
+    match written.unit {
+        None => Ok(written.value),
+        Some(own) => Quantity::new(written.value, own)
+            .in_unit(unit)
+            .map_err(|error| error.to_string()),
+    }
+}
+
+/// A number as it was written, before it is scaled.
+struct WrittenNumber {
+    value: Decimal,
+    /// The unit that it brings.
+    unit: Option<Unit>,
+}
+
+fn written(text: &str) -> Result<WrittenNumber, String> {
+    let text = text.trim();
+    if let Ok(value) = text.parse::<Decimal>() {
+        return Ok(WrittenNumber { value, unit: None });
+    }
+    let quantity = text.parse::<Quantity>();
+    let quantity = quantity.map_err(|_not_one| format!("\"{}\" is no number", escape(text)))?;
+    Ok(WrittenNumber {
+        value: quantity.value,
+        unit: Some(quantity.unit),
+    })
 }
 
 /// False for what instruments write where there is no number, or one beyond the range.
@@ -288,9 +330,44 @@ mod tests {
             check(Place::Whole, ValueKind::Number, "V", text, Err("beyond the range"));
             check(Place::Whole, ValueKind::Numbers, "V", text, Err("beyond the range"));
         }
+        // before it is scaled, and after
+        for (text, unit) in [
+            ("9.9E37 Ohm", "kOhm"),
+            ("9.9E37 mV", "V"),
+            ("9.9E+37 uA", "A"),
+            ("9.9E37", "MOhm"),
+            ("9.9E34 kOhm", "kOhm"),
+        ] {
+            check(Place::Whole, ValueKind::Number, unit, text, Err("beyond the range"));
+        }
         for text in ["", "NaN", "inf", "0x10", "1 2", "3.3V3"] {
             check(Place::Whole, ValueKind::Number, "V", text, Err("is no number"));
         }
+    }
+
+    #[test]
+    fn nothing_is_no_array_and_no_element_of_one_is_dropped() {
+        use ValueKind::Numbers;
+        let at = |pointer: &str| Place::Json(pointer.to_owned());
+        check(at("/w"), Numbers, "V", r#"{"w": []}"#, Err("there are no numbers"));
+        let temperatures = looked_for(r"T=(?:(\d+\.\d)|ERR)");
+        check(temperatures, Numbers, "degC", "T=20.5 T=ERR T=21.0", Err("match 2 of"));
+        let optional = looked_for(r"T=(\d+\.\d)?");
+        check(optional, Numbers, "degC", "T=20.5 T=", Err("took no part"));
+    }
+
+    #[test]
+    fn json_numbers_keep_their_digits_and_texts_are_no_numbers() {
+        use ValueKind::{Boolean, Number, Numbers, Text};
+        let at = |pointer: &str| Place::Json(pointer.to_owned());
+        let json = r#"{"long": 3.3500000000000000001, "text": "3.3", "yes": "true", "one": 1, "w": [1, "2"], "big": 18446744073709551617}"#;
+        check(at("/long"), Number, "V", json, Ok(number("3.3500000000000000001")));
+        check(at("/big"), Number, "", json, Ok(number("18446744073709551617")));
+        check(at("/text"), Number, "V", json, Err("is a text"));
+        check(at("/w"), Numbers, "V", json, Err("is a text"));
+        check(at("/yes"), Boolean, "", json, Err("is a text"));
+        check(at("/one"), Boolean, "", json, Err("is a number"));
+        check(at("/text"), Text, "", json, Ok(Value::Text("3.3".to_owned())));
     }
 
     #[test]

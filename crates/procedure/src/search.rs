@@ -61,12 +61,12 @@ impl Search {
         Some(Found { place, groups })
     }
 
-    /// What a group has matched, everywhere in the text.
+    /// What a group has matched, everywhere in the text; `None` for each match in which it took no part.
     #[must_use]
-    pub fn find_every(&self, text: &str, group: &CaptureGroup) -> Vec<String> {
+    pub fn find_every(&self, text: &str, group: &CaptureGroup) -> Vec<Option<String>> {
         let found = self.regex.captures_iter(text);
         found
-            .filter_map(|captures| Some(of(&captures, group)?.to_owned()))
+            .map(|captures| of(&captures, group).map(str::to_owned))
             .collect()
     }
 

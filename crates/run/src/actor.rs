@@ -5,7 +5,7 @@
 //! it first. A driver that panics takes only its own task down.
 
 use benchtop_instrument::{
-    Clock, Error, ErrorKind, Instrument, Measure, OutputMode, OutputState, Reading, Setting, StartState, TaskHandle,
+    Clock, Decimal, Error, ErrorKind, Instrument, Measure, OutputMode, OutputState, Reading, Setting, StartState, TaskHandle,
     spawn,
 };
 use benchtop_procedure::LogicalName;
@@ -52,6 +52,8 @@ pub(crate) struct Actor {
     name: LogicalName,
     commands: mpsc::Sender<Command>,
     task: TaskHandle<()>,
+    /// What the instrument writes beyond its range, where that is not SCPI's.
+    overrange: Option<Decimal>,
 }
 
 impl fmt::Debug for Command {
@@ -72,8 +74,18 @@ impl fmt::Debug for Command {
 impl Actor {
     pub(crate) fn start(name: LogicalName, instrument: Box<dyn Instrument>, clock: &dyn Clock) -> Self {
         let (commands, receiver) = mpsc::channel(16);
+        let overrange = instrument.capabilities().overrange;
         let task = spawn(clock, serve(instrument, receiver));
-        Self { name, commands, task }
+        Self {
+            name,
+            commands,
+            task,
+            overrange,
+        }
+    }
+
+    pub(crate) const fn overrange(&self) -> Option<Decimal> {
+        self.overrange
     }
 
     /// Ends the task, and with it the session, at its next await.

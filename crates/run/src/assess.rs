@@ -2,7 +2,7 @@
 
 use benchtop_instrument::{Decimal, NaiveDate, Reading, ReadingKind, Scatter, Uncertainty, Unknown, Used};
 use benchtop_procedure::{
-    Acceptance, Decision, GuardBand, Limit, Measured, Measurement, Metrology, Moment, Origin, ReadingSource,
+    Acceptance, Decision, GuardBand, Limit, Measured, Measurement, Metrology, Moment, Origin, OverrangeRule, ReadingSource,
     acceptance, decide,
 };
 use std::sync::Arc;
@@ -122,6 +122,12 @@ impl Assessment {
         let expanded = self.uncertainty.as_ref().map(|known| known.expanded);
         let guard = limit.guard_band;
         let is_guarded = guard != GuardBand::None;
+        if let Measured::Overrange(..) = measured
+            && limit.overrange == OverrangeRule::Fail
+        {
+            // it is no better with a guard band than without, however wide that is
+            return Ok(Acceptance::default());
+        }
         let Some(width) = guard.width(limit, expanded) else {
             let why = self.uncertainty_reason.as_deref().unwrap_or("it has no two limits");
             return Err(format!(

@@ -46,7 +46,7 @@ pub use event::{
 pub use listener::{Events, Listener, listen};
 pub use outcome::{Fold, RunOutcome, StepOutcome};
 pub use outside::{
-    Attachments, Content, Kept, NoAnswer, NotKept, NotRun, Operator, ProgramEnded, ProgramEnding, Programs,
+    Attachments, Content, Kept, NoAnswer, NotKept, NotRun, Operator, Output, ProgramEnded, ProgramEnding, Programs,
     Surroundings,
 };
 pub use partial::Partial;

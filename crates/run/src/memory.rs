@@ -1,7 +1,9 @@
 //! What a run knows of itself: how steps ended and what was measured, for conditions and computed measurements.
 
 use crate::outcome::StepOutcome;
-use benchtop_procedure::{Facts, MeasurementSource, Origin, Origins, Procedure, Value};
+use benchtop_procedure::{
+    Facts, MeasurementSource, Origin, Origins, Procedure, Step, Value, full_name, settle_time_name,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -84,6 +86,16 @@ impl Memory {
             Some(value) => known.values.insert(name, value),
             None => known.values.remove(&name),
         };
+    }
+
+    /// A step is not carried out this time: what it measured before is no value of this attempt.
+    pub(crate) fn forget(&self, step: &Step) {
+        for measurement in step.kind.measurements() {
+            let settled = measurement.poll().map(|_| settle_time_name(&measurement.name));
+            for name in std::iter::once(measurement.name.clone()).chain(settled) {
+                self.measured(full_name(&name, &step.parameters), None);
+            }
+        }
     }
 }
 

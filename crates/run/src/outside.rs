@@ -40,12 +40,32 @@ pub struct NotRun(pub String);
 pub struct ProgramEnded {
     /// How.
     pub ending: ProgramEnding,
-    /// What it wrote to its standard output, as much as is kept of it.
-    pub output: String,
-    /// What it wrote to its standard error, as much as is kept of it.
-    pub error_output: String,
+    /// What it wrote to its standard output.
+    pub output: Output,
+    /// What it wrote to its standard error.
+    pub error_output: Output,
     /// The files that are to be kept, in the order in which the step names them.
     pub files: Vec<Content>,
+}
+
+/// What a command wrote, as much as is kept of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// The words, with a line in the place of those that were left out.
+    pub text: String,
+    /// Where in the text the beginning ends, in bytes, if anything was left out behind it.
+    pub cut: Option<usize>,
+}
+
+impl Output {
+    /// All of what a command wrote.
+    #[must_use]
+    pub fn whole(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            cut: None,
+        }
+    }
 }
 
 /// How a command ended.

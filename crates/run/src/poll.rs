@@ -43,9 +43,7 @@ pub(crate) async fn take_until(
         };
         window.add(floor, started, measurement, &reading);
         let now = floor.clock.now();
-        if let Some(since) = window.good_since()
-            && now.since(since) >= poll.hold
-        {
+        if let Some(since) = window.held_since(started, poll.hold) {
             return (Ok(reading), Settling::Settled(since.since(begun)));
         }
         let next = started.after(poll.every.max(LEAST)).max(now);
@@ -108,8 +106,15 @@ impl Window {
         })
     }
 
-    fn good_since(&self) -> Option<Moment> {
-        self.readings.front().map(|(at, _)| *at)
+    /// When the value became good, if it has held: from the beginning of the first good reading to that of the last, which
+    /// began at `last`. However long it takes, one reading holds nothing, and nothing is stable by itself.
+    fn held_since(&self, last: Moment, hold: Duration) -> Option<Moment> {
+        let enough = match self.until {
+            Until::InLimit => true,
+            Until::Stable(_) => self.readings.len() > 1,
+        };
+        let (since, _) = self.readings.front().filter(|_| enough)?;
+        (last.since(*since) >= hold).then_some(*since)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 use benchtop_procedure::{
     Extract, Judgement, Measured, Measurement, MeasurementOutcome, MeasurementSource, Parameter, Value, full_name,
-    judge_within, value_of,
+    judge_within,
 };
 use std::collections::BTreeMap;
 
@@ -118,11 +118,4 @@ fn graver(one: Ended, other: Ended) -> Ended {
         (StepOutcome::Pass, StepOutcome::Fail | StepOutcome::Error) | (StepOutcome::Fail, StepOutcome::Error)
     );
     if is_graver { other } else { one }
-}
-
-/// Looks for a value in a text.
-fn found_in(text: &str, measurement: &Measurement, extract: &Extract) -> Finding {
-    let pieces = extract.find(text, measurement.kind)?;
-    let value = value_of(&pieces, measurement.kind, measurement.unit)?;
-    Ok((value, pieces.join(",")))
 }

@@ -23,6 +23,14 @@ use std::{
     time::Duration,
 };
 
+/// What a step comes to for the run.
+#[derive(Clone, Copy)]
+struct Decided {
+    outcome: RunOutcome,
+    /// How many limits it judged of the unit.
+    judged: usize,
+}
+
 /// Writes events down, tells the listeners, and folds.
 pub(crate) struct Scribe<R> {
     recorder: R,
@@ -34,7 +42,9 @@ pub(crate) struct Scribe<R> {
     /// What is no step's: the run ends no better than this.
     fold: Fold,
     /// What each step comes to for the run, by its last attempt.
-    decided: BTreeMap<StepAddress, RunOutcome>,
+    decided: BTreeMap<StepAddress, Decided>,
+    /// How many limits the running attempt judged.
+    judged: usize,
     /// Why the run ends no better than it does, in order, with the step that says so.
     reasons: Vec<(RunOutcome, String, Option<StepAddress>)>,
     reached: BTreeSet<StepAddress>,
@@ -64,6 +74,7 @@ impl<R: Recorder> Scribe<R> {
             patience,
             fold: Fold::default(),
             decided: BTreeMap::new(),
+            judged: 0,
             reasons: Vec::new(),
             reached: BTreeSet::new(),
             running: None,
@@ -88,7 +99,10 @@ impl<R: Recorder> Scribe<R> {
     /// The fold over all that has happened.
     fn folded(&self) -> Fold {
         let mut fold = self.fold;
-        self.decided.values().for_each(|outcome| fold.at_least(*outcome));
+        for decided in self.decided.values() {
+            fold.at_least(decided.outcome);
+            fold.judged(decided.judged);
+        }
         fold
     }
 
@@ -128,16 +142,17 @@ impl<R: Recorder> Scribe<R> {
             EventKind::StepStarted(started) => {
                 self.running = Some((started.clone(), at));
                 self.taken.clear();
+                self.judged = 0;
             }
             EventKind::MeasurementTaken(taken) => {
                 self.taken.insert(taken.name.clone());
                 let judged = matches!(taken.outcome, MeasurementOutcome::Pass | MeasurementOutcome::Fail);
-                self.fold.judged(usize::from(judged));
+                self.judged += usize::from(judged);
             }
             EventKind::StepEnded(ended) => {
                 // that the unit said what it should is judged, whether anything is taken from it or not
                 let said = matches!(ended.outcome, StepOutcome::Pass | StepOutcome::Fail);
-                self.fold.judged(usize::from(said && ended.step_type == "expect"));
+                self.judged += usize::from(said && ended.step_type == "expect");
                 self.running = None;
                 self.undecided = (!ended.decides).then(|| ended.clone());
                 if ended.decides {
@@ -160,23 +175,33 @@ impl<R: Recorder> Scribe<R> {
     }
 
     fn fold_step(&mut self, ended: &StepEnded) {
-        if self.decided.remove(&ended.address).is_some() {
+        // what it judged in an attempt that is not the last one counts no more
+        let judged = std::mem::take(&mut self.judged);
+        let before = self.decided.remove(&ended.address);
+        if before.is_some() {
             // a group was tried again: its step's last word counts
             self.reasons.retain(|(.., step)| *step != Some(ended.address));
         }
+        let is_the_units = ended.address.section != Section::Teardown && !self.is_fixtures(ended.address);
         let outcome = match ended.outcome {
             StepOutcome::Skip => return,
             StepOutcome::Pass => RunOutcome::Pass,
             // a failing teardown is a fact about the station; one that the operator cut short is theirs
             StepOutcome::Fail | StepOutcome::Timeout if ended.address.section == Section::Teardown => RunOutcome::Error,
+            StepOutcome::Fail if is_the_units => RunOutcome::Fail,
             // the fixture's own: nothing of it is a fact about a unit
-            StepOutcome::Fail if self.is_fixtures(ended.address) => RunOutcome::Error,
-            StepOutcome::Fail => RunOutcome::Fail,
-            StepOutcome::Error => RunOutcome::Error,
+            StepOutcome::Fail | StepOutcome::Error => RunOutcome::Error,
             StepOutcome::Timeout => RunOutcome::Timeout,
             StepOutcome::Aborted => RunOutcome::Aborted,
         };
-        self.decided.insert(ended.address, outcome);
+        let judged = match (is_the_units, ended.outcome) {
+            // a limit that says nothing of the unit cannot make it good
+            (false, _) => 0,
+            // one that stands, because the step was passed over when its group was tried again
+            (true, StepOutcome::Fail) => judged.max(before.map_or(0, |before| before.judged)),
+            (true, _) => judged,
+        };
+        self.decided.insert(ended.address, Decided { outcome, judged });
         if outcome != RunOutcome::Pass {
             let reason = match &ended.reason {
                 Some(reason) => format!("{}: {reason}", ended.name),

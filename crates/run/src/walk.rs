@@ -33,6 +33,7 @@ pub(crate) async fn run_section(
         section,
         steps,
         attempts: vec![0; steps.len()],
+        ended: vec![StepOutcome::Skip; steps.len()],
         held: Vec::new(),
     };
     walk.all(nodes).await.map(|_went| ())
@@ -44,6 +45,8 @@ struct Walk<'s> {
     steps: &'s [Step],
     /// How often each step was tried: a group that is tried again goes on counting.
     attempts: Vec<u32>,
+    /// How the last attempt at each step ended; Skip before the first.
+    ended: Vec<StepOutcome>,
     /// The instruments that the group around holds while other slots run.
     held: Vec<LogicalName>,
 }
@@ -112,12 +115,18 @@ impl Walk<'_> {
             Ok(false) => self.pass_over(index, step, step.when.as_ref())?,
             Err(reason) => self.undecided(index, step, &reason)?,
         };
-        let name = full_name(&step.name, &step.parameters);
-        self.floor.memory.ended(name, outcome);
+        self.remember(index, step, outcome);
         Ok(Went {
             outcome,
             stops: self.stops(outcome, step.on_fail),
         })
+    }
+
+    fn remember(&mut self, index: usize, step: &Step, outcome: StepOutcome) {
+        if let Some(ended) = self.ended.get_mut(index) {
+            *ended = outcome;
+        }
+        self.floor.memory.ended(full_name(&step.name, &step.parameters), outcome);
     }
 
     async fn group(&mut self, group: &Group) -> Result<Went, NotRecorded> {
@@ -127,7 +136,8 @@ impl Walk<'_> {
             Err(reason) => {
                 let first = first_step(&group.nodes).and_then(|index| Some((index, self.steps.get(index)?)));
                 if let Some((index, step)) = first {
-                    self.undecided(index, step, &format!("{name}: {reason}"))?;
+                    let outcome = self.undecided(index, step, &format!("{name}: {reason}"))?;
+                    self.remember(index, step, outcome);
                 }
                 self.floor.memory.ended(name, StepOutcome::Error);
                 return Ok(Went {
@@ -137,11 +147,11 @@ impl Walk<'_> {
             }
         };
         if !holds {
-            self.pass_over_all(&group.nodes, group.when.as_ref())?;
-            self.floor.memory.ended(name, StepOutcome::Skip);
+            let outcome = self.pass_over_all(&group.nodes, group.when.as_ref())?;
+            self.floor.memory.ended(name, outcome);
             return Ok(Went {
-                outcome: StepOutcome::Skip,
-                stops: false,
+                outcome,
+                stops: self.stops(outcome, group.on_fail),
             });
         }
         let turns = self.turns(group.lock.iter()).await;
@@ -196,40 +206,55 @@ impl Walk<'_> {
     }
 
     /// Says of a step that its condition does not hold. One that ran before, in a group that is tried again, skips this
-    /// attempt.
+    /// attempt; if it did not pass then, that stands: what is not judged again is not taken back.
     fn pass_over(&mut self, index: usize, step: &Step, when: Option<&Expression>) -> Result<StepOutcome, NotRecorded> {
         let reason = when.map_or_else(
             || "passed over".to_owned(),
             |when| format!("`when` does not hold: {when}"),
         );
+        self.floor.memory.forget(step);
         let ran = self.attempts.get(index).copied().unwrap_or_default() > 0;
         let attempt = if ran { self.begin(index, step)? } else { 0 };
-        self.end(index, step, attempt, StepOutcome::Skip, reason)?;
-        Ok(StepOutcome::Skip)
+        let before = self.ended.get(index).copied().unwrap_or(StepOutcome::Skip);
+        let (outcome, reason) = match before {
+            StepOutcome::Skip | StepOutcome::Pass => (StepOutcome::Skip, reason),
+            StepOutcome::Fail | StepOutcome::Error | StepOutcome::Timeout | StepOutcome::Aborted => {
+                let stands = format!("the {before} of the attempt before stands, for it is not judged again: {reason}");
+                (before, stands)
+            }
+        };
+        self.end(index, step, attempt, outcome, reason)?;
+        Ok(outcome)
     }
 
-    fn pass_over_all(&mut self, nodes: &[PlanNode], when: Option<&Expression>) -> Result<(), NotRecorded> {
+    /// The gravest of how they ended.
+    fn pass_over_all(&mut self, nodes: &[PlanNode], when: Option<&Expression>) -> Result<StepOutcome, NotRecorded> {
+        let mut gravest = StepOutcome::Skip;
         for node in nodes {
-            match node {
-                PlanNode::Step(index) => {
-                    if let Some(step) = self.steps.get(*index) {
-                        self.pass_over(*index, step, when)?;
-                        let name = full_name(&step.name, &step.parameters);
-                        self.floor.memory.ended(name, StepOutcome::Skip);
+            let outcome = match node {
+                PlanNode::Step(index) => match self.steps.get(*index) {
+                    Some(step) => {
+                        let outcome = self.pass_over(*index, step, when)?;
+                        self.remember(*index, step, outcome);
+                        outcome
                     }
-                }
+                    None => StepOutcome::Skip,
+                },
                 PlanNode::Group(group) => {
-                    self.pass_over_all(&group.nodes, when)?;
+                    let outcome = self.pass_over_all(&group.nodes, when)?;
                     let name = full_name(&group.name, &group.parameters);
-                    self.floor.memory.ended(name, StepOutcome::Skip);
+                    self.floor.memory.ended(name, outcome);
+                    outcome
                 }
-            }
+            };
+            gravest = graver(gravest, outcome);
         }
-        Ok(())
+        Ok(gravest)
     }
 
     /// A step of which it cannot be said whether it should run is an Error of the station.
     fn undecided(&mut self, index: usize, step: &Step, reason: &str) -> Result<StepOutcome, NotRecorded> {
+        self.floor.memory.forget(step);
         let attempt = self.begin(index, step)?;
         self.end(index, step, attempt, StepOutcome::Error, reason.to_owned())?;
         Ok(StepOutcome::Error)

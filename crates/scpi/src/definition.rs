@@ -391,6 +391,7 @@ impl Definition {
             outputs,
             channel_names: BTreeMap::new(),
             switched,
+            overrange: self.overrange,
         }
     }
 }

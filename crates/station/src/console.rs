@@ -41,6 +41,7 @@ pub(crate) fn capabilities() -> Capabilities {
     Capabilities {
         channel_names: BTreeMap::new(),
         switched: Vec::new(),
+        overrange: None,
         class: Class::Console,
         driver: String::new(),
         model: "console".to_owned(),

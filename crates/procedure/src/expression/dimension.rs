@@ -10,6 +10,12 @@ pub(crate) enum Scale {
     Fahrenheit,
     Decibel,
     DecibelMilliwatt,
+    /// What `log10()` comes to.
+    Logarithm,
+    /// A logarithm times a number: what decibels are.
+    Level,
+    /// Hundredths: a bare number, but not one that is written without its sign.
+    Percent,
 }
 
 /// What a number measures. Per cent have none: 5 % is 0.05.
@@ -53,26 +59,79 @@ impl Dimension {
             BaseUnit::Fahrenheit => Self::of_scale(Scale::Fahrenheit),
             BaseUnit::Decibel => Self::of_scale(Scale::Decibel),
             BaseUnit::DecibelMilliwatt => Self::of_scale(Scale::DecibelMilliwatt),
-            BaseUnit::Percent | BaseUnit::One => Self::NONE,
+            BaseUnit::Percent => Self::of_scale(Scale::Percent),
+            BaseUnit::One => Self::NONE,
         }
     }
 
-    /// True for bare numbers and per cent.
-    pub(crate) fn is_none(self) -> bool {
-        self == Self::NONE
+    /// Of `log10()` of what measures this; `None` where there is a unit, or a logarithm already.
+    pub(crate) fn logarithm(self) -> Option<Self> {
+        let is_ratio = self == Self::NONE || self.scale == Some(Scale::Percent);
+        is_ratio.then_some(Self::of_scale(Scale::Logarithm))
     }
 
-    /// Whether a result that measures this may be declared in `unit`. Decibels are logarithms, which measure nothing.
+    /// True for what has no unit: bare numbers, per cent and logarithms.
+    pub(crate) fn is_none(self) -> bool {
+        self.without_scale().scale.is_none() && self.powers == [0; 4]
+    }
+
+    /// What is a bare number to multiply with as one.
+    const fn without_scale(self) -> Self {
+        match self.scale {
+            Some(Scale::Logarithm | Scale::Level | Scale::Percent) => Self { scale: None, ..self },
+            Some(Scale::Celsius | Scale::Fahrenheit | Scale::Decibel | Scale::DecibelMilliwatt) | None => self,
+        }
+    }
+
+    /// Whether a result that measures this may be declared in `unit`. Decibels are logarithms times 10 or 20: a ratio is none.
     pub(crate) fn fits(self, unit: Unit) -> bool {
         let wanted = Self::of(unit);
-        let logarithm = matches!(wanted.scale, Some(Scale::Decibel | Scale::DecibelMilliwatt));
-        self == wanted || (logarithm && self.is_none())
+        match wanted.scale {
+            Some(Scale::Decibel | Scale::DecibelMilliwatt) => self == wanted || self.scale == Some(Scale::Level),
+            Some(Scale::Percent) => self == wanted || self == Self::NONE,
+            Some(Scale::Celsius | Scale::Fahrenheit | Scale::Logarithm | Scale::Level) => self == wanted,
+            None => self.without_scale() == wanted,
+        }
+    }
+
+    /// What two numbers have in common that are compared; `None` where they are not.
+    pub(crate) fn common(self, other: Self) -> Option<Self> {
+        if self == other {
+            return Some(self);
+        }
+        match (self.scale, other.scale) {
+            (Some(Scale::Decibel), Some(Scale::Level)) => Some(self),
+            (Some(Scale::Level), Some(Scale::Decibel)) => Some(other),
+            (_, _) if self.without_scale() == other.without_scale() => Some(Self::NONE),
+            (_, _) => None,
+        }
+    }
+
+    /// True where it is in per cent.
+    pub(crate) fn is_percent(self) -> bool {
+        self.scale == Some(Scale::Percent)
     }
 
     /// Of a sum or a difference; `None` where the two do not go together.
     pub(crate) fn plus(self, other: Self, is_difference: bool) -> Option<Self> {
         match (self.scale, other.scale) {
-            (None, None) | (Some(Scale::Decibel), Some(Scale::Decibel)) => (self == other).then_some(self),
+            (None, None) => (self == other).then_some(self),
+            (Some(mine), Some(theirs))
+                if mine == theirs
+                    && matches!(mine, Scale::Decibel | Scale::Level | Scale::Logarithm | Scale::Percent) =>
+            {
+                Some(self)
+            }
+            (Some(Scale::Level), Some(Scale::Decibel)) => Some(other),
+            (Some(Scale::Decibel | Scale::DecibelMilliwatt), Some(Scale::Level)) => Some(self),
+            // 1 - 5 % is a share too; 3 + 20 log10(x) is a bare number
+            (Some(Scale::Percent), None) if other == Self::NONE => Some(self),
+            (None, Some(Scale::Percent)) if self == Self::NONE => Some(other),
+            (Some(Scale::Level | Scale::Logarithm | Scale::Percent), _)
+            | (_, Some(Scale::Level | Scale::Logarithm | Scale::Percent)) => {
+                let (mine, theirs) = (self.without_scale(), other.without_scale());
+                (mine == theirs).then_some(mine)
+            }
             (Some(Scale::DecibelMilliwatt), Some(Scale::Decibel)) => Some(self),
             (Some(Scale::DecibelMilliwatt), Some(Scale::DecibelMilliwatt)) => {
                 is_difference.then_some(Self::of_scale(Scale::Decibel))
@@ -85,11 +144,19 @@ impl Dimension {
 
     /// Of a product (`sign` 1) or a quotient (`sign` -1).
     pub(crate) fn times(self, other: Self, sign: i8) -> Option<Self> {
-        if self.scale.is_some() || other.scale.is_some() {
+        let is_by_number = other == Self::NONE || (self == Self::NONE && sign > 0);
+        let scaled = if other == Self::NONE { self } else { other };
+        match scaled.scale {
+            Some(Scale::Logarithm | Scale::Level) if is_by_number => return Some(Self::of_scale(Scale::Level)),
+            Some(Scale::Percent) if is_by_number => return Some(scaled),
+            Some(_) | None => {}
+        }
+        let (this, other) = (self.without_scale(), other.without_scale());
+        if this.scale.is_some() || other.scale.is_some() {
             return None;
         }
         let mut powers = [0_i8; 4];
-        for (power, (mine, theirs)) in powers.iter_mut().zip(self.powers.into_iter().zip(other.powers)) {
+        for (power, (mine, theirs)) in powers.iter_mut().zip(this.powers.into_iter().zip(other.powers)) {
             *power = mine.checked_add(theirs.checked_mul(sign)?)?;
         }
         Some(Self::of_powers(powers))
@@ -97,8 +164,9 @@ impl Dimension {
 
     /// Of a square root.
     pub(crate) fn root(self) -> Option<Self> {
-        let even = self.scale.is_none() && self.powers.iter().all(|power| power % 2 == 0);
-        even.then(|| Self::of_powers(self.powers.map(|power| power / 2)))
+        let this = self.without_scale();
+        let even = this.scale.is_none() && this.powers.iter().all(|power| power % 2 == 0);
+        even.then(|| Self::of_powers(this.powers.map(|power| power / 2)))
     }
 }
 
@@ -136,10 +204,16 @@ impl fmt::Display for Dimension {
             (BaseUnit::Fahrenheit, "degF"),
             (BaseUnit::Decibel, "dB"),
             (BaseUnit::DecibelMilliwatt, "dBm"),
+            (BaseUnit::Percent, "%"),
             (BaseUnit::One, "a bare number"),
         ];
         if let Some((_, word)) = known.iter().find(|(base, _)| Self::of(Unit::of(*base)) == *self) {
             return f.write_str(word);
+        }
+        match self.scale {
+            Some(Scale::Logarithm) => return f.write_str("a logarithm"),
+            Some(Scale::Level) => return f.write_str("a logarithm times a number"),
+            Some(_) | None => {}
         }
         let parts: Vec<String> = ["V", "A", "s", "K"]
             .iter()

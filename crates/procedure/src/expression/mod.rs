@@ -125,6 +125,13 @@ impl Expression {
 }
 
 impl Node {
+    /// True where nothing in it is measured.
+    pub(crate) fn is_written(&self) -> bool {
+        let mut is_written = true;
+        self.visit(&mut |node| is_written &= !matches!(node, Self::Measurement(_)));
+        is_written
+    }
+
     fn visit<'a>(&'a self, see: &mut impl FnMut(&'a Self)) {
         see(self);
         match self {

@@ -288,16 +288,18 @@ impl Reader<'_> {
             }
             Function::Abs => first,
             Function::Sqrt => first.root().ok_or_else(|| format!("{first} has no square root"))?,
-            Function::Log10 if first.is_none() => first,
-            Function::Log10 => return Err(format!("`log10()` takes a number without a unit, not {first}: a ratio")),
+            Function::Log10 => first
+                .logarithm()
+                .ok_or_else(|| format!("`log10()` takes a number without a unit, not {first}: a ratio"))?,
             Function::Min | Function::Max => {
-                for argument in &arguments {
+                let mut all = first;
+                for (at, argument) in arguments.iter().enumerate().skip(1) {
                     let other = number(argument)?;
-                    if other != first {
-                        return Err(format!("`{word}()` compares {first} with {other}"));
-                    }
+                    let mixes = arguments.iter().take(at).any(|before| mixes_percent(before, argument));
+                    let common = all.common(other).filter(|_| !mixes);
+                    all = common.ok_or_else(|| format!("`{word}()` compares {all} with {other}"))?;
                 }
-                first
+                all
             }
         };
         let arguments = arguments.into_iter().map(|(node, _)| node).collect();
@@ -330,10 +332,23 @@ fn truth(word: &str, (node, kind): Part) -> Result<Node, String> {
     }
 }
 
+/// True where one of the two is in per cent and the other a number that was written without: nobody knows whether 80 means 80 %.
+fn mixes_percent(left: &Part, right: &Part) -> bool {
+    [(left, right), (right, left)].into_iter().any(|(one, other)| match (one.1, other.1) {
+        (Kind::Number(mine), Kind::Number(theirs)) => mine.is_percent() && !theirs.is_percent() && other.0.is_written(),
+        (Kind::Number(_) | Kind::Text | Kind::Boolean, _) => false,
+    })
+}
+
 fn check_comparison(word: &str, comparison: Comparison, left: &Part, right: &Part) -> Result<(), String> {
     let equality = matches!(comparison, Comparison::Equal | Comparison::Different);
     match (left.1, right.1) {
-        (Kind::Number(mine), Kind::Number(theirs)) if mine == theirs => {}
+        (Kind::Number(_), Kind::Number(_)) if mixes_percent(left, right) => {
+            return Err(
+                "% is never compared with a bare number: 80 % is 0.8, so write the sign with it, `80 %`".to_owned(),
+            );
+        }
+        (Kind::Number(mine), Kind::Number(theirs)) if mine.common(theirs).is_some() => {}
         (Kind::Number(mine), Kind::Number(theirs)) => return Err(format!("{mine} is never compared with {theirs}")),
         (Kind::Text, Kind::Text) | (Kind::Boolean, Kind::Boolean) if equality => {}
         (Kind::Text, Kind::Text) | (Kind::Boolean, Kind::Boolean) => {

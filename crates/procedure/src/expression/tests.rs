@@ -12,6 +12,7 @@ impl Names for Bench {
         match name {
             "vin" => Ok(Parameter::of_text("5 V")),
             "mode" => Ok(Parameter::of_text("fast")),
+            "twenty" => Ok(Parameter::of_text("20")),
             _ => Err(format!("there is no parameter `{name}`")),
         }
     }
@@ -60,6 +61,8 @@ fn bench() -> Bench {
         ("t2", number("25 degC")),
         ("gain", number("3 dB")),
         ("zero", number("0 V")),
+        ("eff", number("82.5 %")),
+        ("ratio", number("0.5")),
         ("unset", number("1 V")),
         ("firmware", (Value::Text("1.4.2".to_owned()), "".parse().unwrap())),
         ("led", (Value::Boolean(true), "".parse().unwrap())),
@@ -179,6 +182,50 @@ fn what_disagrees_is_refused_with_a_reason() {
     }
     let deep = format!("{}1{}", "(".repeat(5000), ")".repeat(5000));
     assert_eq!(expression(&deep).unwrap_err(), "more than 64 levels deep");
+}
+
+#[test]
+fn decibels_are_logarithms_and_per_cent_are_hundredths() {
+    let fits = |text: &str, unit: &str| {
+        let Kind::Number(dimension) = expression(text).unwrap_or_else(|error| panic!("{text}: {error}")).kind else {
+            panic!("{text}")
+        };
+        dimension.fits(unit.parse().unwrap())
+    };
+    for text in [
+        "20 * log10(v_out / v_in)",
+        "log10(v_out / v_in) * 20",
+        "10 * (log10(v_out / v_in) - log10(2))",
+        "20 * log10(v_out / v_in) + 3 dB",
+        "3 dB - 20 * log10(v_out / v_in)",
+        "gain - 20 * log10(v_out / v_in)",
+        "abs(20 * log10(v_out / v_in))",
+        "max(20 * log10(v_out / v_in), 10 * log10(2))",
+        "max(gain, 20 * log10(2))",
+    ] {
+        assert!(fits(text, "dB"), "{text}");
+    }
+    assert!(fits("10 * log10(v_out * i_out / 1 mW)", "dBm"));
+    for text in ["v_out / v_in", "3", "eff", "eff * 2", "log10(v_out / v_in)", "3 + 20 * log10(2)"] {
+        assert!(!fits(text, "dB"), "{text}");
+        assert!(!fits(text, "dBm"), "{text}");
+        assert!(fits(text, ""), "{text}");
+    }
+    for text in ["v_out / v_in", "1 - eff", "eff * v_out / v_in", "eff + 1"] {
+        assert!(fits(text, "%"), "{text}");
+    }
+    for (text, reason) in [
+        ("eff > 80", "% is never compared with a bare number: 80 % is 0.8, so write the sign with it, `80 %`"),
+        ("80 < eff * 2", "% is never compared with a bare number"),
+        ("1 - eff > param.twenty", "% is never compared with a bare number"),
+        ("max(eff, 80) > 90 %", "`max()` compares % with a bare number"),
+    ] {
+        let said = expression(text).expect_err(text);
+        assert!(said.starts_with(reason), "{text}: {said}");
+    }
+    for text in ["eff > 80 %", "eff > v_out / v_in", "v_out / v_in > 80 %", "ratio > 80 %", "eff / 2 > 10 %"] {
+        assert!(expression(text).is_ok(), "{text}: {:?}", expression(text));
+    }
 }
 
 #[test]

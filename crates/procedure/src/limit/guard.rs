@@ -3,7 +3,8 @@
 //! ILAC-G8:09/2019 (4.2) and JCGM 106:2012 (8.3) are the references. The tolerance limits stay what they are; what is accepted
 //! lies between acceptance limits that a guard band w moves inwards: low + w, high - w.
 
-use super::{Acceptance, Limit};
+use super::{Acceptance, Limit, Outside};
+use crate::value::Value;
 use benchtop_instrument::{Decimal, Quantity, Unit, round_up};
 
 /// How wide the guard bands of a limit are.
@@ -62,10 +63,13 @@ impl GuardBand {
             Self::U95 => expanded,
             Self::Method6 => {
                 let expanded = expanded?;
-                let Some(ratio) = test_uncertainty_ratio(limit.low?, limit.high?, expanded) else {
-                    return Some(Decimal::ZERO);
-                };
-                round_up((expanded.to_f64() * method6_multiplier(ratio)).max(0.0))
+                let apart = limit.high?.checked_sub(limit.low?)?;
+                let ratio = apart.to_f64() / (2.0 * expanded.to_f64());
+                match ratio.is_finite() {
+                    true => round_up((expanded.to_f64() * method6_multiplier(ratio)).max(0.0)),
+                    // nothing is known better
+                    false => Some(Decimal::ZERO),
+                }
             }
         }
     }
@@ -111,8 +115,9 @@ impl Decision {
     }
 }
 
-/// Where a value lies between the limits and `width` inside or outside of them (ILAC-G8:09/2019, 4.2.3). `None` where the limit has
-/// no bounds, or a number cannot be held.
+/// Where a value lies between the limits and `width` inside or outside of them (ILAC-G8:09/2019, 4.2.3); the ends of `outside`
+/// are limits too. A value that `equals` or `one_of` fails is a fail. `None` where the limit has no bounds, or a number cannot be
+/// held.
 #[must_use]
 pub fn decide(limit: &Limit, width: Decimal, value: Decimal) -> Option<Decision> {
     if limit.low.is_none() && limit.high.is_none() {
@@ -134,14 +139,21 @@ pub fn decide(limit: &Limit, width: Decimal, value: Decimal) -> Option<Decision>
         Some(high) => Some(inside(high, false)?),
         None => None,
     };
-    let margin = match (low, high) {
-        (Some(low), Some(high)) => low.min(high),
-        (Some(margin), None) | (None, Some(margin)) => margin,
-        (None, None) => return None,
+    let beyond = match limit.outside {
+        // on an end it is inside already
+        Some(band) => Some(inside(band.high, true)?.max(inside(band.low, false)?)),
+        None => None,
     };
-    Some(if margin >= width {
+    let margin = [low, high, beyond].into_iter().flatten().min()?;
+    let is = |wanted: &Value| wanted.number() == Some(value);
+    let is_listed = limit.one_of.is_empty() || limit.one_of.iter().any(is);
+    if !is_listed || limit.equals.as_ref().is_some_and(|wanted| !is(wanted)) {
+        return Some(Decision::Fail);
+    }
+    let is_on_an_end = beyond.is_some_and(Decimal::is_zero) && margin.is_zero();
+    Some(if margin >= width && !is_on_an_end {
         Decision::Pass
-    } else if !margin.is_negative() {
+    } else if !margin.is_negative() && !is_on_an_end {
         Decision::ConditionalPass
     } else if margin >= width.negated() {
         Decision::ConditionalFail
@@ -162,8 +174,15 @@ pub fn acceptance(limit: &Limit, width: Decimal) -> Option<Acceptance> {
         Some(high) => Some(high.checked_sub(width)?),
         None => None,
     };
+    let outside = match limit.outside {
+        Some(Outside { low, high }) => Some(Outside {
+            low: low.checked_sub(width)?,
+            high: high.checked_add(width)?,
+        }),
+        None => None,
+    };
     let crosses = low.zip(high).is_some_and(|(low, high)| low > high);
-    (!crosses).then_some(Acceptance { low, high })
+    (!crosses).then_some(Acceptance { low, high, outside })
 }
 
 #[cfg(test)]
@@ -284,5 +303,12 @@ mod tests {
             prop_assert!(method6_multiplier(small) < 1.0);
             prop_assert!(method6_multiplier(small + more) <= method6_multiplier(small));
         }
+    }
+
+    #[test]
+    fn limits_too_far_apart_to_tell_have_no_guard_band_of_method_6() {
+        // their difference needs more digits than a decimal holds
+        let limit = limit(Some("1E-30"), Some("1E30"));
+        assert_eq!(GuardBand::Method6.width(&limit, Some(decimal("0.1"))), None);
     }
 }

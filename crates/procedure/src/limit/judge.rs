@@ -139,9 +139,19 @@ fn out_of_bounds(limit: &Limit, acceptance: Acceptance, number: Decimal, unit: U
             shown(high)
         ));
     }
-    let Outside { low, high } = limit.outside.filter(|band| band.low <= number && number <= band.high)?;
+    let is_in = |band: &Outside| band.low <= number && number <= band.high;
+    if let Some(Outside { low, high }) = limit.outside.filter(is_in) {
+        return Some(format!(
+            "{} is not outside {} .. {}",
+            shown(number),
+            shown(low),
+            shown(high)
+        ));
+    }
+    let is_near = |band: &Outside| band.low < number && number < band.high;
+    let Outside { low, high } = acceptance.outside.filter(is_near)?;
     Some(format!(
-        "{} is not outside {} .. {}",
+        "{} is within the guard bands of what is outside, {} .. {}",
         shown(number),
         shown(low),
         shown(high)

@@ -105,6 +105,8 @@ pub struct Acceptance {
     pub low: Option<Decimal>,
     /// Largest value that is accepted.
     pub high: Option<Decimal>,
+    /// The band of `outside`, wider by the guard band on either side.
+    pub outside: Option<Outside>,
 }
 
 impl Nominal {
@@ -214,6 +216,7 @@ impl Acceptance {
         Self {
             low: limit.low,
             high: limit.high,
+            outside: limit.outside,
         }
     }
 }

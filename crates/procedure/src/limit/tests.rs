@@ -332,6 +332,7 @@ fn a_guard_band_takes_the_place_of_the_limit() {
     let acceptance = Acceptance {
         low: Some(number("3.26")),
         high: Some(number("3.34")),
+        outside: None,
     };
     for (value, expected, reason) in [
         ("3.26", Pass, ""),

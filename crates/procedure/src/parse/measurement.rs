@@ -167,7 +167,25 @@ fn computed_unit(sink: &mut Diagnostics, table: &Table<'_>, label: &str, dimensi
         return Some(unit);
     }
     let message = format!("{label}: `unit` is {unit}, but `compute` comes to {dimension}");
-    sink.error(&text.span, &message);
+    let finding = Diagnostic::error(&text.span, &message);
+    sink.push(match unit.base() {
+        BaseUnit::Decibel | BaseUnit::DecibelMilliwatt => {
+            finding.help("decibels are `20 * log10(ratio of volts)`, or `10 * log10(ratio of watts)`")
+        }
+        BaseUnit::Volt
+        | BaseUnit::Ampere
+        | BaseUnit::Ohm
+        | BaseUnit::Hertz
+        | BaseUnit::Second
+        | BaseUnit::Farad
+        | BaseUnit::Henry
+        | BaseUnit::Watt
+        | BaseUnit::Kelvin
+        | BaseUnit::Celsius
+        | BaseUnit::Fahrenheit
+        | BaseUnit::Percent
+        | BaseUnit::One => finding,
+    });
     None
 }
 

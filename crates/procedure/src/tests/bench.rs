@@ -126,6 +126,7 @@ fn meter() -> Capabilities {
         outputs: BTreeMap::new(),
         channel_names: BTreeMap::new(),
         switched: Vec::new(),
+        overrange: None,
     }
 }
 
@@ -134,6 +135,7 @@ fn console() -> Capabilities {
         class: Class::Console,
         channel_names: BTreeMap::new(),
         switched: Vec::new(),
+        overrange: None,
         driver: String::new(),
         model: "console".to_owned(),
         channels: Vec::new(),
@@ -155,6 +157,7 @@ fn scanner() -> Capabilities {
         outputs: BTreeMap::new(),
         channel_names: BTreeMap::from([("vcc".to_owned(), 101), ("aux".to_owned(), 102)]),
         switched: Vec::new(),
+        overrange: None,
     }
 }
 
@@ -186,6 +189,7 @@ fn supply(model: &str, volts: &[&str], ovp: Option<&str>) -> Capabilities {
         channels,
         channel_names: BTreeMap::from([("board".to_owned(), 1)]),
         switched: Vec::new(),
+        overrange: None,
     }
 }
 
@@ -200,5 +204,6 @@ fn switch() -> Capabilities {
         outputs: BTreeMap::new(),
         channel_names: BTreeMap::from([("vcc".to_owned(), 101)]),
         switched: channels,
+        overrange: None,
     }
 }

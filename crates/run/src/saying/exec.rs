@@ -1,10 +1,10 @@
 //! Running a command of the station's computer.
 
-use super::{Absent, Attempt, found_in, graver};
+use super::{Absent, Attempt, Finding, graver};
 use crate::{
     event::{Attached, EventKind},
     outcome::StepOutcome,
-    outside::{Content, NotKept, ProgramEnding},
+    outside::{Content, NotKept, Output, ProgramEnding},
     steps::{Ended, NotRecorded},
 };
 use benchtop_procedure::{Exec, Extract, Measurement, Speaker, value_of};
@@ -23,9 +23,9 @@ pub(crate) async fn exec(attempt: Attempt<'_>, exec: &Exec) -> Result<Ended, Not
     };
     let mut not_kept = None;
     for (stream, text) in [("stdout", &ended.output), ("stderr", &ended.error_output)] {
-        if !text.is_empty() {
+        if !text.text.is_empty() {
             let name = format!("{}.{stream}.txt", attempt.step);
-            let content = Content::Bytes(text.clone().into_bytes());
+            let content = Content::Bytes(text.text.clone().into_bytes());
             let kept = attempt.keep(name, content, MOST_OF_A_STREAM).await?;
             not_kept = not_kept.or(kept.err());
         }
@@ -64,6 +64,19 @@ pub(crate) async fn exec(attempt: Attempt<'_>, exec: &Exec) -> Result<Ended, Not
         Some(error) if judged.0 != StepOutcome::Error => (StepOutcome::Error, Some(error.to_string())),
         Some(_) | None => judged,
     })
+}
+
+/// Looks for a value in what a command wrote. Where something was left out of it, nothing is known of what stood there.
+fn found_in(output: &Output, measurement: &Measurement, extract: &Extract) -> Finding {
+    let pieces = match output.cut {
+        None => extract.find(&output.text, measurement.kind)?,
+        Some(at) => {
+            let beginning = output.text.get(..at).unwrap_or_default();
+            extract.find_in_beginning(beginning, measurement.kind)?
+        }
+    };
+    let value = value_of(&pieces, measurement.kind, measurement.unit)?;
+    Ok((value, pieces.join(",")))
 }
 
 impl Attempt<'_> {

@@ -219,3 +219,72 @@ async fn groups_nest_and_each_is_tried_as_often_as_it_says() {
     assert_eq!(outcome, RunOutcome::Pass);
     assert_eq!(said, ["a 1 PASS", "b 1 FAIL", "b 2 FAIL", "b 3 PASS"]);
 }
+
+/// A group that is tried again after a fail: `probe` is read without a limit, and `b`, the only one with a limit, judges
+/// only where the probe is above 1 V.
+fn probed(behind: &str) -> String {
+    format!(
+        "[[steps]]\nname = \"Group\"\nretry = {{ attempts = 2, on = [\"fail\"] }}\n\
+         [[steps.steps]]\nname = \"a\"\n[[steps.steps.measurements]]\nname = \"probe\"\ninstrument = \"dmm\"\n\
+         function = \"dc_voltage\"\nrange = \"10 V\"\nunit = \"V\"\n\
+         [[steps.steps]]\nname = \"b\"\nwhen = \"probe > 1 V\"\n[[steps.steps.measurements]]\nname = \"rail\"\n\
+         instrument = \"dmm\"\nfunction = \"dc_voltage\"\nrange = \"10 V\"\nunit = \"V\"\nlimit = {{ low = 3.25, high = 3.35 }}\n\
+         {behind}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fail_that_is_not_judged_again_stands() {
+    let ran = Rig::new().steps("uut", &probed("")).reads("2;9;0.5").run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Fail, "{:?}", ran.ended());
+    let b: Vec<_> = ran.ended_steps().filter(|step| step.name == "b").collect();
+    let ends: Vec<(u32, StepOutcome)> = b.iter().map(|step| (step.attempt, step.outcome)).collect();
+    assert_eq!(ends, [(1, StepOutcome::Fail), (2, StepOutcome::Fail)]);
+    let reason = b[1].reason.as_deref().unwrap();
+    assert!(reason.starts_with("the FAIL of the attempt before stands"), "{reason}");
+    assert!(reason.contains("`when` does not hold: probe > 1 V"), "{reason}");
+    let rail: Vec<_> = ran.measurements().filter(|taken| taken.name == "rail").collect();
+    assert_eq!((rail[1].outcome, &rail[1].value), (MeasurementOutcome::Unset, &None));
+    // judged again, the last word counts
+    let ran = Rig::new().steps("uut", &probed("")).reads("2;9;2;3.3").run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Pass, "{:?}", ran.ended());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_is_passed_over_when_it_is_tried_again_takes_nothing_back() {
+    let steps = probed("")
+        .replace("[[steps.steps]]\nname = \"b\"\nwhen = \"probe > 1 V\"", "[[steps.steps]]\nname = \"inner\"\nwhen = \"probe > 1 V\"\n[[steps.steps.steps]]\nname = \"b\"")
+        .replace("[[steps.steps.measurements]]\nname = \"rail\"", "[[steps.steps.steps.measurements]]\nname = \"rail\"");
+    let ran = Rig::new().steps("uut", &steps).reads("2;9;0.5").run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Fail, "{:?}", ran.ended());
+    assert_eq!(ran.attempts("b"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_judgement_of_an_attempt_that_is_no_longer_the_last_does_not_make_a_run_good() {
+    // c cannot be computed at first, so that all is tried again; then b, which passed, is passed over
+    let behind = "[[steps.steps]]\nname = \"c\"\n[[steps.steps.measurements]]\nname = \"other\"\n\
+                  compute = \"1 V / (probe - 2 V)\"\nunit = \"\"\n";
+    let steps = probed(behind).replace("on = [\"fail\"]", "on = [\"error\"]");
+    let ran = Rig::new().steps("uut", &steps).reads("2;3.3;0.5").run().await;
+    let b: Vec<_> = ran
+        .ended_steps()
+        .filter(|step| step.name == "b")
+        .map(|step| step.outcome)
+        .collect();
+    assert_eq!(b, [StepOutcome::Pass, StepOutcome::Skip]);
+    assert_eq!((ran.attempts("c"), ran.outcome()), (2, RunOutcome::Error));
+    assert_eq!(ran.ended().reason.as_deref(), Some("no limit was judged"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_step_measured_before_it_was_passed_over_is_no_operand() {
+    let behind = "[[steps.steps]]\nname = \"c\"\n[[steps.steps.measurements]]\nname = \"other\"\ncompute = \"rail + 0 V\"\n\
+                  unit = \"V\"\nlimit = { low = 3.28, high = 3.35 }\n";
+    let ran = Rig::new().steps("uut", &probed(behind)).reads("2;3.26;0.5").run().await;
+    // c fails once, is tried again, and has nothing then
+    assert_eq!(ran.outcome(), RunOutcome::Error, "{:?}", ran.ended());
+    let other: Vec<_> = ran.measurements().filter(|taken| taken.name == "other").collect();
+    assert_eq!(other.len(), 2);
+    assert_eq!(other[1].reason.as_deref(), Some("not computed: rail has no value"));
+}

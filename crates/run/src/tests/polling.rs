@@ -116,3 +116,17 @@ async fn a_poll_that_is_cut_short_accounts_for_both_measurements() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_reading_that_takes_longer_than_the_hold_settles_nothing() {
+    // a ramp: each reading of 10 ms is alone in its window, however short the hold is
+    let poll = "{ until = 'stable', band = '20 mV', hold = '5 ms', for = '1 s' }";
+    let ran = polled("1;2;3;3.3", poll).run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Pass, "{:?}", ran.ended());
+    assert_eq!(value(taken(&ran, "vcc_3v3_settle_time")).as_deref(), Some("0.03"));
+    assert_eq!(value(taken(&ran, "vcc_3v3")).as_deref(), Some("3.3"));
+    // in its limit for as long as the hold, and not for one reading
+    let poll = "{ until = 'in_limit', hold = '5 ms', for = '1 s' }";
+    let ran = polled("3.3;1;3.3", poll).run().await;
+    assert_eq!(value(taken(&ran, "vcc_3v3_settle_time")).as_deref(), Some("0.02"));
+}

@@ -2,7 +2,7 @@
 
 use super::rig::{Behaviour, Ran, Rig};
 use crate::{
-    Attachments, Content, Interrupt, Kept, MeasurementOutcome, NoAnswer, NotKept, NotRun, Operator, ProgramEnded,
+    Attachments, Content, Interrupt, Kept, MeasurementOutcome, NoAnswer, NotKept, NotRun, Operator, Output, ProgramEnded,
     ProgramEnding, Programs, RunOutcome, StepOutcome, Surroundings, Value,
 };
 use async_trait::async_trait;
@@ -165,8 +165,8 @@ fn flashed(code: i32) -> Fake {
     Fake {
         ended: Some(ProgramEnded {
             ending: ProgramEnding::Code(code),
-            output: "wrote 512 bytes\n".to_owned(),
-            error_output: String::new(),
+            output: Output::whole("wrote 512 bytes\n"),
+            error_output: Output::default(),
             files: vec![Content::Bytes(b"all is well".to_vec())],
         }),
         ..Fake::default()
@@ -253,7 +253,7 @@ async fn a_command_is_judged_by_its_exit_code_and_its_output() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_command_does_not_say_is_an_error() {
     let mut silent = flashed(0);
-    silent.ended.as_mut().unwrap().output.clear();
+    silent.ended.as_mut().unwrap().output = Output::default();
     let (ran, _) = run("station", EXEC, silent).await;
     assert_eq!(ran.outcome(), RunOutcome::Error);
     assert_eq!(reason(&ran), r"Flash: bytes: nothing matches wrote (\d+)");
@@ -460,4 +460,71 @@ async fn an_interrupt_withdraws_a_question_and_tears_down() {
     assert_eq!(ran.outcome(), RunOutcome::Aborted);
     assert_eq!(ran.step("Look"), StepOutcome::Skip);
     assert!(!ran.output_is_on());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beyond_the_range_passes_no_limit_of_a_question() {
+    let query = |unit: &str| {
+        format!(
+            "[[steps]]\nname = \"Ask\"\nquery = {{ instrument = \"dmm\", message = \"VAL1?\", measurements = [\
+             {{ name = \"iso\", unit = \"{unit}\", limit = {{ low = 1 }} }}] }}\n"
+        )
+    };
+    for (answer, unit, expected) in [
+        // this instrument's own value for it, and SCPI's
+        (&b"1E9"[..], "Ohm", "what this instrument says beyond its range"),
+        (b"+1.0000E+9", "Ohm", "what this instrument says beyond its range"),
+        (b"-1E9", "Ohm", "what this instrument says beyond its range"),
+        (b"1E9 Ohm", "kOhm", "what this instrument says beyond its range"),
+        (b"9.9E37", "kOhm", "means beyond the range"),
+        (b"9.9E37 Ohm", "kOhm", "means beyond the range"),
+    ] {
+        let ran = Rig::new().steps("uut", &query(unit)).answers(answer).run().await;
+        let taken = ran.measurements().find(|taken| taken.name == "iso").unwrap();
+        let reason = taken.reason.clone().unwrap_or_default();
+        assert!(reason.contains(expected), "{answer:?}: {reason}");
+        assert_eq!((taken.outcome, ran.outcome()), (MeasurementOutcome::Unset, RunOutcome::Error));
+    }
+    let ran = Rig::new().steps("uut", &query("Ohm")).answers(b"1.1E9").run().await;
+    assert_eq!(ran.outcome(), RunOutcome::Pass);
+    for (answer, outcome) in [("9.9E37 mV", RunOutcome::Error), ("3300 mV", RunOutcome::Pass)] {
+        let prompt = "[[steps]]\nname = \"Look\"\nprompt = { name = \"volts\", message = \"How many?\", kind = \"number\", \
+                      unit = \"V\", limit = { low = 3 } }\n";
+        let fake = Fake {
+            answer: Some(answer),
+            ..Fake::default()
+        };
+        assert_eq!(run("station", prompt, fake).await.0.outcome(), outcome, "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_left_out_of_a_commands_words_passes_nothing() {
+    const BEGINNING: &str = "V=3.300\nV=3.301\n{\"v\": 3.3}\nlast=12";
+    let text = format!("{BEGINNING}\n[9 bytes left out]\nV=3.3\ndone=1\n");
+    let measured = |lines: &str| {
+        format!("[[steps]]\nname = \"Flash\"\n[steps.exec]\nargv = [\"flash\"]\n[[steps.exec.measurements]]\nname = \"v\"\n{lines}\n")
+    };
+    for (lines, passes) in [
+        // found in the beginning, it is the first whatever came behind
+        ("pattern = 'V=([\\d.]+)'\nkind = \"number\"\nlimit = { high = 3.4 }", true),
+        // one of the numbers may be missing
+        ("pattern = 'V=([\\d.]+)'\nkind = \"numbers\"\nreduce = [{ name = \"most\", by = \"max\", limit = { high = 3.4 } }]", false),
+        // what is cut in two is no number
+        ("pattern = 'last=(\\d+)'\nkind = \"number\"\nlimit = { high = 20 }", false),
+        // the first may have been left out
+        ("pattern = 'done=(\\d+)'\nkind = \"number\"\nlimit = { equals = 1 }", false),
+        ("json = \"/v\"\nkind = \"number\"\nlimit = { high = 20 }", false),
+    ] {
+        let output = Output {
+            text: text.clone(),
+            cut: Some(BEGINNING.len()),
+        };
+        let mut fake = flashed(0);
+        fake.ended.as_mut().unwrap().output = output;
+        let (ran, _) = run("station", &measured(lines), fake).await;
+        let expected = if passes { RunOutcome::Pass } else { RunOutcome::Error };
+        assert_eq!(ran.outcome(), expected, "{lines}: {}", reason(&ran));
+        assert!(passes || reason(&ran).contains("left out"), "{}", reason(&ran));
+    }
 }

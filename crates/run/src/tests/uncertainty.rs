@@ -152,6 +152,43 @@ async fn overrange_and_nothing_at_all_never_pass_a_guard_band() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn overrange_is_a_fail_of_the_unit_whatever_the_guard_band() {
+    for guard in ["\"u95\"", "\"z540.3-method6\"", "\"5 mV\"", "\"none\""] {
+        for ambient in [stated(), Ambient::Unknown] {
+            let ran = guarded(guard, "9.9E37", ambient).await;
+            assert_eq!(rail(&ran).outcome, MeasurementOutcome::Fail, "{guard}: {:?}", rail(&ran).reason);
+            assert_eq!((ran.step("Rail"), ran.outcome()), (StepOutcome::Fail, RunOutcome::Fail));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guard_band_lies_outside_of_the_band_where_nothing_passes() {
+    for (reads, outcome, decision) in [
+        ("3.2799", MeasurementOutcome::Pass, Decision::Pass),
+        ("3.2801", MeasurementOutcome::Fail, Decision::ConditionalPass),
+        ("3.305", MeasurementOutcome::Fail, Decision::ConditionalFail),
+        ("3.3201", MeasurementOutcome::Fail, Decision::ConditionalPass),
+        ("3.3301", MeasurementOutcome::Pass, Decision::Pass),
+    ] {
+        let limit = "limit = { low = 3.25, high = 3.35 }";
+        let with = "limit = { low = 3, high = 3.6, outside = { low = 3.3, high = 3.31 }, guard_band = \"u95\" }";
+        let rig = Rig::new().reads(reads).procedure(limit, with);
+        let ran = rig.metrology(metrology(stated())).run().await;
+        let taken = rail(&ran);
+        assert_eq!(taken.outcome, outcome, "{reads}: {:?}", taken.reason);
+        assert_eq!(taken.assessment.decision, Some(decision), "{reads}");
+    }
+    // no value is said to pass that another part of its limit fails
+    let limit = "limit = { low = 3.25, high = 3.35 }";
+    let with = "limit = { low = 3, high = 3.6, one_of = [3.3, 3.4] }";
+    let rig = Rig::new().reads("3.35").procedure(limit, with);
+    let ran = rig.metrology(metrology(stated())).run().await;
+    assert_eq!(rail(&ran).outcome, MeasurementOutcome::Fail);
+    assert_eq!(rail(&ran).assessment.decision, Some(Decision::Fail));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ambient_temperature_can_be_measured_when_the_run_begins() {
     let by = |name: &str| Ambient::Measured {
         instrument: LogicalName(name.to_owned()),

@@ -416,5 +416,6 @@ pub(in crate::tests) fn capabilities(name: &str) -> Capabilities {
         },
         channel_names: BTreeMap::new(),
         switched: Vec::new(),
+        overrange: is_dmm.then(|| "1E9".parse().unwrap()),
     }
 }
