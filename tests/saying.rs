@@ -320,7 +320,8 @@ fn a_command_that_says_more_than_a_pipe_holds_is_not_held_up() {
 
 /// Runs `seq` to this number and judges the last one that it says; with the record and what was kept of its words.
 fn counted(last: u32) -> (Done, Value, String) {
-    let steps = format!("
+    let steps = format!(
+        "
 [[steps]]
 name = \"Talk\"
 timeout = \"60 s\"
@@ -331,7 +332,8 @@ name = \"last\"
 pattern = '\\n(\\d+)\\n$'
 kind = \"number\"
 limit = {{ equals = {last} }}
-");
+"
+    );
     let bench = Bench::new(&steps, "");
     let run = done(&mut bench.command());
     let record = only_record(&bench.store());

@@ -210,7 +210,10 @@ mod tests {
             ..format(Uint8, Big)
         };
         assert_eq!(texts(codes, b"#13\x00\x80\xff"), ok(&["-2.56", "0", "2.54"]));
-        assert_eq!(texts(format(Uint8, Big), b"#10"), Err("there are no numbers".to_owned()));
+        assert_eq!(
+            texts(format(Uint8, Big), b"#10"),
+            Err("there are no numbers".to_owned())
+        );
         let (_, header) = format(Uint8, Big).read(b"#13abc", None).unwrap();
         assert_eq!(header, "#13 and 3 bytes");
     }

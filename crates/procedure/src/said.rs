@@ -83,7 +83,10 @@ impl Extract {
         let is_number = matches!(kind, ValueKind::Number | ValueKind::Numbers);
         let beyond = |piece: &&String| written(piece).is_ok_and(|number| Some(number.value.abs()) == overrange);
         if let Some(piece) = pieces.iter().find(beyond).filter(|_| is_number) {
-            return Err(format!("{} is what this instrument says beyond its range", piece.trim()));
+            return Err(format!(
+                "{} is what this instrument says beyond its range",
+                piece.trim()
+            ));
         }
         Ok((value_of(&pieces, kind, unit)?, pieces.join(",")))
     }

@@ -65,9 +65,7 @@ impl Search {
     #[must_use]
     pub fn find_every(&self, text: &str, group: &CaptureGroup) -> Vec<Option<String>> {
         let found = self.regex.captures_iter(text);
-        found
-            .map(|captures| of(&captures, group).map(str::to_owned))
-            .collect()
+        found.map(|captures| of(&captures, group).map(str::to_owned)).collect()
     }
 
     /// True when it matches somewhere.

@@ -5,8 +5,8 @@
 //! it first. A driver that panics takes only its own task down.
 
 use benchtop_instrument::{
-    Clock, Decimal, Error, ErrorKind, Instrument, Measure, OutputMode, OutputState, Reading, Setting, StartState, TaskHandle,
-    spawn,
+    Clock, Decimal, Error, ErrorKind, Instrument, Measure, OutputMode, OutputState, Reading, Setting, StartState,
+    TaskHandle, spawn,
 };
 use benchtop_procedure::LogicalName;
 use std::fmt;

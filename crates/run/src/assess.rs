@@ -2,8 +2,8 @@
 
 use benchtop_instrument::{Decimal, NaiveDate, Reading, ReadingKind, Scatter, Uncertainty, Unknown, Used};
 use benchtop_procedure::{
-    Acceptance, Decision, GuardBand, Limit, Measured, Measurement, Metrology, Moment, Origin, OverrangeRule, ReadingSource,
-    acceptance, decide,
+    Acceptance, Decision, GuardBand, Limit, Measured, Measurement, Metrology, Moment, Origin, OverrangeRule,
+    ReadingSource, acceptance, decide,
 };
 use std::sync::Arc;
 

@@ -126,7 +126,9 @@ impl Walk<'_> {
         if let Some(ended) = self.ended.get_mut(index) {
             *ended = outcome;
         }
-        self.floor.memory.ended(full_name(&step.name, &step.parameters), outcome);
+        self.floor
+            .memory
+            .ended(full_name(&step.name, &step.parameters), outcome);
     }
 
     async fn group(&mut self, group: &Group) -> Result<Went, NotRecorded> {

@@ -334,10 +334,14 @@ fn truth(word: &str, (node, kind): Part) -> Result<Node, String> {
 
 /// True where one of the two is in per cent and the other a number that was written without: nobody knows whether 80 means 80 %.
 fn mixes_percent(left: &Part, right: &Part) -> bool {
-    [(left, right), (right, left)].into_iter().any(|(one, other)| match (one.1, other.1) {
-        (Kind::Number(mine), Kind::Number(theirs)) => mine.is_percent() && !theirs.is_percent() && other.0.is_written(),
-        (Kind::Number(_) | Kind::Text | Kind::Boolean, _) => false,
-    })
+    [(left, right), (right, left)]
+        .into_iter()
+        .any(|(one, other)| match (one.1, other.1) {
+            (Kind::Number(mine), Kind::Number(theirs)) => {
+                mine.is_percent() && !theirs.is_percent() && other.0.is_written()
+            }
+            (Kind::Number(_) | Kind::Text | Kind::Boolean, _) => false,
+        })
 }
 
 fn check_comparison(word: &str, comparison: Comparison, left: &Part, right: &Part) -> Result<(), String> {

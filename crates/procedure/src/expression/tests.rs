@@ -206,7 +206,14 @@ fn decibels_are_logarithms_and_per_cent_are_hundredths() {
         assert!(fits(text, "dB"), "{text}");
     }
     assert!(fits("10 * log10(v_out * i_out / 1 mW)", "dBm"));
-    for text in ["v_out / v_in", "3", "eff", "eff * 2", "log10(v_out / v_in)", "3 + 20 * log10(2)"] {
+    for text in [
+        "v_out / v_in",
+        "3",
+        "eff",
+        "eff * 2",
+        "log10(v_out / v_in)",
+        "3 + 20 * log10(2)",
+    ] {
         assert!(!fits(text, "dB"), "{text}");
         assert!(!fits(text, "dBm"), "{text}");
         assert!(fits(text, ""), "{text}");
@@ -215,7 +222,10 @@ fn decibels_are_logarithms_and_per_cent_are_hundredths() {
         assert!(fits(text, "%"), "{text}");
     }
     for (text, reason) in [
-        ("eff > 80", "% is never compared with a bare number: 80 % is 0.8, so write the sign with it, `80 %`"),
+        (
+            "eff > 80",
+            "% is never compared with a bare number: 80 % is 0.8, so write the sign with it, `80 %`",
+        ),
         ("80 < eff * 2", "% is never compared with a bare number"),
         ("1 - eff > param.twenty", "% is never compared with a bare number"),
         ("max(eff, 80) > 90 %", "`max()` compares % with a bare number"),
@@ -223,7 +233,13 @@ fn decibels_are_logarithms_and_per_cent_are_hundredths() {
         let said = expression(text).expect_err(text);
         assert!(said.starts_with(reason), "{text}: {said}");
     }
-    for text in ["eff > 80 %", "eff > v_out / v_in", "v_out / v_in > 80 %", "ratio > 80 %", "eff / 2 > 10 %"] {
+    for text in [
+        "eff > 80 %",
+        "eff > v_out / v_in",
+        "v_out / v_in > 80 %",
+        "ratio > 80 %",
+        "eff / 2 > 10 %",
+    ] {
         assert!(expression(text).is_ok(), "{text}: {:?}", expression(text));
     }
 }

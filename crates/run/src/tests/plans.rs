@@ -253,8 +253,14 @@ async fn a_fail_that_is_not_judged_again_stands() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_that_is_passed_over_when_it_is_tried_again_takes_nothing_back() {
     let steps = probed("")
-        .replace("[[steps.steps]]\nname = \"b\"\nwhen = \"probe > 1 V\"", "[[steps.steps]]\nname = \"inner\"\nwhen = \"probe > 1 V\"\n[[steps.steps.steps]]\nname = \"b\"")
-        .replace("[[steps.steps.measurements]]\nname = \"rail\"", "[[steps.steps.steps.measurements]]\nname = \"rail\"");
+        .replace(
+            "[[steps.steps]]\nname = \"b\"\nwhen = \"probe > 1 V\"",
+            "[[steps.steps]]\nname = \"inner\"\nwhen = \"probe > 1 V\"\n[[steps.steps.steps]]\nname = \"b\"",
+        )
+        .replace(
+            "[[steps.steps.measurements]]\nname = \"rail\"",
+            "[[steps.steps.steps.measurements]]\nname = \"rail\"",
+        );
     let ran = Rig::new().steps("uut", &steps).reads("2;9;0.5").run().await;
     assert_eq!(ran.outcome(), RunOutcome::Fail, "{:?}", ran.ended());
     assert_eq!(ran.attempts("b"), 2);

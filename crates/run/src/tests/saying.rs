@@ -2,8 +2,8 @@
 
 use super::rig::{Behaviour, Ran, Rig};
 use crate::{
-    Attachments, Content, Interrupt, Kept, MeasurementOutcome, NoAnswer, NotKept, NotRun, Operator, Output, ProgramEnded,
-    ProgramEnding, Programs, RunOutcome, StepOutcome, Surroundings, Value,
+    Attachments, Content, Interrupt, Kept, MeasurementOutcome, NoAnswer, NotKept, NotRun, Operator, Output,
+    ProgramEnded, ProgramEnding, Programs, RunOutcome, StepOutcome, Surroundings, Value,
 };
 use async_trait::async_trait;
 use benchtop_procedure::{Exec, Prompt};
@@ -483,7 +483,10 @@ async fn beyond_the_range_passes_no_limit_of_a_question() {
         let taken = ran.measurements().find(|taken| taken.name == "iso").unwrap();
         let reason = taken.reason.clone().unwrap_or_default();
         assert!(reason.contains(expected), "{answer:?}: {reason}");
-        assert_eq!((taken.outcome, ran.outcome()), (MeasurementOutcome::Unset, RunOutcome::Error));
+        assert_eq!(
+            (taken.outcome, ran.outcome()),
+            (MeasurementOutcome::Unset, RunOutcome::Error)
+        );
     }
     let ran = Rig::new().steps("uut", &query("Ohm")).answers(b"1.1E9").run().await;
     assert_eq!(ran.outcome(), RunOutcome::Pass);
@@ -503,17 +506,31 @@ async fn what_was_left_out_of_a_commands_words_passes_nothing() {
     const BEGINNING: &str = "V=3.300\nV=3.301\n{\"v\": 3.3}\nlast=12";
     let text = format!("{BEGINNING}\n[9 bytes left out]\nV=3.3\ndone=1\n");
     let measured = |lines: &str| {
-        format!("[[steps]]\nname = \"Flash\"\n[steps.exec]\nargv = [\"flash\"]\n[[steps.exec.measurements]]\nname = \"v\"\n{lines}\n")
+        format!(
+            "[[steps]]\nname = \"Flash\"\n[steps.exec]\nargv = [\"flash\"]\n[[steps.exec.measurements]]\nname = \"v\"\n{lines}\n"
+        )
     };
     for (lines, passes) in [
         // found in the beginning, it is the first whatever came behind
-        ("pattern = 'V=([\\d.]+)'\nkind = \"number\"\nlimit = { high = 3.4 }", true),
+        (
+            "pattern = 'V=([\\d.]+)'\nkind = \"number\"\nlimit = { high = 3.4 }",
+            true,
+        ),
         // one of the numbers may be missing
-        ("pattern = 'V=([\\d.]+)'\nkind = \"numbers\"\nreduce = [{ name = \"most\", by = \"max\", limit = { high = 3.4 } }]", false),
+        (
+            "pattern = 'V=([\\d.]+)'\nkind = \"numbers\"\nreduce = [{ name = \"most\", by = \"max\", limit = { high = 3.4 } }]",
+            false,
+        ),
         // what is cut in two is no number
-        ("pattern = 'last=(\\d+)'\nkind = \"number\"\nlimit = { high = 20 }", false),
+        (
+            "pattern = 'last=(\\d+)'\nkind = \"number\"\nlimit = { high = 20 }",
+            false,
+        ),
         // the first may have been left out
-        ("pattern = 'done=(\\d+)'\nkind = \"number\"\nlimit = { equals = 1 }", false),
+        (
+            "pattern = 'done=(\\d+)'\nkind = \"number\"\nlimit = { equals = 1 }",
+            false,
+        ),
         ("json = \"/v\"\nkind = \"number\"\nlimit = { high = 20 }", false),
     ] {
         let output = Output {

@@ -156,7 +156,12 @@ async fn overrange_is_a_fail_of_the_unit_whatever_the_guard_band() {
     for guard in ["\"u95\"", "\"z540.3-method6\"", "\"5 mV\"", "\"none\""] {
         for ambient in [stated(), Ambient::Unknown] {
             let ran = guarded(guard, "9.9E37", ambient).await;
-            assert_eq!(rail(&ran).outcome, MeasurementOutcome::Fail, "{guard}: {:?}", rail(&ran).reason);
+            assert_eq!(
+                rail(&ran).outcome,
+                MeasurementOutcome::Fail,
+                "{guard}: {:?}",
+                rail(&ran).reason
+            );
             assert_eq!((ran.step("Rail"), ran.outcome()), (StepOutcome::Fail, RunOutcome::Fail));
         }
     }
