@@ -115,9 +115,10 @@ impl Decision {
     }
 }
 
-/// Where a value lies between the limits and `width` inside or outside of them (ILAC-G8:09/2019, 4.2.3); the ends of `outside`
-/// are limits too. A value that `equals` or `one_of` fails is a fail. `None` where the limit has no bounds, or a number cannot be
-/// held.
+/// Where a value lies between the limits and `width` inside or outside of them (ILAC-G8:09/2019, 4.2.3).
+///
+/// The ends of `outside` are limits too, and a value that `equals` or `one_of` fails is a fail. `None` where the limit has no bounds,
+/// or a number cannot be held.
 #[must_use]
 pub fn decide(limit: &Limit, width: Decimal, value: Decimal) -> Option<Decision> {
     if limit.low.is_none() && limit.high.is_none() {
