@@ -1,6 +1,8 @@
 //! Benchtop's promises, each against real processes, sockets, disks and kills.
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod broken_disk;
@@ -73,6 +75,8 @@ mod station_loop;
 #[cfg(test)]
 mod station_rules;
 #[cfg(test)]
+mod station_slots;
+#[cfg(test)]
 mod store_options;
 #[cfg(test)]
 mod strangers;
@@ -84,3 +88,5 @@ mod sync;
 mod testkit;
 #[cfg(test)]
 mod ways_out;
+#[cfg(test)]
+mod ways_out_slots;

@@ -47,6 +47,82 @@ fn every_shipped_procedure_is_proved_on_its_bench() {
 }
 
 #[test]
+fn a_procedure_for_slots_is_proved_in_each_of_them() {
+    let proved = prove("procedures/regulator-module.toml", &["--format", "json"]);
+    assert_eq!(proved.code, Some(0), "{proved}");
+    let lines: Vec<Value> = proved
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for slot in ["A", "B"] {
+        let moved: Vec<&Value> = lines
+            .iter()
+            .filter(|line| line["bound"].is_string() && line["slot"] == slot)
+            .collect();
+        let names: Vec<(&str, &str)> = moved
+            .iter()
+            .map(|line| (line["measurement"].as_str().unwrap(), line["limit"].as_str().unwrap()))
+            .collect();
+        let expected = [
+            ("vout", "low"),
+            ("vout", "high"),
+            ("drift", "high"),
+            ("iin", "low"),
+            ("iin", "high"),
+        ];
+        assert_eq!(names, expected, "{proved}");
+        assert!(moved.iter().all(|line| line["moved_across"] == "FAIL"), "{proved}");
+        // what is wrong with the unit in this slot is found by its limits
+        let low = moved.iter().find(|line| line["limit"] == "low").unwrap();
+        let tripped = low["tripped_by"].to_string();
+        assert!(tripped.contains("MOD-9901: the output is low"), "{low}");
+        assert!(tripped.contains(&format!("{slot}.vout: shorted to ground")), "{low}");
+        let other = if slot == "A" { "B" } else { "A" };
+        assert!(!tripped.contains(&format!("{other}.vout")), "{low}");
+    }
+    let missed: Vec<&str> = lines.iter().filter_map(|line| line["not_caught"].as_str()).collect();
+    assert!(missed.iter().all(|text| text.starts_with("slot A: ") || text.starts_with("slot B: ")), "{missed:?}");
+    assert!(!missed.iter().any(|text| text.contains("MOD-")), "{missed:?}");
+}
+
+#[test]
+fn a_meter_that_looks_at_another_slot_is_found() {
+    let folder = scratch();
+    let bench = folder.path().join("swapped.toml");
+    let text = std::fs::read_to_string("fixtures/benches/regulator-module.toml").unwrap();
+    let swapped = text.replace("1 = { across = \"A.vout\" }", "1 = { across = \"B.vout\" }");
+    let swapped = swapped.replace("2 = { across = \"B.vout\" }", "2 = { across = \"A.vout\" }");
+    assert_ne!(text, swapped);
+    write(&bench, &swapped);
+    // with both slots full every unit passes, by the values of the other
+    let found = prove(
+        "procedures/regulator-module.toml",
+        &[&format!("--simulate={}", bench.display())],
+    );
+    assert_eq!(found.code, Some(2), "{found}");
+    assert!(
+        found
+            .err
+            .contains("an ordinary unit does not pass on regulator-module in slot A: FAIL: vout: "),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_unit_with_a_link_of_its_own_is_proved_in_its_slot() {
+    let proved = prove("FIRMWARE-BOARD-R1", &["--simulate=firmware-pair"]);
+    assert_eq!(proved.code, Some(0), "{proved}");
+    for slot in ["A", "B"] {
+        assert!(proved.out.contains(&format!("rail_3v3 in slot {slot}")), "{proved}");
+        // a processor that does not start, and a memory that is bad, are found in either
+        for serial in ["FW-9902", "FW-9903"] {
+            assert!(!proved.out.contains(&format!("slot {slot}: {serial}")), "{proved}");
+        }
+    }
+}
+
+#[test]
 fn what_no_limit_catches_is_listed() {
     let proved = prove(BOARD, &[]);
     assert_eq!(proved.code, Some(0), "{proved}");

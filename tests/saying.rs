@@ -1,6 +1,6 @@
 //! Prompts, commands and the unit's own link, with real processes, pipes and a real pseudoterminal.
 
-use crate::testkit::{Done, Running, benchtop, done, eventually, json, only_record, records, scratch, write};
+use crate::testkit::{Done, Running, Served, benchtop, done, eventually, json, only_record, records, scratch, write};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use std::{
@@ -113,6 +113,64 @@ fn a_simulated_run_is_refused_where_its_bench_knows_no_answer_and_no_command() {
         assert_eq!(run.code, Some(2), "{run}");
         assert!(run.err.contains(expected), "{run}");
     }
+}
+
+#[test]
+fn what_an_instrument_answers_is_kept_with_the_record() {
+    let served = Served::what(&["regulator-module", "--slot", "A=MOD-0001"]);
+    let procedure = served.folder.path().join("keeps.toml");
+    let text = "
+[procedure]
+id = \"KEEPS\"
+version = \"1\"
+[instruments.dmm]
+class = \"dmm\"
+[[steps]]
+name = \"Who\"
+[steps.query]
+instrument = \"dmm\"
+message = \"*IDN?\"
+attachment = \"who.txt\"
+[[steps.query.measurements]]
+name = \"who\"
+limit = { matches = 'KEITHLEY.*' }
+[[steps]]
+name = \"Binary\"
+query = { instrument = \"dmm\", message = \"FORM SRE;:FORM:BORD NORM\" }
+[[steps]]
+name = \"Trace\"
+[steps.query]
+instrument = \"dmm\"
+message = \"READ?\"
+attachment = \"trace.bin\"
+[[steps.query.measurements]]
+name = \"trace\"
+unit = \"V\"
+block = { format = \"float32\", byte_order = \"big\" }
+";
+    write(&procedure, text);
+    let run = done(&mut served.run_procedure(&procedure, "SN-1"));
+    assert_eq!(run.code, Some(0), "{run}");
+    let record = only_record(&served.store());
+    let who = attachment(&served.store(), &record, "who.txt");
+    assert!(who.starts_with("KEITHLEY INSTRUMENTS"), "{who}");
+    assert_eq!(measurement(&record, "who")["value"], who.as_str());
+    let attachments = record["attachments"].as_array().unwrap();
+    let trace = attachments.iter().find(|kept| kept["name"] == "trace.bin").unwrap();
+    let digest = trace["sha256"].as_str().unwrap();
+    let bytes = fs::read(served.store().join("attachments").join(digest)).unwrap();
+    // what is in the block, without its header: the same numbers that were measured
+    let numbers: Vec<f32> = bytes
+        .chunks_exact(4)
+        .map(|four| f32::from_be_bytes(four.try_into().unwrap()))
+        .collect();
+    assert_eq!(numbers.len() * 4, bytes.len());
+    let measured: Vec<f64> = serde_json::from_value(measurement(&record, "trace")["value"].clone()).unwrap();
+    assert!(!numbers.is_empty());
+    for (number, measured) in numbers.iter().zip(&measured) {
+        assert!((f64::from(*number) - measured).abs() < 1e-9, "{numbers:?} {measured:?}");
+    }
+    assert_eq!(numbers.len(), measured.len());
 }
 
 /// A procedure of these steps on a bench without instruments, beside its consoles, if it has any.
@@ -243,21 +301,23 @@ fn processes(text: &str) -> Vec<String> {
 fn a_command_that_hangs_is_killed_with_what_it_has_started() {
     let steps = |seconds: &str| {
         format!(
-            "[[steps]]\nname = \"Hang\"\ntimeout = \"TIMEOUT\"\nexec = {{ argv = [\"sh\", \"-c\", \"sleep {seconds} & sleep {seconds}; true\"] }}\n"
+            "[[steps]]\nname = \"Hang\"\ntimeout = \"TIMEOUT\"\n\
+             exec = {{ argv = [\"sh\", \"-c\", \"setsid sleep {seconds} & (setsid sleep {seconds} &); sleep {seconds} & sleep {seconds}; true\"] }}\n"
         )
     };
     let bench = Bench::new(&steps("86311").replace("TIMEOUT", "1 s"), "");
     let run = done(&mut bench.command());
     assert_eq!(run.code, Some(4), "{run}");
-    eventually("the end of both", || processes("sleep 86311").is_empty().then_some(()));
+    eventually("the end of all", || processes("sleep 86311").is_empty().then_some(()));
 
     // and when the operator gives up
     let bench = Bench::new(&steps("86312").replace("TIMEOUT", "60 s"), "");
     let mut run = Running::start(&mut bench.command());
-    eventually("the grandchild", || (processes("sleep 86312").len() >= 2).then_some(()));
+    // the shell, and four of which two have left its group, one of them without a parent
+    eventually("all of them", || (processes("sleep 86312").len() >= 5).then_some(()));
     run.signal(nix::sys::signal::Signal::SIGINT);
     assert_eq!(run.wait().code(), Some(5));
-    eventually("the end of both", || processes("sleep 86312").is_empty().then_some(()));
+    eventually("the end of all", || processes("sleep 86312").is_empty().then_some(()));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::{fs, path::Path, process::Command};
 
-const PROCEDURE: &str = "procedures/regulator-module.toml";
+pub(crate) const PROCEDURE: &str = "procedures/regulator-module.toml";
 
 fn simulated(store: &Path, slots: &[&str]) -> Command {
     let mut command = benchtop();
@@ -20,7 +20,7 @@ fn simulated(store: &Path, slots: &[&str]) -> Command {
 }
 
 /// The records by slot.
-fn by_slot(store: &Path) -> Vec<Value> {
+pub(crate) fn by_slot(store: &Path) -> Vec<Value> {
     let mut found: Vec<Value> = records(store, "pending").iter().map(|path| json(path)).collect();
     found.sort_by_key(|record| record["slot"].as_str().unwrap_or_default().to_owned());
     found
@@ -128,6 +128,10 @@ fn what_cannot_be_is_refused_before_anything_is_opened() {
         "cannot be used with",
     );
     refused(&with(&[]), "--serial <SN>");
+    refused(
+        &with(&["--serial", "MOD-0001"]),
+        "this procedure is for the slots of this bench (A, B): --slot NAME=MOD-0001 says where it lies",
+    );
     refused(&with(&["--slot", "A"]), "--slot A: expected SLOT=SN");
     refused(
         &with(&["--slot", "A=MOD-0001", "--slot", "A=MOD-0002"]),
@@ -193,9 +197,10 @@ fn check_refuses_what_two_slots_would_do_to_each_other() {
     );
 }
 
-/// A served bench with a module in each slot, its station file with the slots, and a procedure with a minute under power.
-fn served() -> (Served, Command) {
-    let served = Served::what(&["regulator-module", "--slot", "A=MOD-0001", "--slot", "B=MOD-0002"]);
+/// A served bench with a module in each slot, and its station file with the slots.
+pub(crate) fn served_with(units: [&str; 2]) -> Served {
+    let [a, b] = [format!("A={}", units[0]), format!("B={}", units[1])];
+    let served = Served::what(&["regulator-module", "--slot", &a, "--slot", &b]);
     let mut station = fs::read_to_string(&served.station).unwrap();
     station = station.replacen(
         "[instruments.psu]\n",
@@ -207,6 +212,12 @@ fn served() -> (Served, Command) {
          [slots.B]\nchannels = { \"psu.module\" = 3, \"dmm.vout\" = 2 }\n",
     );
     write(&served.station, &station);
+    served
+}
+
+/// The same, and a procedure with a minute under power.
+fn served() -> (Served, Command) {
+    let served = served_with(["MOD-0001", "MOD-0002"]);
     let procedure = served.folder.path().join("long.toml");
     let text = fs::read_to_string(PROCEDURE).unwrap();
     write(&procedure, &text.replacen("\"200 ms\"", "\"60 s\"", 1));
@@ -217,13 +228,14 @@ fn served() -> (Served, Command) {
     (served, command)
 }
 
-fn outputs(served: &Served) -> Vec<String> {
+pub(crate) fn outputs(served: &Served) -> Vec<String> {
     (1..=3)
         .map(|channel| served.ask("psu", &format!("OUTP? (@{channel})")))
         .collect()
 }
 
-fn under_power(served: &Served, command: &mut Command) -> Running {
+/// Starts a run of both slots and waits until both units are in their first wait.
+pub(crate) fn under_power(served: &Served, command: &mut Command) -> Running {
     let running = Running::start(command);
     crate::testkit::eventually("both under power", || {
         let mut entries = fs::read_dir(served.store().join("journal"))
@@ -285,4 +297,53 @@ fn after_a_kill_both_units_are_found_once_and_made_safe() {
     let again = done(benchtop().args(["safe", "--store"]).arg(served.store()));
     assert_eq!(again.code, Some(2), "nothing is left: {again}");
     assert_eq!(by_slot(&served.store()).len(), 2);
+}
+
+/// What was kept of a run under a name.
+fn kept(store: &Path, record: &Value, name: &str) -> String {
+    let attachments = record["attachments"].as_array().unwrap();
+    let found = attachments.iter().find(|attachment| attachment["name"] == name);
+    let found = found.unwrap_or_else(|| panic!("{name} among {attachments:?}"));
+    fs::read_to_string(store.join("attachments").join(found["sha256"].as_str().unwrap())).unwrap()
+}
+
+#[test]
+fn each_unit_of_a_simulated_fixture_speaks_on_a_link_of_its_own() {
+    // one whose memory is bad beside a good one; one that says nothing beside a good one
+    for (serials, outcomes, reason) in [
+        (["FW-0001", "FW-9903"], ["PASS", "FAIL"], "memory: \"bad\" is not"),
+        (["FW-9902", "FW-0002"], ["FAIL", "PASS"], "it said nothing"),
+    ] {
+        let store = scratch();
+        let mut command = benchtop();
+        command.args(["run", "FIRMWARE-BOARD-R1", "--simulate=firmware-pair", "--store"]);
+        command.arg(store.path());
+        command.args(["--slot", &format!("A={}", serials[0]), "--slot", &format!("B={}", serials[1])]);
+        let run = done(&mut command);
+        assert_eq!(run.code, Some(1), "{run}");
+        assert!(run.out.contains(reason), "{run}");
+        let found = by_slot(store.path());
+        assert_eq!(found.len(), 2, "{run}");
+        for ((record, slot), outcome) in found.iter().zip(["A", "B"]).zip(outcomes) {
+            assert_eq!((&record["slot"], &record["outcome"]), (&slot.into(), &outcome.into()), "{run}");
+            let consoles: Vec<&Value> = record["instruments"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|used| &used["name"])
+                .filter(|name| name.as_str().unwrap().ends_with("uart"))
+                .collect();
+            assert_eq!(consoles, [&format!("{slot}.uart")]);
+            let heard = record["attachments"].as_array().unwrap().iter();
+            let logs = heard.filter(|kept| kept["name"].as_str().unwrap().ends_with(".log")).count();
+            if record["unit_under_test"]["serial_number"] == "FW-9902" {
+                assert_eq!(logs, 0, "it said nothing: {record}");
+                continue;
+            }
+            assert_eq!(logs, 1, "{record}");
+            let heard = kept(store.path(), record, &format!("{slot}.uart.log"));
+            let bad = record["unit_under_test"]["serial_number"] == "FW-9903";
+            assert!(heard.contains("firmware 2.1.7") && heard.contains("memory bad") == bad, "{heard}");
+        }
+    }
 }

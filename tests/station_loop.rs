@@ -14,14 +14,14 @@ use std::{
 };
 
 /// A terminal with an operator at it.
-struct Terminal {
+pub(crate) struct Terminal {
     far: File,
     shown: String,
     _line: File,
 }
 
 impl Terminal {
-    fn start(command: &mut Command) -> (Self, Running) {
+    pub(crate) fn start(command: &mut Command) -> (Self, Running) {
         let far = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&far).unwrap();
         unlockpt(&far).unwrap();
@@ -39,7 +39,7 @@ impl Terminal {
     }
 
     /// Waits until the screen shows `text` and forgets everything up to it; gives back what that was.
-    fn expect(&mut self, text: &str) -> String {
+    pub(crate) fn expect(&mut self, text: &str) -> String {
         eventually(text, || {
             let mut buffer = [0; 4096];
             while let Ok(count) = self.far.read(&mut buffer) {
@@ -54,12 +54,12 @@ impl Terminal {
         })
     }
 
-    fn types(&mut self, text: &str) {
+    pub(crate) fn types(&mut self, text: &str) {
         self.far.write_all(text.as_bytes()).unwrap();
     }
 }
 
-fn station(procedure: &Path, bench: &[&str], store: &Path) -> Command {
+pub(crate) fn station(procedure: &Path, bench: &[&str], store: &Path) -> Command {
     let mut command = benchtop();
     command
         .arg("station")

@@ -21,7 +21,7 @@ use nix::sys::signal::Signal;
 use std::{fs, sync::Arc};
 
 /// What happens while the unit is under power.
-enum Meanwhile {
+pub(crate) enum Meanwhile {
     Nothing,
     Signals(&'static [Signal]),
     /// An instrument and what goes wrong with it.
@@ -30,7 +30,7 @@ enum Meanwhile {
     Killed(Next),
 }
 
-enum Next {
+pub(crate) enum Next {
     Run,
     Safe,
 }
@@ -217,7 +217,7 @@ fn every_way_out_of_a_run_leaves_the_outputs_off() {
 }
 
 /// The bench of a station file, on which the driver of one instrument panics where it measures.
-struct Panicking(Station);
+pub(crate) struct Panicking(pub(crate) Station);
 
 #[async_trait]
 impl Bench for Panicking {
@@ -288,16 +288,16 @@ impl Instrument for Panics {
     }
 }
 
-fn drivers() -> Catalogue {
+pub(crate) fn drivers(models: &[&str]) -> Catalogue {
     let mut catalogue = Catalogue::default();
-    for model in ["keysight/34461a", "keysight/e36312a"] {
+    for model in models {
         let file = format!("instruments/{model}/driver.toml");
         let entry = Entry {
             text: fs::read_to_string(&file).unwrap().into(),
             file,
             origin: Origin::Shipped,
         };
-        catalogue.drivers.insert(model.to_owned(), entry);
+        catalogue.drivers.insert((*model).to_owned(), entry);
     }
     catalogue
 }
@@ -307,7 +307,7 @@ fn a_panic_in_a_driver_leaves_the_outputs_off() {
     let served = Served::bench("UNIT-5501");
     let clock: Arc<dyn Clock> = RealClock::shared();
     let file = benchtop_station::parse("station.toml", &fs::read_to_string(&served.station).unwrap()).unwrap();
-    let station = Station::real(&file, &drivers(), Arc::clone(&clock)).unwrap();
+    let station = Station::real(&file, &drivers(&["keysight/34461a", "keysight/e36312a"]), Arc::clone(&clock)).unwrap();
     let text = fs::read_to_string(BOARD).unwrap();
     let procedure = benchtop_procedure::check_text(BOARD, &text, &station.capabilities()).unwrap();
     let store = Store::open(&served.store()).unwrap();

@@ -190,11 +190,11 @@ pub(crate) struct RunArguments {
     pub(crate) skip: Vec<String>,
 
     /// Run so many times, each with a record of its own; the instruments stay open in between. The exit code is the worst.
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", conflicts_with = "trial", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: Option<u32>,
 
     /// Run again and again until a run does not pass, or as often as --repeat says.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "trial")]
     pub(crate) until_fail: bool,
 
     /// Write the runs to a file that CI reads (`JUnit` XML): a test case per step.
@@ -245,6 +245,9 @@ pub(crate) struct StationArguments {
     /// Why the runs are made: production (if not said), engineering, golden or `gauge_study`.
     #[arg(long)]
     pub(crate) purpose: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) study: StudyArguments,
 
     /// Send the records behind each run in the background: to the targets of this station file, or of the bench's own.
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = OWN)]

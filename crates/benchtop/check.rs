@@ -31,7 +31,12 @@ pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> 
     }
     let mut errors = 0;
     for source in &sources {
-        let (findings, ratios, estimate) = match findings(arguments, catalogue, source) {
+        let Found {
+            findings,
+            ratios,
+            estimate,
+            slots,
+        } = match findings(arguments, catalogue, source) {
             Ok(found) => found,
             Err(failure) => {
                 // one procedure without a bench keeps no other from being checked
@@ -48,7 +53,7 @@ pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> 
         }
         ratios.iter().for_each(|ratio| show_ratio(arguments.format, ratio));
         if let Some(estimate) = estimate.filter(|_| sound) {
-            show_estimate(arguments.format, &source.file, &estimate);
+            show_estimate(arguments.format, &source.file, &estimate, &slots);
         }
         if arguments.prove && sound {
             errors += proved(arguments, catalogue, source).await;
@@ -82,11 +87,20 @@ async fn proved(arguments: &CheckArguments, catalogue: &Catalogue, source: &proc
     }
 }
 
+/// What there is to say of a procedure.
+struct Found {
+    findings: Diagnostics,
+    ratios: Vec<TestRatio>,
+    estimate: Option<Estimate>,
+    /// The slots that it was judged for: it is run with `--slot`; else with `--serial`.
+    slots: Vec<String>,
+}
+
 fn findings(
     arguments: &CheckArguments,
     catalogue: &Catalogue,
     source: &procedures::Source,
-) -> Result<(Diagnostics, Vec<TestRatio>, Option<Estimate>), Failure> {
+) -> Result<Found, Failure> {
     let written = source.written();
     let read = written.read(&source.given());
     let id = written.id();
@@ -109,6 +123,7 @@ fn findings(
         Err(Refused::Failure(failure)) => return Err(failure),
     };
     let mut ratios = Vec::new();
+    let mut slots = Vec::new();
     if let Some(equipped) = &equipped {
         // finds what the procedure alone gets wrong as well, so it replaces the findings
         let capabilities = equipped.station.capabilities();
@@ -122,6 +137,7 @@ fn findings(
                 .procedure()
                 .is_some_and(|procedure| is_for_slots(procedure, &own));
             let bound: Result<Vec<_>, _> = if is_for_slots {
+                slots = own.keys().cloned().collect();
                 as_read
                     .bind_slots(&capabilities, &own)
                     .map(|bound| bound.into_values().collect())
@@ -150,7 +166,12 @@ fn findings(
     let estimate = read
         .procedure()
         .map(|procedure| benchtop_procedure::estimate(procedure, &instruments));
-    Ok((findings, ratios, estimate))
+    Ok(Found {
+        findings,
+        ratios,
+        estimate,
+        slots,
+    })
 }
 
 /// What each slot of a bench has of its own.
@@ -223,8 +244,8 @@ fn show_ratio(format: CheckFormat, ratio: &TestRatio) {
     }
 }
 
-/// About how long it takes; not for annotations either.
-fn show_estimate(format: CheckFormat, file: &str, estimate: &Estimate) {
+/// About how long it takes, and where it is run; not for annotations either.
+fn show_estimate(format: CheckFormat, file: &str, estimate: &Estimate, slots: &[String]) {
     let Estimate {
         usual,
         longest,
@@ -232,7 +253,10 @@ fn show_estimate(format: CheckFormat, file: &str, estimate: &Estimate) {
         commands,
         answers,
     } = *estimate;
-    let text = worded(estimate);
+    let mut text = worded(estimate);
+    if !slots.is_empty() {
+        text.push_str(&format!("; for a unit in each of the slots {}", slots.join(", ")));
+    }
     match format {
         CheckFormat::Human => terminal::say(&Line::new().add(QUIET, &format!("    {text}"))),
         CheckFormat::Json => terminal::emit(
@@ -247,6 +271,7 @@ fn show_estimate(format: CheckFormat, file: &str, estimate: &Estimate) {
                 "prompts": prompts,
                 "commands": commands,
                 "answers": answers,
+                "slots": slots,
             })
             .to_string(),
         ),

@@ -29,8 +29,7 @@ pub(crate) struct StudyArguments {
     pub(crate) study: Option<String>,
 
     /// Which trial of the unit by the operator in that study it is, from 1.
-    #[arg(long, value_name = "NUMBER", requires = "study", conflicts_with_all = ["repeat", "until_fail"],
-          value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", requires = "study", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) trial: Option<u32>,
 }
 

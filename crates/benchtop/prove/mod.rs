@@ -5,6 +5,9 @@
 //! 2. with each measured quantity moved across each of its limits, at the instrument's terminals: it must fail;
 //! 3. with each thing that may be wrong with the unit, and with instruments that lie: what no limit catches is said, and
 //!    which limit none of them trips.
+//!
+//! A procedure for slots is tried in each slot while the others are empty, so that what is another slot's is no help to it, and at
+//! first with ordinary units in all of them at once.
 
 mod report;
 mod shift;
@@ -22,7 +25,7 @@ use benchtop_notation::{Diagnostic, Diagnostics, Span};
 use benchtop_procedure::{Limit, Measurement, MeasurementOutcome};
 use benchtop_run::{MeasurementTaken, ReadingWord, RunOutcome};
 use benchtop_sim::Bench;
-use benchtop_station::{Catalogue, of_bench};
+use benchtop_station::{Catalogue, of_bench, slots_of_bench};
 use trial::{Laboratory, Planned, Shift, Trial, Trialled, measurements};
 
 /// What was found.
@@ -40,6 +43,8 @@ pub(crate) struct Proof {
 
 /// One limit of one measurement.
 pub(crate) struct ProvedLimit {
+    /// Where the unit lies, where the procedure is for slots.
+    pub(crate) slot: Option<String>,
     pub(crate) measurement: String,
     pub(crate) side: Side,
     pub(crate) bound: Quantity,
@@ -48,6 +53,16 @@ pub(crate) struct ProvedLimit {
     /// What trips it.
     pub(crate) tripped_by: Vec<String>,
     place: Span,
+}
+
+impl ProvedLimit {
+    /// The measurement, with its place.
+    pub(crate) fn called(&self) -> String {
+        match &self.slot {
+            Some(slot) => format!("{} in slot {slot}", self.measurement),
+            None => self.measurement.clone(),
+        }
+    }
 }
 
 /// Which limit.
@@ -78,34 +93,37 @@ pub(crate) async fn prove(wanted: &str, catalogue: &Catalogue, source: &Source) 
     let id = source.written().id();
     let (entry, bench) = bench::find(wanted, catalogue, id.as_deref())?;
     let said = of_bench(&entry.file, &entry.text, today())?;
-    let laboratory = Laboratory::new(&bench, &said, catalogue, source)?;
-    let ordinary = laboratory.run(&Trial::default()).await?;
-    if ordinary.outcome != RunOutcome::Pass {
-        let why = ordinary.reason();
-        let message = format!(
-            "an ordinary unit does not pass on {}: {}{why}",
-            bench.name(),
-            ordinary.outcome.word()
-        );
-        return Err(Failure::refused(message).into());
-    }
+    let slots = slots_of_bench(&entry.file, &entry.text)?;
+    let laboratories = Laboratory::all(&bench, &slots, &said, catalogue, source)?;
     let mut proof = Proof {
         bench: bench.name().to_owned(),
         limits: Vec::new(),
-        trials: 1,
+        trials: 0,
         faults: 0,
         uncaught: Vec::new(),
         findings: Diagnostics::new(),
     };
-    move_across(&mut proof, &laboratory, &ordinary).await?;
-    spoil(&mut proof, &laboratory, &bench).await?;
+    if laboratories.len() > 1 {
+        let at_once = Laboratory::run_all(&laboratories).await?;
+        for (laboratory, ordinary) in laboratories.iter().zip(&at_once) {
+            passes(&bench, laboratory, ordinary, " with all slots full")?;
+        }
+        proof.trials += 1;
+    }
+    for laboratory in &laboratories {
+        let ordinary = laboratory.run(&Trial::default()).await?;
+        proof.trials += 1;
+        passes(&bench, laboratory, &ordinary, "")?;
+        move_across(&mut proof, laboratory, &ordinary).await?;
+        spoil(&mut proof, laboratory, &bench).await?;
+    }
     let name = proof.bench.clone();
     for limit in &proof.limits {
         let what = format!(
             "the {} limit {} of {}",
             limit.side.word(),
             limit.bound,
-            limit.measurement
+            limit.called()
         );
         if limit.moved != RunOutcome::Fail {
             let message = format!("{what} lets a value beyond it pass: the run is {}", limit.moved.word());
@@ -125,6 +143,21 @@ pub(crate) async fn prove(wanted: &str, catalogue: &Catalogue, source: &Source) 
         }
     }
     Ok(proof)
+}
+
+/// An ordinary unit must pass.
+fn passes(bench: &Bench, laboratory: &Laboratory<'_>, ordinary: &Trialled, how: &str) -> Result<(), Refused> {
+    if ordinary.outcome == RunOutcome::Pass {
+        return Ok(());
+    }
+    let message = format!(
+        "an ordinary unit does not pass on {}{}{how}: {}{}",
+        bench.name(),
+        laboratory.place(),
+        ordinary.outcome.word(),
+        ordinary.reason()
+    );
+    Err(Failure::refused(message).into())
 }
 
 /// Each quantity across each of its limits: that of a reading itself, that of a computed value by one of its readings.
@@ -153,6 +186,7 @@ async fn move_across(proof: &mut Proof, laboratory: &Laboratory<'_>, ordinary: &
                 Side::High => measurement.high_place(),
             };
             proof.limits.push(ProvedLimit {
+                slot: laboratory.slot.clone(),
                 measurement: name.clone(),
                 side,
                 bound: Quantity::new(bound, measurement.unit),
@@ -201,7 +235,7 @@ async fn moved_across(
 
 /// Everything that may be wrong, one thing at a time.
 async fn spoil(proof: &mut Proof, laboratory: &Laboratory<'_>, bench: &Bench) -> Result<(), Refused> {
-    let deviations = bench.deviations();
+    let deviations = bench.deviations(laboratory.slot.as_deref());
     let wrong_units = deviations.iter().map(|deviation| {
         let trial = Trial {
             deviation: Some(deviation),
@@ -222,14 +256,14 @@ async fn spoil(proof: &mut Proof, laboratory: &Laboratory<'_>, bench: &Bench) ->
         proof.trials += 1;
         proof.faults += 1;
         if found.outcome == RunOutcome::Pass {
-            proof.uncaught.push(what.clone());
+            let slot = laboratory.slot.as_ref();
+            let place = slot.map_or_else(String::new, |slot| format!("slot {slot}: "));
+            proof.uncaught.push(format!("{place}{what}"));
         }
         for (name, taken) in &found.taken {
             let Some(side) = tripped(taken) else { continue };
-            let limit = proof
-                .limits
-                .iter_mut()
-                .find(|limit| limit.measurement == *name && limit.side == side);
+            let mut limits = proof.limits.iter_mut().filter(|limit| limit.slot == laboratory.slot);
+            let limit = limits.find(|limit| limit.measurement == *name && limit.side == side);
             if let Some(limit) = limit.filter(|limit| limit.tripped_by.last() != Some(&what)) {
                 limit.tripped_by.push(what.clone());
             }

@@ -43,7 +43,7 @@ fn show_human(proof: &Proof) {
         let widths = proof.limits.iter().map(|limit| text(limit).chars().count());
         widths.max().unwrap_or_default() + 2
     };
-    let name = width(&|limit| limit.measurement.clone());
+    let name = width(&ProvedLimit::called);
     let bound = width(&|limit| limit.bound.to_string());
     for limit in &proof.limits {
         let (style, word) = match (limit.moved, limit.tripped_by.is_empty()) {
@@ -56,7 +56,7 @@ fn show_human(proof: &Proof) {
         let line = Line::new()
             .add(PLAIN, "  ")
             .column(style, word, 12)
-            .column(PLAIN, &limit.measurement, name)
+            .column(PLAIN, &limit.called(), name)
             .column(PLAIN, limit.side.word(), 6)
             .column(PLAIN, &limit.bound.to_string(), bound);
         terminal::say(&line.add(QUIET, &tripped_by(limit)));
@@ -77,6 +77,7 @@ fn tripped_by(limit: &ProvedLimit) -> String {
 
 fn as_json(limit: &ProvedLimit) -> String {
     serde_json::json!({
+        "slot": limit.slot,
         "measurement": limit.measurement,
         "limit": limit.side.word(),
         "bound": limit.bound.to_string(),

@@ -2,9 +2,11 @@
 
 use crate::{
     bench::Refused,
+    check::own_of,
+    exit::Failure,
     outside::{self, Forgetful},
     procedures::Source,
-    run,
+    run::{self, Together},
 };
 use async_trait::async_trait;
 use benchtop_instrument::{
@@ -13,17 +15,20 @@ use benchtop_instrument::{
 };
 use benchtop_procedure::{
     BoundProcedure, Facts, LogicalName, Measurement, MeasurementOutcome, Metrology, Procedure, StepKind, Value,
-    full_name,
+    full_name, is_for_slots,
 };
 use benchtop_run::{
-    Bench as RunBench, Crew, Deadlines, Event, EventKind, Interrupt, Job, MeasurementTaken, Placement, ProcedureUse,
-    Purpose, Recorder, RecorderError, RunOutcome, RunStarted, Section, UnitUnderTest, execute,
+    Bench as RunBench, Crew, Deadlines, Event, EventKind, Fixture, Interrupt, MeasurementTaken, Placement, ProcedureUse,
+    Purpose, Recorder, RecorderError, RunOutcome, RunStarted, Seat, Section, UnitUnderTest, execute_slots,
 };
 use benchtop_sim::{Bench, Deviation, Fault, SimulatedBench};
-use benchtop_station::{Catalogue, Said, Station};
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicUsize, Ordering},
+use benchtop_station::{Catalogue, Said, Station, StationSlot};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 use tokio::sync::watch;
 
@@ -148,26 +153,47 @@ impl Facts for Trialled {
 pub(super) struct Laboratory<'b> {
     bench: &'b Bench,
     catalogue: &'b Catalogue,
+    slots: &'b BTreeMap<String, StationSlot>,
+    /// Where the unit lies, where the procedure is for slots. The others are empty then, so that nothing in them is taken for it.
+    pub(super) slot: Option<String>,
     pub(super) procedure: BoundProcedure,
     metrology: Arc<Metrology>,
 }
 
 impl<'b> Laboratory<'b> {
-    pub(super) fn new(
+    /// One; one for each slot, where the procedure is for slots.
+    pub(super) fn all(
         bench: &'b Bench,
+        slots: &'b BTreeMap<String, StationSlot>,
         said: &Said,
         catalogue: &'b Catalogue,
         source: &Source,
-    ) -> Result<Self, Refused> {
-        let Stand { station, .. } = stand(bench, catalogue, None)?;
+    ) -> Result<Vec<Self>, Refused> {
+        let station = stand(bench, slots, catalogue, None, None)?.station;
+        let metrology = Arc::new(station.metrology(said));
         let read = source.written().read(&source.given());
-        let procedure = read.bind(&station.capabilities()).bound?;
-        Ok(Self {
-            metrology: Arc::new(station.metrology(said)),
+        let own = own_of(&station);
+        let bound = if read.procedure().is_some_and(|procedure| is_for_slots(procedure, &own)) {
+            let bound = read.bind_slots(&station.capabilities(), &own)?;
+            bound.into_iter().map(|(slot, bound)| (Some(slot), bound)).collect()
+        } else {
+            vec![(None, read.bind(&station.capabilities()).bound?)]
+        };
+        let each = bound.into_iter().map(|(slot, procedure)| Self {
             bench,
             catalogue,
+            slots,
+            slot,
             procedure,
-        })
+            metrology: Arc::clone(&metrology),
+        });
+        Ok(each.collect())
+    }
+
+    /// Where it is tried, behind the name of the bench.
+    pub(super) fn place(&self) -> String {
+        let slot = self.slot.as_ref();
+        slot.map_or_else(String::new, |slot| format!(" in slot {slot}"))
     }
 
     /// The faults of instruments that can look right: what a meter says is plausible and wrong, a supply obeys and does not.
@@ -194,36 +220,52 @@ impl<'b> Laboratory<'b> {
 
     /// Runs the procedure.
     pub(super) async fn run(&self, trial: &Trial<'_>) -> Result<Trialled, Refused> {
-        let Stand { bench, station, clock } = stand(self.bench, self.catalogue, trial.deviation)?;
+        let slot = self.slot.as_deref();
+        let stand = stand(self.bench, self.slots, self.catalogue, slot, trial.deviation)?;
         if let Some((name, fault)) = &trial.fault {
-            bench.set_fault(name, *fault);
+            stand.bench.set_fault(name, *fault);
         }
-        let notes = Notes::default();
-        let outside = outside::simulated(&bench, &clock, Arc::default(), Arc::new(Forgetful));
-        let started = self.started(&station);
-        let rigged = Rigged {
-            station: Arc::new(station),
-            bench,
-            shift: trial.shift.clone(),
-            measured: Arc::default(),
+        let trialled = carry_out(&[self], stand, trial.shift.clone()).await.pop();
+        trialled.ok_or_else(|| Failure::error("the runner lost the run (a bug in Benchtop)").into())
+    }
+
+    /// Runs the procedures of all slots at once, on an ordinary unit in each.
+    pub(super) async fn run_all(laboratories: &[Self]) -> Result<Vec<Trialled>, Refused> {
+        let Some(first) = laboratories.first() else {
+            return Ok(Vec::new());
         };
-        // nobody interrupts it; the sender must outlive it
-        let (_operator, interrupt) = watch::channel(Interrupt::None);
-        let finished = execute(Job {
-            metrology: Arc::clone(&self.metrology),
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
+        let units = laboratories.iter().filter_map(|laboratory| {
+            let slot = laboratory.slot.clone()?;
+            let serial_number = format!("{SERIAL_NUMBER}-{slot}");
+            Some((slot, serial_number))
+        });
+        let bench = first.bench.build_slots(Arc::clone(&clock), &units.collect());
+        let station = station_of(&bench, first.slots, first.catalogue, &clock)?;
+        let all: Vec<&Self> = laboratories.iter().collect();
+        Ok(carry_out(&all, Stand { bench, station, clock }, None).await)
+    }
+
+    /// What the runner needs of the unit in its place.
+    fn seat(&self, stand: &Stand, together: &Together, notes: &Notes) -> Seat<Notes> {
+        let mut started = self.started(&stand.station);
+        let mut bench = stand.bench.clone();
+        if let Some(slot) = &self.slot {
+            started.instruments = together.restrict(slot, started.instruments);
+            bench = bench.in_slot(slot);
+        }
+        Seat {
             procedure: self.procedure.clone(),
             started,
             partial: None,
-            crew: Crew::default(),
-            bench: Arc::new(rigged),
-            outside,
-            clock,
+            outside: outside::simulated(&bench, &stand.clock, Arc::default(), Arc::new(Forgetful)),
             recorder: notes.clone(),
             listeners: Vec::new(),
-            interrupt,
-            deadlines: Deadlines::default(),
-        })
-        .await;
+        }
+    }
+
+    /// What was measured, by full names.
+    fn named(&self, notes: &Notes) -> Vec<(String, MeasurementTaken)> {
         let procedure = self.procedure.procedure();
         let named = |taken: MeasurementTaken| {
             let section = match taken.address.section {
@@ -235,12 +277,7 @@ impl<'b> Laboratory<'b> {
             let name = step.map_or_else(|| taken.name.clone(), |step| full_name(&taken.name, &step.parameters));
             (name, taken)
         };
-        let taken = std::mem::take(&mut *notes.look()).into_iter().map(named).collect();
-        Ok(Trialled {
-            outcome: finished.ended.outcome,
-            taken,
-            why: finished.ended.reason,
-        })
+        std::mem::take(&mut *notes.look()).into_iter().map(named).collect()
     }
 
     fn started(&self, station: &Station) -> RunStarted {
@@ -261,7 +298,10 @@ impl<'b> Laboratory<'b> {
             },
             station_id: self.bench.name().to_owned(),
             fixture_id: None,
-            placement: Placement::default(),
+            placement: Placement {
+                slot: self.slot.clone(),
+                ..Placement::default()
+            },
             earlier: None,
             operator: None,
             purpose: Purpose::Engineering,
@@ -283,11 +323,64 @@ struct Stand {
     clock: Arc<dyn Clock>,
 }
 
-fn stand(bench: &Bench, catalogue: &Catalogue, deviation: Option<&Deviation>) -> Result<Stand, Refused> {
+fn stand(
+    bench: &Bench,
+    slots: &BTreeMap<String, StationSlot>,
+    catalogue: &Catalogue,
+    slot: Option<&str>,
+    deviation: Option<&Deviation>,
+) -> Result<Stand, Refused> {
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
-    let bench = bench.build_deviating(Arc::clone(&clock), SERIAL_NUMBER, deviation);
-    let station = Station::simulated(bench.clone(), catalogue, Arc::clone(&clock))?;
+    let bench = bench.build_deviating(Arc::clone(&clock), slot, SERIAL_NUMBER, deviation);
+    let station = station_of(&bench, slots, catalogue, &clock)?;
     Ok(Stand { bench, station, clock })
+}
+
+fn station_of(
+    bench: &SimulatedBench,
+    slots: &BTreeMap<String, StationSlot>,
+    catalogue: &Catalogue,
+    clock: &Arc<dyn Clock>,
+) -> Result<Station, Refused> {
+    let station = Station::simulated(bench.clone(), catalogue, Arc::clone(clock))?;
+    Ok(station.with_slots(slots.clone())?)
+}
+
+/// Runs the procedures of these laboratories at once; how each went.
+async fn carry_out(laboratories: &[&Laboratory<'_>], stand: Stand, shift: Option<Shift>) -> Vec<Trialled> {
+    let placed = laboratories.iter();
+    let placed = placed.filter_map(|laboratory| Some((laboratory.slot.as_deref()?, &laboratory.procedure)));
+    let together = Together::new(String::new(), placed);
+    let notes: Vec<Notes> = laboratories.iter().map(|_| Notes::default()).collect();
+    let seats = laboratories.iter().zip(&notes);
+    let seats = seats.map(|(laboratory, notes)| laboratory.seat(&stand, &together, notes));
+    let seats: Vec<Seat<Notes>> = seats.collect();
+    let metrology = laboratories.first().map(|first| Arc::clone(&first.metrology));
+    let rigged = Rigged {
+        station: Arc::new(stand.station),
+        bench: stand.bench,
+        shift,
+        measured: Arc::default(),
+    };
+    // nobody interrupts it; the sender must outlive it
+    let (_operator, interrupt) = watch::channel(Interrupt::None);
+    let finished = execute_slots(Fixture {
+        seats,
+        crew: Crew::default(),
+        bench: Arc::new(rigged),
+        metrology: metrology.unwrap_or_default(),
+        clock: stand.clock,
+        interrupt,
+        deadlines: Deadlines::default(),
+    })
+    .await;
+    let each = laboratories.iter().zip(&notes).zip(finished);
+    let each = each.map(|((laboratory, notes), finished)| Trialled {
+        outcome: finished.ended.outcome,
+        taken: laboratory.named(notes),
+        why: finished.ended.reason,
+    });
+    each.collect()
 }
 
 /// What the runner has measured.

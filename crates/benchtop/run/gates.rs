@@ -32,27 +32,33 @@ fn is_tofupilot_name(text: &str) -> bool {
     (1..=60).contains(&text.len()) && text.chars().all(allowed)
 }
 
-/// What is wrong with the unit as the command line or the operator names it.
-pub(super) fn unit_mistakes(unit: &Unit, procedure: &Procedure) -> Vec<String> {
+/// What is wrong with a serial number.
+pub(super) fn serial_mistakes(serial: &str, procedure: &Procedure) -> Vec<String> {
     let mut mistakes = Vec::new();
-    let wanted = &procedure.unit_under_test;
-    if unit.serial.is_empty() || unit.serial.chars().any(char::is_control) {
+    if serial.is_empty() || serial.chars().any(char::is_control) {
         mistakes.push("a serial number is not empty and has no control characters".to_owned());
     }
-    let mismatch = |what: &str, text: &str, pattern: &Pattern| {
-        let id = &procedure.id;
-        let message = format!("the {what} `{text}` does not match {pattern}, which {id} wants");
-        (!pattern.is_match(text)).then_some(message)
-    };
-    if let Some(pattern) = &wanted.serial_number {
-        mistakes.extend(mismatch("serial number", &unit.serial, pattern));
-    }
+    let pattern = procedure.unit_under_test.serial_number.as_ref();
+    mistakes.extend(pattern.and_then(|pattern| mismatch(procedure, "serial number", serial, pattern)));
+    mistakes
+}
+
+fn mismatch(procedure: &Procedure, what: &str, text: &str, pattern: &Pattern) -> Option<String> {
+    let id = &procedure.id;
+    let message = || format!("the {what} `{text}` does not match {pattern}, which {id} wants");
+    (!pattern.is_match(text)).then(message)
+}
+
+/// What is wrong with the unit as the command line or the operator names it.
+pub(super) fn unit_mistakes(unit: &Unit, procedure: &Procedure) -> Vec<String> {
+    let mut mistakes = serial_mistakes(&unit.serial, procedure);
+    let wanted = &procedure.unit_under_test;
     for (what, flag, text, pattern) in [
         ("revision", "--revision", &unit.revision, &wanted.revision),
         ("batch", "--batch", &unit.batch, &wanted.batch_number),
     ] {
         match (text, pattern) {
-            (Some(text), Some(pattern)) => mistakes.extend(mismatch(what, text, pattern)),
+            (Some(text), Some(pattern)) => mistakes.extend(mismatch(procedure, what, text, pattern)),
             (None, Some(pattern)) => {
                 mistakes.push(format!("{} asks for the {what}: {flag}, as {pattern}", procedure.id));
             }
@@ -67,7 +73,7 @@ pub(super) fn unit_mistakes(unit: &Unit, procedure: &Procedure) -> Vec<String> {
         ));
     }
     for (text, pattern) in unit.sub_units.iter().zip(&wanted.sub_units) {
-        mistakes.extend(mismatch("sub-unit", text, pattern));
+        mistakes.extend(mismatch(procedure, "sub-unit", text, pattern));
     }
     if procedure.variant.is_none() && !procedure.parts.is_empty() {
         let parts: Vec<&str> = procedure.parts.iter().map(String::as_str).collect();

@@ -16,6 +16,7 @@ mod started;
 mod station;
 
 pub(crate) use show::first_failure;
+pub(crate) use slots::Together;
 pub(crate) use started::{planned, used};
 pub(crate) use station::station;
 

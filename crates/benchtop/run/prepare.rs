@@ -8,15 +8,16 @@ use super::{
 use crate::{
     args::BenchArguments,
     bench::{self, Equipped, Refused, Units},
+    check::own_of,
     exit::Failure,
     outside, procedures, terminal,
 };
 use benchtop_instrument::Capabilities;
 use benchtop_notation::Diagnostics;
-use benchtop_procedure::{AsRead, BoundProcedure, LogicalName, Procedure, Slot};
+use benchtop_procedure::{AsRead, BoundProcedure, LogicalName, Procedure, Slot, is_for_slots};
 use benchtop_run::{Partial, Purpose};
 use benchtop_sim::SimulatedBench;
-use benchtop_station::{Catalogue, Recorder, Station};
+use benchtop_station::{Catalogue, Recorder};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The unit in a simulated bench while none is named.
@@ -25,6 +26,8 @@ const NOBODY: &str = "SIM-UNIT";
 /// What a run is made of: nothing has been opened.
 #[derive(Clone)]
 pub(super) struct Prepared {
+    /// The place of the fixture that it is prepared for, where there are several.
+    pub(super) slot: Option<String>,
     pub(super) procedure: BoundProcedure,
     pub(super) equipped: Arc<Equipped>,
     pub(super) purpose: Purpose,
@@ -33,8 +36,8 @@ pub(super) struct Prepared {
 
 /// Reads and binds procedure and bench; every mistake of either, and of the command line, comes out together.
 ///
-/// Answers one for each unit. Without a unit only what is the same for all of them is looked at, and the answer is one. A bench that was `kept` from the unit before is not
-/// read again.
+/// Answers one for each unit. Without a unit only what is the same for all of them is looked at, and the answer is one; one for each slot,
+/// where the procedure is for slots. A bench that was `kept` from the unit before is not read again.
 pub(super) fn prepare(
     request: &Request,
     units: &[Unit],
@@ -104,7 +107,8 @@ pub(super) fn prepare(
             None
         }
     };
-    sentences.extend(request.study_mistake());
+    sentences.extend(request.study_mistake(!units.is_empty()));
+    sentences.extend(slots::one_unit_twice(units));
     let BenchArguments { station, simulate } = &request.bench;
     if station.is_none() && simulate.is_none() {
         sentences.push("which bench? --station FILE for real instruments, --simulate for simulated ones".to_owned());
@@ -113,22 +117,24 @@ pub(super) fn prepare(
     let mut bound = Vec::new();
     if let Some(equipped) = &equipped {
         let capabilities = equipped.station.capabilities();
-        let unknown = slots::mistakes(units, equipped.station.slots());
-        let is_known = unknown.is_empty();
-        sentences.extend(unknown);
+        let own = own_of(&equipped.station);
+        let is_for_slots = read.procedure().is_some_and(|procedure| is_for_slots(procedure, &own));
+        let misplaced = slots::mistakes(units, equipped.station.slots(), is_for_slots);
+        let is_placed = misplaced.is_empty();
+        sentences.extend(misplaced);
         // what the procedure alone gets wrong was found above and is among this again; `findings` keeps it once
-        let (parsed, checked) = bind(read, &capabilities, units, &equipped.station);
+        let (parsed, checked) = bind(read, &capabilities, units, own, is_for_slots);
         match checked {
             Ok(procedures) => {
-                for procedure in &procedures {
+                for (_slot, procedure) in &procedures {
                     let (_ratios, said) = benchtop_procedure::ratios(procedure, &equipped.metrology, bench::today());
                     findings.append(said);
                     gates::check_calibration(equipped, procedure.procedure(), &mut findings);
                 }
                 bound = procedures;
             }
-            Err(mistakes) if is_known => findings.append(mistakes),
-            Err(_of_slots_that_are_not) => {}
+            Err(mistakes) if is_placed => findings.append(mistakes),
+            Err(_of_places_that_are_not) => {}
         }
         if let Some(procedure) = &parsed {
             for bench in benches(equipped.station.bench(), units) {
@@ -167,13 +173,14 @@ pub(super) fn prepare(
     // said once, not for every unit
     if kept.is_none() {
         // those of all slots are with each of them
-        let of_procedure = bound.first().map(BoundProcedure::warnings);
+        let of_procedure = bound.first().map(|(_slot, procedure)| procedure.warnings());
         let warnings = std::iter::once(&findings).chain(of_procedure);
         for warnings in warnings.filter(|all| !all.is_empty()) {
             terminal::diagnose(warnings);
         }
     }
-    let each = bound.into_iter().map(|procedure| Prepared {
+    let each = bound.into_iter().map(|(slot, procedure)| Prepared {
+        slot,
         procedure,
         equipped: Arc::clone(&equipped),
         purpose,
@@ -182,27 +189,38 @@ pub(super) fn prepare(
     Ok(each.collect())
 }
 
-/// The procedure, where its file is right, and the same bound for each unit, in their order; for nobody in particular where there
-/// is none.
+/// A procedure that is bound, and the slot that it is bound for.
+type Placed = (Option<String>, BoundProcedure);
+
+/// The procedure, where its file is right, and the same bound for each unit, in their order; where there is none, for each slot, or
+/// for nobody in particular.
+///
+/// One that is for slots is bound for all of them, whichever are empty: so `check` has judged it.
 fn bind(
     read: AsRead,
     capabilities: &BTreeMap<LogicalName, Capabilities>,
     units: &[Unit],
-    station: &Station,
-) -> (Option<Arc<Procedure>>, Result<Vec<BoundProcedure>, Diagnostics>) {
-    let own_of = |unit: &Unit| {
-        let slot = unit.slot.clone()?;
-        let own = station.slots().get(&slot)?.own.clone();
-        Some((slot, own))
-    };
-    let chosen: BTreeMap<String, Slot> = units.iter().filter_map(own_of).collect();
-    if units.iter().all(|unit| unit.slot.is_none()) {
+    mut own: BTreeMap<String, Slot>,
+    is_for_slots: bool,
+) -> (Option<Arc<Procedure>>, Result<Vec<Placed>, Diagnostics>) {
+    let asked = units.iter().filter_map(|unit| unit.slot.clone());
+    let mut wanted: Vec<String> = asked.collect();
+    if units.is_empty() && is_for_slots {
+        wanted = own.keys().cloned().collect();
+    }
+    if wanted.is_empty() {
         let checked = read.bind(capabilities);
-        return (checked.procedure, checked.bound.map(|bound| vec![bound]));
+        return (checked.procedure, checked.bound.map(|bound| vec![(None, bound)]));
+    }
+    if !is_for_slots {
+        own.retain(|slot, _| wanted.contains(slot));
     }
     let parsed = read.procedure().cloned().map(Arc::new);
-    let bound = read.bind_slots(capabilities, &chosen).map(|mut bound| {
-        let in_order = units.iter().filter_map(|unit| bound.remove(unit.slot.as_ref()?));
+    let bound = read.bind_slots(capabilities, &own).map(|mut bound| {
+        let in_order = wanted.into_iter().filter_map(|slot| {
+            let procedure = bound.remove(&slot)?;
+            Some((Some(slot), procedure))
+        });
         in_order.collect()
     });
     (parsed, bound)

@@ -2,7 +2,7 @@
 
 use super::slots;
 use crate::{
-    args::{BenchArguments, Format, Pace, RunArguments},
+    args::{BenchArguments, Format, Pace, RunArguments, StudyArguments},
     exit::Failure,
     operator::Answers,
 };
@@ -97,8 +97,8 @@ impl Request {
 }
 
 impl Request {
-    /// What is wrong with the gauge study that the run is said to belong to.
-    pub(super) fn study_mistake(&self) -> Option<String> {
+    /// What is wrong with the gauge study that the run is said to belong to; who measures is known when there is a unit.
+    pub(super) fn study_mistake(&self, has_unit: bool) -> Option<String> {
         let Study { name, trial } = self.study.as_ref()?;
         if self.purpose.as_deref() != Some(Purpose::GaugeStudy.word()) {
             return Some(format!(
@@ -109,12 +109,18 @@ impl Request {
         if !is_name {
             return Some("--study: the name of a study is not empty and has no control characters".to_owned());
         }
-        self.operator.is_none().then(|| {
+        (has_unit && self.operator.is_none()).then(|| {
             format!(
                 "--study {name} --trial {trial}: say who measures, --operator NAME; no study is made of a run without"
             )
         })
     }
+}
+
+/// Where the runs stand in a gauge study.
+pub(super) fn study(arguments: StudyArguments) -> Option<Study> {
+    let both = arguments.study.zip(arguments.trial);
+    both.map(|(name, trial)| Study { name, trial })
 }
 
 /// The parts of the command line.
@@ -140,11 +146,7 @@ pub(super) fn requested(arguments: RunArguments, answers: Answers) -> Result<(Ve
         quiet: arguments.quiet,
         operator: arguments.operator,
         purpose: arguments.purpose,
-        study: arguments
-            .study
-            .study
-            .zip(arguments.study.trial)
-            .map(|(name, trial)| Study { name, trial }),
+        study: study(arguments.study),
         selection: Selection {
             only: arguments.only,
             from: arguments.from,

@@ -3,7 +3,7 @@
 
 use crate::{exit::Failure, terminal};
 use benchtop_instrument::{Class, Clock, ClockExt, RealClock};
-use benchtop_procedure::{Procedure, Step, StepKind};
+use benchtop_procedure::{Procedure, Query, Step, StepKind};
 use benchtop_store::{Estimate, Journal, Record, Saved, Store, StoreErrorKind, Ticket};
 use std::time::Duration;
 
@@ -47,11 +47,11 @@ fn attached_bytes(step: &Step) -> u64 {
             let files = exec.attachments.iter().map(|request| request.most);
             files.fold(SAID_BY_A_COMMAND, u64::saturating_add)
         }
+        StepKind::Query(query) => query.attachment.as_ref().map_or(0, |_| Query::MOST_BYTES),
         StepKind::Measurements(_)
         | StepKind::Set { .. }
         | StepKind::Wait(_)
         | StepKind::Prompt(_)
-        | StepKind::Query(_)
         | StepKind::Send(_)
         | StepKind::Expect(_) => 0,
     }

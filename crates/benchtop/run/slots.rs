@@ -21,15 +21,8 @@ pub(super) fn units(written: &[String], common: &Unit) -> Result<Vec<Unit>, Fail
         let Some((slot, serial)) = parts.filter(|(slot, serial)| !slot.is_empty() && !serial.is_empty()) else {
             return Err(Failure::refused(format!("--slot {text}: expected SLOT=SN")));
         };
-        for unit in &units {
-            if unit.slot.as_deref() == Some(slot) {
-                return Err(Failure::refused(format!("--slot {slot} is given twice")));
-            }
-            if unit.serial == serial {
-                let other = unit.slot.as_deref().unwrap_or_default();
-                let message = format!("{serial} is in two slots, {other} and {slot}: one of the two is another unit");
-                return Err(Failure::refused(message));
-            }
+        if units.iter().any(|unit| unit.slot.as_deref() == Some(slot)) {
+            return Err(Failure::refused(format!("--slot {slot} is given twice")));
         }
         units.push(Unit {
             serial: serial.to_owned(),
@@ -40,25 +33,48 @@ pub(super) fn units(written: &[String], common: &Unit) -> Result<Vec<Unit>, Fail
     Ok(units)
 }
 
-/// What is wrong with the slots that were asked for.
-pub(super) fn mistakes(units: &[Unit], slots: &BTreeMap<String, StationSlot>) -> Vec<String> {
-    let asked = units.iter().filter_map(|unit| unit.slot.as_ref());
-    let unknown = asked.filter(|slot| !slots.contains_key(*slot));
+/// Units that are said to be in two places.
+pub(super) fn one_unit_twice(units: &[Unit]) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for (slot, unit) in units.iter().filter_map(|unit| Some((unit.slot.as_deref()?, unit))) {
+        if let Some(other) = seen.insert(&unit.serial, slot) {
+            let serial = &unit.serial;
+            mistakes.push(format!(
+                "{serial} is in two slots, {other} and {slot}: one of the two is another unit"
+            ));
+        }
+    }
+    mistakes
+}
+
+/// What is wrong with the places that were asked for: slots that are not there, and none where the procedure is for slots.
+pub(super) fn mistakes(units: &[Unit], slots: &BTreeMap<String, StationSlot>, is_for_slots: bool) -> Vec<String> {
     let known: Vec<&str> = slots.keys().map(String::as_str).collect();
-    let one = |slot: &String| {
+    let one = |unit: &Unit| {
+        let Some(slot) = &unit.slot else {
+            return is_for_slots.then(|| {
+                let serial = &unit.serial;
+                let known = known.join(", ");
+                format!("{serial}: this procedure is for the slots of this bench ({known}): --slot NAME={serial} says where it lies")
+            });
+        };
+        if slots.contains_key(slot) {
+            return None;
+        }
         let help = match suggest(slot, known.iter().copied()) {
             Some(meant) => format!("did you mean {meant}?"),
             None if known.is_empty() => "its file has no [slots]".to_owned(),
             None => format!("it has {}", known.join(", ")),
         };
-        format!("--slot {slot}: this bench has no slot of that name; {help}")
+        Some(format!("--slot {slot}: this bench has no slot of that name; {help}"))
     };
-    unknown.map(one).collect()
+    units.iter().filter_map(one).collect()
 }
 
 /// What the runs that are started together have to know of each other.
 #[derive(Clone, Debug)]
-pub(super) struct Together {
+pub(crate) struct Together {
     pub(super) execution_id: String,
     /// The channels that are some slot's own, by slot.
     own: BTreeMap<String, BTreeSet<(LogicalName, u32)>>,
@@ -67,7 +83,7 @@ pub(super) struct Together {
 impl Together {
     /// A slot's own is what its unit's steps set, and nothing else: an output that only the station's file gives to a slot stays in
     /// every run, or nobody would prove it off.
-    pub(super) fn new<'p>(execution_id: String, running: impl Iterator<Item = (&'p str, &'p BoundProcedure)>) -> Self {
+    pub(crate) fn new<'p>(execution_id: String, running: impl Iterator<Item = (&'p str, &'p BoundProcedure)>) -> Self {
         let mut own: BTreeMap<String, BTreeSet<(LogicalName, u32)>> = BTreeMap::new();
         for (slot, procedure) in running {
             let set = procedure.procedure().unit_steps().flat_map(set_by);
@@ -77,7 +93,7 @@ impl Together {
     }
 
     /// The outputs of an instrument that are a slot's own, and those that are no other's.
-    pub(super) fn restrict(&self, slot: &str, uses: Vec<InstrumentUse>) -> Vec<InstrumentUse> {
+    pub(crate) fn restrict(&self, slot: &str, uses: Vec<InstrumentUse>) -> Vec<InstrumentUse> {
         let is_anothers = |name: &LogicalName, channel: u32| {
             let mut others = self.own.iter().filter(|(other, _)| *other != slot);
             others.any(|(_, own)| own.contains(&(name.clone(), channel)))

@@ -2,12 +2,17 @@
 //!
 //! It is `run` again and again in one session: the same checks, the same record per unit, with the instruments open in
 //! between. At a terminal it prompts and colours; else it reads a line per answer and prints plain lines.
+//!
+//! Where the procedure is for the slots of the bench, a round is a line for each slot in the order of their names: a serial number,
+//! or nothing where the slot is empty. A mistake at a terminal is asked for again; a program that feeds lines is told of it and
+//! its round is not tested, so that a line never comes to stand for another slot's.
 
 use super::{
+    gates,
     prepare::Prepared,
-    request::{Request, Selection, Unit},
+    request::{Request, Selection, Unit, study},
     session::{Session, Tested},
-    show,
+    show, slots,
 };
 use crate::{
     args::{Format, Pace, StationArguments},
@@ -18,7 +23,8 @@ use crate::{
     terminal::{self, BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET},
     typed::Typed,
 };
-use benchtop_run::Interrupt;
+use benchtop_procedure::Procedure;
+use benchtop_run::{Interrupt, Study};
 use benchtop_station::{Catalogue, Recorder};
 use std::sync::Arc;
 
@@ -34,11 +40,15 @@ pub(crate) async fn station(
     let typed = Arc::new(Typed::default());
     let request = requested(arguments, Answers::typed(Arc::clone(&typed)));
     let (mut session, common) = Session::open(request, source, &[], catalogue, recorder, interrupts.wanted.clone())?;
+    let slots = common.iter().filter_map(|prepared| prepared.slot.clone()).collect();
     let Some(common) = common.into_iter().next() else {
         return Err(Failure::refused("nothing was prepared"));
     };
     let procedure = common.procedure.procedure();
-    let heading = format!("{} {}  {}", procedure.id, procedure.version, procedure.name);
+    let mut heading = format!("{} {}  {}", procedure.id, procedure.version, procedure.name);
+    if let Some(Study { name, trial }) = &session.request().study {
+        heading.push_str(&format!("  gauge study {name}, trial {trial}"));
+    }
     terminal::say(
         &Line::new()
             .add(PLAIN.bold(), &heading)
@@ -47,6 +57,7 @@ pub(crate) async fn station(
     let mut desk = Desk {
         interrupts,
         typed,
+        slots,
         part,
         revision: None,
         batch: None,
@@ -75,7 +86,7 @@ fn requested(arguments: StationArguments, answers: Answers) -> Request {
         quiet: false,
         operator: None,
         purpose: arguments.purpose,
-        study: None,
+        study: study(arguments.study),
         selection: Selection::default(),
         answers: Arc::new(answers),
         accept_unsafe: arguments.accept_unsafe,
@@ -84,47 +95,64 @@ fn requested(arguments: StationArguments, answers: Answers) -> Request {
     }
 }
 
+/// What the operator has put into the fixture, or wants instead.
+enum Round {
+    Units(Vec<Unit>),
+    /// The scans were no units.
+    Again,
+    LogOut,
+    End,
+}
+
+/// What one place of the fixture holds.
+enum Place {
+    Unit(Unit),
+    Empty,
+    LogOut,
+    End,
+}
+
 /// What is remembered between two units.
 struct Desk {
     interrupts: Interrupts,
     typed: Arc<Typed>,
+    /// The slots of the fixture, where the procedure is for slots.
+    slots: Vec<String>,
     part: Option<String>,
     revision: Option<String>,
     batch: Option<String>,
 }
 
 impl Desk {
-    /// Unit after unit. An error only where a run could not be saved.
+    /// Unit after unit, or round after round of them. An error only where a run could not be saved.
     async fn work(&mut self, session: &mut Session<'_>, common: &Prepared) -> Exit {
         let mut worst = Exit::Success;
         loop {
-            let Some(scanned) = self.ask("scan the unit:").await else {
-                return worst;
-            };
-            match scanned.as_str() {
-                "" => continue,
-                "quit" => return worst,
-                "logout" => match self.log_in(session).await {
+            let units = match self.round(common.procedure.procedure()).await {
+                Round::Units(units) => units,
+                Round::Again => continue,
+                Round::End => return worst,
+                Round::LogOut => match self.log_in(session).await {
                     Some(()) => continue,
                     None => return worst,
                 },
-                _ => {}
-            }
-            let Some(unit) = self.unit(scanned, common).await else {
-                return worst;
             };
-            match self.test(session, &unit).await {
+            match self.test(session, &units).await {
                 Ok(tested) => {
-                    show_banner(&tested, &unit);
-                    if tested.saved.is_none() {
-                        worst = Exit::Error;
+                    for (tested, unit) in tested.iter().zip(&units) {
+                        show_banner(tested, unit);
+                        if tested.saved.is_none() {
+                            worst = Exit::Error;
+                        }
                     }
                 }
                 Err(failure) => {
                     for line in failure.message.lines() {
                         terminal::complain(line.trim_start_matches("error: "));
                     }
-                    terminal::banner(DOUBTFUL, &format!("NOT TESTED  {}", unit.serial));
+                    for unit in &units {
+                        terminal::banner(DOUBTFUL, &format!("NOT TESTED  {}", called(unit)));
+                    }
                 }
             }
             if !self.interrupts.go_on() {
@@ -135,13 +163,71 @@ impl Desk {
         }
     }
 
-    async fn test(&mut self, session: &mut Session<'_>, unit: &Unit) -> Result<Tested, Failure> {
-        let units = std::slice::from_ref(unit);
+    async fn test(&mut self, session: &mut Session<'_>, units: &[Unit]) -> Result<Vec<Tested>, Failure> {
         let prepared = session.prepare(units)?;
-        self.revision.clone_from(&unit.revision);
-        self.batch.clone_from(&unit.batch);
-        let tested = session.test(units, &prepared).await?.pop();
-        tested.ok_or_else(|| Failure::error("nothing was tested"))
+        if let Some(last) = units.last() {
+            self.revision.clone_from(&last.revision);
+            self.batch.clone_from(&last.batch);
+        }
+        session.test(units, &prepared).await
+    }
+
+    /// What the fixture holds.
+    async fn round(&mut self, procedure: &Procedure) -> Round {
+        let mut units: Vec<Unit> = Vec::new();
+        let mut slots: Vec<Option<String>> = self.slots.iter().cloned().map(Some).collect();
+        if slots.is_empty() {
+            slots.push(None);
+        }
+        for slot in slots {
+            match self.place(slot, &units, procedure).await {
+                Place::Unit(unit) => units.push(unit),
+                Place::Empty => {}
+                Place::LogOut => return Round::LogOut,
+                Place::End => return Round::End,
+            }
+        }
+        if units.is_empty() {
+            return Round::Again;
+        }
+        Round::Units(units)
+    }
+
+    /// What one place of the fixture holds, beside the units of the round so far.
+    async fn place(&mut self, slot: Option<String>, before: &[Unit], procedure: &Procedure) -> Place {
+        let question = match &slot {
+            Some(slot) => format!("slot {slot}: scan the unit, or Enter where it is empty:"),
+            None => "scan the unit:".to_owned(),
+        };
+        loop {
+            let Some(scanned) = self.ask(&question).await else {
+                return Place::End;
+            };
+            match scanned.as_str() {
+                "" => return Place::Empty,
+                "quit" => return Place::End,
+                "logout" => return Place::LogOut,
+                _ => {}
+            }
+            let unit = Unit {
+                serial: scanned,
+                slot: slot.clone(),
+                part: self.part.clone(),
+                revision: None,
+                batch: None,
+                sub_units: Vec::new(),
+            };
+            if slot.is_some() && terminal::is_attended() {
+                let mut mistakes = gates::serial_mistakes(&unit.serial, procedure);
+                mistakes.extend(slots::one_unit_twice(&[before, std::slice::from_ref(&unit)].concat()));
+                if !mistakes.is_empty() {
+                    mistakes.iter().for_each(|mistake| terminal::complain(mistake));
+                    continue;
+                }
+            }
+            let unit = self.asked(unit, before.last(), procedure).await;
+            return unit.map_or(Place::End, Place::Unit);
+        }
     }
 
     async fn log_in(&mut self, session: &mut Session<'_>) -> Option<()> {
@@ -157,31 +243,34 @@ impl Desk {
         }
     }
 
-    /// The unit, with what the procedure asks of it; `None` when the operator ends the loop.
-    async fn unit(&mut self, serial: String, common: &Prepared) -> Option<Unit> {
-        let asks = &common.procedure.procedure().unit_under_test;
+    /// The unit, with what the procedure asks of it; `None` when the operator ends the loop. `before` is the one of the round
+    /// before it.
+    async fn asked(&mut self, unit: Unit, before: Option<&Unit>, procedure: &Procedure) -> Option<Unit> {
+        let asks = &procedure.unit_under_test;
+        let slot = unit.slot.as_ref();
+        let place = slot.map_or_else(String::new, |slot| format!("slot {slot}: "));
+        let (revision, batch) = match before {
+            Some(before) => (before.revision.clone(), before.batch.clone()),
+            None => (self.revision.clone(), self.batch.clone()),
+        };
         let revision = match asks.revision {
-            Some(_) => self.confirm("revision", self.revision.clone()).await?,
+            Some(_) => self.confirm(&format!("{place}revision"), revision).await?,
             None => None,
         };
         let batch = match asks.batch_number {
-            Some(_) => self.confirm("batch", self.batch.clone()).await?,
+            Some(_) => self.confirm(&format!("{place}batch"), batch).await?,
             None => None,
         };
         let mut sub_units = Vec::new();
         for number in 1..=asks.sub_units.len() {
-            sub_units.push(
-                self.ask(&format!("sub-unit {number} of {}:", asks.sub_units.len()))
-                    .await?,
-            );
+            let question = format!("{place}sub-unit {number} of {}:", asks.sub_units.len());
+            sub_units.push(self.ask(&question).await?);
         }
         Some(Unit {
-            serial,
-            slot: None,
-            part: self.part.clone(),
             revision,
             batch,
             sub_units,
+            ..unit
         })
     }
 
@@ -214,12 +303,20 @@ fn show_banner(tested: &Tested, unit: &Unit) {
         Exit::Fail | Exit::Error | Exit::Timeout => BAD,
         Exit::Aborted | Exit::Refused => DOUBTFUL,
     };
-    terminal::banner(style, &format!("{}  {}", tested.exit.word(), unit.serial));
+    terminal::banner(style, &format!("{}  {}", tested.exit.word(), called(unit)));
     let failure = tested
         .saved
         .as_ref()
         .and_then(|saved| show::first_failure(&saved.record));
     if let Some(failure) = failure {
         terminal::say(&Line::new().add(BAD, &failure));
+    }
+}
+
+/// The unit, behind its slot where it lies in one.
+fn called(unit: &Unit) -> String {
+    match &unit.slot {
+        Some(slot) => format!("slot {slot}  {}", unit.serial),
+        None => unit.serial.clone(),
     }
 }

@@ -144,6 +144,17 @@ fn float(text: &str) -> Option<Decimal> {
     crate::said::is_a_reading(number).then_some(number)
 }
 
+/// What an answer holds: of a block the bytes in it, of anything else all of it.
+///
+/// # Errors
+/// A block that is not whole, in one line for people.
+pub fn payload(answer: &[u8]) -> Result<&[u8], String> {
+    match answer {
+        [b'#', b'0'..=b'9', ..] => cut(answer).map(|(_header, data)| data),
+        _ => Ok(answer),
+    }
+}
+
 /// The header and the data of an answer that is one block and nothing else.
 fn cut(answer: &[u8]) -> Result<(String, &[u8]), String> {
     let no_block = || "the answer is no block: it does not begin with #, a digit and a length".to_owned();
@@ -181,6 +192,18 @@ mod tests {
     fn texts(format: BlockFormat, answer: &[u8]) -> Result<Vec<String>, String> {
         let numbers = format.read(answer, None).map(|(numbers, _)| numbers);
         numbers.map(|numbers| numbers.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn an_answer_holds_what_is_in_its_block_or_itself() {
+        assert_eq!(payload(b"#14\x89PNG"), Ok(b"\x89PNG".as_slice()));
+        assert_eq!(payload(b"#0abc"), Ok(b"abc".as_slice()));
+        // a number in hexadecimal (IEEE 488.2, 8.7.4) is no block
+        for text in [b"+1.5E0,2".as_slice(), b"#HFF", b"", b"#"] {
+            assert_eq!(payload(text), Ok(text));
+        }
+        assert_eq!(payload(b"#15\x89PNG"), Err("a block of 5 bytes has 4".to_owned()));
+        payload(b"#9").unwrap_err();
     }
 
     #[test]

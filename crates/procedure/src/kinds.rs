@@ -118,6 +118,13 @@ pub struct Query {
     pub message: String,
     /// What is taken from its answer; empty where none is expected.
     pub measurements: Vec<Measurement>,
+    /// What the answer is called where it is kept with the record.
+    pub attachment: Option<String>,
+}
+
+impl Query {
+    /// An answer that is kept has at most so many bytes.
+    pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
 }
 
 /// Sends a text on the unit's own link.

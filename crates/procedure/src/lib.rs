@@ -29,7 +29,7 @@ mod written;
 
 pub use benchtop_notation::{Diagnostics, Span, Spanned, escape};
 pub use bind::{bind, check_slots, check_text, check_with, is_for_slots};
-pub use block::{BlockFormat, ByteOrder, SampleFormat};
+pub use block::{BlockFormat, ByteOrder, SampleFormat, payload};
 pub use duration::{Estimate, estimate};
 pub use expression::{Dimension, Evaluated, EvaluationError, Expression, Facts, Number, Operand, Parameter, full_name};
 pub use given::{Companion, Given};

@@ -12,8 +12,9 @@ pub(crate) use query::query;
 
 use crate::{
     assess,
-    event::{EventKind, MeasurementTaken, ReadingWord, StepAddress},
+    event::{Attached, EventKind, MeasurementTaken, ReadingWord, StepAddress},
     outcome::StepOutcome,
+    outside::{Content, NotKept},
     reduce::Arrays,
     steps::{Ended, Floor, NotRecorded, blank},
 };
@@ -85,6 +86,25 @@ impl Attempt<'_> {
             self.floor.report(EventKind::MeasurementTaken(Box::new(taken)))?;
         }
         Ok(ended)
+    }
+
+    /// Keeps something with the record. Saving it takes time outside of any clock.
+    async fn keep(self, name: String, content: Content, most: u64) -> Result<Result<(), NotKept>, NotRecorded> {
+        let busy = self.floor.clock.busy();
+        let kept = self.floor.outside.attachments.keep(&name, content, most).await;
+        drop(busy);
+        match kept {
+            Ok(kept) => {
+                self.floor.report(EventKind::Attached(Attached {
+                    address: Some(self.address),
+                    name,
+                    size: kept.size,
+                    sha256: kept.sha256,
+                }))?;
+                Ok(Ok(()))
+            }
+            Err(NotKept(reason)) => Ok(Err(NotKept(format!("{name}: {reason}")))),
+        }
     }
 
     fn judged(self, measurement: &Measurement, found: Finding) -> (Judgement, MeasurementTaken) {

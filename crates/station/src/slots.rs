@@ -88,7 +88,18 @@ pub fn slots_of_bench(file: &str, text: &str) -> Result<BTreeMap<String, Station
             known.insert(LogicalName(name.value), names.collect());
         }
     }
-    let slots = read(&root, &known, &mut sink);
+    let mut slots = read(&root, &known, &mut sink);
+    // the unit in each slot has its own of every link, called as its nodes are
+    let links = root.map(&mut sink, "consoles").map(|table| table.entries());
+    let links: Vec<Spanned<String>> = links.into_iter().flatten().map(|(name, _)| name).collect();
+    for (slot, StationSlot { own, .. }) in &mut slots {
+        for link in &links {
+            let stands = LogicalName(format!("{slot}.{}", link.value));
+            let name = LogicalName(link.value.clone());
+            let own_link = own.instruments.entry(name);
+            own_link.or_insert_with(|| Spanned::new(stands, link.span.clone()));
+        }
+    }
     if sink.has_errors() { Err(sink) } else { Ok(slots) }
 }
 

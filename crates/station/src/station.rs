@@ -206,7 +206,7 @@ impl Station {
     #[must_use]
     pub fn console_names(&self) -> Vec<LogicalName> {
         match &self.simulated {
-            Some(bench) => bench.console_names().map(|name| LogicalName(name.to_owned())).collect(),
+            Some(bench) => bench.console_names().map(LogicalName).collect(),
             None => self.consoles.keys().cloned().collect(),
         }
     }

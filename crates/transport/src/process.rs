@@ -1,8 +1,9 @@
 //! Commands of this computer, each in a process group of its own: run to their end, or talked to.
 //!
 //! A command is an argument vector, never a line for a shell. When it ends, whatever it left behind in its group is killed
-//! with it; when whoever waits for it gives up, the whole group is. A process that has moved to a group of its own is out of
-//! reach, and so is one after this process was killed with SIGKILL.
+//! with it; when whoever waits for it gives up, the whole group is, and on Linux what has moved to a group of its own too. What a
+//! command that ended by itself has left in another group goes on: a debug server, say. After this process was killed with
+//! SIGKILL all are out of reach.
 //!
 //! On Unix the group is the kernel's. The portable form behind the same functions kills the command alone; it was not run.
 

@@ -2,9 +2,8 @@
 
 use super::{Absent, Attempt, Finding, graver};
 use crate::{
-    event::{Attached, EventKind},
     outcome::StepOutcome,
-    outside::{Content, NotKept, Output, ProgramEnding},
+    outside::{Content, Output, ProgramEnding},
     steps::{Ended, NotRecorded},
 };
 use benchtop_procedure::{Exec, Extract, Measurement, Speaker, value_of};
@@ -77,25 +76,4 @@ fn found_in(output: &Output, measurement: &Measurement, extract: &Extract) -> Fi
     };
     let value = value_of(&pieces, measurement.kind, measurement.unit)?;
     Ok((value, pieces.join(",")))
-}
-
-impl Attempt<'_> {
-    /// Keeps something with the record. Saving it takes time outside of any clock.
-    async fn keep(self, name: String, content: Content, most: u64) -> Result<Result<(), NotKept>, NotRecorded> {
-        let busy = self.floor.clock.busy();
-        let kept = self.floor.outside.attachments.keep(&name, content, most).await;
-        drop(busy);
-        match kept {
-            Ok(kept) => {
-                self.floor.report(EventKind::Attached(Attached {
-                    address: Some(self.address),
-                    name,
-                    size: kept.size,
-                    sha256: kept.sha256,
-                }))?;
-                Ok(Ok(()))
-            }
-            Err(NotKept(reason)) => Ok(Err(NotKept(format!("{name}: {reason}")))),
-        }
-    }
 }

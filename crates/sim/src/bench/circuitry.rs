@@ -30,7 +30,7 @@ pub(super) struct Part<T> {
     /// The same, behind its slot where there are slots.
     pub(super) full: String,
     /// The slot whose unit it belongs to, by number; the only one where there are none.
-    slot: usize,
+    pub(super) slot: usize,
     pub(super) nominal: T,
     /// By key: how far a unit's value lies from the nominal one at most.
     spread: BTreeMap<&'static str, f64>,
@@ -52,7 +52,7 @@ impl Circuitry {
             .map(|unit| (unit.serial_number.as_str(), unit.why.as_str()))
     }
 
-    /// The circuit of the units in the slots, and what is wrong with the first beside.
+    /// The circuit of the units in the slots, and what is wrong with the first of them.
     pub(super) fn units(&self, seed: i64, serial_numbers: &[Option<&str>], deviation: Option<&Deviation>) -> Circuit {
         let exact = |serial_number: &str| {
             let special = self.special.iter().find(|unit| unit.serial_number == serial_number);
@@ -63,7 +63,7 @@ impl Circuitry {
             placed.push(serial_number.map(|serial_number| (serial_number, exact(serial_number))));
         }
         if let (Some(Some((_, exact))), Some((path, value))) =
-            (placed.first_mut(), deviation.and_then(Deviation::value))
+            (placed.iter_mut().find(|unit| unit.is_some()), deviation.and_then(Deviation::value))
         {
             exact.insert(path.to_owned(), value);
         }

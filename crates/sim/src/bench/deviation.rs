@@ -80,15 +80,15 @@ impl Deviation {
 }
 
 impl Circuitry {
-    /// Everything that may be wrong, one at a time.
-    pub(super) fn deviations(&self) -> Vec<Deviation> {
+    /// Everything that may be wrong with the unit in the slot of this number, one at a time; `others` are the other slots' names.
+    pub(super) fn deviations(&self, slot: usize, others: &[&str]) -> Vec<Deviation> {
         let mut found = Vec::new();
-        values(&self.branches, &mut found, |key, ohms| match key {
+        values(&self.branches, slot, &mut found, |key, ohms| match key {
             "resistance" if ohms > 1.0 => vec![(OPEN, "open"), (SHORT, "shorted")],
             "resistance" => vec![(OPEN, "open")],
             _ => Vec::new(),
         });
-        values(&self.rails, &mut found, |key, value| match key {
+        values(&self.rails, slot, &mut found, |key, value| match key {
             "level" => vec![
                 (0.0, "dead"),
                 (value * (1.0 - OFF), "10 % low"),
@@ -98,16 +98,21 @@ impl Circuitry {
             "ripple" if value > 0.0 => vec![(value * 10.0, "ten times as much")],
             _ => Vec::new(),
         });
-        values(&self.loads, &mut found, |key, value| match key {
+        values(&self.loads, slot, &mut found, |key, value| match key {
             "current" => vec![(0.0, "missing"), (value * 2.0, "twice as much")],
             "resistance" => vec![(OPEN, "open"), (SHORT, "shorted")],
             _ => Vec::new(),
         });
-        values(&self.capacitors, &mut found, |key, _| match key {
+        values(&self.capacitors, slot, &mut found, |key, _| match key {
             "capacitance" => vec![(EMPTY, "missing")],
             _ => Vec::new(),
         });
-        let nodes = self.node_names.iter().enumerate().filter(|(node, _)| *node != GROUND);
+        let is_anothers = |name: &str| {
+            let mut slots = others.iter();
+            slots.any(|slot| name.strip_prefix(slot).is_some_and(|rest| rest.starts_with('.')))
+        };
+        let nodes = self.node_names.iter().enumerate();
+        let nodes = nodes.filter(|(node, name)| *node != GROUND && !is_anothers(name));
         found.extend(nodes.map(|(node, name)| {
             Deviation(Kind::Short {
                 name: name.clone(),
@@ -127,10 +132,11 @@ impl Circuitry {
 /// The values of one section that `wrong` makes of its nominal ones.
 fn values<T: Element>(
     parts: &[Part<T>],
+    slot: usize,
     found: &mut Vec<Deviation>,
     wrong: impl Fn(&str, f64) -> Vec<(f64, &'static str)>,
 ) {
-    for part in parts {
+    for part in parts.iter().filter(|part| part.slot == slot) {
         for (key, _) in T::QUANTITIES {
             let mut nominal = part.nominal;
             let Some(value) = nominal.slot(key).map(|slot| *slot) else {
@@ -153,7 +159,7 @@ mod tests {
 
     #[test]
     fn every_part_and_every_node_can_be_wrong() {
-        let shown: Vec<String> = board().deviations().iter().map(ToString::to_string).collect();
+        let shown: Vec<String> = board().deviations(None).iter().map(ToString::to_string).collect();
         for expected in [
             "rails.rail_3v3.level: dead",
             "rails.rail_3v3.level: 10 % low",

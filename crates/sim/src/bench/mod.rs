@@ -27,7 +27,7 @@ use crate::{
 use benchtop_instrument::Clock;
 use benchtop_notation::{Diagnostics, Document, Documents};
 use circuitry::Circuitry;
-use script::Scripts;
+use script::{Script, Scripts};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Finds the simulator definition of a model (`keysight/34461a`): the name of its file and the text in it.
@@ -43,7 +43,8 @@ pub struct Bench {
     instruments: Vec<Placed>,
     circuitry: Circuitry,
     faults: Vec<PlannedFault>,
-    scripts: Scripts,
+    /// What is said beside the instruments, for each slot.
+    scripts: Vec<Scripts>,
     /// The slots, each with a unit of its own; one place without a name where there are none.
     slots: Vec<String>,
 }
@@ -95,7 +96,7 @@ impl Bench {
 
     /// The logical names of the unit's own links.
     pub fn console_names(&self) -> impl Iterator<Item = &str> {
-        self.scripts.console_names()
+        self.scripts.first().into_iter().flat_map(Scripts::console_names)
     }
 
     /// The model of an instrument (`keysight/34461a`).
@@ -115,34 +116,38 @@ impl Bench {
         self.circuitry.special_units()
     }
 
-    /// Puts the unit with this serial number on the bench and switches all instruments on.
+    /// Puts the unit with this serial number on the bench and switches all instruments on; where there are slots, into the first.
     ///
     /// A serial number that the file does not know is an ordinary unit. The same file and serial number give the same
     /// unit, and the same commands the same readings.
     #[must_use]
     pub fn build(&self, clock: Arc<dyn Clock>, serial_number: &str) -> SimulatedBench {
-        self.build_deviating(clock, serial_number, None)
+        self.build_deviating(clock, None, serial_number, None)
     }
 
-    /// Everything that may be wrong with a unit, one thing at a time.
+    /// Everything that may be wrong with a unit in this slot, one thing at a time. Without a slot, with the unit in the first.
     #[must_use]
-    pub fn deviations(&self) -> Vec<Deviation> {
-        self.circuitry.deviations()
+    pub fn deviations(&self, slot: Option<&str>) -> Vec<Deviation> {
+        let number = slot.and_then(|slot| self.slots.iter().position(|known| known == slot));
+        let number = number.unwrap_or_default();
+        let others = self.slots.iter().enumerate().filter(|(other, _)| *other != number);
+        let others: Vec<&str> = others.map(|(_, slot)| slot.as_str()).collect();
+        self.circuitry.deviations(number, &others)
     }
 
-    /// As [`Bench::build`], with one thing wrong. A deviation that is a unit of the file's takes that serial number.
+    /// As [`Bench::build`], in this slot if one is said and with one thing wrong. A deviation that is a unit of the file's takes
+    /// that serial number.
     #[must_use]
     pub fn build_deviating(
         &self,
         clock: Arc<dyn Clock>,
+        slot: Option<&str>,
         serial_number: &str,
         deviation: Option<&Deviation>,
     ) -> SimulatedBench {
         let serial_number = deviation.and_then(Deviation::serial_number).unwrap_or(serial_number);
-        let only = [(
-            self.slots.first().cloned().unwrap_or_default(),
-            serial_number.to_owned(),
-        )];
+        let slot = slot.or_else(|| self.slots.first().map(String::as_str));
+        let only = [(slot.unwrap_or_default().to_owned(), serial_number.to_owned())];
         self.build_units(clock, &only.into(), deviation)
     }
 
@@ -198,7 +203,22 @@ impl Bench {
             .map(|placed| (placed.name.clone(), placed.channel_names.clone()));
         SimulatedBench::new(self.name.clone(), names.collect(), world, clock)
             .with_channel_names(channel_names.collect())
-            .scripted(self.scripts.of(all.first().copied().unwrap_or_default()))
-            .in_slots(units.iter().map(|(slot, unit)| (slot.clone(), self.scripts.of(unit))))
+            .scripted(self.only_script(units))
+            .in_slots(self.slots.iter().zip(&self.scripts).map(|(slot, scripts)| {
+                let unit = units.get(slot);
+                let script = unit.map_or_else(|| scripts.of_nothing(), |unit| scripts.of(unit));
+                (slot.clone(), script)
+            }))
+    }
+
+    /// What the first of the units says, where one speaks for the bench.
+    fn only_script(&self, units: &BTreeMap<String, String>) -> Script {
+        let mut pairs = self.slots.iter().zip(&self.scripts);
+        let first = pairs.find_map(|(slot, scripts)| Some(scripts.of(units.get(slot)?)));
+        let no_slots = || {
+            let unit = units.values().next().map(String::as_str).unwrap_or_default();
+            self.scripts.first().map(|scripts| scripts.of(unit))
+        };
+        first.or_else(no_slots).unwrap_or_default()
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
     let mut circuitry = Circuitry::read(&root, &slots, &mut nodes, sink);
     circuitry.node_names = nodes.names();
     circuitry.read_units(&root, sink);
-    let scripts = Scripts::read(&root, &nodes, sink);
+    let scripts = Scripts::read_each(&root, &slots, &mut nodes, sink);
     let mut known = Known::new();
     let mut instruments = Vec::new();
     for (name, table) in &rows {
@@ -110,9 +110,6 @@ pub(super) fn read(document: &Document, models: &Models<'_>, sink: &mut Diagnost
 /// The slots, each with a unit of its own. What they have of their own is for who measures.
 fn slots(root: &Table<'_>, sink: &mut Diagnostics) -> Vec<String> {
     let rows = root.tables_by_name(sink, "slots", &["fixture_id", "channels", "instruments"]);
-    if let Some(place) = root.key_span("consoles").filter(|_| !rows.is_empty()) {
-        sink.error(place, "a bench with slots has no consoles yet in this version");
-    }
     for (name, _) in rows.iter().filter(|(name, _)| !is_plain(&name.value)) {
         sink.error(&name.span, "a slot is called by letters, digits, `-` and `_`");
     }

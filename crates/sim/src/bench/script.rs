@@ -73,7 +73,24 @@ pub(crate) struct Reply {
 }
 
 impl Scripts {
-    pub(super) fn read(root: &Table<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Self {
+    /// Those of the unit in each slot, or of the only unit: they differ in the nodes that give power.
+    pub(super) fn read_each(root: &Table<'_>, slots: &[String], nodes: &mut Nodes, sink: &mut Diagnostics) -> Vec<Self> {
+        let mut each = Vec::new();
+        for slot in slots {
+            nodes.enter(Some(slot));
+            // what is wrong with them is said for the first slot
+            let mut unheard = Diagnostics::new();
+            let sink = if each.is_empty() { &mut *sink } else { &mut unheard };
+            each.push(Self::read(root, nodes, sink));
+        }
+        nodes.enter(None);
+        if each.is_empty() {
+            each.push(Self::read(root, nodes, sink));
+        }
+        each
+    }
+
+    fn read(root: &Table<'_>, nodes: &Nodes, sink: &mut Diagnostics) -> Self {
         let ordinary = read(root, nodes, &Script::default(), sink);
         let mut special = BTreeMap::new();
         let units = root.value("units").filter(|units| units.kind() == Kind::Array);
@@ -102,6 +119,15 @@ impl Scripts {
     /// What holds for one unit.
     pub(super) fn of(&self, serial_number: &str) -> Script {
         self.special.get(serial_number).unwrap_or(&self.ordinary).clone()
+    }
+
+    /// What holds where no unit lies: nobody speaks.
+    pub(super) fn of_nothing(&self) -> Script {
+        let mut script = self.ordinary.clone();
+        for console in script.consoles.values_mut() {
+            console.dead = true;
+        }
+        script
     }
 
     pub(super) fn console_names(&self) -> impl Iterator<Item = &str> {

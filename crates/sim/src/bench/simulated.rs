@@ -103,15 +103,23 @@ impl SimulatedBench {
         self.script.exec.get(step)
     }
 
-    /// The logical names of the unit's own links.
-    pub fn console_names(&self) -> impl Iterator<Item = &str> {
-        self.script.consoles.keys().map(String::as_str)
+    /// The logical names of the unit's own links: that of the only unit, or of the first, and of the unit in each slot behind the
+    /// slot's name, `A.uart`.
+    pub fn console_names(&self) -> impl Iterator<Item = String> {
+        let in_slots = self.scripts.iter().flat_map(|(slot, script)| {
+            let names = script.consoles.keys();
+            names.map(move |name| format!("{slot}.{name}"))
+        });
+        self.script.consoles.keys().cloned().chain(in_slots)
     }
 
     /// One of the unit's own links, opened anew.
     #[must_use]
     pub fn console(&self, logical_name: &str) -> Option<Box<dyn Console>> {
-        let script = self.script.consoles.get(logical_name)?.clone();
+        let in_slot = logical_name
+            .split_once('.')
+            .and_then(|(slot, name)| self.scripts.get(slot)?.consoles.get(name));
+        let script = in_slot.or_else(|| self.script.consoles.get(logical_name))?.clone();
         let resource = Resource::Simulated {
             bench: self.name.clone(),
             name: logical_name.to_owned(),

@@ -179,6 +179,59 @@ async fn giving_up_kills_the_whole_group() {
     assert!(never.is_err());
 }
 
+/// Starts what moves to sessions of its own: an orphan, and a child that has cleared its environment. Both say who they are.
+const FLEEING: &str = "(setsid sh -c 'echo fled $$; exec sleep 603' &); setsid=$(command -v setsid); \
+                       env -i \"$setsid\" /bin/sh -c 'echo fled $$; exec sleep 604' & ";
+
+fn fled(text: &str) -> Vec<Pid> {
+    let numbers = text.lines().filter_map(|line| line.strip_prefix("fled "));
+    numbers
+        .filter_map(|number| Pid::from_raw(number.parse().ok()?))
+        .collect()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn giving_up_kills_what_has_left_the_group() {
+    let clock = RealClock::new();
+    let mut running = super::system::Talk::start(&program(&["sh", "-c", &format!("{FLEEING} wait")])).unwrap();
+    let mut said = String::new();
+    let mut chunk = [0; 4096];
+    let deadline = clock.now().after(Duration::from_secs(20));
+    while fled(&said).len() < 2 {
+        let receiving = clock.within(deadline, running.receive(&mut chunk)).await;
+        let length = receiving.unwrap().unwrap();
+        said.push_str(&String::from_utf8_lossy(&chunk[..length]));
+    }
+    let both = fled(&said);
+    for pid in &both {
+        // each is the first of a session of its own
+        assert_eq!(rustix::process::getsid(Some(*pid)).unwrap(), *pid);
+    }
+    drop(running);
+    gone(&both).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_a_command_that_ends_has_left_in_a_session_of_its_own_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "setsid sh -c 'echo fled $$; touch there; exec sleep 605 >/dev/null 2>&1' & \
+                  until [ -e there ]; do sleep 0.01; done";
+    let leaving = Program {
+        folder: Some(folder.path().to_owned()),
+        ..program(&["sh", "-c", script])
+    };
+    let completed = run(&leaving, 1000).await.unwrap();
+    assert_eq!(completed.ending, Ending::Code(0));
+    let left = fled(&completed.output.text());
+    assert_eq!(left.len(), 1, "{}", completed.output.text());
+    for pid in left {
+        test_kill_process(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn what_a_command_leaves_behind_in_its_group_is_killed_with_its_end() {
     let completed = run(&child("a parent that leaves its child behind"), 100_000)

@@ -1,5 +1,25 @@
 //! Process groups, pipes and ends of processes on Unix.
 
+#[cfg(target_os = "linux")]
+mod fled;
+/// Elsewhere nobody knows what has left the group.
+#[cfg(not(target_os = "linux"))]
+mod fled {
+    use rustix::process::Pid;
+
+    pub(super) const MARK: &str = "BENCHTOP_COMMAND";
+
+    pub(super) const fn new_mark() -> String {
+        String::new()
+    }
+
+    pub(super) const fn descendants(_of: Pid) -> [(); 0] {
+        []
+    }
+
+    pub(super) const fn kill(_descendants: &[()], _mark: &str) {}
+}
+
 use super::{Completed, Ending, Program, command};
 use benchtop_instrument::Kept;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -22,9 +42,10 @@ use tokio::{
 /// Bytes taken from a pipe at once.
 const CHUNK: usize = 64 * 1024;
 
-/// A process group. Dropping it kills all of it.
+/// A process group. Dropping it while its leader runs kills all of it, and what has left it.
 #[derive(Debug)]
 pub(crate) struct Group {
+    mark: String,
     leader: Arc<Mutex<Leader>>,
     ended: oneshot::Receiver<io::Result<ExitStatus>>,
 }
@@ -39,12 +60,13 @@ enum Leader {
 
 impl Group {
     /// Takes a leader of a group of its own, and watches for its end.
-    fn of(child: Child) -> io::Result<Self> {
+    fn of(child: Child, mark: String) -> io::Result<Self> {
         let raw = i32::try_from(child.id()).map_err(io::Error::other)?;
         let pid = Pid::from_raw(raw).ok_or(io::ErrorKind::InvalidData)?;
         let leader = Arc::new(Mutex::new(Leader::Here(pid)));
         let (sender, ended) = oneshot::channel();
         let group = Self {
+            mark,
             leader: Arc::clone(&leader),
             ended,
         };
@@ -67,7 +89,11 @@ impl Drop for Group {
     fn drop(&mut self) {
         let leader = self.leader.lock().unwrap_or_else(PoisonError::into_inner);
         match *leader {
-            Leader::Here(pid) => kill_all(pid),
+            Leader::Here(pid) => {
+                let descendants = fled::descendants(pid);
+                kill_all(pid);
+                fled::kill(&descendants, &self.mark);
+            }
             Leader::Gone => {}
         }
     }
@@ -104,14 +130,16 @@ pub(super) struct Running {
 }
 
 pub(super) fn start(program: &Program) -> io::Result<Running> {
+    let mark = fled::new_mark();
     let mut child = command(program)?
         .process_group(0)
+        .env(fled::MARK, &mark)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
     let (output, error_output) = (child.stdout.take(), child.stderr.take());
-    let group = Group::of(child)?;
+    let group = Group::of(child, mark)?;
     Ok(Running {
         output: receiver(output.map(OwnedFd::from))?,
         error_output: receiver(error_output.map(OwnedFd::from))?,
@@ -181,14 +209,16 @@ pub(crate) struct Talk {
 impl Talk {
     pub(crate) fn start(program: &Program) -> io::Result<Self> {
         let (ours, theirs) = io::pipe()?;
+        let mark = fled::new_mark();
         let mut child = command(program)?
             .process_group(0)
+            .env(fled::MARK, &mark)
             .stdin(Stdio::piped())
             .stderr(theirs.try_clone()?)
             .stdout(theirs)
             .spawn()?;
         let input = child.stdin.take().map(OwnedFd::from);
-        let group = Group::of(child)?;
+        let group = Group::of(child, mark)?;
         Ok(Self {
             _group: group,
             input: pipe::Sender::from_owned_fd(input.ok_or(io::ErrorKind::BrokenPipe)?)?,

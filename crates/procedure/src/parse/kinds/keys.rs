@@ -179,6 +179,11 @@ pub(in crate::parse) static QUERY_KEYS: Keys = Keys {
             Shape::Tables(&QUERY_MEASUREMENT_KEYS),
             "What is taken from the answer.",
         ),
+        Key::new(
+            "attachment",
+            Shape::Text,
+            "A file name: the answer is kept under it with the record, of a binary block what it holds. A picture of the screen, a waveform.",
+        ),
     ],
 };
 

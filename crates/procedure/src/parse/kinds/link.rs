@@ -65,20 +65,43 @@ pub(in crate::parse) fn query(draft: &mut Draft, value: Value<'_>, step: &str) -
         Some((Speaker::Instrument, Place::Match(search, group)))
     };
     let measurements = extract::all(draft, &table, &QUERY_MEASUREMENT, step, place);
+    let attachment = match table.contains("attachment") {
+        true => attachment(&mut draft.sink, &table, step).map(Some),
+        false => Some(None),
+    };
     let (instrument, class) = instrument?;
     let message = message?;
     check_message(&mut draft.sink, step, &message, class)?;
-    let measurements = measurements?;
-    if !measurements.is_empty() && !is_answered(&message.value) {
-        let text = format!("{step}: the message has no ?, so there is no answer to take measurements from");
+    let (measurements, attachment) = (measurements?, attachment?);
+    let wanted = match (measurements.is_empty(), &attachment) {
+        (false, _) => Some("to take measurements from"),
+        (true, Some(_)) => Some("to keep"),
+        (true, None) => None,
+    };
+    if let Some(wanted) = wanted.filter(|_| !is_answered(&message.value)) {
+        let text = format!("{step}: the message has no ?, so there is no answer {wanted}");
         draft.sink.error(&message.span, &text);
         return None;
     }
     Some(Query {
+        attachment,
         instrument,
         message: message.value,
         measurements,
     })
+}
+
+/// What an answer is called where it is kept: the name of a file, not a path.
+fn attachment(sink: &mut Diagnostics, table: &Table<'_>, step: &str) -> Option<String> {
+    let name = table.string(sink, "attachment")?;
+    let is_plain = |c: char| !c.is_control() && !"/\\:".contains(c);
+    let is_name = !name.value.trim().is_empty() && name.value.len() <= 200 && name.value.chars().all(is_plain);
+    if !is_name || name.value.starts_with('.') {
+        let message = format!("{step}: an answer is kept under the name of a file, not `{}`", name.value);
+        sink.push(Diagnostic::error(&name.span, &message).help("\"screen.png\", for example; it lies with the record"));
+        return None;
+    }
+    Some(name.value)
 }
 
 /// True where a message is answered: it has a `?` outside of quotes.
