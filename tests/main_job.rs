@@ -1,7 +1,8 @@
 //! The main job on simulated instruments: a unit in, an outcome and a record out.
 
-use crate::testkit::{BOARD, benchtop, done, only_record, records, scratch, simulated};
+use crate::testkit::{BOARD, benchtop, done, only_record, records, scratch, simulated, write};
 use serde_json::{Value, json};
+use std::fs;
 
 #[test]
 fn a_good_unit_passes_and_leaves_a_record() {
@@ -214,7 +215,7 @@ fn a_wrong_serial_number_is_refused_before_anything_is_opened() {
 fn all_mistakes_come_out_in_one_go() {
     let store = scratch();
     let file = store.path().join("bad.toml");
-    let text = std::fs::read_to_string(concat!(
+    let text = fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/procedures/board-functional-v3.toml"
     ))
@@ -223,7 +224,7 @@ fn all_mistakes_come_out_in_one_go() {
         .replace("channel = 1, voltage_level", "channel = 4, voltage_level")
         .replace("limit      = { low = 3.25", "limt       = { low = 3.25");
     assert_ne!(bad, text);
-    crate::testkit::write(&file, &bad);
+    write(&file, &bad);
     let mut command = benchtop();
     command
         .args(["run"])
@@ -332,6 +333,24 @@ fn check_finds_nothing_in_what_we_ship_and_everything_in_what_is_broken() {
             .out
             .starts_with("::error file=fixtures/procedures/refused/106-bind-range-missing.toml,line=12,col=1::"),
         "{github}"
+    );
+    // what would end a property or an annotation early is escaped (docs.github.com: workflow commands)
+    let folder = scratch();
+    let odd = folder.path().join("50%, a:b.toml");
+    let text = fs::read_to_string(BOARD).unwrap();
+    write(&odd, &text.replace("low = 3.25, high = 3.35", "low = 3.25, \"5%\" = 1"));
+    let escaped = done(
+        benchtop()
+            .args(["check", "--simulate=board-v3", "--format", "github"])
+            .arg(&odd),
+    );
+    assert_eq!(escaped.code, Some(2), "{escaped}");
+    let line = escaped.out.lines().next().unwrap();
+    assert!(line.contains("50%25%2C a%3Ab.toml,line=52,col="), "{line}");
+    let (_, message) = line.rsplit_once("::").unwrap();
+    assert!(
+        message.contains("%25") && !message.replace("%25", "").contains('%'),
+        "{line}"
     );
     let json = done(benchtop().args(["check", bad, "--simulate=board-v3", "--format", "json"]));
     let finding: Value = serde_json::from_str(json.out.lines().next().unwrap()).unwrap();

@@ -6,7 +6,12 @@ use crate::{
 };
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 pub(crate) const PROCEDURE: &str = "procedures/regulator-module.toml";
 
@@ -159,6 +164,12 @@ fn what_cannot_be_is_refused_before_anything_is_opened() {
         "this bench has no slot of that name; its file has no [slots]",
     );
     assert!(records(store.path(), "pending").is_empty());
+    for (bench, known) in [("regulator-module", "A, B"), ("board-v3", "none")] {
+        let served = done(benchtop().args(["sim", bench, "--slot", "C=MOD-0001"]));
+        assert_eq!(served.code, Some(2), "{served}");
+        let expected = format!("--slot C: {bench} has no slot of that name; it has {known}");
+        assert!(served.err.contains(&expected), "{served}");
+    }
 }
 
 #[test]
@@ -197,22 +208,10 @@ fn check_refuses_what_two_slots_would_do_to_each_other() {
     );
 }
 
-/// A served bench with a module in each slot, and its station file with the slots.
+/// A served bench with a module in each slot; the station file that it wrote has the slots.
 pub(crate) fn served_with(units: [&str; 2]) -> Served {
     let [a, b] = [format!("A={}", units[0]), format!("B={}", units[1])];
-    let served = Served::what(&["regulator-module", "--slot", &a, "--slot", &b]);
-    let mut station = fs::read_to_string(&served.station).unwrap();
-    station = station.replacen(
-        "[instruments.psu]\n",
-        "[instruments.psu]\nchannels = { relays = 1 }\n",
-        1,
-    );
-    station.push_str(
-        "\n[slots.A]\nchannels = { \"psu.module\" = 2, \"dmm.vout\" = 1 }\n\
-         [slots.B]\nchannels = { \"psu.module\" = 3, \"dmm.vout\" = 2 }\n",
-    );
-    write(&served.station, &station);
-    served
+    Served::what(&["regulator-module", "--slot", &a, "--slot", &b])
 }
 
 /// The same, and a procedure with a minute under power.
@@ -318,14 +317,23 @@ fn each_unit_of_a_simulated_fixture_speaks_on_a_link_of_its_own() {
         let mut command = benchtop();
         command.args(["run", "FIRMWARE-BOARD-R1", "--simulate=firmware-pair", "--store"]);
         command.arg(store.path());
-        command.args(["--slot", &format!("A={}", serials[0]), "--slot", &format!("B={}", serials[1])]);
+        command.args([
+            "--slot",
+            &format!("A={}", serials[0]),
+            "--slot",
+            &format!("B={}", serials[1]),
+        ]);
         let run = done(&mut command);
         assert_eq!(run.code, Some(1), "{run}");
         assert!(run.out.contains(reason), "{run}");
         let found = by_slot(store.path());
         assert_eq!(found.len(), 2, "{run}");
         for ((record, slot), outcome) in found.iter().zip(["A", "B"]).zip(outcomes) {
-            assert_eq!((&record["slot"], &record["outcome"]), (&slot.into(), &outcome.into()), "{run}");
+            assert_eq!(
+                (&record["slot"], &record["outcome"]),
+                (&slot.into(), &outcome.into()),
+                "{run}"
+            );
             let consoles: Vec<&Value> = record["instruments"]
                 .as_array()
                 .unwrap()
@@ -335,7 +343,9 @@ fn each_unit_of_a_simulated_fixture_speaks_on_a_link_of_its_own() {
                 .collect();
             assert_eq!(consoles, [&format!("{slot}.uart")]);
             let heard = record["attachments"].as_array().unwrap().iter();
-            let logs = heard.filter(|kept| kept["name"].as_str().unwrap().ends_with(".log")).count();
+            let logs = heard
+                .filter(|kept| kept["name"].as_str().unwrap().ends_with(".log"))
+                .count();
             if record["unit_under_test"]["serial_number"] == "FW-9902" {
                 assert_eq!(logs, 0, "it said nothing: {record}");
                 continue;
@@ -343,7 +353,69 @@ fn each_unit_of_a_simulated_fixture_speaks_on_a_link_of_its_own() {
             assert_eq!(logs, 1, "{record}");
             let heard = kept(store.path(), record, &format!("{slot}.uart.log"));
             let bad = record["unit_under_test"]["serial_number"] == "FW-9903";
-            assert!(heard.contains("firmware 2.1.7") && heard.contains("memory bad") == bad, "{heard}");
+            assert!(
+                heard.contains("firmware 2.1.7") && heard.contains("memory bad") == bad,
+                "{heard}"
+            );
         }
+    }
+}
+
+#[test]
+fn a_program_answers_each_slots_prompt_in_any_order() {
+    let served = served_with(["MOD-0001", "MOD-0002"]);
+    let mut command = benchtop();
+    command
+        .arg("run")
+        .arg(crate::station_slots::asking(served.folder.path()));
+    command
+        .arg("--station")
+        .arg(&served.station)
+        .arg("--store")
+        .arg(served.store());
+    command.args(["--slot", "A=MOD-0001", "--slot", "B=MOD-0002", "--format", "json"]);
+    let mut run = Running::start(command.stdin(Stdio::piped()));
+    let mut input = run.0.stdin.take().unwrap();
+    // both beforehand, and one that says neither what is asked nor whose it is
+    let lines = "{\"name\": \"lamp\", \"answer\": true}\n\
+                 {\"slot\": \"B\", \"name\": \"led\", \"answer\": false}\n\
+                 {\"slot\": \"A\", \"name\": \"led\", \"answer\": true}\n";
+    input.write_all(lines.as_bytes()).unwrap();
+    let done = run.finish();
+    drop(input);
+    assert_eq!(done.code, Some(1), "{done}");
+    let refused: Vec<&str> = done
+        .out
+        .lines()
+        .filter(|line| line.contains("answer_refused"))
+        .collect();
+    assert_eq!(refused.len(), 1, "{done}");
+    assert!(
+        refused[0].contains("lamp") && refused[0].contains("its slot is not said"),
+        "{done}"
+    );
+    let outcomes: Vec<Value> = by_slot(&served.store())
+        .iter()
+        .map(|record| record["outcome"].clone())
+        .collect();
+    assert_eq!(outcomes, ["PASS", "FAIL"], "{done}");
+}
+
+#[test]
+fn the_file_that_a_command_writes_is_kept_with_its_own_unit() {
+    let served = served_with(["MOD-0001", "MOD-0002"]);
+    let text = fs::read_to_string(PROCEDURE).unwrap();
+    // each writes the same file, and the other has time to write over it
+    let step = "[[steps]]\nname = \"Program\"\nexec = { argv = [\"sh\", \"-c\", \"echo $BENCHTOP_SLOT > out.txt; sleep 0.5\"], \
+                attachments = [{ path = \"out.txt\" }] }\n\n[[steps]]\nname    = \"Output\"";
+    let procedure = served.folder.path().join("writes.toml");
+    write(&procedure, &text.replacen("[[steps]]\nname    = \"Output\"", step, 1));
+    let mut command = benchtop();
+    command.arg("run").arg(&procedure).arg("--station").arg(&served.station);
+    command.arg("--store").arg(served.store());
+    let run = done(command.args(["--slot", "A=MOD-0001", "--slot", "B=MOD-0002"]));
+    assert_eq!(run.code, Some(0), "{run}");
+    for (record, slot) in by_slot(&served.store()).iter().zip(["A", "B"]) {
+        assert_eq!(kept(&served.store(), record, "out.txt"), format!("{slot}\n"));
     }
 }

@@ -14,6 +14,10 @@ fn station(served: &Served, from: &str, to: &str) -> PathBuf {
     path
 }
 
+fn check(station: &PathBuf) -> Done {
+    done(benchtop().args(["check", BOARD, "--station"]).arg(station))
+}
+
 fn run(served: &Served, station: &PathBuf, extra: &[&str]) -> Done {
     let mut command = benchtop();
     command
@@ -45,6 +49,13 @@ fn a_station_tests_units_only_with_the_procedures_that_it_lists() {
         assert_eq!(refused.code, Some(2), "{rules}: {refused}");
         assert!(refused.err.contains(expected), "{rules}: {refused}");
         assert!(refused.err.contains("--purpose engineering"), "{refused}");
+        // it is told beforehand, and runs for engineering
+        let told = check(&path);
+        assert_eq!(told.code, Some(0), "{told}");
+        assert!(
+            told.err.contains("warning: ") && told.err.contains("--purpose engineering"),
+            "{told}"
+        );
         assert!(records(&served.store(), "pending").is_empty());
     }
     let path = rule("[procedures.BOARD-FUNCTIONAL-V3]\nversion = \"2.9.0\"");
@@ -112,10 +123,23 @@ fn an_overdue_calibration_refuses_the_run_or_warns() {
         refused.err.contains("the calibration of dmm was due on 2020-01-02"),
         "{refused}"
     );
+    let told = check(&path);
+    assert_eq!(told.code, Some(2), "{told}");
+    assert!(
+        told.err.contains("error: the calibration of dmm was due on 2020-01-02"),
+        "{told}"
+    );
     let text = fs::read_to_string(&path).unwrap();
     write(
         &path,
         &text.replacen("[station]\n", "[station]\ncalibration = \"warn\"\n", 1),
+    );
+    let told = check(&path);
+    assert_eq!(told.code, Some(0), "{told}");
+    assert!(
+        told.err
+            .contains("warning: the calibration of dmm was due on 2020-01-02"),
+        "{told}"
     );
     let warned = run(&served, &path, &[]);
     assert_eq!(warned.code, Some(0), "{warned}");

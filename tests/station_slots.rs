@@ -76,7 +76,7 @@ fn each_slot_is_scanned_and_one_may_be_empty() {
 }
 
 /// The module's procedure with a question to the operator under power.
-fn asking(folder: &Path) -> std::path::PathBuf {
+pub(crate) fn asking(folder: &Path) -> std::path::PathBuf {
     let text = fs::read_to_string(PROCEDURE).unwrap();
     let step = "[[steps]]\nname = \"LED\"\nprompt = { name = \"led\", message = \"Is the LED green?\", kind = \"yes_no\", passes = \"yes\" }\n\n\
                 [[steps]]\nname    = \"Output\"";
@@ -185,8 +185,15 @@ fn an_operator_makes_a_gauge_study_at_the_bench() {
         assert_eq!(record["purpose"], "gauge_study");
         assert_eq!((&record["study"], &record["trial"]), (&"GAUGE-9".into(), &2.into()));
     }
-    let mut without = station(Path::new(BOARD), &["--simulate", "--study", "G", "--trial", "1"], store.path());
+    let mut without = station(
+        Path::new(BOARD),
+        &["--simulate", "--study", "G", "--trial", "1"],
+        store.path(),
+    );
     let refused = crate::testkit::done(&mut without);
     assert_eq!(refused.code, Some(2), "{refused}");
-    assert!(refused.err.contains("only a run with --purpose gauge_study"), "{refused}");
+    assert!(
+        refused.err.contains("only a run with --purpose gauge_study"),
+        "{refused}"
+    );
 }

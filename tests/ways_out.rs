@@ -307,7 +307,12 @@ fn a_panic_in_a_driver_leaves_the_outputs_off() {
     let served = Served::bench("UNIT-5501");
     let clock: Arc<dyn Clock> = RealClock::shared();
     let file = benchtop_station::parse("station.toml", &fs::read_to_string(&served.station).unwrap()).unwrap();
-    let station = Station::real(&file, &drivers(&["keysight/34461a", "keysight/e36312a"]), Arc::clone(&clock)).unwrap();
+    let station = Station::real(
+        &file,
+        &drivers(&["keysight/34461a", "keysight/e36312a"]),
+        Arc::clone(&clock),
+    )
+    .unwrap();
     let text = fs::read_to_string(BOARD).unwrap();
     let procedure = benchtop_procedure::check_text(BOARD, &text, &station.capabilities()).unwrap();
     let store = Store::open(&served.store()).unwrap();

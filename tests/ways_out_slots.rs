@@ -135,7 +135,12 @@ fn run(served: &Served, procedure: &std::path::Path, units: [&str; 2]) -> Comman
     let mut command = benchtop();
     command.arg("run").arg(procedure).arg("--station").arg(&served.station);
     command.arg("--store").arg(served.store());
-    command.args(["--slot", &format!("A={}", units[0]), "--slot", &format!("B={}", units[1])]);
+    command.args([
+        "--slot",
+        &format!("A={}", units[0]),
+        "--slot",
+        &format!("B={}", units[1]),
+    ]);
     command
 }
 
@@ -182,8 +187,10 @@ fn leave(way: &Way) {
         way.units.contains(&serial)
     });
     assert_eq!(found.len(), 2, "{name}: a record each: {ended}");
-    for ((record, outcome), (slot, serial)) in
-        found.iter().zip(way.outcomes).zip([("A", way.units[0]), ("B", way.units[1])])
+    for ((record, outcome), (slot, serial)) in found
+        .iter()
+        .zip(way.outcomes)
+        .zip([("A", way.units[0]), ("B", way.units[1])])
     {
         assert_eq!(record["slot"], slot, "{name}");
         assert_eq!(record["unit_under_test"]["serial_number"], serial, "{name}");

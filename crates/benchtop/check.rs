@@ -2,15 +2,16 @@
 
 use crate::{
     args::{CheckArguments, CheckFormat},
-    bench::{self, Refused},
+    bench::{self, Equipped, Refused},
     exit::{Exit, Failure},
     operator::Answers,
     outside, procedures, prove,
+    run::{check_allowed, check_calibration},
     terminal::{self, GOOD, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::human_duration;
-use benchtop_notation::{Diagnostic, Diagnostics, Severity};
-use benchtop_procedure::{Estimate, Given, Slot, TestRatio, is_for_slots};
+use benchtop_notation::{Diagnostic, Diagnostics, Severity, Span};
+use benchtop_procedure::{Estimate, Given, Procedure, Slot, TestRatio, is_for_slots};
 use benchtop_station::{Catalogue, Station};
 use std::collections::BTreeMap;
 
@@ -96,11 +97,7 @@ struct Found {
     slots: Vec<String>,
 }
 
-fn findings(
-    arguments: &CheckArguments,
-    catalogue: &Catalogue,
-    source: &procedures::Source,
-) -> Result<Found, Failure> {
+fn findings(arguments: &CheckArguments, catalogue: &Catalogue, source: &procedures::Source) -> Result<Found, Failure> {
     let written = source.written();
     let read = written.read(&source.given());
     let id = written.id();
@@ -151,11 +148,15 @@ fn findings(
                         ratios = found;
                         findings.append(procedure.warnings().clone());
                         findings.append(said);
+                        check_calibration(equipped, procedure.procedure(), &mut findings);
                     }
                 }
                 Err(mistakes) => findings.append(mistakes),
             }
         }
+    }
+    if let (Some(equipped), Some(procedure)) = (&equipped, read.procedure()) {
+        listed(arguments, equipped, procedure, source, &mut findings);
     }
     if let Some(procedure) = read.procedure() {
         let bench = equipped.as_ref().and_then(|equipped| equipped.station.bench());
@@ -172,6 +173,25 @@ fn findings(
         estimate,
         slots,
     })
+}
+
+/// Warns of a procedure with which this station tests no units: it runs for engineering all the same.
+fn listed(
+    arguments: &CheckArguments,
+    equipped: &Equipped,
+    procedure: &Procedure,
+    source: &procedures::Source,
+    findings: &mut Diagnostics,
+) {
+    // each part is another resolved procedure, with a digest of its own
+    if !procedure.parts.is_empty() {
+        return;
+    }
+    let digest = source.digest(procedure);
+    let unlisted = check_allowed(equipped, procedure, &digest, Diagnostic::warning, findings);
+    if let (Some(message), Some(station)) = (unlisted, &arguments.bench.station) {
+        findings.warning(&Span::of_file(&station.display().to_string()), &message);
+    }
 }
 
 /// What each slot of a bench has of its own.

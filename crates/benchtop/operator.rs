@@ -46,8 +46,22 @@ struct Lines {
 #[derive(Default)]
 struct JsonLines {
     lines: Option<Lines>,
-    /// Answers that came before they were asked for, by name.
-    early: BTreeMap<String, String>,
+    /// Answers that came before they were asked for, by slot, if they name one, and by name.
+    early: BTreeMap<(Option<String>, String), String>,
+}
+
+/// Answers for the unit in one slot: what names another slot is not for it.
+pub(crate) struct InSlot {
+    pub(crate) answers: Arc<Answers>,
+    pub(crate) slot: Option<String>,
+}
+
+/// A line of a program that answers.
+struct Answer {
+    /// Whose prompt it answers, where several units are tested at once.
+    slot: Option<String>,
+    name: String,
+    answer: String,
 }
 
 impl std::fmt::Debug for Answers {
@@ -109,20 +123,21 @@ impl Answers {
 }
 
 #[async_trait]
-impl Operator for Answers {
+impl Operator for InSlot {
     async fn ask(&self, prompt: &Prompt) -> Result<String, NoAnswer> {
         let name = &prompt.measurement.name;
-        if let Some(answer) = self.given(name) {
+        let slot = self.slot.as_deref();
+        if let Some(answer) = self.answers.given(name) {
             return Ok(answer.to_owned());
         }
-        match &self.asked {
+        match &self.answers.asked {
             Asked::Nobody => {
                 let reason = format!("there is no terminal to ask at; --answer {name}=... or --format json answers it");
                 Err(NoAnswer(reason))
             }
             Asked::Terminal(lines) => lines.lock().await.ask(prompt).await,
-            Asked::Json(lines) => lines.lock().await.ask(prompt).await,
-            Asked::Typed(typed) => answer_of(typed, prompt).await,
+            Asked::Json(lines) => lines.lock().await.ask(slot, prompt).await,
+            Asked::Typed(typed) => answer_of(typed, slot, prompt).await,
         }
     }
 }
@@ -160,14 +175,15 @@ impl Lines {
 }
 
 impl JsonLines {
-    async fn ask(&mut self, prompt: &Prompt) -> Result<String, NoAnswer> {
+    async fn ask(&mut self, slot: Option<&str>, prompt: &Prompt) -> Result<String, NoAnswer> {
         let name = &prompt.measurement.name;
         let Self { lines, early } = self;
         let coming = lines
             .get_or_insert_with(|| Lines { coming: None })
             .start(|| Ok(Box::new(BufReader::new(io::stdin()))));
         loop {
-            if let Some(answer) = early.remove(name) {
+            let own = early.remove(&(slot.map(str::to_owned), name.clone()));
+            if let Some(answer) = own {
                 match prompt.kind.read(&answer, prompt.measurement.unit) {
                     Ok(_) => return Ok(answer),
                     Err(reason) => refuse(name, &reason),
@@ -179,7 +195,19 @@ impl JsonLines {
                 )));
             };
             match parse(&line) {
-                Ok((name, answer)) => drop(early.insert(name, answer)),
+                // one that names no slot answers who asks, and nobody else
+                Ok(Answer {
+                    slot: None,
+                    name: named,
+                    ..
+                }) if slot.is_some() && named != *name => {
+                    let reason = "it is not asked now, and its slot is not said: {\"slot\": ..., \"name\": ..., \"answer\": ...}";
+                    refuse(&named, reason);
+                }
+                Ok(Answer { slot: of, name, answer }) => {
+                    let of = of.or_else(|| slot.map(str::to_owned));
+                    drop(early.insert((of, name), answer));
+                }
                 Err(reason) => refuse(name, &reason),
             }
         }
@@ -187,15 +215,19 @@ impl JsonLines {
 }
 
 /// An answer on the line of the scans: as a person types it, or as a program writes it.
-async fn answer_of(typed: &Typed, prompt: &Prompt) -> Result<String, NoAnswer> {
+async fn answer_of(typed: &Typed, slot: Option<&str>, prompt: &Prompt) -> Result<String, NoAnswer> {
     let name = &prompt.measurement.name;
     // what was typed before the question is no answer to it; what comes from a pipe waits for its turn
     terminal::forget_typing();
     while let Some(line) = typed.line().await {
         let answer = match line.starts_with('{') {
-            true => parse(&line).and_then(|(named, answer)| match named == *name {
-                true => Ok(answer),
-                false => Err(format!("{named} is not asked, but {name}")),
+            true => parse(&line).and_then(|line| {
+                let here = line.slot.as_deref().filter(|named| Some(*named) != slot);
+                match (here, line.name == *name) {
+                    (None, true) => Ok(line.answer),
+                    (Some(other), true) => Err(format!("{name} is not asked in slot {other}")),
+                    (_, false) => Err(format!("{} is not asked, but {name}", line.name)),
+                }
             }),
             false => Ok(line),
         };
@@ -214,8 +246,8 @@ fn refuse(name: &str, reason: &str) {
     terminal::emit(&line.to_string());
 }
 
-/// `{"name": "led", "answer": "yes"}`; a number and true or false are as good.
-fn parse(line: &str) -> Result<(String, String), String> {
+/// `{"name": "led", "answer": "yes"}`; a number and true or false are as good. `"slot"` says whose prompt is answered.
+fn parse(line: &str) -> Result<Answer, String> {
     let form = "expected {\"name\": ..., \"answer\": ...}";
     let value: serde_json::Value = serde_json::from_str(line).map_err(|error| format!("{error}; {form}"))?;
     let name = value.get("name").and_then(serde_json::Value::as_str);
@@ -225,7 +257,14 @@ fn parse(line: &str) -> Result<(String, String), String> {
         Some(serde_json::Value::Number(number)) => Some(number.to_string()),
         Some(serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_)) | None => None,
     };
-    name.map(str::to_owned).zip(answer).ok_or_else(|| form.to_owned())
+    let slot = value.get("slot").and_then(serde_json::Value::as_str);
+    let both = name.map(str::to_owned).zip(answer);
+    let answer = both.map(|(name, answer)| Answer {
+        slot: slot.map(str::to_owned),
+        name,
+        answer,
+    });
+    answer.ok_or_else(|| form.to_owned())
 }
 
 /// The keyboard, also where standard input is something else.

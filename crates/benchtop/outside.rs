@@ -1,7 +1,10 @@
 //! What a run reaches beside its instruments: the operator, commands, a place for files. Or what a bench file says in their
 //! place.
 
-use crate::{bench::Equipped, operator::Answers};
+use crate::{
+    bench::Equipped,
+    operator::{Answers, InSlot},
+};
 use async_trait::async_trait;
 use benchtop_instrument::{Clock, ClockExt};
 use benchtop_notation::{Diagnostic, Diagnostics};
@@ -137,7 +140,10 @@ pub(crate) fn outside(
             None => simulated(bench, &equipped.clock, answers, attachments),
         },
         None => Surroundings {
-            operator: answers,
+            operator: Arc::new(InSlot {
+                answers,
+                slot: slot.map(str::to_owned),
+            }),
             programs: Arc::new(Commands {
                 folder: folder_of(file),
                 facts,

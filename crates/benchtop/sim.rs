@@ -12,8 +12,8 @@ use benchtop_sim::{
     HislipModes, HislipServer, PtyServer, SimulatedBench, SimulatedInstrument, Vxi11Server, VxiAddresses, serve_hislip,
     serve_pty, serve_tcp, serve_vxi11,
 };
-use benchtop_station::Catalogue;
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use benchtop_station::{Catalogue, StationSlot, slots_of_bench};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
 /// Where VXI-11 clients look (RFC 1833).
 const PORTMAPPER_PORT: u16 = 111;
@@ -33,7 +33,7 @@ pub(crate) async fn sim(arguments: SimArguments, catalogue: &Catalogue) -> Resul
 async fn serve(arguments: ServeArguments, catalogue: &Catalogue) -> Result<Exit, Failure> {
     let mut interrupt = interrupt::listen();
     let clock = RealClock::shared();
-    let bench = open(&arguments, catalogue, &clock)?;
+    let (bench, slots) = open(&arguments, catalogue, &clock)?;
     let mut servers = Vec::new();
     let mut lines = Vec::new();
     let mut station = format!(
@@ -59,8 +59,21 @@ async fn serve(arguments: ServeArguments, catalogue: &Catalogue) -> Result<Exit,
         station.push_str(&format!(
             "\n[instruments.{name}]\ndriver = \"{model}\"\nresource = \"{resource}\"\n"
         ));
+        let named = bench.channel_names(name).into_iter().flatten();
+        let named = named.map(|(name, number)| (name.clone(), *number));
+        station.push_str(&channels(named));
         lines.push(line(name, &bench, &resource));
         servers.push(server);
+    }
+    for (name, slot) in &slots {
+        station.push_str(&format!("\n[slots.{name}]\n"));
+        if let Some(fixture_id) = &slot.fixture_id {
+            station.push_str(&format!("fixture_id = {}\n", quoted(fixture_id)));
+        }
+        let own = slot.own.channels.iter();
+        station.push_str(&channels(
+            own.map(|(called, number)| (called.to_string(), number.value)),
+        ));
     }
     if let Some(path) = &arguments.write_station {
         write(path, &station)?;
@@ -181,6 +194,22 @@ fn all(bench: &SimulatedBench) -> Vec<(String, SimulatedInstrument)> {
         .collect()
 }
 
+/// `channels = { "vcc" = 101 }`, nothing where there are none.
+fn channels(of: impl Iterator<Item = (String, u32)>) -> String {
+    let each: Vec<String> = of
+        .map(|(name, number)| format!("{} = {number}", quoted(&name)))
+        .collect();
+    match each.as_slice() {
+        [] => String::new(),
+        each => format!("channels = {{ {} }}\n", each.join(", ")),
+    }
+}
+
+/// As a basic string of TOML, whose escapes are those of JSON.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 fn line(name: &str, bench: &SimulatedBench, resource: &str) -> String {
     let model = bench.model_of(name).unwrap_or_default();
     serde_json::json!({ "name": name, "model": model, "resource": resource }).to_string()
@@ -190,14 +219,15 @@ fn open(
     arguments: &ServeArguments,
     catalogue: &Catalogue,
     clock: &Arc<dyn benchtop_instrument::Clock>,
-) -> Result<SimulatedBench, Failure> {
+) -> Result<(SimulatedBench, BTreeMap<String, StationSlot>), Failure> {
     let refused = |findings: benchtop_notation::Diagnostics| {
         terminal::diagnose(&findings);
         Failure::refused("nothing is served")
     };
     if let Some(parsed) = catalogue.model(&arguments.what) {
         let parsed = parsed.map_err(refused)?;
-        return Ok(SimulatedBench::lone(&arguments.what, &parsed, Arc::clone(clock)));
+        let lone = SimulatedBench::lone(&arguments.what, &parsed, Arc::clone(clock));
+        return Ok((lone, BTreeMap::new()));
     }
     let looks_like_a_model = arguments.what.split('/').count() == 2 && !Path::new(&arguments.what).exists();
     if looks_like_a_model {
@@ -219,7 +249,27 @@ fn open(
         units = Units::InSlots(pairs.collect::<Result<_, _>>()?);
     }
     match bench::find(&arguments.what, catalogue, None) {
-        Ok((_, bench)) => Ok(units.lie_in(&bench, clock)),
+        Ok((entry, bench)) => {
+            if let Units::InSlots(units) = &units
+                && let Some(unknown) = units
+                    .keys()
+                    .find(|slot| !bench.slot_names().any(|known| known == *slot))
+            {
+                let known: Vec<&str> = bench.slot_names().collect();
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                let message = format!(
+                    "--slot {unknown}: {} has no slot of that name; it has {known}",
+                    bench.name()
+                );
+                return Err(Failure::refused(message));
+            }
+            let slots = slots_of_bench(&entry.file, &entry.text).map_err(refused)?;
+            Ok((units.lie_in(&bench, clock), slots))
+        }
         Err(Refused::Findings(findings)) => Err(refused(findings)),
         Err(Refused::Failure(failure)) => Err(failure),
     }

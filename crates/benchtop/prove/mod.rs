@@ -6,8 +6,8 @@
 //! 3. with each thing that may be wrong with the unit, and with instruments that lie: what no limit catches is said, and
 //!    which limit none of them trips.
 //!
-//! A procedure for slots is tried in each slot while the others are empty, so that what is another slot's is no help to it, and at
-//! first with ordinary units in all of them at once.
+//! A procedure for slots is tried in each slot while the others are empty, so that what is another slot's is no help to it, and once
+//! with ordinary units in all of them.
 
 mod report;
 mod shift;
@@ -103,28 +103,27 @@ pub(crate) async fn prove(wanted: &str, catalogue: &Catalogue, source: &Source) 
         uncaught: Vec::new(),
         findings: Diagnostics::new(),
     };
+    let mut ordinary = Vec::new();
+    for laboratory in &laboratories {
+        let unit = laboratory.run(&Trial::default()).await?;
+        proof.trials += 1;
+        passes(&bench, laboratory, &unit, "")?;
+        ordinary.push(unit);
+    }
     if laboratories.len() > 1 {
         let at_once = Laboratory::run_all(&laboratories).await?;
-        for (laboratory, ordinary) in laboratories.iter().zip(&at_once) {
-            passes(&bench, laboratory, ordinary, " with all slots full")?;
+        proof.trials += 1;
+        for (laboratory, unit) in laboratories.iter().zip(&at_once) {
+            passes(&bench, laboratory, unit, " with all slots full")?;
         }
-        proof.trials += 1;
     }
-    for laboratory in &laboratories {
-        let ordinary = laboratory.run(&Trial::default()).await?;
-        proof.trials += 1;
-        passes(&bench, laboratory, &ordinary, "")?;
-        move_across(&mut proof, laboratory, &ordinary).await?;
+    for (laboratory, ordinary) in laboratories.iter().zip(&ordinary) {
+        move_across(&mut proof, laboratory, ordinary).await?;
         spoil(&mut proof, laboratory, &bench).await?;
     }
     let name = proof.bench.clone();
     for limit in &proof.limits {
-        let what = format!(
-            "the {} limit {} of {}",
-            limit.side.word(),
-            limit.bound,
-            limit.called()
-        );
+        let what = format!("the {} limit {} of {}", limit.side.word(), limit.bound, limit.called());
         if limit.moved != RunOutcome::Fail {
             let message = format!("{what} lets a value beyond it pass: the run is {}", limit.moved.word());
             let help = "moved across it at the instrument's terminals, the quantity must fail";

@@ -18,8 +18,9 @@ use benchtop_procedure::{
     full_name, is_for_slots,
 };
 use benchtop_run::{
-    Bench as RunBench, Crew, Deadlines, Event, EventKind, Fixture, Interrupt, MeasurementTaken, Placement, ProcedureUse,
-    Purpose, Recorder, RecorderError, RunOutcome, RunStarted, Seat, Section, UnitUnderTest, execute_slots,
+    Bench as RunBench, Crew, Deadlines, Event, EventKind, Fixture, Interrupt, MeasurementTaken, Placement,
+    ProcedureUse, Purpose, Recorder, RecorderError, RunOutcome, RunStarted, Seat, Section, UnitUnderTest,
+    execute_slots,
 };
 use benchtop_sim::{Bench, Deviation, Fault, SimulatedBench};
 use benchtop_station::{Catalogue, Said, Station, StationSlot};

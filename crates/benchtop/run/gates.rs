@@ -3,7 +3,7 @@
 use super::request::Unit;
 use crate::bench::Equipped;
 use benchtop_instrument::{Clock, RealClock};
-use benchtop_notation::{Diagnostic, Diagnostics};
+use benchtop_notation::{Diagnostic, Diagnostics, Span};
 use benchtop_procedure::{Pattern, Procedure};
 use benchtop_station::CalibrationRule;
 
@@ -92,11 +92,12 @@ pub(super) fn unit_mistakes(unit: &Unit, procedure: &Procedure) -> Vec<String> {
     mistakes
 }
 
-/// A procedure that this station does not test units with runs for engineering only.
-pub(super) fn check_allowed(
+/// A procedure that this station does not test units with runs for engineering only; `finding` makes what is found of it.
+pub(crate) fn check_allowed(
     equipped: &Equipped,
     procedure: &Procedure,
     sha256: &str,
+    finding: fn(&Span, &str) -> Diagnostic,
     findings: &mut Diagnostics,
 ) -> Option<String> {
     let file = equipped.file.as_ref()?;
@@ -120,14 +121,14 @@ pub(super) fn check_allowed(
             .filter(|wanted| !wanted.value.eq_ignore_ascii_case(found))
         {
             let message = format!("this {id} has the {what} {found}, which is not the one that tests units here");
-            findings.push(Diagnostic::error(&wanted.span, &message).help(help));
+            findings.push(finding(&wanted.span, &message).help(help));
         }
     }
     None
 }
 
 /// An instrument that is used and whose calibration is overdue refuses the run, or warns.
-pub(super) fn check_calibration(equipped: &Equipped, procedure: &Procedure, findings: &mut Diagnostics) {
+pub(crate) fn check_calibration(equipped: &Equipped, procedure: &Procedure, findings: &mut Diagnostics) {
     let Some(file) = &equipped.file else { return };
     let today = RealClock::new().utc().format("%Y-%m-%d").to_string();
     for name in procedure.instruments.keys() {

@@ -15,6 +15,7 @@ mod slots;
 mod started;
 mod station;
 
+pub(crate) use gates::{check_allowed, check_calibration};
 pub(crate) use show::first_failure;
 pub(crate) use slots::Together;
 pub(crate) use started::{planned, used};

@@ -13,7 +13,7 @@ use crate::{
     outside, procedures, terminal,
 };
 use benchtop_instrument::Capabilities;
-use benchtop_notation::Diagnostics;
+use benchtop_notation::{Diagnostic, Diagnostics};
 use benchtop_procedure::{AsRead, BoundProcedure, LogicalName, Procedure, Slot, is_for_slots};
 use benchtop_run::{Partial, Purpose};
 use benchtop_sim::SimulatedBench;
@@ -145,7 +145,8 @@ pub(super) fn prepare(
             }
             if request.purpose.as_deref() != Some("engineering") {
                 let digest = source.digest(procedure);
-                sentences.extend(gates::check_allowed(equipped, procedure, &digest, &mut findings));
+                let error = Diagnostic::error;
+                sentences.extend(gates::check_allowed(equipped, procedure, &digest, error, &mut findings));
             }
         }
         let targets = equipped

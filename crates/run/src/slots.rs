@@ -20,6 +20,8 @@ pub(crate) struct Gates {
     instruments: BTreeMap<LogicalName, Arc<Mutex<()>>>,
     /// The operator, who is asked one thing at a time.
     operator: Arc<Mutex<()>>,
+    /// The procedure's folder, in which the commands of all slots write.
+    folder: Arc<Mutex<()>>,
 }
 
 /// Turns that were taken; they end when it is dropped.
@@ -38,6 +40,7 @@ impl Gates {
         Self {
             instruments: names.into_iter().map(|name| (name.clone(), Arc::default())).collect(),
             operator: Arc::default(),
+            folder: Arc::default(),
         }
     }
 
@@ -54,6 +57,12 @@ impl Gates {
     /// Waits until the operator is asked nothing else. A step that asks uses no instrument, so nobody waits for it in a circle.
     pub(crate) async fn ask(&self) -> Turns {
         vec![Arc::clone(&self.operator).lock_owned().await]
+    }
+
+    /// Waits until no command of another slot writes files that are kept: they would have the same names. A step that runs a
+    /// command uses no instrument, so nobody waits for it in a circle.
+    pub(crate) async fn write_files(&self) -> Turns {
+        vec![Arc::clone(&self.folder).lock_owned().await]
     }
 }
 

@@ -98,6 +98,9 @@ impl Walk<'_> {
                 let address = self.address(index);
                 let _turns = match (&self.floor.several, &step.kind) {
                     (Some(several), StepKind::Prompt(_)) => several.gates.ask().await,
+                    (Some(several), StepKind::Exec(exec)) if !exec.attachments.is_empty() => {
+                        several.gates.write_files().await
+                    }
                     // off is never waited for: what a unit's teardown turns off is the unit's own
                     (_, StepKind::Set { setting, .. })
                         if self.section == Section::Teardown && only_turns_off(setting) =>

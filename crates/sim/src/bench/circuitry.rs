@@ -62,9 +62,10 @@ impl Circuitry {
         for serial_number in serial_numbers {
             placed.push(serial_number.map(|serial_number| (serial_number, exact(serial_number))));
         }
-        if let (Some(Some((_, exact))), Some((path, value))) =
-            (placed.iter_mut().find(|unit| unit.is_some()), deviation.and_then(Deviation::value))
-        {
+        if let (Some(Some((_, exact))), Some((path, value))) = (
+            placed.iter_mut().find(|unit| unit.is_some()),
+            deviation.and_then(Deviation::value),
+        ) {
             exact.insert(path.to_owned(), value);
         }
         let mut circuit = Circuit {

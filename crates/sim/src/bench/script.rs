@@ -74,7 +74,12 @@ pub(crate) struct Reply {
 
 impl Scripts {
     /// Those of the unit in each slot, or of the only unit: they differ in the nodes that give power.
-    pub(super) fn read_each(root: &Table<'_>, slots: &[String], nodes: &mut Nodes, sink: &mut Diagnostics) -> Vec<Self> {
+    pub(super) fn read_each(
+        root: &Table<'_>,
+        slots: &[String],
+        nodes: &mut Nodes,
+        sink: &mut Diagnostics,
+    ) -> Vec<Self> {
         let mut each = Vec::new();
         for slot in slots {
             nodes.enter(Some(slot));

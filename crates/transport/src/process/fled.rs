@@ -89,7 +89,7 @@ fn processes() -> Vec<Pid> {
     numbers.filter_map(Pid::from_raw).collect()
 }
 
-/// The fourth field of `stat`, behind a name in which anything may stand (proc_pid_stat(5)).
+/// The fourth field of `stat`, behind a name in which anything may stand (`proc_pid_stat(5)`).
 fn parent(of: Pid) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", of.as_raw_nonzero())).ok()?;
     let (_, behind) = stat.rsplit_once(')')?;

@@ -97,7 +97,10 @@ fn attachment(sink: &mut Diagnostics, table: &Table<'_>, step: &str) -> Option<S
     let is_plain = |c: char| !c.is_control() && !"/\\:".contains(c);
     let is_name = !name.value.trim().is_empty() && name.value.len() <= 200 && name.value.chars().all(is_plain);
     if !is_name || name.value.starts_with('.') {
-        let message = format!("{step}: an answer is kept under the name of a file, not `{}`", name.value);
+        let message = format!(
+            "{step}: an answer is kept under the name of a file, not `{}`",
+            name.value
+        );
         sink.push(Diagnostic::error(&name.span, &message).help("\"screen.png\", for example; it lies with the record"));
         return None;
     }
