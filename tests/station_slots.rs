@@ -3,10 +3,10 @@
 use crate::{
     slots::{PROCEDURE, by_slot, outputs, served_with},
     station_loop::{Terminal, station},
-    testkit::{BOARD, Running, json, records, scratch, write},
+    testkit::{BOARD, Running, after, json, records, scratch, write},
 };
 use serde_json::Value;
-use std::{fs, io::Write, path::Path, process::Stdio};
+use std::{fs, io::Write, path::Path, process::Stdio, time::Duration};
 
 fn slots_and_outcomes(store: &Path) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -33,11 +33,19 @@ fn each_slot_is_scanned_and_one_may_be_empty() {
     let (mut terminal, mut process) = Terminal::start(&mut command);
     let ask = |terminal: &mut Terminal, slot: &str, scan: &str| {
         terminal.expect(&format!("slot {slot}: scan the unit, or Enter where it is empty:"));
+        if scan == "\r" {
+            // a person reads the question
+            after(Duration::from_millis(300));
+        }
         terminal.types(scan);
     };
-    // a scanner ends its text with CR and LF
-    ask(&mut terminal, "A", " MOD-0001\r\n");
-    // the LF of the scanner has said that B is empty: it is a line of its own on a terminal
+    // a scanner ends its text with CR and LF, which are two lines on a terminal: the second does not say that B is empty
+    ask(&mut terminal, "A", " MOD-0007\r\n");
+    ask(&mut terminal, "B", "MOD-0008\r\n");
+    terminal.expect("= PASS  slot A  MOD-0007 =");
+    terminal.expect("= PASS  slot B  MOD-0008 =");
+    ask(&mut terminal, "A", "MOD-0001\r");
+    ask(&mut terminal, "B", "\r");
     terminal.expect("= PASS  slot A  MOD-0001 =");
     // a slip at a terminal is asked for again, and nothing that was scanned before is lost
     ask(&mut terminal, "A", "MOD-9901\r");
@@ -62,6 +70,8 @@ fn each_slot_is_scanned_and_one_may_be_empty() {
     ask(&mut terminal, "B", "quit\r");
     assert_eq!(process.wait().code(), Some(0));
     let expected = [
+        ("A", "MOD-0007", "PASS"),
+        ("B", "MOD-0008", "PASS"),
         ("A", "MOD-0001", "PASS"),
         ("A", "MOD-9901", "FAIL"),
         ("B", "MOD-0002", "PASS"),
@@ -72,7 +82,7 @@ fn each_slot_is_scanned_and_one_may_be_empty() {
         .iter()
         .map(|path| json(path)["operator"].clone())
         .collect();
-    assert_eq!(operators, ["Ada", "Ada", "Ada", "Bob"]);
+    assert_eq!(operators, ["Ada", "Ada", "Ada", "Ada", "Ada", "Bob"]);
 }
 
 /// The module's procedure with a question to the operator under power.

@@ -23,10 +23,11 @@ use crate::{
     terminal::{self, BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET},
     typed::Typed,
 };
+use benchtop_instrument::{Clock, RealClock};
 use benchtop_procedure::Procedure;
 use benchtop_run::{Interrupt, Study};
 use benchtop_station::{Catalogue, Recorder};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub(crate) async fn station(
     arguments: StationArguments,
@@ -94,6 +95,10 @@ fn requested(arguments: StationArguments, answers: Answers) -> Request {
         sync: arguments.sync,
     }
 }
+
+/// A scanner that ends its text with CR and LF ends two lines at a terminal: an empty one that comes sooner than a person can have
+/// read the question does not say that the next slot is empty.
+const NOBODY_READS_SO_FAST: Duration = Duration::from_millis(150);
 
 /// What the operator has put into the fixture, or wants instead.
 enum Round {
@@ -199,11 +204,15 @@ impl Desk {
             Some(slot) => format!("slot {slot}: scan the unit, or Enter where it is empty:"),
             None => "scan the unit:".to_owned(),
         };
+        let clock = RealClock::new();
         loop {
+            let asked = clock.now();
             let Some(scanned) = self.ask(&question).await else {
                 return Place::End;
             };
+            let is_late = clock.now().since(asked) >= NOBODY_READS_SO_FAST;
             match scanned.as_str() {
+                "" if slot.is_some() && !is_late && terminal::is_attended() => continue,
                 "" => return Place::Empty,
                 "quit" => return Place::End,
                 "logout" => return Place::LogOut,
