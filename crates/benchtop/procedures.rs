@@ -9,13 +9,14 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
 };
 
 /// A procedure's text and how messages call it.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) file: String,
-    pub(crate) text: String,
+    pub(crate) text: Arc<str>,
     /// The files that it names, and those that these name, by the names as written.
     pub(crate) files: BTreeMap<String, Companion>,
     written: Option<Arc<Written>>,
@@ -25,7 +26,7 @@ impl Source {
     /// Its text as TOML.
     pub(crate) fn written(&self) -> Arc<Written> {
         let written = self.written.clone();
-        written.unwrap_or_else(|| Arc::new(Written::new(&self.file, &self.text)))
+        written.unwrap_or_else(|| Arc::new(as_toml(&self.file, &self.text)))
     }
 
     /// The same source without what was made of its text: for a run that lasts, and rarely asks again.
@@ -143,11 +144,27 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>, depth: u32) -> Result<(), Fa
     Ok(())
 }
 
+/// A text from this length on is read on a thread of its own.
+const LONG_TEXT: usize = 64 * 1024;
+
+/// The text as TOML. What that takes of a long one is large and lives short: on a thread of its own it comes from a region of
+/// its own, which goes back to the system as a whole when it is let go of.
+fn as_toml(file: &str, text: &Arc<str>) -> Written {
+    let read = || Written::shared(file, text);
+    if text.len() < LONG_TEXT {
+        return read();
+    }
+    thread::scope(|scope| match thread::Builder::new().spawn_scoped(scope, read) {
+        Ok(reading) => reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        Err(_no_thread) => read(),
+    })
+}
+
 /// Reads one file.
 pub(crate) fn read(path: &Path) -> Result<Source, Failure> {
-    let text = read_text(path)?;
+    let text: Arc<str> = read_text(path)?.into();
     let file = path.display().to_string();
-    let written = Written::new(&file, &text);
+    let written = as_toml(&file, &text);
     let mut files = BTreeMap::new();
     let mut wanted = written.files();
     while let Some(name) = wanted.pop() {

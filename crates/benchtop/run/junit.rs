@@ -1,8 +1,8 @@
 //! `--junit FILE`: the runs as CI reads them.
 
 use crate::exit::Failure;
-use benchtop_report::export::{ExportError, JUnit};
-use benchtop_store::Record;
+use benchtop_report::export::JUnit;
+use benchtop_store::Saved;
 use std::{
     fs::File,
     io::{self, BufWriter},
@@ -14,7 +14,7 @@ use std::{
 pub(super) struct Report {
     suites: JUnit<BufWriter<File>>,
     /// What went wrong on the way: said at the end, for no report stops a test.
-    failed: Option<ExportError>,
+    failed: Option<io::Error>,
 }
 
 impl Report {
@@ -30,18 +30,19 @@ impl Report {
     }
 
     /// Adds a run that is saved.
-    pub(super) fn add(&mut self, record: &Record) {
-        let added = self.suites.add_run(record);
+    pub(super) fn add(&mut self, saved: &Saved) {
+        let whole = saved.record.whole();
+        let added = whole.and_then(|record| self.suites.add_run(&record).map_err(io::Error::other));
         self.keep(added);
     }
 
     /// Adds a run that could not be saved.
     pub(super) fn add_lost(&mut self, serial: &str) {
         let added = self.suites.add_lost(serial);
-        self.keep(added);
+        self.keep(added.map_err(io::Error::other));
     }
 
-    fn keep(&mut self, added: Result<(), ExportError>) {
+    fn keep(&mut self, added: io::Result<()>) {
         if self.failed.is_none() {
             self.failed = added.err();
         }
@@ -50,7 +51,7 @@ impl Report {
     /// Writes the end of it, and has all of it on stable storage.
     pub(super) fn finish(self) -> io::Result<()> {
         if let Some(failed) = self.failed {
-            return Err(io::Error::other(failed));
+            return Err(failed);
         }
         let to = self.suites.into_inner().map_err(io::Error::other)?;
         let file = to.into_inner().map_err(io::IntoInnerError::into_error)?;

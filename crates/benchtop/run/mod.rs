@@ -84,7 +84,7 @@ pub(crate) async fn run(
 fn told(tested: &Tested, unit: &Unit, report: Option<&mut Report>) -> Exit {
     if let Some(report) = report {
         match &tested.saved {
-            Some(saved) => report.add(&saved.record),
+            Some(saved) => report.add(saved),
             None => report.add_lost(&unit.serial),
         }
     }

@@ -14,7 +14,7 @@ use crate::{
 };
 use benchtop_instrument::Capabilities;
 use benchtop_notation::{Diagnostic, Diagnostics};
-use benchtop_procedure::{AsRead, BoundProcedure, LogicalName, Procedure, Slot, is_for_slots};
+use benchtop_procedure::{AsRead, BoundProcedure, LogicalName, Procedure, Slot, Written, is_for_slots};
 use benchtop_run::{Partial, Purpose};
 use benchtop_sim::SimulatedBench;
 use benchtop_station::{Catalogue, Recorder};
@@ -36,13 +36,15 @@ pub(super) struct Prepared {
 
 /// Reads and binds procedure and bench; every mistake of either, and of the command line, comes out together.
 ///
-/// Answers one for each unit. Without a unit only what is the same for all of them is looked at, and the answer is one; one for each slot,
-/// where the procedure is for slots. A bench that was `kept` from the unit before is not read again.
+/// `written` is the procedure's text as TOML; it is let go of as soon as it was read. Answers one for each unit. Without a unit only
+/// what is the same for all of them is looked at, and the answer is one; one for each slot, where the procedure is for slots. A bench
+/// that was `kept` from the unit before is not read again.
 pub(super) fn prepare(
     request: &Request,
     units: &[Unit],
     catalogue: &Catalogue,
     source: &procedures::Source,
+    written: Arc<Written>,
     recorder: Option<&Arc<Recorder>>,
     kept: Option<&Arc<Equipped>>,
 ) -> Result<Vec<Prepared>, Failure> {
@@ -52,7 +54,7 @@ pub(super) fn prepare(
     let mut mistakes_of_the_bench = None;
     let equipped = match kept {
         Some(kept) => Some(Arc::clone(kept)),
-        None => match equip(request, units, catalogue, source, recorder) {
+        None => match equip(request, units, catalogue, &written, recorder) {
             Ok(equipped) => equipped.map(Arc::new),
             Err(Refused::Findings(mistakes)) => {
                 mistakes_of_the_bench = Some(mistakes);
@@ -75,7 +77,9 @@ pub(super) fn prepare(
             sentences.push(format!("--param {name} is given twice"));
         }
     }
-    let read = source.written().read(&given);
+    let read = written.read(&given);
+    // it may be large, and the rest works on what was read
+    drop(written);
     if read.findings().has_errors() {
         findings.append(read.findings().clone());
     }
@@ -127,7 +131,7 @@ pub(super) fn prepare(
         match checked {
             Ok(procedures) => {
                 for (_slot, procedure) in &procedures {
-                    let (_ratios, said) = benchtop_procedure::ratios(procedure, &equipped.metrology, bench::today());
+                    let said = benchtop_procedure::ratio_findings(procedure, &equipped.metrology, bench::today());
                     findings.append(said);
                     gates::check_calibration(equipped, procedure.procedure(), &mut findings);
                 }
@@ -240,10 +244,10 @@ fn equip(
     request: &Request,
     units: &[Unit],
     catalogue: &Catalogue,
-    source: &procedures::Source,
+    written: &Written,
     recorder: Option<&Arc<Recorder>>,
 ) -> Result<Option<Equipped>, Refused> {
-    let id = source.written().id();
+    let id = written.id();
     let in_slots = units
         .iter()
         .filter_map(|unit| Some((unit.slot.clone()?, unit.serial.clone())));

@@ -97,7 +97,7 @@ fn tell_of_clocks(doubtful: &[String], told: &mut Vec<String>) {
 }
 
 /// What the record says of the clocks that the operator was not told when it began.
-pub(super) fn tell_of_the_record(record: &Record, told: &mut Vec<String>) {
+pub(super) fn tell_of_the_record<M>(record: &Record<M>, told: &mut Vec<String>) {
     tell_of_clocks(&record.clock.doubtful, told);
 }
 

@@ -69,7 +69,9 @@ impl<'c> Session<'c> {
         recorder: Option<Arc<Recorder>>,
         interrupt: watch::Receiver<Interrupt>,
     ) -> Result<(Self, Vec<Prepared>), Failure> {
-        let prepared = prepare(&request, units, catalogue, &source, recorder.as_ref(), None)?;
+        let written = source.written();
+        let source = source.at_rest();
+        let prepared = prepare(&request, units, catalogue, &source, written, recorder.as_ref(), None)?;
         let equipped = &first(&prepared)?.equipped;
         let is_simulated = equipped.station.is_simulated();
         let root = stores::root(
@@ -87,7 +89,7 @@ impl<'c> Session<'c> {
         let session = Self {
             catalogue,
             request,
-            source: source.at_rest(),
+            source,
             recorder,
             store,
             kept,
@@ -120,6 +122,7 @@ impl<'c> Session<'c> {
             units,
             self.catalogue,
             &self.source,
+            self.source.written(),
             self.recorder.as_ref(),
             kept,
         )

@@ -8,7 +8,7 @@ use crate::{
     terminal::{self, Line},
 };
 use benchtop_run::{Event, EventKind, Events};
-use benchtop_store::{Journal, Saved, event::to_json_line};
+use benchtop_store::{Journal, Record, Saved, event::to_json_line, record::Measured};
 use std::sync::Arc;
 
 /// How a run is shown.
@@ -121,12 +121,13 @@ pub(super) fn show(saved: &Saved, last: Option<&str>, showing: &Showing) {
 }
 
 /// The first value that is out of its limits, for people.
-pub(crate) fn first_failure(record: &benchtop_store::Record) -> Option<String> {
+pub(crate) fn first_failure<M: Measured>(record: &Record<M>) -> Option<String> {
+    if record.failed_measurements.is_empty() {
+        return None;
+    }
     let failed = record.steps.iter().find_map(|step| {
-        let measurement = step
-            .measurements
-            .iter()
-            .find(|measurement| record.failed_measurements.contains(&measurement.name))?;
+        let mut taken = step.measurements.iter().filter_map(|held| held.look().ok());
+        let measurement = taken.find(|measurement| record.failed_measurements.contains(&measurement.name))?;
         Some((step, measurement))
     });
     let (step, measurement) = failed?;

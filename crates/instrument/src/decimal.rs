@@ -12,7 +12,11 @@ const MAX_DIGITS: u32 = 34;
 const MAX_MAGNITUDE: i32 = 300;
 
 /// An exact decimal number: `mantissa x 10^exponent`, normalised (no trailing zeros in the mantissa).
+///
+/// Packed: the limits of a long procedure hold many, and an `i128` alone would round each up to 32 bytes, and one that may be
+/// missing to 48.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(Rust, packed(4))]
 pub struct Decimal {
     mantissa: i128,
     exponent: i32,
@@ -76,9 +80,8 @@ impl Decimal {
     #[must_use]
     pub fn to_f64(self) -> f64 {
         // the exponent goes into the text: multiplying by a power of ten rounds twice
-        format!("{}e{}", self.mantissa, self.exponent)
-            .parse()
-            .unwrap_or(f64::MAX)
+        let Self { mantissa, exponent } = self;
+        format!("{mantissa}e{exponent}").parse().unwrap_or(f64::MAX)
     }
 
     /// The decimal that `value` prints as (the shortest text that reads back as the same `f64`).

@@ -48,7 +48,7 @@ impl Document {
         };
         let without = document.root.take(WITHOUT);
         let refuse = |message: &str| Err(Diagnostic::error(&entry.node.span, message).into());
-        let Content::String(ancestor) = &entry.node.content else {
+        let Some(ancestor) = entry.node.text() else {
             return refuse("`inherits` is the name of another document, in quotes");
         };
         if before >= MAX_ANCESTORS {
@@ -75,7 +75,7 @@ impl Document {
                 break;
             };
             let entry = document.root.entries.iter().find(|entry| &*entry.key == INHERITS);
-            let Some(Content::String(name)) = entry.map(|entry| &entry.node.content) else {
+            let Some(name) = entry.and_then(|entry| entry.node.text()) else {
                 break;
             };
             let Some((_, next)) = documents(name) else { break };
@@ -106,8 +106,8 @@ fn leave_out(root: &mut TableNode, without: &Entry) -> Result<(), Diagnostics> {
             "`without` is a list of paths: [\"functions.dc_current\"]",
         );
     };
-    for node in paths {
-        let Content::String(path) = &node.content else {
+    for node in &paths.0 {
+        let Some(path) = node.text() else {
             return refuse(&node.span, "a path is written in quotes: \"functions.dc_current\"");
         };
         let mut keys: Vec<&str> = path.split('.').collect();
@@ -138,7 +138,7 @@ fn over(newer: TableNode, older: TableNode) -> TableNode {
         entry.node.content = match (entry.node.content, known.node.content) {
             (Content::Table(newer), Content::Table(older)) => Content::Table(Box::new(over(*newer, *older))),
             (Content::Array(newer), Content::Array(mut older)) if has_headers(&entry.node.span) => {
-                older.extend(newer);
+                older.0.extend(newer.0);
                 Content::Array(older)
             }
             (newer, _) => newer,

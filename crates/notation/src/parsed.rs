@@ -7,7 +7,7 @@ use std::sync::Arc;
 use toml::Spanned as TomlSpanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use crate::document::{Content, Entry, MAX_SYNTAX_ERRORS, Node, TableNode};
+use crate::document::{Content, Entry, Items, MAX_SYNTAX_ERRORS, Node, TableNode, Text};
 use crate::span::Source;
 use crate::{Diagnostic, Diagnostics, Span};
 
@@ -48,7 +48,7 @@ pub(crate) fn in_pieces(source: &Arc<Source>, headers: &[usize]) -> Option<Table
             Some(known) => known.node.content.as_array()?.extend(more),
             None => root.entries.push(Entry {
                 node: Node {
-                    content: Content::Array(more),
+                    content: Content::Array(Box::new(Items(more))),
                     ..entry.node
                 },
                 ..entry
@@ -61,7 +61,7 @@ pub(crate) fn in_pieces(source: &Arc<Source>, headers: &[usize]) -> Option<Table
 impl Content {
     fn into_array(self) -> Option<Vec<Node>> {
         if let Self::Array(items) = self {
-            Some(items)
+            Some(items.0)
         } else {
             None
         }
@@ -69,7 +69,7 @@ impl Content {
 
     fn as_array(&mut self) -> Option<&mut Vec<Node>> {
         if let Self::Array(items) = self {
-            Some(items)
+            Some(&mut items.0)
         } else {
             None
         }
@@ -161,12 +161,12 @@ impl<'s> Converter<'s> {
             return Err(TooDeep(span));
         }
         let content = match value.into_inner() {
-            DeValue::String(text) => Content::String(text.into()),
-            DeValue::Integer(number) => Content::Integer(number.as_str().into(), number.radix()),
-            DeValue::Float(number) => Content::Float(number.as_str().into()),
+            DeValue::String(text) => Content::string(&text, &span),
+            DeValue::Integer(number) => Content::integer(number.as_str(), number.radix(), &span),
+            DeValue::Float(number) => Content::float(number.as_str(), &span),
             DeValue::Boolean(value) => Content::Boolean(value),
-            DeValue::Datetime(moment) => Content::Datetime(moment.to_string().into()),
-            DeValue::Array(items) => Content::Array(self.array(items, path)?),
+            DeValue::Datetime(moment) => Content::Datetime(Box::new(Text(moment.to_string()))),
+            DeValue::Array(items) => Content::Array(Box::new(Items(self.array(items, path)?))),
             DeValue::Table(table) => Content::Table(Box::new(self.table(table, &title(&span, path), path)?)),
         };
         Ok(Node { content, span })

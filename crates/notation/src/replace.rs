@@ -1,6 +1,6 @@
 //! Copies of a value in which some tables are replaced by plain values: how a reader fills in what an author only named.
 
-use crate::document::{Content, Entry, Node, TableNode};
+use crate::document::{Content, Entry, Items, Node, TableNode, owned};
 use crate::{Kind, Table, Value};
 
 /// A text, a number or a boolean, as its author wrote it.
@@ -18,13 +18,13 @@ impl Scalar {
     /// A text.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self(Content::String(text.into()))
+        Self(Content::String(Some(owned(text))))
     }
 
     /// A number, in decimal digits as TOML writes them.
     #[must_use]
     pub fn number(digits: &str) -> Self {
-        Self(Content::Float(digits.into()))
+        Self(Content::Float(Some(owned(digits))))
     }
 
     /// A truth value.
@@ -47,7 +47,7 @@ impl Value<'_> {
     #[must_use]
     pub fn scalar(&self) -> Option<Scalar> {
         match self.kind() {
-            Kind::String | Kind::Integer | Kind::Float | Kind::Boolean => Some(Scalar(self.node().content.clone())),
+            Kind::String | Kind::Integer | Kind::Float | Kind::Boolean => Some(Scalar(self.node().content_anywhere())),
             Kind::Datetime | Kind::Array | Kind::Table => None,
         }
     }
@@ -74,7 +74,7 @@ fn look(node: &Node, see: &mut dyn FnMut(&Table<'_>)) {
             see(&Table::new(table, &node.span));
             table.entries.iter().for_each(|entry| look(&entry.node, see));
         }
-        Content::Array(items) => items.iter().for_each(|item| look(item, see)),
+        Content::Array(items) => items.0.iter().for_each(|item| look(item, see)),
         Content::String(_) | Content::Integer(..) | Content::Float(_) | Content::Boolean(_) | Content::Datetime(_) => {}
     }
 }
@@ -96,7 +96,10 @@ fn copy(node: &Node, replace: &mut dyn FnMut(&Table<'_>) -> Option<Scalar>) -> N
                     .collect(),
             })),
         },
-        Content::Array(items) => Content::Array(items.iter().map(|item| copy(item, replace)).collect()),
+        Content::Array(items) => {
+            let items = items.0.iter().map(|item| copy(item, replace));
+            Content::Array(Box::new(Items(items.collect())))
+        }
         plain @ (Content::String(_)
         | Content::Integer(..)
         | Content::Float(_)

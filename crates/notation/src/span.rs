@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Source {
     name: String,
-    text: String,
+    text: Arc<str>,
     /// The byte at which each line begins; the first is 0.
     lines: Vec<usize>,
 }
@@ -25,12 +25,13 @@ pub(crate) struct Excerpt<'s> {
 }
 
 impl Source {
-    pub(crate) fn new(name: &str, text: &str) -> Arc<Self> {
+    pub(crate) fn new(name: &str, text: impl Into<Arc<str>>) -> Arc<Self> {
+        let text: Arc<str> = text.into();
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(starts.map(|(at, _)| at + 1)).collect();
         Arc::new(Self {
             name: name.to_owned(),
-            text: text.to_owned(),
+            text,
             lines,
         })
     }

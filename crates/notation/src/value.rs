@@ -95,10 +95,10 @@ impl<'d> Value<'d> {
 
     /// Text in quotes.
     pub fn string(&self, sink: &mut Diagnostics) -> Option<Spanned<String>> {
-        let Content::String(text) = &self.node.content else {
+        let Some(text) = self.node.text() else {
             return self.refuse(sink, "a string");
         };
-        Some(self.spanned(text.to_string()))
+        Some(self.spanned(text.to_owned()))
     }
 
     /// `true` or `false`.
@@ -114,15 +114,15 @@ impl<'d> Value<'d> {
         let Content::Datetime(text) = &self.node.content else {
             return self.refuse(sink, "a date or time without quotes, such as 2026-11-22");
         };
-        Some(self.spanned(text.to_string()))
+        Some(self.spanned(text.0.clone()))
     }
 
     /// A whole number, in any base that TOML knows.
     pub fn integer(&self, sink: &mut Diagnostics) -> Option<Spanned<i64>> {
-        let Content::Integer(digits, base) = &self.node.content else {
+        let (Content::Integer(..), Some((digits, base))) = (&self.node.content, self.node.digits()) else {
             return self.refuse(sink, "an integer");
         };
-        match i64::from_str_radix(digits, *base) {
+        match i64::from_str_radix(digits, base) {
             Ok(number) => Some(self.spanned(number)),
             Err(_) => self.refuse_because(sink, "is too large a number"),
         }
@@ -130,18 +130,16 @@ impl<'d> Value<'d> {
 
     /// A finite number, as the decimal text that the author wrote (`3.30`), without `_` and a leading `+`.
     pub fn number(&self, sink: &mut Diagnostics) -> Option<Spanned<String>> {
-        match &self.node.content {
-            Content::Integer(digits, 10) | Content::Float(digits) => self.finite(sink, digits),
-            Content::Integer(..) => self.refuse_because(sink, "must be written in decimal"),
-            Content::String(_) | Content::Boolean(_) | Content::Datetime(_) | Content::Array(_) | Content::Table(_) => {
-                self.refuse(sink, "a number")
-            }
+        match self.node.digits() {
+            Some((digits, 10)) => self.finite(sink, digits),
+            Some(_) => self.refuse_because(sink, "must be written in decimal"),
+            None => self.refuse(sink, "a number"),
         }
     }
 
     /// A quantity in text, such as `"250 ms"`.
     pub fn magnitude(&self, sink: &mut Diagnostics) -> Option<Magnitude> {
-        let Content::String(text) = &self.node.content else {
+        let Some(text) = self.node.text() else {
             return self.refuse(sink, "a quantity in quotes, such as \"250 ms\"");
         };
         self.split(sink, text)
@@ -150,7 +148,7 @@ impl<'d> Value<'d> {
     /// A bare number (then the unit is empty) or a quantity in text.
     pub fn magnitude_or_number(&self, sink: &mut Diagnostics) -> Option<Magnitude> {
         match &self.node.content {
-            Content::String(text) => self.split(sink, text),
+            Content::String(_) => self.split(sink, self.node.text()?),
             Content::Integer(..) | Content::Float(_) => {
                 let number = self.number(sink)?;
                 Some(Magnitude {
@@ -189,6 +187,7 @@ impl<'d> Value<'d> {
         };
         Some(
             items
+                .0
                 .iter()
                 .map(|node| Self {
                     node,

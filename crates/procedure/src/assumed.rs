@@ -2,11 +2,11 @@
 
 use crate::expression::{Expression, Facts};
 use crate::metrology::{Metrology, Moment};
-use crate::model::{Measurement, ReadingSource};
+use crate::model::{Measurement, MeasurementSource, Procedure, ReadingSource};
 use crate::propagation::{Origin, Origins};
 use crate::value::{Value, ValueKind};
 use benchtop_instrument::{Decimal, Quantity, RangeRequest, Uncertainty, Unknown};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How well a value will be known.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ enum Outlook {
 /// The values of a procedure's measurements, as far as their limits and ranges say them, by full names.
 #[derive(Debug, Default)]
 pub(crate) struct Assumed {
+    /// What something is computed with: nothing else is asked for.
+    operands: BTreeSet<String>,
     values: BTreeMap<String, Value>,
     /// On this station.
     here: BTreeMap<String, Outlook>,
@@ -39,6 +41,19 @@ pub(crate) struct Expected {
 }
 
 impl Assumed {
+    /// For the measurements of `procedure`.
+    pub(crate) fn of(procedure: &Procedure) -> Self {
+        let measurements = procedure.all_steps().flat_map(|step| step.kind.measurements());
+        let operands = measurements.filter_map(|measurement| match &measurement.source {
+            MeasurementSource::Compute(expression) => Some(expression.operands()),
+            MeasurementSource::Reading(_) | MeasurementSource::Said(_) | MeasurementSource::Reduced(_) => None,
+        });
+        Self {
+            operands: operands.flatten().map(|operand| operand.name.clone()).collect(),
+            ..Self::default()
+        }
+    }
+
     /// A reading will be taken.
     pub(crate) fn reads(
         &mut self,
@@ -48,6 +63,9 @@ impl Assumed {
         metrology: &Metrology,
         moment: Moment,
     ) {
+        if !self.operands.contains(name) {
+            return;
+        }
         let unit = measurement.unit;
         let value = usual(measurement, source, metrology);
         let used = value.and_then(|value| metrology.expected(source, Quantity::new(value, unit)));

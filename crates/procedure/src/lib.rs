@@ -47,7 +47,7 @@ pub use model::{
 pub use parse::{keys, parse, parse_with};
 pub use pattern::Pattern;
 pub use propagation::{Origin, Origins};
-pub use ratio::{RatioKind, TestRatio, ratios};
+pub use ratio::{RatioKind, TestRatio, ratio_findings, ratios};
 pub use reduction::{Reducer, Reduction};
 pub use said::{Extract, Place, Speaker, value_of};
 pub use search::{CaptureGroup, Found, Search};

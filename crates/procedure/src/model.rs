@@ -388,7 +388,7 @@ pub struct Measurement {
     /// The unit of the value and of the limits; the bare number's for texts and booleans.
     pub unit: Unit,
     /// What judges it; none records the value only.
-    pub limit: Option<Limit>,
+    pub limit: Option<Arc<Limit>>,
     /// Where it is written.
     pub place: Span,
     pub(crate) places: MeasurementPlaces,
@@ -398,7 +398,7 @@ pub struct Measurement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MeasurementSource {
     /// An instrument is read.
-    Reading(Box<ReadingSource>),
+    Reading(Arc<ReadingSource>),
     /// It is computed from what was measured before.
     Compute(Expression),
     /// It is found in what was said.
@@ -483,7 +483,7 @@ impl Measurement {
             source,
             kind,
             unit,
-            limit,
+            limit: limit.map(Arc::new),
             place: at(),
             places: MeasurementPlaces {
                 instrument: at(),

@@ -53,8 +53,25 @@ pub struct TestRatio {
 /// A warning under 4:1, an error where acceptance limits cross or where the uncertainty that a guard band needs cannot be known.
 #[must_use]
 pub fn ratios(procedure: &BoundProcedure, metrology: &Metrology, today: NaiveDate) -> (Vec<TestRatio>, Diagnostics) {
-    let (mut ratios, mut sink) = (Vec::new(), Diagnostics::new());
-    let mut assumed = Assumed::default();
+    let mut ratios = Vec::new();
+    let findings = look(procedure, metrology, today, &mut |ratio| ratios.push(ratio));
+    (ratios, findings)
+}
+
+/// What [`ratios`] has to say, without the ratios: a run needs no more.
+#[must_use]
+pub fn ratio_findings(procedure: &BoundProcedure, metrology: &Metrology, today: NaiveDate) -> Diagnostics {
+    look(procedure, metrology, today, &mut |_| {})
+}
+
+fn look(
+    procedure: &BoundProcedure,
+    metrology: &Metrology,
+    today: NaiveDate,
+    each: &mut dyn FnMut(TestRatio),
+) -> Diagnostics {
+    let mut sink = Diagnostics::new();
+    let mut assumed = Assumed::of(procedure.procedure());
     for step in procedure.procedure().all_steps() {
         for measurement in step.kind.measurements() {
             let name = full_name(&measurement.name, &step.parameters);
@@ -76,11 +93,14 @@ pub fn ratios(procedure: &BoundProcedure, metrology: &Metrology, today: NaiveDat
                     continue;
                 }
             };
-            found.judge(&mut sink);
-            ratios.extend(found.ratio());
+            let ratio = found.ratio();
+            found.judge(&mut sink, ratio.as_ref());
+            if let Some(ratio) = ratio {
+                each(ratio);
+            }
         }
     }
-    (ratios, sink)
+    sink
 }
 
 fn without_specification(sink: &mut Diagnostics, measurement: &Measurement) {
@@ -160,11 +180,12 @@ impl<'a> Found<'a> {
         })
     }
 
-    fn judge(&self, sink: &mut Diagnostics) {
+    fn judge(&self, sink: &mut Diagnostics, ratio: Option<&TestRatio>) {
         let Some(limit) = &self.measurement.limit else { return };
         let place = self.measurement.limit_place();
-        let label = format!("measurement \"{}\": ", self.name);
-        if let Some(ratio) = self.ratio().filter(|ratio| ratio.ratio < LEAST) {
+        let label = || format!("measurement \"{}\": ", self.name);
+        if let Some(ratio) = ratio.filter(|ratio| ratio.ratio < LEAST) {
+            let label = label();
             let (word, expanded) = (ratio.kind.word(), ratio.expanded);
             let message = format!(
                 "{label}{word} {:.1}:1, under {LEAST}:1: the limits are little wider than what the meter can tell (U = {expanded})",
@@ -176,6 +197,10 @@ impl<'a> Found<'a> {
             };
             sink.push(Diagnostic::warning(place, &message).help(help));
         }
+        if limit.guard_band == GuardBand::None {
+            return;
+        }
+        let label = label();
         let unit = self.measurement.unit;
         let guard = limit.guard_band.for_people(unit);
         let expanded = match &self.known {

@@ -18,8 +18,14 @@ impl Written {
     /// Reads `text` as TOML; `name` is what messages call the file.
     #[must_use]
     pub fn new(name: &str, text: &str) -> Self {
+        Self::shared(name, &Arc::from(text))
+    }
+
+    /// As [`Written::new`], of a text that its owner keeps too: it is not copied.
+    #[must_use]
+    pub fn shared(name: &str, text: &Arc<str>) -> Self {
         Self {
-            document: Document::parse(name, text),
+            document: Document::parse_shared(name, text),
         }
     }
 

@@ -1,20 +1,53 @@
 //! What a run knows of itself: how steps ended and what was measured, for conditions and computed measurements.
+//!
+//! Only of what some expression names: a long run measures much, and asks for little of it again.
 
 use crate::outcome::StepOutcome;
 use benchtop_procedure::{
-    Facts, MeasurementSource, Origin, Origins, Procedure, Step, Value, full_name, settle_time_name,
+    Expression, Facts, MeasurementSource, Origin, Origins, PlanNode, Procedure, Step, Value, full_name,
+    settle_time_name,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Everything so far, by full names. It outlives the task of a section.
+/// Everything so far that may be asked for, by full names. It outlives the task of a section.
 #[derive(Debug)]
 pub(crate) struct Memory {
     known: Mutex<Known>,
+    /// The measurements and the steps that some expression names.
+    asked: Arc<Asked>,
     /// What some expression computes with: only of that it matters how well it is known.
     operands: BTreeSet<String>,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    measurements: BTreeSet<String>,
+    outcomes: BTreeSet<String>,
+}
+
+impl Asked {
+    fn take(&mut self, expression: &Expression) {
+        let operands = expression.operands().into_iter();
+        self.measurements.extend(operands.map(|operand| operand.name.clone()));
+        self.outcomes
+            .extend(expression.outcomes().into_iter().map(str::to_owned));
+    }
+
+    /// What the conditions of groups name.
+    fn take_groups(&mut self, nodes: &[PlanNode]) {
+        for node in nodes {
+            match node {
+                PlanNode::Step(_) => {}
+                PlanNode::Group(group) => {
+                    group.when.iter().for_each(|when| self.take(when));
+                    self.take_groups(&group.nodes);
+                }
+            }
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -33,11 +66,19 @@ impl Memory {
             MeasurementSource::Compute(expression) => Some(expression),
             MeasurementSource::Reading(_) | MeasurementSource::Said(_) | MeasurementSource::Reduced(_) => None,
         });
-        let operands =
-            expressions.flat_map(|expression| expression.operands().into_iter().map(|operand| operand.name.clone()));
+        let mut asked = Asked::default();
+        expressions.for_each(|expression| asked.take(expression));
+        let operands = asked.measurements.clone();
+        let conditions = procedure.all_steps().filter_map(|step| step.when.as_ref());
+        conditions.for_each(|when| asked.take(when));
+        let plan = &procedure.plan;
+        for nodes in [&plan.setup, &plan.steps, &plan.teardown] {
+            asked.take_groups(nodes);
+        }
         Self {
             known: Mutex::default(),
-            operands: operands.collect(),
+            asked: Arc::new(asked),
+            operands,
         }
     }
 
@@ -69,17 +110,23 @@ impl Memory {
                 values: known.values.clone(),
                 origins: known.origins.clone(),
             }),
+            asked: Arc::clone(&self.asked),
             operands: self.operands.clone(),
         }
     }
 
     /// A step or a group has ended; its last word counts.
     pub(crate) fn ended(&self, name: String, outcome: StepOutcome) {
-        self.known().outcomes.insert(name, outcome);
+        if self.asked.outcomes.contains(&name) {
+            self.known().outcomes.insert(name, outcome);
+        }
     }
 
     /// A measurement was taken, or could not be: then an earlier value of it is forgotten.
     pub(crate) fn measured(&self, name: String, value: Option<Value>) {
+        if !self.asked.measurements.contains(&name) {
+            return;
+        }
         let mut known = self.known();
         known.origins.remove(&name);
         match value {
@@ -125,5 +172,50 @@ impl Origins for Memory {
                 "{name}: no instrument's specification stands behind this value"
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        [procedure]
+        id = "P"
+        version = "1"
+        [instruments.dmm]
+        class = "dmm"
+        [[steps]]
+        name = "rail"
+        measurements = [
+            { name = "in", instrument = "dmm", function = "dc_voltage", range = "10 V", unit = "V", limit = { low = 3 } },
+            { name = "out", instrument = "dmm", function = "dc_voltage", range = "10 V", unit = "V" },
+            { name = "other", instrument = "dmm", function = "dc_voltage", range = "10 V", unit = "V" },
+            { name = "drop", compute = "in - out", unit = "V" },
+        ]
+        [[steps]]
+        name = "idle"
+        wait = "1 s"
+        [[steps]]
+        name = "again"
+        when = "outcome(\"rail\") == \"pass\" and drop < 1 V"
+        wait = "1 s"
+    "#;
+
+    #[test]
+    fn only_what_is_asked_for_is_remembered() {
+        let procedure = benchtop_procedure::parse("p.toml", TEXT).unwrap();
+        let memory = Memory::of(&procedure);
+        for name in ["in", "out", "other", "drop"] {
+            memory.measured(name.to_owned(), Some(Value::Boolean(true)));
+        }
+        for step in ["rail", "idle", "again"] {
+            memory.ended(step.to_owned(), StepOutcome::Pass);
+        }
+        let known = memory.known();
+        assert_eq!(known.values.keys().collect::<Vec<_>>(), ["drop", "in", "out"]);
+        assert_eq!(known.outcomes.keys().collect::<Vec<_>>(), ["rail"]);
+        drop(known);
+        assert!(memory.is_operand("in") && !memory.is_operand("drop"));
     }
 }

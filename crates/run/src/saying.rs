@@ -119,7 +119,7 @@ impl Attempt<'_> {
                 let (assessment, accepted) = assess::without_instrument(measurement, &measured);
                 taken.assessment = assessment;
                 match accepted {
-                    Ok(accepted) => judge_within(measurement.limit.as_ref(), accepted, &measured, measurement.unit),
+                    Ok(accepted) => judge_within(measurement.limit.as_deref(), accepted, &measured, measurement.unit),
                     Err(reason) => Judgement::unusable(reason),
                 }
             }

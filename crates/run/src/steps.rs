@@ -417,7 +417,7 @@ fn computed(
             let (assessment, accepted) = assess::computed(measurement, &measured, origin, is_specified);
             taken.assessment = assessment;
             match accepted {
-                Ok(accepted) => judge_within(measurement.limit.as_ref(), accepted, &measured, measurement.unit),
+                Ok(accepted) => judge_within(measurement.limit.as_deref(), accepted, &measured, measurement.unit),
                 Err(reason) => Judgement::unusable(reason),
             }
         }
@@ -471,7 +471,7 @@ pub(crate) fn blank(measurement: &Measurement, address: StepAddress, attempt: u3
         reduction: measurement.reduction().cloned(),
         value: None,
         unit: measurement.unit,
-        limit: measurement.limit.clone(),
+        limit: measurement.limit.as_deref().cloned(),
         outcome: MeasurementOutcome::Unset,
         marginal: false,
         reason: None,
@@ -526,7 +526,7 @@ fn judge_reading(
     reading: &Reading,
     taken: &mut MeasurementTaken,
 ) -> Judgement {
-    let limit = measurement.limit.as_ref();
+    let limit = measurement.limit.as_deref();
     let (word, measured) = match reading.kind {
         ReadingKind::Value(quantity) => match quantity.in_unit(measurement.unit) {
             Ok(value) => {

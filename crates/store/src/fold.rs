@@ -7,12 +7,10 @@
 mod closing;
 mod steps;
 
-pub(crate) use closing::{closing, has_last_word, never_saved};
-
 use crate::{
     clock::{ClockFacts, seconds, set_during_the_run},
-    event::{Attached, Event, EventKind, InstrumentReady, Log, MadeSafe, RunEnded, RunStarted},
-    record::{self, LogLevel, OutputState, Record, RunOutcome, SCHEMA, StepOutcome},
+    event::{Attached, Event, EventKind, InstrumentReady, Log, MadeSafe, RunEnded, RunStarted, StepStarted},
+    record::{self, LogLevel, OutputState, Packed, Record, RunOutcome, SCHEMA, StepOutcome},
 };
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use std::{collections::BTreeMap, time::Duration};
@@ -27,79 +25,163 @@ pub struct NoRun;
 ///
 /// # Errors
 /// [`NoRun`] when the first event is not the run's start.
-pub fn fold(clock: &ClockFacts, events: &[Event]) -> Result<Record, NoRun> {
-    let last_words = closing(events, &[]);
-    let mut folding = Folding::new(events)?;
-    events.iter().chain(&last_words).for_each(|event| folding.take(event));
-    Ok(folding.finish(clock))
+pub fn fold(clock: &ClockFacts, events: &[Event]) -> Result<Record<Packed>, NoRun> {
+    let mut folding = Folding::default();
+    events.iter().for_each(|event| folding.take(event.clone()));
+    Ok(folding.run()?.record(clock))
 }
 
-/// The run's start, which is the first event.
-///
-/// # Errors
-/// [`NoRun`] when it is not.
-pub(crate) fn start(events: &[Event]) -> Result<&RunStarted, NoRun> {
-    match events.first().map(|event| &event.kind) {
-        Some(EventKind::RunStarted(started)) => Ok(started),
-        Some(_) | None => Err(NoRun),
+/// The events of a run so far, folded as they come.
+#[derive(Debug, Default)]
+pub(crate) enum Folding {
+    /// There are none.
+    #[default]
+    Empty,
+    /// The first one was not a run's start.
+    NoRun,
+    /// They are those of a run.
+    Run(Box<Run>),
+}
+
+impl Stamp {
+    const fn of(event: &Event) -> Self {
+        Self {
+            at: event.at,
+            elapsed_s: event.elapsed_s,
+        }
     }
 }
 
-struct Folding<'a> {
-    start: &'a RunStarted,
+impl Folding {
+    /// Takes the next event.
+    pub(crate) fn take(&mut self, event: Event) {
+        match self {
+            Self::Empty => *self = Run::begin(event).map_or(Self::NoRun, |run| Self::Run(Box::new(run))),
+            Self::NoRun => {}
+            Self::Run(run) => run.take(event),
+        }
+    }
+
+    /// The run.
+    ///
+    /// # Errors
+    /// [`NoRun`] when the first event was not its start.
+    pub(crate) fn run(&self) -> Result<&Run, NoRun> {
+        match self {
+            Self::Run(run) => Ok(run),
+            Self::Empty | Self::NoRun => Err(NoRun),
+        }
+    }
+}
+
+/// A run as far as its events went.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// Its steps are in `steps`.
+    start: RunStarted,
     started_at: DateTime<Utc>,
     elapsed_s: f64,
-    ready: BTreeMap<&'a str, &'a InstrumentReady>,
+    ready: BTreeMap<String, InstrumentReady>,
     steps: Steps,
     outputs: Vec<record::Output>,
     attachments: Vec<record::Attachment>,
     logs: Vec<record::Log>,
-    ended: Option<RunEnded>,
+    ended: Option<(RunEnded, Stamp)>,
     /// How far the time of day ran away from the run's own clock at most, in seconds.
     shift_s: f64,
+    /// When the last event was.
+    last: Stamp,
+    /// The attempts that have begun and not ended, with the time of their beginning.
+    open: Vec<(StepStarted, f64)>,
+    /// What was said of the outputs.
+    said: Vec<MadeSafe>,
 }
 
-impl<'a> Folding<'a> {
-    fn new(events: &'a [Event]) -> Result<Self, NoRun> {
-        let start = start(events)?;
-        // the file holds microseconds: a record in memory equals the one that is read back
-        let started_at = events.first().ok_or(NoRun)?.at.trunc_subsecs(6);
-        Ok(Self {
-            start,
-            started_at,
+/// When an event was.
+#[derive(Clone, Copy, Debug)]
+struct Stamp {
+    at: DateTime<Utc>,
+    elapsed_s: f64,
+}
+
+impl Run {
+    /// A run begins with its start.
+    fn begin(event: Event) -> Option<Self> {
+        let last = Stamp::of(&event);
+        let EventKind::RunStarted(mut start) = event.kind else {
+            return None;
+        };
+        let planned = std::mem::take(&mut start.steps);
+        let mut run = Self {
+            start: *start,
+            // the file holds microseconds: a record in memory equals the one that is read back
+            started_at: last.at.trunc_subsecs(6),
             elapsed_s: 0.0,
             ready: BTreeMap::new(),
-            steps: Steps::planned(&start.steps),
+            steps: Steps::planned(planned),
             outputs: Vec::new(),
             attachments: Vec::new(),
             logs: Vec::new(),
             ended: None,
             shift_s: 0.0,
-        })
+            last,
+            open: Vec::new(),
+            said: Vec::new(),
+        };
+        run.passes(last);
+        Some(run)
     }
 
-    fn take(&mut self, event: &'a Event) {
-        self.elapsed_s = self.elapsed_s.max(event.elapsed_s);
-        let shift = seconds(event.at - self.started_at) - event.elapsed_s;
+    /// Time has passed up to an event.
+    fn passes(&mut self, last: Stamp) {
+        self.last = last;
+        self.elapsed_s = self.elapsed_s.max(last.elapsed_s);
+        let shift = seconds(last.at - self.started_at) - last.elapsed_s;
         if shift.abs() > self.shift_s.abs() {
             self.shift_s = shift;
         }
-        let at = moment(self.started_at, event.elapsed_s);
-        match &event.kind {
+    }
+
+    /// Takes the next event.
+    pub(crate) fn take(&mut self, event: Event) {
+        let stamp = Stamp::of(&event);
+        self.passes(stamp);
+        let elapsed_s = stamp.elapsed_s;
+        let at = moment(self.started_at, elapsed_s);
+        match event.kind {
             EventKind::RunStarted(_) => {}
             EventKind::InstrumentReady(ready) => {
-                self.ready.insert(&ready.name, ready);
+                self.ready.insert(ready.name.clone(), ready);
             }
-            EventKind::StepStarted(started) => self.steps.started(started, event.elapsed_s),
+            EventKind::StepStarted(started) => {
+                self.steps.started(&started, elapsed_s);
+                self.open.push((started, elapsed_s));
+            }
             // the answer is a measurement
             EventKind::PromptShown(_) => {}
-            EventKind::MeasurementTaken(taken) => self.steps.measured(taken, event.elapsed_s, at),
-            EventKind::StepEnded(ended) => self.steps.ended(ended, event.elapsed_s),
-            EventKind::MadeSafe(made_safe) => self.made_safe(made_safe, at),
+            EventKind::MeasurementTaken(taken) => self.steps.measured(*taken, elapsed_s, at),
+            EventKind::StepEnded(ended) => self.steps.ended(&ended, elapsed_s),
+            EventKind::MadeSafe(made_safe) => {
+                self.made_safe(&made_safe, at);
+                self.said.push(made_safe);
+            }
             EventKind::Attached(attached) => self.attached(attached),
             EventKind::Log(log) => self.log(log, at),
-            EventKind::RunEnded(ended) => self.ended = Some(ended.clone()),
+            EventKind::RunEnded(ended) => self.ended = Some((ended, stamp)),
         }
+        let steps = &self.steps;
+        self.open.retain(|(started, _)| !steps.has_ended(started));
+    }
+
+    /// The record; a run without a last word is closed as interrupted.
+    pub(crate) fn record(&self, clock: &ClockFacts) -> Record<Packed> {
+        let last_words = self.closing(&[]);
+        if last_words.is_empty() {
+            return self.finish(clock);
+        }
+        let mut closed = self.clone();
+        last_words.into_iter().for_each(|event| closed.take(event));
+        closed.finish(clock)
     }
 
     fn made_safe(&mut self, made_safe: &MadeSafe, at: DateTime<Utc>) {
@@ -109,9 +191,9 @@ impl<'a> Folding<'a> {
                 source: made_safe.name.clone(),
                 message: format!("make_safe: {error}"),
             };
-            self.log(&log, at);
+            self.log(log, at);
         }
-        for output in outputs_of(self.start, made_safe) {
+        for output in outputs_of(&self.start, made_safe) {
             // the last word on an output stands
             self.outputs
                 .retain(|known| known.instrument != output.instrument || known.channel != output.channel);
@@ -119,19 +201,19 @@ impl<'a> Folding<'a> {
         }
     }
 
-    fn attached(&mut self, attached: &Attached) {
+    fn attached(&mut self, attached: Attached) {
         let Attached {
             section: _,
             index: _,
             name,
             size,
             sha256,
-        } = attached.clone();
+        } = attached;
         self.attachments.push(record::Attachment { name, size, sha256 });
     }
 
-    fn log(&mut self, log: &Log, timestamp: DateTime<Utc>) {
-        let Log { level, source, message } = log.clone();
+    fn log(&mut self, log: Log, timestamp: DateTime<Utc>) {
+        let Log { level, source, message } = log;
         self.logs.push(record::Log {
             level,
             timestamp,
@@ -140,13 +222,13 @@ impl<'a> Folding<'a> {
         });
     }
 
-    fn finish(self, clock: &ClockFacts) -> Record {
+    fn finish(&self, clock: &ClockFacts) -> Record<Packed> {
         let mut doubtful = clock.doubtful.clone();
         if !self.start.virtual_clock {
             doubtful.extend(set_during_the_run(self.shift_s));
         }
         let steps = self.steps.finish(self.started_at);
-        let (outcome, reason) = judged(self.ended, &steps, &self.outputs);
+        let (outcome, reason) = judged(self.ended.as_ref(), &steps, &self.outputs);
         let RunStarted {
             run_id,
             sequence,
@@ -239,9 +321,9 @@ impl<'a> Folding<'a> {
             failed_measurements: steps::failed_measurements(&steps),
             passed_on_retry: steps.iter().any(|step| step.passed_on_retry),
             steps,
-            outputs: self.outputs,
-            attachments: self.attachments,
-            logs: self.logs,
+            outputs: self.outputs.clone(),
+            attachments: self.attachments.clone(),
+            logs: self.logs.clone(),
             // given when it is published
             chain: None,
         }
@@ -249,8 +331,12 @@ impl<'a> Folding<'a> {
 }
 
 /// The runner's word, unless it is a PASS that the rest of the record contradicts.
-fn judged(ended: Option<RunEnded>, steps: &[record::Step], outputs: &[record::Output]) -> (RunOutcome, Option<String>) {
-    let Some(RunEnded { outcome, reason, .. }) = ended else {
+fn judged(
+    ended: Option<&(RunEnded, Stamp)>,
+    steps: &[record::Step<Packed>],
+    outputs: &[record::Output],
+) -> (RunOutcome, Option<String>) {
+    let Some((RunEnded { outcome, reason, .. }, _)) = ended.cloned() else {
         // `closing` gives every run a last word
         return (RunOutcome::Aborted, Some(closing::INTERRUPTED.to_owned()));
     };

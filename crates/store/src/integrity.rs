@@ -22,12 +22,16 @@ use crate::{
     record::{Record, SCHEMA},
     sign::{Signature, StationKey},
 };
+use serde::{Serialize, ser::Error as _};
 use sha2::{Digest, Sha256};
+use std::io::{self, Write};
 
 /// How the member begins. A text inside the record never holds a raw line feed, so this is found nowhere else.
 const OPENING: &str = ",\n  \"integrity\": {";
 /// How an object ends on a line of its own.
 const CLOSING: &str = "\n}";
+/// A file is written in pieces of at least so many bytes.
+const PIECE: usize = 64 * 1024;
 
 /// Why bytes are not a sealed record.
 #[derive(Debug, thiserror::Error)]
@@ -100,13 +104,94 @@ pub fn seal(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
 
 /// As [`seal`], signed where there is a key.
 pub(crate) fn seal_with(record: &Record, key: Option<&StationKey>) -> Result<SealedBytes, serde_json::Error> {
-    let mut bytes = serde_json::to_vec_pretty(record)?;
-    bytes.truncate(bytes.len().saturating_sub(CLOSING.len()));
-    let digest = sha256_hex(&bytes);
-    let signature = key.map(|key| key.sign(&digest));
-    let member = member(bytes.len(), &digest, signature.as_ref());
-    bytes.extend_from_slice(member.as_bytes());
+    let mut bytes = Vec::new();
+    let digest = write_sealed(record, key, &mut bytes).map_err(|unwritten| match unwritten {
+        Unwritten::Form(error) => error,
+        Unwritten::Disk(error) => serde_json::Error::custom(error),
+    })?;
     Ok(SealedBytes { bytes, digest })
+}
+
+/// Why a record's file could not be written.
+#[derive(Debug)]
+pub(crate) enum Unwritten {
+    /// It holds a number that is not finite.
+    Form(serde_json::Error),
+    /// What the disk said.
+    Disk(io::Error),
+}
+
+impl From<serde_json::Error> for Unwritten {
+    fn from(error: serde_json::Error) -> Self {
+        if error.is_io() {
+            Self::Disk(error.into())
+        } else {
+            Self::Form(error)
+        }
+    }
+}
+
+/// Writes a record's file piece by piece, and answers its digest.
+pub(crate) fn write_sealed<M: Serialize>(
+    record: &Record<M>,
+    key: Option<&StationKey>,
+    to: &mut dyn Write,
+) -> Result<String, Unwritten> {
+    let mut body = Body {
+        to,
+        digest: Sha256::new(),
+        length: 0,
+        held: Vec::new(),
+    };
+    serde_json::to_writer_pretty(&mut body, record)?;
+    body.close(key).map_err(Unwritten::Disk)
+}
+
+/// What is digested on its way into the file.
+struct Body<'w> {
+    to: &'w mut dyn Write,
+    digest: Sha256,
+    /// How many bytes are written.
+    length: usize,
+    /// What is still to be written: the end of the object is never known to be it before the end.
+    held: Vec<u8>,
+}
+
+impl Body<'_> {
+    /// Writes what is held but for its last bytes, which may be the end of the object.
+    fn let_go(&mut self) -> io::Result<()> {
+        let length = self.held.len().saturating_sub(CLOSING.len());
+        let sure: Vec<u8> = self.held.drain(..length).collect();
+        self.digest.update(&sure);
+        self.length += sure.len();
+        self.to.write_all(&sure)
+    }
+
+    /// Writes the rest, with the member in place of the end of the object.
+    fn close(mut self, key: Option<&StationKey>) -> io::Result<String> {
+        self.held.truncate(self.held.len().saturating_sub(CLOSING.len()));
+        self.digest.update(&self.held);
+        let digest = hex(&self.digest.finalize());
+        let signature = key.map(|key| key.sign(&digest));
+        let member = member(self.length + self.held.len(), &digest, signature.as_ref());
+        self.held.extend_from_slice(member.as_bytes());
+        self.to.write_all(&self.held)?;
+        Ok(digest)
+    }
+}
+
+impl Write for Body<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.held.extend_from_slice(bytes);
+        if self.held.len() >= PIECE {
+            self.let_go()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads the bytes of a record's file after checking every one of them.

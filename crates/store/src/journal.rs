@@ -15,9 +15,10 @@ use crate::{
     disk::{Dir, DiskFile},
     error::{StoreError, StoreErrorKind},
     event::{Event, EventKind},
+    fold::Folding,
     line,
-    record::Record,
-    store::{Layout, Ticket, folded},
+    record::{Packed, Record},
+    store::{Layout, Ticket},
 };
 use async_trait::async_trait;
 use benchtop_run::{Recorder, RecorderError};
@@ -81,8 +82,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// All events, also those that could not be written: the record is made from these.
-    events: Vec<Event>,
+    /// What all events come to, also those that could not be written: the record is made from this.
+    folding: Folding,
     last_checksum: String,
     closed: bool,
 }
@@ -154,9 +155,12 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreErrorKind::Damaged`] before the run's first event.
-    pub fn so_far(&self) -> Result<Record, StoreError> {
+    pub fn so_far(&self) -> Result<Record<Packed>, StoreError> {
         let state = locked(&self.0.state);
-        folded(&self.0.clock, &state.events, || self.0.path())
+        let run = state.folding.run().map_err(|error| {
+            StoreError::new(StoreErrorKind::Damaged, "read", self.0.path(), error.to_string()).caused_by(error)
+        })?;
+        Ok(run.record(&self.0.clock))
     }
 
     /// Removes the file and lets go of it: its run is saved elsewhere.
@@ -206,7 +210,7 @@ impl Shared {
             return Err(StoreError::new(StoreErrorKind::Invalid, "write", self.path(), detail));
         }
         let json = serde_json::to_string(&event);
-        state.events.push(event);
+        state.folding.take(event);
         self.writer.alive()?;
         let json = json.map_err(|error| {
             let error = StoreError::io("write", self.path(), error.into());
@@ -279,7 +283,7 @@ mod tests {
         journal.barrier().await.unwrap_err();
         let saved = store.seal(&journal).unwrap();
         let expected = testkit::folded(&events);
-        assert_eq!(saved.record.steps, expected.steps);
+        assert_eq!(saved.record.whole().unwrap().steps, expected.steps);
         assert_eq!(saved.record.outcome, expected.outcome);
     }
 

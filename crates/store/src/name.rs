@@ -30,7 +30,7 @@ pub struct RecordNameError(String);
 impl RecordName {
     /// The name of this record's file.
     #[must_use]
-    pub fn of(record: &Record) -> Self {
+    pub fn of<M>(record: &Record<M>) -> Self {
         let serial = escaped(&record.unit_under_test.serial_number);
         let moment = moment(record.started_at);
         let (sequence, run_id) = (record.sequence, record.run_id.clone());

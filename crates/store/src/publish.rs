@@ -39,20 +39,25 @@ pub(crate) enum Published {
 ///
 /// An error says that it is not saved. A file may be there all the same; publishing it again is then no harm.
 pub(crate) fn publish(folder: &Dir, stem: &str, name: &str, bytes: &[u8]) -> Result<Published, StoreError> {
-    publish_after(folder, stem, name, bytes, || Ok(()))
+    let write = |to: &mut dyn Write| {
+        to.write_all(bytes)
+            .map_err(|error| StoreError::io("write", folder.path_of(name), error))
+    };
+    publish_after(folder, stem, name, write, |()| Ok(()))
 }
 
-/// As [`publish`]; `announce` is called when the bytes are on stable storage and before they have their name.
-pub(crate) fn publish_after(
+/// As [`publish`], of what `write` writes, the same each time; `announce` hears what it said, when the bytes are on stable
+/// storage and before they have their name.
+pub(crate) fn publish_after<T>(
     folder: &Dir,
     stem: &str,
     name: &str,
-    bytes: &[u8],
-    announce: impl Fn() -> Result<(), StoreError>,
+    write: impl Fn(&mut dyn Write) -> Result<T, StoreError>,
+    announce: impl Fn(&T) -> Result<(), StoreError>,
 ) -> Result<Published, StoreError> {
-    let published = match write_and_rename(folder, stem, name, bytes, &announce) {
+    let published = match write_and_rename(folder, stem, name, &write, &announce) {
         Ok(published) => published,
-        Err(_first) => write_and_rename(folder, stem, name, bytes, &announce)?,
+        Err(_first) => write_and_rename(folder, stem, name, &write, &announce)?,
     };
     // also when it was there already: whoever put it there may have died before this step
     folder.sync()?;
@@ -93,19 +98,20 @@ pub fn put_elsewhere(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Stor
     }
 }
 
-fn write_and_rename(
+fn write_and_rename<T>(
     folder: &Dir,
     stem: &str,
     name: &str,
-    bytes: &[u8],
-    announce: &impl Fn() -> Result<(), StoreError>,
+    write: &impl Fn(&mut dyn Write) -> Result<T, StoreError>,
+    announce: &impl Fn(&T) -> Result<(), StoreError>,
 ) -> Result<Published, StoreError> {
-    let temporary = write_temporary(folder, stem, bytes)?;
-    let named = announce().and_then(|()| folder.rename_new(&temporary, folder, name));
+    let (temporary, said) = write_temporary(folder, stem, write)?;
+    let named = announce(&said).and_then(|()| folder.rename_new(&temporary, folder, name));
     match named {
         Ok(()) => Ok(Published::New),
         Err(error) if error.kind() == StoreErrorKind::Conflict => {
-            if !holds_exactly(folder, name, bytes)? {
+            let length = folder.length_of(&temporary)?;
+            if !holds_exactly(folder, name, &folder.read(&temporary, length)?)? {
                 return Ok(Published::Conflict { temporary });
             }
             folder.discard(&temporary);
@@ -118,15 +124,20 @@ fn write_and_rename(
     }
 }
 
-/// A synced temporary file with these bytes; gone again when that failed.
-fn write_temporary(folder: &Dir, stem: &str, bytes: &[u8]) -> Result<String, StoreError> {
+/// A synced temporary file with what `write` writes, and what it said; gone again when that failed.
+fn write_temporary<T>(
+    folder: &Dir,
+    stem: &str,
+    write: &impl Fn(&mut dyn Write) -> Result<T, StoreError>,
+) -> Result<(String, T), StoreError> {
     let (file, temporary) = create_temporary(folder, stem)?;
-    let written = (&file).write_all(bytes).and_then(|()| file.sync_all());
+    let failed = |error| StoreError::io("write", folder.path_of(&temporary), error);
+    let written = write(&mut &file).and_then(|said| file.sync_all().map(|()| said).map_err(failed));
     match written {
-        Ok(()) => Ok(temporary),
+        Ok(said) => Ok((temporary, said)),
         Err(error) => {
             folder.discard(&temporary);
-            Err(StoreError::io("write", folder.path_of(&temporary), error))
+            Err(error)
         }
     }
 }

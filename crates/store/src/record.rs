@@ -10,6 +10,7 @@
 mod attempt;
 mod limit;
 pub(crate) mod number;
+mod packed;
 mod schema;
 pub(crate) mod time;
 mod uncertainty;
@@ -18,6 +19,8 @@ mod words;
 
 pub use attempt::{Measurement, RangeInUse, Reduced, Sampling, Step};
 pub use limit::{Band, LimitInFull};
+pub(crate) use packed::Shelf;
+pub use packed::{Measured, Packed};
 pub use uncertainty::{Component, Uncertainty};
 pub use value::Value;
 pub use words::{
@@ -41,9 +44,10 @@ pub(crate) const fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// One run.
+/// One run. Its measurements are there as they stand in the file, or [`Packed`] where a run has just ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Record {
+#[schemars(rename = "Record")]
+pub struct Record<M = Measurement> {
     /// [`SCHEMA`].
     pub schema: String,
     /// `UUIDv7`, minted before the run: the idempotency key of every upload.
@@ -122,7 +126,7 @@ pub struct Record {
     /// The instruments that were used.
     pub instruments: Vec<Instrument>,
     /// Every step of the procedure in its order, by its deciding attempt.
-    pub steps: Vec<Step>,
+    pub steps: Vec<Step<M>>,
     /// Names of the measurements that failed their limits, also when the run ended Error, Timeout or Aborted.
     pub failed_measurements: Vec<String>,
     /// True when a step passed only on a further attempt.

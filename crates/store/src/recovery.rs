@@ -194,7 +194,7 @@ impl Recovering {
 }
 
 /// Leaves a marker for outputs of this run that may be on; nothing where all were proved off.
-pub(crate) fn leave_marker(layout: &Layout, record: &Record) -> Result<(), StoreError> {
+pub(crate) fn leave_marker<M>(layout: &Layout, record: &Record<M>) -> Result<(), StoreError> {
     marker::maybe_on(record).map_or(Ok(()), |run| marker::leave(layout, &run))
 }
 
@@ -320,7 +320,7 @@ fn adopt(store: &Store, temporary: &str, stem: &str, recovery: &mut Recovery) ->
     if !is_head && !sealing.fits(&record) {
         // another record took its place in the chain meanwhile: it gets one at the end
         drop(sealing);
-        let saved = store.publish(record)?;
+        let saved = store.publish(record.packed())?;
         recovery.adopted.push(saved.name);
         return pending.remove(temporary);
     }

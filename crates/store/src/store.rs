@@ -5,16 +5,15 @@ use crate::{
     clock::ClockFacts,
     disk::{Dir, eye::Eye, make_path},
     error::{StoreError, StoreErrorKind},
-    fold::fold,
     ground::{self, PROBE},
-    integrity,
+    integrity::{self, Unwritten},
     journal::Journal,
     lock::{self, Lock},
     mint,
     name::RecordName,
     publish::{Published, publish_after},
     quarantine::quarantine,
-    record::Record,
+    record::{Packed, Record},
     recovery::{MOST_RECORD_BYTES, leave_marker},
     sign::StationKey,
     space::{self, Estimate},
@@ -23,6 +22,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -84,7 +84,7 @@ pub struct Saved {
     /// Its file name.
     pub name: RecordName,
     /// What it says.
-    pub record: Box<Record>,
+    pub record: Box<Record<Packed>>,
 }
 
 impl Store {
@@ -241,7 +241,7 @@ impl Store {
     }
 
     /// Gives a record its place in the chain and publishes it to `pending/`.
-    pub(crate) fn publish(&self, mut record: Record) -> Result<Saved, StoreError> {
+    pub(crate) fn publish(&self, mut record: Record<Packed>) -> Result<Saved, StoreError> {
         let pending = &self.layout.pending;
         let name = RecordName::of(&record);
         let sealing = Sealing::begin(&self.layout)?;
@@ -251,17 +251,24 @@ impl Store {
         let place = Head::next(sealing.head.as_ref());
         let position = place.position;
         record.chain = Some(place);
-        let sealed = integrity::seal_with(&record, self.key.as_deref()).map_err(|error| {
-            let detail = format!("the record cannot be written: {error}");
-            StoreError::new(StoreErrorKind::Invalid, "write", pending.path_of(name.as_str()), detail).caused_by(error)
-        })?;
-        let head = Head {
-            position,
-            digest: sealed.digest,
-            name: name.clone(),
+        let write = |to: &mut dyn Write| {
+            let path = || pending.path_of(name.as_str());
+            integrity::write_sealed(&record, self.key.as_deref(), to).map_err(|unwritten| match unwritten {
+                Unwritten::Disk(error) => StoreError::io("write", path(), error),
+                Unwritten::Form(error) => {
+                    let detail = format!("the record cannot be written: {error}");
+                    StoreError::new(StoreErrorKind::Invalid, "write", path(), detail).caused_by(error)
+                }
+            })
         };
-        let announce = || sealing.announce(&head);
-        match publish_after(pending, &record.run_id, name.as_str(), &sealed.bytes, announce)? {
+        let announce = |digest: &String| {
+            sealing.announce(&Head {
+                position,
+                digest: digest.clone(),
+                name: name.clone(),
+            })
+        };
+        match publish_after(pending, &record.run_id, name.as_str(), write, announce)? {
             published @ (Published::New | Published::Already) => {
                 sealing.done();
                 if matches!(published, Published::New) {
@@ -286,7 +293,7 @@ impl Store {
 
 impl Store {
     /// The same run, published before: a second call, or one that saw only the first part of the first.
-    fn saved_before(&self, name: &RecordName, record: &Record) -> Result<Option<Saved>, StoreError> {
+    fn saved_before(&self, name: &RecordName, record: &Record<Packed>) -> Result<Option<Saved>, StoreError> {
         let pending = &self.layout.pending;
         if !pending.holds(name.as_str())? {
             return Ok(None);
@@ -302,6 +309,7 @@ impl Store {
         let Ok(found) = integrity::open(&bytes) else {
             return Ok(None);
         };
+        let found = found.packed();
         let same = Record {
             chain: found.chain.clone(),
             ..record.clone()
@@ -327,14 +335,4 @@ pub(crate) fn discard_probes(layout: &Layout) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-/// The record that a clock and events make; [`StoreErrorKind::Damaged`] when they hold no run.
-pub(crate) fn folded(
-    clock: &ClockFacts,
-    events: &[crate::event::Event],
-    path: impl FnOnce() -> PathBuf,
-) -> Result<Record, StoreError> {
-    fold(clock, events)
-        .map_err(|error| StoreError::new(StoreErrorKind::Damaged, "read", path(), error.to_string()).caused_by(error))
 }

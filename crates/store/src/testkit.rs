@@ -76,7 +76,7 @@ pub(crate) fn eventful_record() -> Record {
 }
 
 pub(crate) fn folded(events: &[run::Event]) -> Record {
-    fold(&ticket().clock, &stored(events)).unwrap()
+    fold(&ticket().clock, &stored(events)).unwrap().whole().unwrap()
 }
 
 pub(crate) fn stored(events: &[run::Event]) -> Vec<Event> {

@@ -59,7 +59,7 @@ impl Store {
 }
 
 /// Remembers a run that is published; what cannot be written is not remembered.
-pub(crate) fn remember(units: &Dir, record: &Record) {
+pub(crate) fn remember<M>(units: &Dir, record: &Record<M>) {
     let judged = match record.outcome {
         RunOutcome::Pass | RunOutcome::Fail => true,
         RunOutcome::Error | RunOutcome::Timeout | RunOutcome::Aborted => false,

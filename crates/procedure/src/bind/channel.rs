@@ -5,7 +5,10 @@ use crate::model::{LogicalName, MeasurementSource, Procedure, StepKind};
 use crate::slots::{Slot, SlotChannel};
 use benchtop_instrument::{Capabilities, Setting};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, suggest};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Gives every channel its number. A name that is unknown is reported, and counts as the instrument's first.
 ///
@@ -37,17 +40,24 @@ pub(super) fn resolve(
         match &mut step.kind {
             StepKind::Measurements(measurements) => {
                 for measurement in measurements {
-                    let label = format!("measurement \"{}\"", measurement.name);
                     let MeasurementSource::Reading(reading) = &mut measurement.source else {
                         continue;
                     };
+                    let label = format!("measurement \"{}\"", measurement.name);
                     let wanted = Wanted {
                         label: &label,
                         name: reading.channel_name.as_deref(),
                         number: reading.request.channel,
                         place: &measurement.places.channel,
                     };
-                    reading.request.channel = seat.number(sink, &mut reading.instrument, &wanted);
+                    let mut instrument = reading.instrument.clone();
+                    let channel = seat.number(sink, &mut instrument, &wanted);
+                    // those that stay as they are stay shared
+                    if (channel, &instrument) != (reading.request.channel, &reading.instrument) {
+                        let reading = Arc::make_mut(reading);
+                        reading.request.channel = channel;
+                        reading.instrument = instrument;
+                    }
                 }
             }
             StepKind::Set {

@@ -62,7 +62,8 @@ pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, reading: 
         sink.error(place, &message);
     }
     let accepts = |limit: &Limit| limit.overrange == OverrangeRule::Accept;
-    if request.sampling.samples.is_some_and(|samples| samples > 1) && measurement.limit.as_ref().is_some_and(accepts) {
+    if request.sampling.samples.is_some_and(|samples| samples > 1) && measurement.limit.as_deref().is_some_and(accepts)
+    {
         let message = format!(
             "{label}`overrange = \"accept\"` judges one reading: of several samples, one beyond the range could hide another below the limit"
         );

@@ -111,7 +111,8 @@ impl Expression {
     }
 
     /// The steps whose outcomes it asks for, each once.
-    pub(crate) fn outcomes(&self) -> Vec<&str> {
+    #[must_use]
+    pub fn outcomes(&self) -> Vec<&str> {
         let mut found: Vec<&str> = Vec::new();
         self.root.visit(&mut |node| {
             if let Node::Outcome(step) = node

@@ -2,13 +2,15 @@
 
 use super::sweep::Binding;
 use crate::expression::{Operand, Parameter, full_name};
-use crate::model::{InstrumentNeed, LogicalName};
+use crate::limit::Limit;
+use crate::model::{InstrumentNeed, LogicalName, ReadingSource};
 use crate::value::ValueKind;
 use benchtop_instrument::Unit;
 use benchtop_notation::{Diagnostic, Diagnostics, OwnedValue, Span, Spanned, Table, suggest};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
 /// The part of a procedure that a step belongs to.
@@ -111,6 +113,38 @@ pub(super) struct Draft {
     pub(super) is_fixture: bool,
     /// The group around it that holds instruments, for messages.
     pub(super) locked: Option<String>,
+    /// The limits of the measurements.
+    pub(super) limits: Shared<Limit>,
+    /// What is read for the measurements.
+    pub(super) readings: Shared<ReadingSource>,
+}
+
+/// Values that come again and again in a long procedure, and in the turns of a sweep, each kept once.
+#[derive(Debug)]
+pub(super) struct Shared<T>(Vec<Arc<T>>);
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: PartialEq> Shared<T> {
+    /// How many values back one is looked for.
+    const BACK: usize = 16;
+
+    /// The value, or one of the last that is the same.
+    pub(super) fn of(&mut self, value: T) -> Arc<T> {
+        if let Some(known) = self.0.iter().rev().find(|known| ***known == value) {
+            return Arc::clone(known);
+        }
+        if self.0.len() >= Self::BACK {
+            self.0.remove(0);
+        }
+        let value = Arc::new(value);
+        self.0.push(Arc::clone(&value));
+        value
+    }
 }
 
 /// What was read before, for expressions.

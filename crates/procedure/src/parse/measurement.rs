@@ -130,7 +130,7 @@ fn computed(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spa
         source: MeasurementSource::Compute(expression?),
         kind,
         unit: unit?,
-        limit: limit.as_ref().map(|written| written.limit.clone()),
+        limit: limit.as_ref().map(|written| draft.limits.of(written.limit.clone())),
         place: table.span().clone(),
         places: MeasurementPlaces {
             instrument: compute.clone(),
@@ -230,7 +230,7 @@ fn read(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned
     let (number, channel_name) = channel?.into_parts();
     Some(Measurement {
         name: name?.value.clone(),
-        source: MeasurementSource::Reading(Box::new(ReadingSource {
+        source: MeasurementSource::Reading(draft.readings.of(ReadingSource {
             instrument: match instrument {
                 Named::Known(name, _) | Named::Broken(name) => name,
             },
@@ -248,7 +248,7 @@ fn read(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned
         })),
         kind: ValueKind::Number,
         unit: unit?,
-        limit: limit.as_ref().map(|written| written.limit.clone()),
+        limit: limit.as_ref().map(|written| draft.limits.of(written.limit.clone())),
         place: table.span().clone(),
         places: MeasurementPlaces {
             instrument: instrument_place,

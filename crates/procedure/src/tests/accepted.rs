@@ -110,7 +110,7 @@ fn the_worked_example_becomes_what_its_author_wrote() {
         high: Some(decimal("3.35")),
         ..Limit::default()
     };
-    assert_eq!(rail.limit, Some(limit));
+    assert_eq!(rail.limit.as_deref(), Some(&limit));
     assert_eq!(
         (
             idle.reading().unwrap().request.function,

@@ -1,8 +1,8 @@
 //! The last words of a run that had none: killed, or cut off from its power.
 
-use super::{outputs_of, start};
+use super::{Run, outputs_of};
 use crate::{
-    event::{Event, EventKind, MadeSafe, Output, RunEnded, RunStarted, StepEnded, StepStarted},
+    event::{Event, EventKind, Log, MadeSafe, Output, RunEnded, RunStarted, StepEnded, StepStarted},
     record::{OutputState, RunOutcome, StepOutcome},
 };
 
@@ -11,124 +11,76 @@ pub(super) const INTERRUPTED: &str =
 const STEP_INTERRUPTED: &str = "the run was interrupted during this step";
 const NOT_SWITCHED_OFF: &str = "the run was interrupted before this output was switched off";
 
-/// The events that close an interrupted run; none for a run that has its last word.
-///
-/// The step in progress ends ABORTED with what it measured. `made_safe` is what a program with access to the bench
-/// found out afterwards. An output of which neither it nor the run itself said anything may be on. The outcome is
-/// ABORTED, or ERROR when somebody tried to prove an output off and could not.
-///
-/// They follow from the arguments alone and carry the time of the last event, so that a recovery that is itself
-/// interrupted comes to the same record the next time.
-#[must_use]
-pub(crate) fn closing(events: &[Event], made_safe: &[MadeSafe]) -> Vec<Event> {
-    let Ok(started) = start(events) else {
-        return Vec::new();
-    };
-    if has_last_word(events) {
-        return Vec::new();
+impl Run {
+    /// The events that close an interrupted run; none for a run that has its last word.
+    ///
+    /// The step in progress ends ABORTED with what it measured. `made_safe` is what a program with access to the bench
+    /// found out afterwards. An output of which neither it nor the run itself said anything may be on. The outcome is
+    /// ABORTED, or ERROR when somebody tried to prove an output off and could not.
+    ///
+    /// They follow from the arguments alone and carry the time of the last event, so that a recovery that is itself
+    /// interrupted comes to the same record the next time.
+    #[must_use]
+    pub(crate) fn closing(&self, made_safe: &[MadeSafe]) -> Vec<Event> {
+        if self.has_last_word() {
+            return Vec::new();
+        }
+        let mut kinds: Vec<EventKind> = self.open.iter().map(aborted).map(EventKind::StepEnded).collect();
+        let said: Vec<&MadeSafe> = self.said.iter().chain(made_safe).collect();
+        let unsaid = unsaid(&self.start, &said);
+        let tried_in_vain = is_maybe_on(&self.start, &said);
+        let maybe_on = names_maybe_on(&self.start, said.iter().copied().chain(&unsaid));
+        kinds.extend(made_safe.iter().chain(&unsaid).cloned().map(EventKind::MadeSafe));
+        kinds.push(EventKind::RunEnded(RunEnded {
+            outcome: if tried_in_vain {
+                RunOutcome::Error
+            } else {
+                RunOutcome::Aborted
+            },
+            reason: Some(INTERRUPTED.to_owned()),
+            outputs_maybe_on: maybe_on,
+        }));
+        let (at, elapsed_s) = (self.last.at, self.elapsed_s);
+        let event = |kind| Event { kind, at, elapsed_s };
+        kinds.into_iter().map(event).collect()
     }
-    let mut kinds: Vec<EventKind> = open_attempts(events).map(aborted).map(EventKind::StepEnded).collect();
-    let said = events.iter().filter_map(|event| match &event.kind {
-        EventKind::MadeSafe(made_safe) => Some(made_safe),
-        EventKind::RunStarted(_)
-        | EventKind::InstrumentReady(_)
-        | EventKind::StepStarted(_)
-        | EventKind::MeasurementTaken(_)
-        | EventKind::StepEnded(_)
-        | EventKind::PromptShown(_)
-        | EventKind::Attached(_)
-        | EventKind::Log(_)
-        | EventKind::RunEnded(_) => None,
-    });
-    let said: Vec<&MadeSafe> = said.chain(made_safe).collect();
-    let unsaid = unsaid(started, &said);
-    let tried_in_vain = is_maybe_on(started, &said);
-    let maybe_on = names_maybe_on(started, said.iter().copied().chain(&unsaid));
-    kinds.extend(made_safe.iter().chain(&unsaid).cloned().map(EventKind::MadeSafe));
-    kinds.push(EventKind::RunEnded(RunEnded {
-        outcome: if tried_in_vain {
-            RunOutcome::Error
-        } else {
-            RunOutcome::Aborted
-        },
-        reason: Some(INTERRUPTED.to_owned()),
-        outputs_maybe_on: maybe_on,
-    }));
-    let at = events.last().map(|event| event.at);
-    let elapsed_s = events.iter().map(|event| event.elapsed_s).fold(0.0, f64::max);
-    let event = |(kind, at)| Event { kind, at, elapsed_s };
-    kinds.into_iter().zip(at.into_iter().cycle()).map(event).collect()
-}
 
-/// True when the run said how it ended.
-pub(crate) fn has_last_word(events: &[Event]) -> bool {
-    events.iter().any(|event| matches!(event.kind, EventKind::RunEnded(_)))
-}
-
-/// The word that takes back an outcome which nobody was shown: a run that had ended well, whose program was killed or
-/// whose disk failed before the record was saved, is at best ABORTED. What failed stays in the record.
-pub(crate) fn never_saved(events: &[Event]) -> Option<Event> {
-    let (last, ended) = events.iter().rev().find_map(|event| match &event.kind {
-        EventKind::RunEnded(ended) => Some((event, ended)),
-        EventKind::RunStarted(_)
-        | EventKind::InstrumentReady(_)
-        | EventKind::StepStarted(_)
-        | EventKind::MeasurementTaken(_)
-        | EventKind::StepEnded(_)
-        | EventKind::MadeSafe(_)
-        | EventKind::PromptShown(_)
-        | EventKind::Attached(_)
-        | EventKind::Log(_) => None,
-    })?;
-    match ended.outcome {
-        RunOutcome::Pass | RunOutcome::Fail => {}
-        RunOutcome::Aborted | RunOutcome::Timeout | RunOutcome::Error => return None,
+    /// True when the run said how it ended.
+    pub(crate) const fn has_last_word(&self) -> bool {
+        self.ended.is_some()
     }
-    let word = RunEnded {
-        outcome: RunOutcome::Aborted,
-        reason: Some("the program ended, or the disk failed, before the outcome was saved and shown".to_owned()),
-        outputs_maybe_on: ended.outputs_maybe_on.clone(),
-    };
-    Some(Event {
-        kind: EventKind::RunEnded(word),
-        ..last.clone()
-    })
-}
 
-/// Attempts that began and did not end, with the time of their beginning.
-fn open_attempts(events: &[Event]) -> impl Iterator<Item = (&StepStarted, f64)> {
-    let ended = |started: &StepStarted| {
-        events.iter().any(|event| match &event.kind {
-            EventKind::StepEnded(ended) => {
-                (ended.section, ended.index, ended.attempt) == (started.section, started.index, started.attempt)
-            }
-            EventKind::RunStarted(_)
-            | EventKind::InstrumentReady(_)
-            | EventKind::StepStarted(_)
-            | EventKind::MeasurementTaken(_)
-            | EventKind::MadeSafe(_)
-            | EventKind::PromptShown(_)
-            | EventKind::Attached(_)
-            | EventKind::Log(_)
-            | EventKind::RunEnded(_) => false,
+    /// The word that takes back an outcome which nobody was shown: a run that had ended well, whose program was killed or
+    /// whose disk failed before the record was saved, is at best ABORTED. What failed stays in the record.
+    pub(crate) fn never_saved(&self) -> Option<Event> {
+        let (ended, stamp) = self.ended.as_ref()?;
+        match ended.outcome {
+            RunOutcome::Pass | RunOutcome::Fail => {}
+            RunOutcome::Aborted | RunOutcome::Timeout | RunOutcome::Error => return None,
+        }
+        let word = RunEnded {
+            outcome: RunOutcome::Aborted,
+            reason: Some("the program ended, or the disk failed, before the outcome was saved and shown".to_owned()),
+            outputs_maybe_on: ended.outputs_maybe_on.clone(),
+        };
+        Some(Event {
+            kind: EventKind::RunEnded(word),
+            at: stamp.at,
+            elapsed_s: stamp.elapsed_s,
         })
-    };
-    events.iter().filter_map(move |event| match &event.kind {
-        EventKind::StepStarted(started) if !ended(started) => Some((started, event.elapsed_s)),
-        EventKind::StepStarted(_)
-        | EventKind::RunStarted(_)
-        | EventKind::InstrumentReady(_)
-        | EventKind::MeasurementTaken(_)
-        | EventKind::StepEnded(_)
-        | EventKind::MadeSafe(_)
-        | EventKind::PromptShown(_)
-        | EventKind::Attached(_)
-        | EventKind::Log(_)
-        | EventKind::RunEnded(_) => None,
-    })
+    }
+
+    /// What is worth saying of a run, at the time of its last event.
+    pub(crate) fn noted(&self, log: Log) -> Event {
+        Event {
+            kind: EventKind::Log(log),
+            at: self.last.at,
+            elapsed_s: self.last.elapsed_s,
+        }
+    }
 }
 
-fn aborted((started, started_s): (&StepStarted, f64)) -> StepEnded {
+fn aborted((started, started_s): &(StepStarted, f64)) -> StepEnded {
     let StepStarted {
         section,
         index,
@@ -143,7 +95,7 @@ fn aborted((started, started_s): (&StepStarted, f64)) -> StepEnded {
         step_type,
         attempt,
         decides: true,
-        started_s,
+        started_s: *started_s,
         outcome: StepOutcome::Aborted,
         reason: Some(STEP_INTERRUPTED.to_owned()),
     }

@@ -3,17 +3,26 @@
 use super::moment;
 use crate::{
     event::{MeasurementTaken, PlannedStep, StepEnded, StepStarted},
-    record::{Measurement, MeasurementOutcome, Section, Step, StepOutcome},
+    record::{Measured, Measurement, MeasurementOutcome, Packed, Section, Shelf, Step, StepOutcome},
 };
 use chrono::{DateTime, Utc};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 const NOT_REACHED: &str = "not reached";
 const NO_END: &str = "the run ended during this step";
 
 /// Every planned step with its attempts so far.
-pub(super) struct Steps(BTreeMap<(Section, usize), Slot>);
+#[derive(Clone, Debug)]
+pub(super) struct Steps {
+    slots: BTreeMap<(Section, usize), Slot>,
+    /// Where the measurements are.
+    shelf: Arc<Shelf>,
+}
 
+#[derive(Clone, Debug)]
 struct Slot {
     section: Section,
     name: String,
@@ -24,22 +33,26 @@ struct Slot {
     skipped: Option<String>,
 }
 
+#[derive(Clone, Debug)]
 struct Attempt {
     started_s: f64,
     last_s: f64,
     /// How it ended, and why.
     ended: Option<(StepOutcome, Option<String>)>,
-    measurements: Vec<Measurement>,
+    measurements: Vec<Packed>,
 }
 
 impl Steps {
-    pub(super) fn planned(steps: &[PlannedStep]) -> Self {
-        let mut slots = Self(BTreeMap::new());
-        for planned in steps {
-            let slot = slots.slot(planned.section, planned.index, &planned.name, &planned.step_type);
-            slot.parameters.clone_from(&planned.parameters);
+    pub(super) fn planned(planned: Vec<PlannedStep>) -> Self {
+        let mut steps = Self {
+            slots: BTreeMap::new(),
+            shelf: Arc::default(),
+        };
+        for planned in planned {
+            let slot = steps.slot(planned.section, planned.index, &planned.name, &planned.step_type);
+            slot.parameters = planned.parameters;
         }
-        slots
+        steps
     }
 
     pub(super) fn started(&mut self, started: &StepStarted, elapsed_s: f64) {
@@ -54,7 +67,7 @@ impl Steps {
             .attempt(*attempt, elapsed_s);
     }
 
-    pub(super) fn measured(&mut self, taken: &MeasurementTaken, elapsed_s: f64, taken_at: DateTime<Utc>) {
+    pub(super) fn measured(&mut self, taken: MeasurementTaken, elapsed_s: f64, taken_at: DateTime<Utc>) {
         let MeasurementTaken {
             section,
             index,
@@ -86,10 +99,8 @@ impl Steps {
             uncertainty,
             uncertainty_reason,
             decision,
-        } = taken.clone();
-        let attempt = self.slot(section, index, "", "").attempt(attempt, elapsed_s);
-        attempt.last_s = attempt.last_s.max(elapsed_s);
-        attempt.measurements.push(Measurement {
+        } = taken;
+        let packed = self.shelf.put(Measurement {
             name,
             value,
             unit,
@@ -119,6 +130,9 @@ impl Steps {
             decision,
             taken_at,
         });
+        let attempt = self.slot(section, index, "", "").attempt(attempt, elapsed_s);
+        attempt.last_s = attempt.last_s.max(elapsed_s);
+        attempt.measurements.push(packed);
     }
 
     pub(super) fn ended(&mut self, ended: &StepEnded, elapsed_s: f64) {
@@ -145,7 +159,7 @@ impl Steps {
 
     /// The slot at an address; one that was not planned is added, so that nothing measured is lost.
     fn slot(&mut self, section: Section, index: usize, name: &str, step_type: &str) -> &mut Slot {
-        self.0.entry((section, index)).or_insert_with(|| Slot {
+        self.slots.entry((section, index)).or_insert_with(|| Slot {
             section,
             name: name.to_owned(),
             step_type: step_type.to_owned(),
@@ -155,8 +169,20 @@ impl Steps {
         })
     }
 
-    pub(super) fn finish(self, started_at: DateTime<Utc>) -> Vec<Step> {
-        self.0.into_values().map(|slot| slot.finish(started_at)).collect()
+    /// Whether an attempt that began has ended; the attempt 0 of a step that was passed over too.
+    pub(super) fn has_ended(&self, started: &StepStarted) -> bool {
+        let slot = self.slots.get(&(started.section, started.index));
+        slot.is_some_and(|slot| match started.attempt {
+            0 => slot.skipped.is_some(),
+            number => slot
+                .attempts
+                .get(&number)
+                .is_some_and(|attempt| attempt.ended.is_some()),
+        })
+    }
+
+    pub(super) fn finish(&self, started_at: DateTime<Utc>) -> Vec<Step<Packed>> {
+        self.slots.values().map(|slot| slot.finish(started_at)).collect()
     }
 }
 
@@ -170,25 +196,25 @@ impl Slot {
         })
     }
 
-    fn finish(self, started_at: DateTime<Utc>) -> Step {
+    fn finish(&self, started_at: DateTime<Utc>) -> Step<Packed> {
         let blank = Step {
-            name: self.name,
+            name: self.name.clone(),
             section: self.section,
-            step_type: self.step_type,
+            step_type: self.step_type.clone(),
             status: false,
             outcome: StepOutcome::Skip,
-            reason: Some(self.skipped.unwrap_or_else(|| NOT_REACHED.to_owned())),
+            reason: Some(self.skipped.clone().unwrap_or_else(|| NOT_REACHED.to_owned())),
             started_at: None,
             ended_at: None,
             duration_s: None,
             retry_count: 0,
             passed_on_retry: false,
-            parameters: self.parameters,
+            parameters: self.parameters.clone(),
             measurements: Vec::new(),
             attempts: Vec::new(),
         };
-        let mut attempts: Vec<Step> = (0..)
-            .zip(self.attempts.into_values())
+        let mut attempts: Vec<Step<Packed>> = (0..)
+            .zip(self.attempts.values())
             .map(|(retry_count, attempt)| attempt.finish(&blank, retry_count, started_at))
             .collect();
         let Some(deciding) = attempts.pop() else {
@@ -203,7 +229,7 @@ impl Slot {
 }
 
 /// Whether an attempt failed or erred. In a group that is tried again also those are repeated that passed.
-const fn went_wrong(attempt: &Step) -> bool {
+const fn went_wrong<M>(attempt: &Step<M>) -> bool {
     match attempt.outcome {
         StepOutcome::Fail | StepOutcome::Error | StepOutcome::Timeout | StepOutcome::Aborted => true,
         StepOutcome::Pass | StepOutcome::Skip => false,
@@ -211,11 +237,9 @@ const fn went_wrong(attempt: &Step) -> bool {
 }
 
 impl Attempt {
-    fn finish(mut self, blank: &Step, retry_count: u32, started_at: DateTime<Utc>) -> Step {
-        self.measurements.shrink_to_fit();
-        let (outcome, reason) = self
-            .ended
-            .unwrap_or_else(|| (StepOutcome::Aborted, Some(NO_END.to_owned())));
+    fn finish(&self, blank: &Step<Packed>, retry_count: u32, started_at: DateTime<Utc>) -> Step<Packed> {
+        let ended = self.ended.clone();
+        let (outcome, reason) = ended.unwrap_or_else(|| (StepOutcome::Aborted, Some(NO_END.to_owned())));
         Step {
             status: outcome == StepOutcome::Pass,
             outcome,
@@ -224,7 +248,7 @@ impl Attempt {
             ended_at: Some(moment(started_at, self.last_s)),
             duration_s: Some((self.last_s - self.started_s).max(0.0)),
             retry_count,
-            measurements: self.measurements,
+            measurements: self.measurements.clone(),
             ..blank.clone()
         }
     }
@@ -234,15 +258,20 @@ impl Attempt {
 ///
 /// Of several attempts the last that judged a measurement counts: one that failed and was then passed on a retry is
 /// not failed; one that failed and was never judged again, because the station broke down, is.
-pub(super) fn failed_measurements(steps: &[Step]) -> Vec<String> {
+pub(super) fn failed_measurements(steps: &[Step<Packed>]) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let failed = steps.iter().flat_map(failed_in);
     failed.filter(|name| seen.insert(name.clone())).collect()
 }
 
-fn failed_in(step: &Step) -> Vec<String> {
+fn failed_in(step: &Step<Packed>) -> Vec<String> {
     let mut failed: Vec<String> = Vec::new();
-    for measurement in step.all_attempts().flat_map(|attempt| &attempt.measurements) {
+    let taken = || step.all_attempts().flat_map(|attempt| &attempt.measurements);
+    if taken().all(|packed| packed.outcome() != MeasurementOutcome::Fail) {
+        return failed;
+    }
+    // one that could not be unpacked could not be written either: such a record is never saved
+    for measurement in taken().filter_map(|packed| packed.look().ok()) {
         match measurement.outcome {
             MeasurementOutcome::Unset => {}
             MeasurementOutcome::Pass => failed.retain(|name| *name != measurement.name),

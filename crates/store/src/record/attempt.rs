@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 /// An attempt at a step. In `steps[]` stands the one that decided, with the earlier ones inside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Step {
+#[serde(bound(deserialize = "M: Deserialize<'de>"))]
+#[schemars(rename = "Step")]
+pub struct Step<M = Measurement> {
     /// Its name.
     pub name: String,
     /// Which part of the procedure it belongs to.
@@ -40,13 +42,13 @@ pub struct Step {
     #[serde(default, deserialize_with = "number::unique_keys")]
     pub parameters: BTreeMap<String, serde_json::Value>,
     /// What was measured.
-    pub measurements: Vec<Measurement>,
+    pub measurements: Vec<M>,
     /// The earlier attempts, oldest first; the member is absent when there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Self>,
 }
 
-impl Step {
+impl<M> Step<M> {
     /// What a measurement of this step is called outside of it: in a sweep `name[param=value,other=value]`.
     #[must_use]
     pub fn measurement_name(&self, name: &str) -> String {

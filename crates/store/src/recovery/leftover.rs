@@ -6,17 +6,17 @@ use crate::{
     clock::ClockFacts,
     disk::{self, DiskFile},
     error::{StoreError, StoreErrorKind},
-    event::{Event, EventKind, Log, MadeSafe},
-    fold::{closing, has_last_word, never_saved},
+    event::{Event, Log, MadeSafe},
+    fold::{Folding, Run},
     integrity,
     journal::{self, Header},
     line::{self, Tail},
     name::RecordName,
     outbox::{Held, held_bytes},
     quarantine::{Quarantined, quarantine, quarantine_copy},
-    record::{LogLevel, OutputState, Record},
+    record::{LogLevel, OutputState, Packed, Record},
     space::with_reserve,
-    store::{Layout, Saved, Store, folded},
+    store::{Layout, Saved, Store},
 };
 use std::io::Write;
 
@@ -52,7 +52,7 @@ pub(super) struct Leftover {
     last_checksum: String,
     tail: Tail,
     header: Header,
-    events: Vec<Event>,
+    run: Run,
 }
 
 /// Looks at one file under `journal/`.
@@ -87,21 +87,22 @@ pub(super) fn find(layout: &Layout, name: &str, run_id: &str) -> Result<Found, S
     if header.run_id != run_id {
         return unreadable("it is the journal of another run than its name says");
     }
-    let mut events = Vec::new();
+    let mut folding = Folding::default();
     for json in json {
         // the line is whole: an event that this program does not know is a later program's
         let event = serde_json::from_str(json).map_err(|error| newer(layout, name, error.to_string()))?;
-        events.push(event);
+        folding.take(event);
     }
-    if events.is_empty() {
-        return match lines.tail {
-            Tail::Clean | Tail::Torn { .. } => never_began(layout, name),
-            Tail::Damaged { .. } => unreadable("its first event is damaged"),
-        };
-    }
-    if crate::fold::start(&events).is_err() {
-        return unreadable("its first event is not the start of a run");
-    }
+    let run = match folding {
+        Folding::Empty => {
+            return match lines.tail {
+                Tail::Clean | Tail::Torn { .. } => never_began(layout, name),
+                Tail::Damaged { .. } => unreadable("its first event is damaged"),
+            };
+        }
+        Folding::NoRun => return unreadable("its first event is not the start of a run"),
+        Folding::Run(run) => *run,
+    };
     let (good, last_checksum, tail) = (lines.length, lines.last, lines.tail);
     Ok(Found::Leftover(Box::new(Leftover {
         name: name.to_owned(),
@@ -110,7 +111,7 @@ pub(super) fn find(layout: &Layout, name: &str, run_id: &str) -> Result<Found, S
         last_checksum,
         tail,
         header,
-        events,
+        run,
         bytes,
     })))
 }
@@ -147,14 +148,13 @@ impl Leftover {
         &self.header.clock
     }
 
-    fn record(&self, layout: &Layout) -> Result<Record, StoreError> {
-        folded(self.clock(), &self.events, || layout.journal.path_of(&self.name))
+    fn record(&self) -> Record<Packed> {
+        self.run.record(self.clock())
     }
 
     /// The run with its instruments whose outputs may be on; `None` where all were proved off.
     pub(super) fn maybe_on(&self) -> Option<InterruptedRun> {
-        let record = crate::fold::fold(self.clock(), &self.events).ok()?;
-        marker::maybe_on(&record)
+        marker::maybe_on(&self.record())
     }
 
     /// Saves the run and removes the journal.
@@ -176,7 +176,7 @@ impl Leftover {
             Some(saved) => saved,
             None => {
                 self.close(layout, &made_safe)?;
-                let record = self.record(layout)?;
+                let record = self.record();
                 // before the journal goes: whoever comes next must know
                 mark(layout, &record, &made_safe, recovery)?;
                 with_reserve(layout, || store.publish(record.clone()))?
@@ -190,7 +190,7 @@ impl Leftover {
 
     /// The record, where the dead program had already published it: it knew more than its journal says.
     fn published(&self, layout: &Layout) -> Result<Option<Saved>, StoreError> {
-        let name = RecordName::of(&self.record(layout)?);
+        let name = RecordName::of(&self.record());
         // it may have been uploaded since
         // what is there under its name and is no record is met again, and told, when publishing
         let Some(Held {
@@ -212,20 +212,17 @@ impl Leftover {
         Ok(Some(Saved {
             path: folder.path_of(name.as_str()),
             name,
-            record: Box::new(opened.record),
+            record: Box::new(opened.record.packed()),
         }))
     }
 
     /// Cuts the torn tail and gives the run its last word, durably: from here on its record does not change.
     fn close(&mut self, layout: &Layout, made_safe: &[MadeSafe]) -> Result<(), StoreError> {
         let failed = |operation, error| StoreError::io(operation, layout.journal.path_of(&self.name), error);
-        let last_words: Vec<Event> = if has_last_word(&self.events) {
-            never_saved(&self.events).into_iter().collect()
+        let last_words: Vec<Event> = if self.run.has_last_word() {
+            self.run.never_saved().into_iter().collect()
         } else {
-            self.note()
-                .into_iter()
-                .chain(closing(&self.events, made_safe))
-                .collect()
+            self.note().into_iter().chain(self.run.closing(made_safe)).collect()
         };
         if last_words.is_empty() {
             return Ok(());
@@ -246,7 +243,7 @@ impl Leftover {
                 .map_err(|error| failed("write", error))
         })?;
         self.file.sync_all().map_err(|error| failed("sync", error))?;
-        self.events.extend(last_words);
+        last_words.into_iter().for_each(|event| self.run.take(event));
         Ok(())
     }
 
@@ -262,21 +259,21 @@ impl Leftover {
                  the whole journal is in quarantine"
             ),
         };
-        let last = self.events.last()?;
-        Some(Event {
-            kind: EventKind::Log(Log {
-                level: LogLevel::Warning,
-                source: "store".to_owned(),
-                message,
-            }),
-            at: last.at,
-            elapsed_s: last.elapsed_s,
-        })
+        Some(self.run.noted(Log {
+            level: LogLevel::Warning,
+            source: "store".to_owned(),
+            message,
+        }))
     }
 }
 
 /// Leaves or clears the run's marker. An output that the record leaves open and `made_safe` proves off is off.
-fn mark(layout: &Layout, record: &Record, made_safe: &[MadeSafe], recovery: &mut Recovery) -> Result<(), StoreError> {
+fn mark(
+    layout: &Layout,
+    record: &Record<Packed>,
+    made_safe: &[MadeSafe],
+    recovery: &mut Recovery,
+) -> Result<(), StoreError> {
     recovery.outputs_maybe_on.retain(|run| run.run_id != record.run_id);
     let mut record = record.clone();
     record.outputs.retain(|output| {

@@ -63,7 +63,7 @@ struct Marker {
 }
 
 /// The run with those of its instruments whose outputs may be on; `None` where there are none.
-pub(super) fn maybe_on(record: &Record) -> Option<InterruptedRun> {
+pub(super) fn maybe_on<M>(record: &Record<M>) -> Option<InterruptedRun> {
     let channels = |name: &str| -> Vec<u32> {
         let of_it = record.outputs.iter().filter(|output| output.instrument == name);
         of_it

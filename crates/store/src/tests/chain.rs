@@ -195,7 +195,7 @@ fn what_is_altered_missing_or_reordered_is_found() {
 }
 
 fn resealed(saved: &Saved, alter: impl FnOnce(&mut Record)) {
-    let mut record = (*saved.record).clone();
+    let mut record = saved.record.whole().unwrap();
     alter(&mut record);
     plant(&saved.path, &integrity::seal(&record).unwrap());
 }
@@ -239,7 +239,7 @@ fn a_record_that_is_not_signed_by_the_station_is_found() {
         .unwrap()
         .signature
         .unwrap();
-    let mut record = (*signed.record).clone();
+    let mut record = signed.record.whole().unwrap();
     record.reason = Some("mine".to_owned());
     let other = integrity::seal_with(&record, Some(&StationKey::of_seed([2; 32]))).unwrap();
     let text = String::from_utf8(other.bytes).unwrap();
@@ -329,7 +329,7 @@ fn an_attachment_that_is_gone_is_found() {
     let kept = store.attach(&mut &b"volts"[..], "scope.csv", 99).unwrap();
     let mut record = testkit::record();
     record.attachments.push(kept.clone());
-    store.publish(record).unwrap();
+    store.publish(record.packed()).unwrap();
     is_whole(&store, 1, "there");
     std::fs::remove_file(store.attachments().join(&kept.sha256)).unwrap();
     let (_, findings) = verify(&store);

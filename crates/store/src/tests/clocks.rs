@@ -37,7 +37,10 @@ fn order_and_names_survive_every_clock() {
     let expected: Vec<_> = saved.iter().map(|saved| saved.name.clone()).collect();
     assert_eq!(listed, expected, "oldest first, whatever the clock said");
     for saved in &saved {
-        assert_eq!(store.read(Place::Pending, &saved.name).unwrap().record, *saved.record);
+        assert_eq!(
+            store.read(Place::Pending, &saved.name).unwrap().record.packed(),
+            *saved.record
+        );
     }
     assert_eq!(names(&store.root().join("pending")).len(), 8);
     let doubts = |at: usize| saved[at].record.clock.doubtful.join("; ");

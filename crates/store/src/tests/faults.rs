@@ -86,7 +86,7 @@ fn found(store: &Store, run_id: &str) -> Vec<Saved> {
         for name in store.list(place, usize::MAX).unwrap().names {
             if name.run_id() == run_id {
                 let sealed = store.read(place, &name).unwrap();
-                let record = Box::new(sealed.record);
+                let record = Box::new(sealed.record.packed());
                 found.push(Saved {
                     path: sealed.path,
                     name,

@@ -95,7 +95,7 @@ fn journals_of_version_1_are_recovered() {
     );
     let record = crate::Record {
         chain: None,
-        ..(*recovery.sealed[0].record).clone()
+        ..recovery.sealed[0].record.whole().unwrap()
     };
     assert_eq!(record, testkit::eventful_record());
 }

@@ -233,7 +233,10 @@ fn a_full_disk_is_loud_and_costs_nothing_that_was_saved() {
     };
     assert!(saved.len() > 5, "{}", saved.len());
     for sealed in &saved {
-        assert_eq!(store.read(Place::Pending, &sealed.name).unwrap().record, *sealed.record);
+        assert_eq!(
+            store.read(Place::Pending, &sealed.name).unwrap().record.packed(),
+            *sealed.record
+        );
     }
     let temporaries = names(&store.root().join("pending"))
         .iter()

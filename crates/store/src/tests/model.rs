@@ -299,7 +299,9 @@ fn check(root: &Path, steps: &[Step], lists: &[List], end: usize, dice: &mut Dic
             return Err(format!("run {run_id} is there {} times: {known:?}", found.len()));
         };
         match known.saved {
-            Some(saved) if *saved.record != *record => return Err(format!("run {run_id} is another one")),
+            Some(saved) if *saved.record != record.clone().packed() => {
+                return Err(format!("run {run_id} is another one"));
+            }
             Some(_) => {}
             None if known.events >= 7 && record.steps.iter().all(|step| step.measurements.is_empty()) => {
                 return Err(format!("run {run_id} lost a confirmed measurement"));

@@ -151,14 +151,14 @@ fn recovered_from_a_kill_before_removal(again: impl Fn(&Store, &str) -> Recovery
 /// The journal as a recovery without hardware closes it.
 fn closed_journal(run_id: &str, before: &[u8]) -> Vec<u8> {
     let lines = crate::line::read(before);
-    let events: Vec<crate::event::Event> = lines.json[1..]
-        .iter()
-        .map(|json| serde_json::from_str(json).unwrap())
-        .collect();
+    let mut folding = crate::fold::Folding::default();
+    for json in &lines.json[1..] {
+        folding.take(serde_json::from_str(json).unwrap());
+    }
     assert!(lines.json[0].contains(run_id));
     let mut bytes = before.to_vec();
     let mut checksum = lines.last;
-    for event in crate::fold::closing(&events, &[]) {
+    for event in folding.run().unwrap().closing(&[]) {
         let (line, next) = crate::line::encode(&checksum, &serde_json::to_string(&event).unwrap());
         bytes.extend_from_slice(line.as_bytes());
         checksum = next;
@@ -230,7 +230,7 @@ fn the_temporary_of_a_record_that_was_moved_since_is_no_second_record() {
     };
     let first = crate::Record {
         chain: Some(elsewhere),
-        ..(*saved.record).clone()
+        ..saved.record.whole().unwrap()
     };
     let bytes = crate::integrity::seal(&first).unwrap();
     testkit::plant(&pending.join(format!(".tmp-{}-1-0", saved.name.run_id())), &bytes);
