@@ -1,6 +1,6 @@
 //! What it costs to ask a store that holds very many runs.
 //!
-//! `cargo bench --bench history -- [RUNS]` (100,000 unless said): generated records of two measurements lie in `kept/`; then
+//! `cargo bench --bench history -- [RUNS]` (100,000 unless said): generated records of two measurements lie in `pending/`; then
 //! the first index, lists, statistics and one run more are timed, and the memory of the process is read. Everything lies in
 //! a folder of the working directory's `target/`, or of `BENCHTOP_BENCH_DIR`. Nothing here passes or fails; the numbers go
 //! into closing notes.
@@ -18,7 +18,6 @@ use benchtop_instrument::{Clock, Moment, RealClock};
 use benchtop_report::{
     Filter, History, Order,
     analysis::analyse,
-    index::Indexed,
     population::{Wanted, pareto, populations, samples, yields},
 };
 use benchtop_store::{
@@ -50,28 +49,39 @@ fn main() {
     line("memory at most so far", &megabytes());
     let index = fs::metadata(root.join("index/history.idx")).unwrap().len();
     line("size of the index", &format!("{:.1} MB", index as f64 / 1e6));
-    // the folder changed just now: it is listed again until it has settled
-    timed(&clock, "list the last 50, the folder listed again", || {
-        list(&root, &clock)
-    });
     settle(&root, &clock);
     timed(&clock, "list the last 50", || list(&root, &clock));
+    let store = Store::open(&root).unwrap();
+    for number in 1..=3 {
+        let sealed = integrity::seal(&record(runs + number)).unwrap();
+        timed(&clock, "one run more, published by the store", || {
+            store.adopt(&sealed).unwrap()
+        });
+        let one = timed(&clock, "  and taken into the history", || open(&root, &clock));
+        assert_eq!((one.records_read(), one.folders_listed()), (1, 0));
+        drop(one);
+        timed(&clock, "  and the last 50 listed", || list(&root, &clock));
+    }
+    put(&root, &record(runs + 4));
+    let copied = timed(&clock, "one copied there by hand: the folder is listed", || {
+        open(&root, &clock)
+    });
+    assert_eq!((copied.records_read(), copied.folders_listed()), (1, 1));
+    drop(copied);
+    settle(&root, &clock);
     timed(&clock, "list the last 50 of one serial number", || {
-        let history = open(&root, &clock);
+        let mut history = open(&root, &clock);
         let filter = Filter {
             serial: Some("UNIT-0000077".to_owned()),
             ..Filter::default()
         };
-        history.select(&filter, Order::NewestFirst, 0, 50).len()
+        history.select(&filter, Order::NewestFirst, 0, 50).unwrap().len()
     });
+    line("memory at most, before statistics", &megabytes());
     timed(&clock, "stats of one procedure", || stats(&root, &clock, false));
     timed(&clock, "stats, each record's size and time looked at", || {
         stats(&root, &clock, true)
     });
-    put(&root, &record(runs + 1));
-    let one = timed(&clock, "one run more", || open(&root, &clock));
-    assert_eq!(one.records_read(), 1);
-    drop(one);
     line("memory at most", &megabytes());
 }
 
@@ -83,13 +93,8 @@ fn open(root: &Path, clock: &RealClock) -> History {
 
 fn list(root: &Path, clock: &RealClock) -> usize {
     let mut history = open(root, clock);
-    let newest: Vec<usize> = history
-        .select(&Filter::default(), Order::NewestFirst, 0, 50)
-        .iter()
-        .map(Indexed::number)
-        .collect();
-    history.confirm(&newest);
-    history.select(&Filter::default(), Order::NewestFirst, 0, 50).len()
+    let page = history.select_confirmed(&Filter::default(), Order::NewestFirst, 0, 50);
+    page.unwrap().0.len()
 }
 
 fn stats(root: &Path, clock: &RealClock, confirm: bool) -> usize {
@@ -98,18 +103,18 @@ fn stats(root: &Path, clock: &RealClock, confirm: bool) -> usize {
         procedure: Some("BOARD-FUNCTIONAL-V3".to_owned()),
         ..Filter::default()
     };
-    if confirm {
-        let all: Vec<usize> = history
-            .select(&filter, Order::OldestFirst, 0, usize::MAX)
-            .iter()
-            .map(Indexed::number)
-            .collect();
-        history.confirm(&all);
-    }
-    let runs = history.select(&filter, Order::OldestFirst, 0, usize::MAX);
+    let runs = match confirm {
+        true => {
+            history
+                .select_confirmed(&filter, Order::OldestFirst, 0, usize::MAX)
+                .unwrap()
+                .0
+        }
+        false => history.select(&filter, Order::OldestFirst, 0, usize::MAX).unwrap(),
+    };
     let wanted = Wanted {
         simulated: true,
-        purpose: None,
+        ..Wanted::default()
     };
     let populations = populations(&runs, wanted);
     let population = &populations[0];
@@ -187,6 +192,6 @@ fn record(sequence: u64) -> Record {
 
 fn put(root: &Path, record: &Record) -> usize {
     let bytes = integrity::seal(record).unwrap();
-    fs::write(root.join("kept").join(RecordName::of(record).as_str()), &bytes).unwrap();
+    fs::write(root.join("pending").join(RecordName::of(record).as_str()), &bytes).unwrap();
     bytes.len()
 }

@@ -3,7 +3,10 @@
 
 use anstyle::{AnsiColor, Style};
 use benchtop_notation::escape;
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 /// Bold red.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -181,17 +184,46 @@ pub(crate) fn banner(style: Style, text: &str) {
     }
 }
 
-/// A line on standard error that the next one of its kind replaces; nothing where it is no terminal.
+/// Characters of the line of [`progress`] that stands there now.
+static STANDING: AtomicUsize = AtomicUsize::new(0);
+
+/// A line on standard error that the next one of its kind replaces; nothing where it is no terminal. It is cut to what the
+/// terminal shows in a line now: one that went on in a second line could not be taken away. With blanks, not with a sequence
+/// of the terminal's: those are left out where `NO_COLOR` is set.
 pub(crate) fn progress(text: &str) {
-    if io::stderr().is_terminal() {
-        let mut err = anstream::stderr();
-        report(write!(err, "\r{}\u{1b}[K", escape(text)).and_then(|()| err.flush()));
+    if !io::stderr().is_terminal() {
+        return;
     }
+    let text = match text {
+        "" => String::new(),
+        text => clip(text, columns().saturating_sub(1)),
+    };
+    let length = text.chars().count();
+    let before = STANDING
+        .swap(length, Ordering::Relaxed)
+        .min(columns().saturating_sub(1));
+    if length == 0 && before == 0 {
+        return;
+    }
+    let blanks = " ".repeat(before.saturating_sub(length));
+    let back = if length == 0 { "\r" } else { "" };
+    let mut err = anstream::stderr();
+    report(write!(err, "\r{text}{blanks}{back}").and_then(|()| err.flush()));
 }
 
 /// Takes the line of [`progress`] away.
 pub(crate) fn progress_done() {
     progress("");
+}
+
+/// How many characters the terminal shows in a line; 80 where it does not say.
+fn columns() -> usize {
+    const USUAL: usize = 80;
+    #[cfg(unix)]
+    let said = rustix::termios::tcgetwinsize(io::stderr()).map(|size| usize::from(size.ws_col));
+    #[cfg(not(unix))]
+    let said: io::Result<usize> = Ok(0);
+    said.ok().filter(|columns| *columns > 0).unwrap_or(USUAL)
 }
 
 /// A reader that went away (`| head`) must not stop a run; there is nobody left to tell.

@@ -61,6 +61,14 @@ pub(crate) enum TableFormat {
     Csv,
 }
 
+/// How closely the store is looked at.
+#[derive(Debug, Args)]
+pub(crate) struct LookArguments {
+    /// Take nothing for known: list every folder, and look at the size and time of every record.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
     #[command(flatten)]
@@ -76,6 +84,9 @@ pub(crate) struct ListArguments {
     /// Which page: 1 holds the newest.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) page: u32,
+
+    #[command(flatten)]
+    pub(crate) look: LookArguments,
 
     /// What is printed.
     #[arg(long, value_enum, default_value_t)]
@@ -148,6 +159,9 @@ pub(crate) struct StatsArguments {
     /// How two measurements of the same runs go together.
     #[arg(long, num_args = 2, value_names = ["NAME", "NAME"])]
     pub(crate) correlate: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) look: LookArguments,
 
     /// Do not show at a terminal how many of the records are read.
     #[arg(long)]

@@ -18,10 +18,10 @@ use benchtop_store::record::{MeasurementOutcome, Purpose, StepOutcome};
 
 pub(super) fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
     let (store, _recovery) = open(&arguments.store)?;
-    let history = history(&store)?;
-    let first = find::find(&store, &history, &arguments.run)?;
+    let mut history = history(&store)?;
+    let first = find::find(&store, &mut history, &arguments.run)?;
     let second = match &arguments.other {
-        Some(other) => find::find(&store, &history, other)?,
+        Some(other) => find::find(&store, &mut history, other)?,
         None => {
             let procedure = &first.record.procedure_id;
             let golden = Filter {
@@ -29,13 +29,15 @@ pub(super) fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
                 purposes: vec![Purpose::Golden],
                 ..Filter::default()
             };
-            let found = history.select(&golden, Order::NewestFirst, 0, 1);
-            let golden = found.first().map(|run| run.run_id().to_owned()).ok_or_else(|| {
+            let found = history
+                .select(&golden, Order::NewestFirst, 0, 1)
+                .map_err(super::failed)?;
+            let golden = found.first().and_then(find::name).ok_or_else(|| {
                 Failure::refused(format!(
                     "there is no golden run of {procedure}: make one with `benchtop run ... --purpose golden`, or name a second run"
                 ))
             })?;
-            find::load(&store, &golden)?
+            find::load(&store, golden)?
         }
     };
     let pairs = pairs_of(&first.record, &second.record);

@@ -46,8 +46,8 @@ pub(crate) struct FilterArguments {
     #[arg(long, value_name = "STATE")]
     state: Vec<String>,
 
-    /// Started then or later: a day (UTC), a moment as in 2026-03-04T05:06:07Z, or so long ago (12h, 7d). Statistics look
-    /// at units within that time only: one whose first run was before it counts with its first run since.
+    /// Started then or later: a day (UTC), a moment as in 2026-03-04T05:06:07Z, or so long ago (12h, 7d). In statistics a unit
+    /// whose first run was before counts as one that came back: not in yield, nor with its values.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
 
@@ -71,6 +71,7 @@ impl FilterArguments {
         }
         };
         Ok(Filter {
+            sequence: None,
             run_id: None,
             procedure: self.procedure.clone(),
             serial: self.serial.clone(),

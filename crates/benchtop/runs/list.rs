@@ -2,7 +2,7 @@
 
 use super::{
     args::{ListArguments, TableFormat},
-    history, open,
+    failed, history_of, open,
 };
 use crate::{
     exit::{Exit, Failure},
@@ -20,19 +20,14 @@ use benchtop_run::RunOutcome;
 pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Failure> {
     let filter = arguments.filter.filter(RealClock::new().utc())?;
     let (store, _recovery) = open(&arguments.store)?;
-    let mut history = history(&store)?;
+    let mut history = history_of(&store, true, arguments.look.check)?;
     let per_page = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
     let before = per_page.saturating_mul(usize::try_from(arguments.page.saturating_sub(1)).unwrap_or(usize::MAX));
-    let shown: Vec<usize> = history
-        .select(&filter, Order::NewestFirst, before, per_page)
-        .iter()
-        .map(Indexed::number)
-        .collect();
-    history.confirm(&shown);
-    let mut page = history.select(&filter, Order::NewestFirst, before, per_page);
+    let (mut page, unreadable) = history
+        .select_confirmed(&filter, Order::NewestFirst, before, per_page)
+        .map_err(failed)?;
     page.reverse();
     print(&page, arguments.format);
-    let unreadable = history.unreadable();
     for unreadable in &unreadable {
         terminal::warn(&unreadable.to_string());
     }
@@ -43,7 +38,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Failure> {
     })
 }
 
-const HEADING: [&str; 13] = [
+const HEADING: [&str; 15] = [
     "sequence",
     "started_at",
     "outcome",
@@ -57,6 +52,8 @@ const HEADING: [&str; 13] = [
     "state",
     "run_id",
     "reason",
+    "study",
+    "trial",
 ];
 
 fn print(page: &[Indexed<'_>], format: TableFormat) {
@@ -81,7 +78,7 @@ fn print(page: &[Indexed<'_>], format: TableFormat) {
     }
 }
 
-fn fields(run: &Indexed<'_>) -> [String; 13] {
+fn fields(run: &Indexed<'_>) -> [String; 15] {
     let head = run.headline();
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     [
@@ -98,6 +95,8 @@ fn fields(run: &Indexed<'_>) -> [String; 13] {
         place_word(head.place).to_owned(),
         head.run_id.to_owned(),
         text(run.reason()),
+        text(run.study()),
+        run.trial().map_or_else(String::new, |trial| trial.to_string()),
     ]
 }
 
@@ -106,6 +105,10 @@ fn say(run: &Indexed<'_>) {
     let outcome = RunOutcome::from(head.outcome);
     let moment = head.started_at.format("%Y-%m-%d %H:%M").to_string();
     let simulated = if head.simulated { " sim" } else { "" };
+    let study = run.study().zip(run.trial());
+    let study = study.map_or_else(String::new, |(study, trial)| {
+        format!("  {}, trial {trial}", terminal::clip(study, 24))
+    });
     terminal::say(
         &Line::new()
             .column(QUIET, &run.sequence().to_string(), 6)
@@ -114,6 +117,7 @@ fn say(run: &Indexed<'_>) {
             .column(PLAIN, &terminal::clip(head.serial_number, 24), 14)
             .add(PLAIN, &format!(" {}", terminal::clip(head.procedure_id, 40)))
             .add(QUIET, &format!("  {}", place_word(head.place)))
-            .add(DOUBTFUL, simulated),
+            .add(DOUBTFUL, simulated)
+            .add(QUIET, &study),
     );
 }

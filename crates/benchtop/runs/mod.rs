@@ -67,17 +67,25 @@ const LONG: usize = 2000;
 
 /// The history of a store, brought up to date.
 fn history(store: &Store) -> Result<History, Failure> {
-    history_told(store, true)
+    history_of(store, true, false)
 }
 
-/// The same; how far it is is said where `told`.
-fn history_told(store: &Store, told: bool) -> Result<History, Failure> {
+/// The same; how far it is is said where `told`, and nothing is taken for known where `check`.
+fn history_of(store: &Store, told: bool, check: bool) -> Result<History, Failure> {
     let mut tell = |done: usize, total: usize| {
         if told && total >= LONG && (done.is_multiple_of(LONG / 4) || done == total) {
             terminal::progress(&format!("reading records: {done} of {total}"));
         }
     };
-    let history = History::open(store, RealClock::new().utc(), &mut tell).map_err(failed)?;
+    let now = RealClock::new().utc();
+    let history = match check {
+        true => History::check(store, now, &mut tell),
+        false => History::open(store, now, &mut tell),
+    };
+    let mut history = history.map_err(failed)?;
+    if check {
+        history.confirm_all().map_err(failed)?;
+    }
     if told {
         terminal::progress_done();
     }

@@ -54,6 +54,9 @@ pub(super) fn population(population: &Population<'_>, analyses: &[Analysis<'_>])
         );
     }
     fact("tested again", &share(found.retested));
+    if let Some(came_back) = sentences::came_back(&found) {
+        fact("came back", &came_back);
+    }
     fact("station losses", &sentences::losses(&found));
     if let Some(left_out) = sentences::left_out(population) {
         fact("left out", &left_out);

@@ -2,7 +2,7 @@
 
 use super::{
     args::{StatsArguments, TableFormat},
-    history_told, open_of, screen,
+    failed, history_of, open_of, screen,
     show::write_page,
 };
 use crate::{
@@ -11,12 +11,11 @@ use crate::{
 };
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_report::{
-    Filter, Order,
+    Order,
     analysis::{Analysis, analyse},
     csv,
     filter::is_like,
     gauges::{by_study, study_of},
-    index::Indexed,
     page::{Section, of_populations},
     population::{Population, Samples, Wanted, pairs, pareto, populations, samples, yields},
     sentences, shown,
@@ -35,16 +34,18 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
     };
     // what is left out is counted, so that nobody wonders: the population leaves it out, not the filter
     filter.purposes.clear();
+    // and what was before says which runs are a unit's first
+    let since = filter.since.take();
     let wanted = Wanted {
         simulated: arguments.simulated,
         purpose,
+        since,
     };
     let (store, _recovery) = open_of(&arguments.store, arguments.simulated)?;
-    let mut history = history_told(&store, !arguments.quiet)?;
-    let numbers: Vec<usize> = select(&history, &filter).iter().map(Indexed::number).collect();
-    history.confirm(&numbers);
-    let runs = select(&history, &filter);
-    let unreadable = history.unreadable();
+    let mut history = history_of(&store, !arguments.quiet, arguments.look.check)?;
+    let (runs, unreadable) = history
+        .select_confirmed(&filter, Order::OldestFirst, 0, usize::MAX)
+        .map_err(failed)?;
     for unreadable in &unreadable {
         terminal::warn(&unreadable.to_string());
     }
@@ -90,10 +91,6 @@ const fn ended(all_read: bool) -> Exit {
     if all_read { Exit::Success } else { Exit::Error }
 }
 
-fn select<'a>(history: &'a benchtop_report::History, filter: &Filter) -> Vec<Indexed<'a>> {
-    history.select(filter, Order::OldestFirst, 0, usize::MAX)
-}
-
 fn say_nothing(populations: &[Population<'_>]) {
     terminal::say(&Line::new().add(PLAIN, "No run counts."));
     for population in populations {
@@ -136,6 +133,7 @@ fn print(population: &Population<'_>, analyses: &[Analysis<'_>], format: TableFo
                 "first_pass": share(yields.first_pass),
                 "final": share(yields.last_pass),
                 "retested": share(yields.retested),
+                "came_back": yields.came_back,
                 "rolled": yields.rolled,
                 "errors": yields.errors,
                 "timeouts": yields.timeouts,

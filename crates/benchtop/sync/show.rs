@@ -30,6 +30,7 @@ impl Drain {
     }
 
     pub(super) fn tell(&mut self, event: &DrainEvent) {
+        terminal::progress_done();
         match self.format {
             Format::Human if self.quiet => return warn(event),
             Format::Human => show(event),
@@ -39,6 +40,9 @@ impl Drain {
             return;
         }
         self.done += 1;
+        if self.done < self.total {
+            terminal::progress(&format!("  [{}/{}] records", self.done, self.total));
+        }
         if self.total >= LONG && self.done.is_multiple_of(LONG / 2) {
             terminal::say_aside(&Line::new().add(QUIET, &format!("{} of {} records", self.done, self.total)));
         }

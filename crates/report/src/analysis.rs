@@ -44,8 +44,7 @@ pub fn analyse(samples: Samples<'_>) -> Analysis<'_> {
     let numbers = samples.numbers();
     let (low, high) = (samples.asked.low, samples.asked.high);
     let dated = samples.values.iter();
-    let dated = dated.filter_map(|sample| sample.calibrated_on.map(|day| (day.to_owned(), sample.value)));
-    let dated: Vec<(String, f64)> = dated.collect();
+    let periods = calibration::periods(dated.filter_map(|sample| Some((sample.calibrated_on?, sample.value))));
     Analysis {
         summary: summary(&numbers),
         capability: capability(&numbers, low, high),
@@ -53,7 +52,7 @@ pub fn analyse(samples: Samples<'_>) -> Analysis<'_> {
         histogram: histogram(&numbers, BINS),
         trend: trend(&numbers),
         chart: chart(&numbers),
-        periods: calibration::periods(&dated),
+        periods,
         samples,
     }
 }

@@ -26,6 +26,7 @@
 //! | Aborted | the word | `error` | `T` | `Aborted`, qualified | bit 2 of `PART_FLG`; bin 5 |
 //! | Skip | the word | `skipped` | `S` | `Aborted`, `Skipped` | left out |
 //! | guard band | `acceptance_low`, `_high` | - | the acceptance limits | the acceptance limits | `LO_LIMIT` inside `LO_SPEC` |
+//! | gauge study | `study`, `trial` | properties | `miscInfos` | parameters | DTR |
 //! | earlier attempts | `attempt`, `decides` | - | `reportText` | a `Test` each | left out |
 //!
 //! # Columns of CSV and Parquet
@@ -44,6 +45,7 @@
 //! | `limit_low` `limit_high` `acceptance_low` `acceptance_high` `limit` | tolerance; behind a guard band; all of it in words |
 //! | `marginal` `decision` `uncertainty` `coverage_factor` | U in the unit, and its k |
 //! | `reading_kind` `raw` `instrument` `channel` `function` `range` `nplc` `taken_at` | how it was read; what the instrument said |
+//! | `study` `trial` | the gauge study that the run belongs to, and which trial of the unit by the operator it is, from 1 |
 //!
 //! # Hostile text
 //! | | CSV | `JUnit`, ATML | Parquet | WSJF | STDF |

@@ -11,6 +11,8 @@ use chrono::{DateTime, Utc};
 pub struct Headline<'a> {
     /// The folder that the record lies in.
     pub place: Place,
+    /// The run's number on its station.
+    pub sequence: u64,
     /// The run's id.
     pub run_id: &'a str,
     /// The procedure's `id`.
@@ -42,6 +44,7 @@ impl<'a> Headline<'a> {
         let unit = &record.unit_under_test;
         Self {
             place,
+            sequence: record.sequence,
             run_id: &record.run_id,
             procedure_id: &record.procedure_id,
             serial_number: &unit.serial_number,
@@ -60,6 +63,8 @@ impl<'a> Headline<'a> {
 /// Which runs are meant: all conditions hold; an empty one always does. Texts may hold `*` for anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// The run's number.
+    pub sequence: Option<u64>,
     /// The run's id, or its beginning.
     pub run_id: Option<String>,
     /// The procedure's `id`.
@@ -102,6 +107,7 @@ impl Filter {
             && text(&self.batch, head.batch)
             && text(&self.study, head.study)
             && text(&self.station, Some(head.station))
+            && self.sequence.is_none_or(|sequence| sequence == head.sequence)
             && self.run_id.as_ref().is_none_or(|id| head.run_id.starts_with(id))
             && (self.outcomes.is_empty() || self.outcomes.contains(&head.outcome))
             && (self.purposes.is_empty() || self.purposes.contains(&head.purpose))
@@ -195,6 +201,7 @@ mod tests {
     fn head<'a>() -> Headline<'a> {
         Headline {
             place: Place::Pending,
+            sequence: 42,
             run_id: "0195f000-0000-7000-8000-000000000042",
             procedure_id: "BOARD",
             serial_number: "UNIT-5501",
@@ -271,6 +278,7 @@ mod tests {
             assert!(!filter.accepts(&head()), "{filter:?}");
         }
         let accepting = Filter {
+            sequence: Some(42),
             run_id: some("0195f0"),
             procedure: some("BOARD"),
             serial: some("UNIT-*"),

@@ -21,6 +21,7 @@ pub fn by_study<'a>(population: &Population<'a>) -> Vec<(Option<&'a str>, Popula
         let of_study = found.entry(run.study()).or_insert_with(|| Population {
             procedure: population.procedure.clone(),
             runs: Vec::new(),
+            earlier: population.earlier.clone(),
             simulated: population.simulated,
             other_purposes: population.other_purposes,
         });
@@ -98,8 +99,10 @@ mod tests {
         for record in records {
             made.put("pending", record);
         }
-        let history = History::open(&made.store(), chrono::DateTime::default(), &mut |_, _| {}).unwrap();
-        let runs = history.select(&Filter::default(), Order::OldestFirst, 0, usize::MAX);
+        let mut history = History::open(&made.store(), chrono::DateTime::default(), &mut |_, _| {}).unwrap();
+        let runs = history
+            .select(&Filter::default(), Order::OldestFirst, 0, usize::MAX)
+            .unwrap();
         let wanted = Wanted {
             purpose: Some(Purpose::GaugeStudy),
             ..Wanted::default()

@@ -82,18 +82,23 @@ pub fn runs(store: &Store, filter: Filter, order: Order) -> Result<Runs, StoreEr
     Ok(Runs { folders, names, filter })
 }
 
+/// The run whose record has this name, wherever it lies; no folder is listed.
+///
+/// # Errors
+/// [`StoreError`] when a folder cannot be opened.
+pub fn named(store: &Store, name: RecordName) -> Result<Runs, StoreError> {
+    Ok(Runs {
+        folders: store.record_folders()?,
+        names: vec![(name, 0)],
+        filter: Filter::default(),
+    })
+}
+
 impl Runs {
     /// How many files are still to be looked at; not all need be accepted.
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.names.len()
-    }
-
-    /// Only this run, by its id.
-    #[must_use]
-    pub fn of_run(mut self, run_id: &str) -> Self {
-        self.names.retain(|(name, _)| name.run_id() == run_id);
-        self
     }
 
     /// The record, wherever it went; `None` where it is gone, or not meant.

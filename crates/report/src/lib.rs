@@ -21,5 +21,5 @@ mod testkit;
 pub mod words;
 
 pub use filter::{Filter, Headline};
-pub use history::{Order, Runs, StoredRun, Unreadable, runs};
+pub use history::{Order, Runs, StoredRun, Unreadable, named, runs};
 pub use index::History;

@@ -2,7 +2,8 @@
 //!
 //! Yield counts units per procedure: a unit's first production run that ended Pass or Fail says whether it passed at first;
 //! one that passed after a step that failed was tried again did not. Error, Timeout and Aborted are losses of the station,
-//! apart. Values are those of the first attempts on each unit, of one population: one limits revision, variant, range and
+//! apart. Where only what is since a moment counts, a unit that was judged before it came back: it is in neither yield nor
+//! values, and is counted. Values are those of the first attempts on each unit, of one population: one limits revision, variant, range and
 //! pair of limits, the one of the newest run; never beyond the range.
 
 #[cfg(test)]
@@ -13,8 +14,9 @@ use crate::{
     words::counted,
 };
 use benchtop_store::record::{MeasurementOutcome, Purpose, RunOutcome, Section, StepOutcome};
+use chrono::{DateTime, Utc};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, HashMap, HashSet},
     rc::Rc,
 };
 
@@ -25,6 +27,8 @@ pub struct Population<'a> {
     pub procedure: String,
     /// The runs that count, oldest first.
     pub runs: Vec<Indexed<'a>>,
+    /// Units that were judged before the moment since which runs count.
+    pub earlier: HashSet<&'a str>,
     /// Left out because something in them was simulated.
     pub simulated: usize,
     /// Left out because they were not made to test units to ship.
@@ -38,6 +42,8 @@ pub struct Wanted {
     pub simulated: bool,
     /// The purpose that counts; production unless said.
     pub purpose: Option<Purpose>,
+    /// Only runs that started at this moment or later; those before say which units come back.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// The populations of runs, one a procedure, by its id.
@@ -48,18 +54,26 @@ pub fn populations<'a>(runs: &[Indexed<'a>], wanted: Wanted) -> Vec<Population<'
         let population = found.entry(run.procedure_id()).or_insert_with(|| Population {
             procedure: run.procedure_id().to_owned(),
             runs: Vec::new(),
+            earlier: HashSet::new(),
             simulated: 0,
             other_purposes: 0,
         });
+        let is_before = wanted.since.is_some_and(|since| run.started_at() < since);
         if run.purpose() != wanted.purpose.unwrap_or(Purpose::Production) {
-            population.other_purposes += 1;
+            population.other_purposes += usize::from(!is_before);
         } else if run.simulated() && !wanted.simulated {
-            population.simulated += 1;
-        } else {
+            population.simulated += usize::from(!is_before);
+        } else if !is_before {
             population.runs.push(*run);
+        } else if is_judged(run) {
+            population.earlier.insert(run.serial_number());
         }
     }
-    found.into_values().collect()
+    // procedures of which there is nothing since are not asked about
+    let is_asked = |found: &Population<'_>| {
+        wanted.since.is_none() || !found.runs.is_empty() || found.simulated + found.other_purposes > 0
+    };
+    found.into_values().filter(is_asked).collect()
 }
 
 /// A part of a whole; no part of nothing.
@@ -95,6 +109,8 @@ pub struct Yield {
     pub retested: Share,
     /// The product of the steps' first-pass yields: how probably a unit goes through without a stop anywhere.
     pub rolled: Option<f64>,
+    /// Units whose first judging run was before all that counts: they are in none of these shares.
+    pub came_back: usize,
     /// Runs that judged nothing: Error, Timeout, Aborted.
     pub errors: usize,
     /// As [`Yield::errors`].
@@ -111,7 +127,8 @@ pub fn yields(population: &Population<'_>) -> Yield {
         ..Yield::default()
     };
     // passed at first, passed at last, how often judged
-    let mut units: BTreeMap<&str, (bool, bool, usize)> = BTreeMap::new();
+    let mut units: HashMap<&str, (bool, bool, usize)> = HashMap::with_capacity(population.runs.len());
+    let mut came_back = HashSet::new();
     for run in &population.runs {
         let passed = match run.outcome() {
             RunOutcome::Pass => true,
@@ -130,6 +147,10 @@ pub fn yields(population: &Population<'_>) -> Yield {
             }
         };
         let at_first = passed && !run.has_fail_retry();
+        if population.earlier.contains(run.serial_number()) {
+            came_back.insert(run.serial_number());
+            continue;
+        }
         let unit = units.entry(run.serial_number()).or_insert((at_first, passed, 0));
         *unit = (unit.0, passed, unit.2 + 1);
     }
@@ -138,6 +159,7 @@ pub fn yields(population: &Population<'_>) -> Yield {
         whole: units.len(),
     };
     found.units = units.len();
+    found.came_back = came_back.len();
     found.first_pass = share(|unit| unit.0);
     found.last_pass = share(|unit| unit.1);
     found.retested = share(|unit| unit.2 > 1);
@@ -148,36 +170,47 @@ pub fn yields(population: &Population<'_>) -> Yield {
 /// The product over the steps of the test of the units that passed each at first, of those that came there.
 fn rolled(population: &Population<'_>) -> Option<f64> {
     let mut shapes = Shapes::default();
-    let mut seen = BTreeSet::new();
-    let mut steps: BTreeMap<String, Share> = BTreeMap::new();
-    for run in judged(population) {
-        if !seen.insert(run.serial_number()) {
+    let mut seen = HashSet::with_capacity(population.runs.len());
+    // of each shape, its steps one after the other
+    let mut counts: HashMap<u32, (Rc<Shape>, Vec<Share>)> = HashMap::new();
+    for run in population.runs.iter().filter(|run| is_judged(run)) {
+        let serial = run.serial_number();
+        if population.earlier.contains(serial) || !seen.insert(serial) {
             continue;
         }
-        let shape = shapes.of(run);
-        for (step, judged) in shape.steps.iter().zip(run.steps()) {
+        let (_, shares) = counts.entry(Shapes::key(run)).or_insert_with(|| {
+            let shape = shapes.of(run);
+            let shares = vec![Share::default(); shape.steps.len()];
+            (shape, shares)
+        });
+        for (share, judged) in shares.iter_mut().zip(run.steps()) {
             let passed = match judged.first {
                 StepOutcome::Pass => true,
                 StepOutcome::Fail => false,
                 StepOutcome::Skip | StepOutcome::Error | StepOutcome::Timeout | StepOutcome::Aborted => continue,
             };
-            if step.section != Section::Main {
-                continue;
-            }
-            let share = steps.entry(step.name.clone()).or_default();
             share.whole += 1;
             share.part += usize::from(passed);
+        }
+    }
+    let mut steps: BTreeMap<&str, Share> = BTreeMap::new();
+    for (shape, shares) in counts.values() {
+        let of_the_test = shape.steps.iter().zip(shares);
+        for (step, share) in of_the_test.filter(|(step, _)| step.section == Section::Main) {
+            let sum = steps.entry(step.name.as_str()).or_default();
+            sum.whole += share.whole;
+            sum.part += share.part;
         }
     }
     let fractions: Vec<f64> = steps.values().filter_map(Share::fraction).collect();
     (!fractions.is_empty()).then(|| fractions.iter().product())
 }
 
-fn judged<'p, 'a>(population: &'p Population<'a>) -> impl Iterator<Item = &'p Indexed<'a>> {
-    population.runs.iter().filter(|run| match run.outcome() {
+fn is_judged(run: &Indexed<'_>) -> bool {
+    match run.outcome() {
         RunOutcome::Pass | RunOutcome::Fail => true,
         RunOutcome::Error | RunOutcome::Timeout | RunOutcome::Aborted => false,
-    })
+    }
 }
 
 /// Something that failed, and how often.
@@ -327,8 +360,8 @@ pub fn samples<'a>(population: &Population<'a>) -> Vec<Samples<'a>> {
 fn of_each<'a>(population: &Population<'a>, retests: bool) -> Vec<Samples<'a>> {
     let mut shapes = Shapes::default();
     let mut order: Vec<(String, String)> = Vec::new();
-    let mut known = BTreeSet::new();
-    let mut seen = BTreeSet::new();
+    let mut known = HashSet::new();
+    let mut seen = HashSet::new();
     let newest = population.runs.last();
     let same = |run: &&Indexed<'a>| {
         newest.is_some_and(|newest| {
@@ -375,14 +408,16 @@ fn collect<'a>(
     retests: bool,
 ) -> Option<Samples<'a>> {
     // by shape: where it stands, and what was asked
-    let mut places: BTreeMap<u32, Option<(usize, Rc<Shape>)>> = BTreeMap::new();
+    let mut places: HashMap<u32, Option<(usize, Rc<Shape>)>> = HashMap::new();
     let mut found: Option<(Kind, Samples<'a>)> = None;
     // by what a kind is made of: whether it is the one that is meant
-    let mut same: BTreeMap<(u32, Option<&str>, Option<&str>), bool> = BTreeMap::new();
+    let mut same: HashMap<(u32, Option<&str>, Option<&str>), bool> = HashMap::new();
     // from the newest on: it says which population is meant
-    let mut taken = Vec::new();
+    let mut taken = Vec::with_capacity(population.runs.len());
+    let mut last = (None, true);
     for run in population.runs.iter().rev() {
-        let known = places.entry(Shapes::key(run)).or_insert_with(|| {
+        let key = Shapes::key(run);
+        let known = places.entry(key).or_insert_with(|| {
             let shape = shapes.of(run);
             place(&shape, step, name).map(|at| (at, shape))
         });
@@ -401,17 +436,25 @@ fn collect<'a>(
             };
             (kind(run, asked), samples)
         });
-        let made_of = (Shapes::key(run), run.limits_revision(), run.variant());
-        if *same.entry(made_of).or_insert_with(|| *of == kind(run, asked)) {
+        let made_of = (key, run.limits_revision(), run.variant());
+        // most are as the one before
+        if last.0 != Some(made_of) {
+            last = (
+                Some(made_of),
+                *same.entry(made_of).or_insert_with(|| *of == kind(run, asked)),
+            );
+        }
+        if last.1 {
             taken.push((*run, value));
         } else {
             samples.others += 1;
         }
     }
     let (_, mut samples) = found?;
-    let mut units = BTreeSet::new();
+    let mut units = HashSet::with_capacity(taken.len());
     for (run, value) in taken.into_iter().rev() {
-        if !units.insert(run.serial_number()) && !retests {
+        let serial = run.serial_number();
+        if !retests && (population.earlier.contains(serial) || !units.insert(serial)) {
             samples.retests += 1;
         } else if value.overrange {
             samples.overrange += 1;
@@ -432,7 +475,7 @@ fn collect<'a>(
 /// Pairs of two measurements of the same runs.
 #[must_use]
 pub fn pairs(first: &Samples<'_>, second: &Samples<'_>) -> Vec<(f64, f64)> {
-    let others: BTreeMap<usize, f64> = second
+    let others: HashMap<usize, f64> = second
         .values
         .iter()
         .map(|sample| (sample.run.number(), sample.value))

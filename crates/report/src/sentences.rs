@@ -35,6 +35,13 @@ pub fn losses(yields: &Yield) -> String {
     format!("{} of {}: {}", counted(all, "run"), yields.runs, said.join(", "))
 }
 
+/// The units that were judged before the moment since which runs count; none where there is none.
+#[must_use]
+pub fn came_back(yields: &Yield) -> Option<String> {
+    let units = counted(yields.came_back, "unit");
+    (yields.came_back > 0).then(|| format!("{units} judged before, in none of these shares"))
+}
+
 /// What a population leaves out; none where that is nothing.
 #[must_use]
 pub fn left_out(population: &Population<'_>) -> Option<String> {

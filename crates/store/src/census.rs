@@ -3,17 +3,16 @@
 //! Nothing is moved here, not even what cannot be believed: `runs list` must not change what `sync` finds.
 
 use crate::{
-    disk::{Dir, DiskFile},
+    disk::{
+        Dir, DiskFile,
+        news::{self, FolderNews},
+    },
     error::{StoreError, StoreErrorKind},
     name::RecordName,
     outbox::{Place, Sealed},
     store::Store,
 };
-use std::{
-    fs::Metadata,
-    io::{self, Read, SeekFrom, Write},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::io::{self, Read, SeekFrom, Write};
 
 /// A folder that holds records: `pending`, `synced/2026-03`, `parked`, `kept`.
 #[derive(Debug)]
@@ -35,24 +34,6 @@ pub struct Looks {
     pub size: u64,
     /// When its bytes changed last.
     pub changed: Changed,
-}
-
-impl Looks {
-    fn of(facts: &Metadata) -> Self {
-        Self {
-            size: facts.len(),
-            changed: changed(facts),
-        }
-    }
-}
-
-/// A file system that keeps no times says always the same: size and name must do then.
-fn changed(facts: &Metadata) -> Changed {
-    let since = |time: SystemTime| match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, i64::wrapping_neg),
-    };
-    Changed(facts.modified().map_or(0, since))
 }
 
 impl Store {
@@ -79,6 +60,19 @@ impl Store {
         folders.push(folder(root.existing_child("parked")?, Place::Parked, "parked"));
         folders.push(folder(root.existing_child("kept")?, Place::Kept, "kept"));
         Ok(folders)
+    }
+
+    /// What the store itself did to its folders of records since the news were forgotten last, oldest first; and how much was
+    /// told, for [`Store::forget_news`]. Whoever knew a folder at the time before the first of its changes, and finds it at the
+    /// time after the last, knows what is in it; where the times do not fit it must be listed.
+    #[must_use]
+    pub fn news(&self) -> (Vec<FolderNews>, u64) {
+        self.layout().root.news()
+    }
+
+    /// Forgets so much of what was told.
+    pub fn forget_news(&self, length: u64) {
+        self.layout().root.forget_news(length);
     }
 
     /// Opens a file under `index/`, for a summary that can be made again from the records; makes it where it is missing.
@@ -116,7 +110,7 @@ impl RecordFolder {
     pub fn changed(&self) -> Result<Changed, StoreError> {
         let facts = std::fs::metadata(self.dir.path());
         let facts = facts.map_err(|error| StoreError::io("look at", self.dir.path(), error))?;
-        Ok(changed(&facts))
+        Ok(Changed(news::changed(&facts)))
     }
 
     /// Calls `each` with every name in it, in no order; not all are records.
@@ -130,8 +124,9 @@ impl RecordFolder {
     /// What a file in it looks like; `None` where there is none, or something that is no file.
     #[must_use]
     pub fn looks_of(&self, name: &str) -> Option<Looks> {
-        let facts = std::fs::symlink_metadata(self.dir.path_of(name)).ok()?;
-        facts.is_file().then(|| Looks::of(&facts))
+        let (size, changed) = self.dir.looks_of(name)?;
+        let changed = Changed(changed);
+        Some(Looks { size, changed })
     }
 
     /// Reads a record in it and checks every byte.
@@ -201,6 +196,21 @@ impl Derived {
         let mut file = &self.file;
         Read::by_ref(&mut file)
             .take(most)
+            .read_to_end(&mut bytes)
+            .map_err(self.failed("read"))?;
+        Ok(bytes)
+    }
+
+    /// So many of its bytes, from `from` on; fewer where it ends before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub fn read_part(&self, from: u64, length: u64) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        self.file.seek(SeekFrom::Start(from)).map_err(self.failed("read"))?;
+        let mut file = &self.file;
+        Read::by_ref(&mut file)
+            .take(length)
             .read_to_end(&mut bytes)
             .map_err(self.failed("read"))?;
         Ok(bytes)

@@ -18,12 +18,14 @@ mod portable;
 
 pub(crate) mod eye;
 mod file;
+pub(crate) mod news;
 
 pub(crate) use file::DiskFile;
 
 use crate::error::{StoreError, StoreErrorKind, kind_of};
 use crate::ground::FileSystem;
 use eye::{Call, Eye};
+use news::{Change, Told, telling};
 use std::{
     fs::File,
     io::{self, Read},
@@ -45,6 +47,8 @@ pub(crate) struct Dir {
     handle: system::Handle,
     path: PathBuf,
     eye: Eye,
+    /// Who is told of what changes in it.
+    told: Option<Told>,
 }
 
 impl Dir {
@@ -61,6 +65,7 @@ impl Dir {
             handle,
             path: path.to_owned(),
             eye,
+            told: None,
         })
     }
 
@@ -88,6 +93,7 @@ impl Dir {
                 handle,
                 path,
                 eye: self.eye.clone(),
+                told: self.told.as_ref().and_then(|told| told.inside(name)),
             }),
             Err(error) => Err(StoreError::io("open the folder", path, error)),
         }
@@ -101,6 +107,10 @@ impl Dir {
     /// The path of a file in it, for messages and people.
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    const fn change<'a>(&'a self, came: Option<&'a str>, went: Option<&'a str>) -> Change<'a> {
+        Change { dir: self, came, went }
     }
 
     fn failed(&self, operation: &'static str, name: &str) -> impl FnOnce(io::Error) -> StoreError {
@@ -125,7 +135,8 @@ impl Dir {
 
     /// Makes a file that must not be there yet, for writing and reading.
     pub(crate) fn create_new(&self, name: &str) -> Result<DiskFile, StoreError> {
-        self.opened(name, "create", || self.handle.create_new(name))
+        let change = [self.change(Some(name), None)];
+        self.opened(name, "create", || telling(&change, || self.handle.create_new(name)))
     }
 
     /// Opens a file for appending and reading, and makes it where it is missing.
@@ -193,9 +204,17 @@ impl Dir {
             from: &from_path,
             to: &to_path,
         };
-        self.eye
-            .around(call, || self.handle.rename_new(name, &to.handle, new_name))
-            .map_err(to.failed("rename to", new_name))
+        let rename = || self.handle.rename_new(name, &to.handle, new_name);
+        let renamed = self.eye.around(call, || {
+            if self.path == to.path {
+                return telling(&[self.change(Some(new_name), Some(name))], rename);
+            }
+            telling(
+                &[self.change(None, Some(name)), to.change(Some(new_name), None)],
+                rename,
+            )
+        });
+        renamed.map_err(to.failed("rename to", new_name))
     }
 
     /// Gives a file another name in this folder and replaces what is there.
@@ -212,7 +231,9 @@ impl Dir {
     pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
         let path = self.path_of(name);
         self.eye
-            .around(Call::Remove { path: &path }, || self.handle.remove(name))
+            .around(Call::Remove { path: &path }, || {
+                telling(&[self.change(None, Some(name))], || self.handle.remove(name))
+            })
             .map_err(self.failed("remove", name))
     }
 
@@ -262,6 +283,11 @@ impl Dir {
         self.each_name(|name| names.push(name.to_owned()))?;
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// Size and time of change of a file, without opening it; `None` where there is none, or something that is no file.
+    pub(crate) fn looks_of(&self, name: &str) -> Option<(u64, i64)> {
+        self.handle.looks_of(name).ok().flatten()
     }
 
     /// How many bytes a file has: a regular one with a single name.

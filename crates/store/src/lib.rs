@@ -17,7 +17,7 @@
 //!   unsafe/<run id>.json         outputs that a killed run may have left on
 //!   attachments/                 by digest
 //!   units/                       which units were judged before: an index, and no more
-//!   index/                       the history in short: an index, and no more
+//!   index/                       the history in short, and the news for it: an index, and no more
 //!   underway.jsonl               what a drain has begun to send; gone when it ended well
 //!   sync.json                    how the targets stood at the end of the last sync, for people
 //!   sequence                     the last number that was handed out
@@ -180,6 +180,7 @@ pub use attach::AttachmentWriter;
 pub use backlog::Backlog;
 pub use census::{Changed, Derived, Looks, RecordFolder};
 pub use clock::ClockFacts;
+pub use disk::news::FolderNews;
 pub use error::{StoreError, StoreErrorKind};
 pub use journal::Journal;
 pub use lock::Lock;

@@ -115,6 +115,7 @@ impl Store {
     pub(crate) fn open_before(root: &Path, eye: Eye) -> Result<Self, StoreError> {
         let root = Dir::open_before(root, eye)?;
         ground::refuse_other_machines(&root)?;
+        let root = root.telling();
         let layout = Layout {
             pending: root.child("pending")?,
             synced: root.child("synced")?,

@@ -149,6 +149,7 @@ impl<W: Write> Results<'_, W> {
         ];
         self.xml.open("tr:ResultSet", &attributes)?;
         self.description(record.reason.as_deref())?;
+        let trial = record.trial.map(|trial| trial.to_string());
         let said = [
             ("purpose", Some(words::purpose(record.purpose))),
             ("batch", record.unit_under_test.batch.as_deref()),
@@ -159,6 +160,8 @@ impl<W: Write> Results<'_, W> {
                 "limits_revision",
                 record.limits.as_ref().map(|limits| limits.revision.as_str()),
             ),
+            ("study", record.study.as_deref()),
+            ("trial", trial.as_deref()),
         ];
         let said = said
             .into_iter()

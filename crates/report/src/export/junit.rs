@@ -68,8 +68,14 @@ impl<W: Write> JUnit<W> {
             ("station", &record.station.id),
             ("simulated", if record.simulated { "true" } else { "false" }),
         ];
-        let slot = record.slot.as_deref().map(|slot| ("slot", slot));
-        let properties: Vec<(&str, &str)> = properties.into_iter().chain(slot).collect();
+        let trial = record.trial.map(|trial| trial.to_string());
+        let more = [
+            ("slot", record.slot.as_deref()),
+            ("study", record.study.as_deref()),
+            ("trial", trial.as_deref()),
+        ];
+        let more = more.into_iter().filter_map(|(name, said)| Some((name, said?)));
+        let properties: Vec<(&str, &str)> = properties.into_iter().chain(more).collect();
         self.suite(&name, &attributes, &properties, &cases(record))
             .map_err(ExportError::writing(FORMAT))
     }

@@ -179,7 +179,9 @@ impl<W: Write> Stdf<W> {
         let reason = record.reason.as_deref().unwrap_or_default();
         let (id, version) = (&record.run_id, &record.procedure_version);
         let slot = record.slot.as_deref().unwrap_or("-");
-        let said = format!("run_id={id} outcome={outcome} procedure_version={version} slot={slot} {reason}");
+        let study = record.study.as_deref().zip(record.trial);
+        let study = study.map_or_else(String::new, |(study, trial)| format!("study={study} trial={trial} "));
+        let said = format!("run_id={id} outcome={outcome} procedure_version={version} slot={slot} {study}{reason}");
         Body::new().text(said.trim_end()).write(50, 30, &mut self.to)
     }
 

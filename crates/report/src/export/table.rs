@@ -221,6 +221,12 @@ pub(super) const COLUMNS: &[Column] = &[
     column("taken_at", Kind::Time, |row| {
         row.of(|taken| Cell::Time(taken.measurement.taken_at))
     }),
+    column("study", Kind::Text, |row| said(row.record.study.as_deref())),
+    column("trial", Kind::Integer, |row| {
+        row.record
+            .trial
+            .map_or(Cell::Nothing, |trial| Cell::Integer(i64::from(trial)))
+    }),
 ];
 
 impl<'a> Row<'a> {

@@ -163,6 +163,7 @@ fn put(object: &mut Value, name: &str, value: Option<impl Into<Value>>) {
 /// What has no member of its own.
 fn misc(record: &Record) -> Value {
     let simulated = if record.simulated { "true" } else { "false" };
+    let trial = record.trial.map(|trial| trial.to_string());
     let all = [
         ("procedure_sha256", Some(record.procedure_sha256.as_str())),
         ("run_outcome", Some(words::run_outcome(record.outcome))),
@@ -174,6 +175,8 @@ fn misc(record: &Record) -> Value {
             record.limits.as_ref().map(|limits| limits.revision.as_str()),
         ),
         ("execution_id", record.execution_id.as_deref()),
+        ("study", record.study.as_deref()),
+        ("trial", trial.as_deref()),
     ];
     let said = all.into_iter().filter_map(|(name, text)| Some((name, text?)));
     said.map(|(name, text)| json!({ "description": name, "text": cut(text) }))

@@ -15,7 +15,7 @@ const THREADS: usize = 2;
 #[derive(Debug)]
 pub(super) enum Found {
     Run(Box<Extract>),
-    Unreadable {
+    Unbelieved {
         name: RecordName,
         looks: Looks,
         reason: String,
@@ -24,15 +24,21 @@ pub(super) enum Found {
     Gone,
 }
 
-/// Reads the files, and hands each over with the number of its folder, in their order.
-pub(super) fn read_all(
-    folders: &[RecordFolder],
-    files: &[(usize, RecordName)],
-    mut hand_over: impl FnMut(usize, Found),
-) {
+/// A file that is to be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Unread {
+    /// By this they are read: oldest first.
+    pub(super) sequence: u64,
+    pub(super) name: Box<str>,
+    /// The place of its folder among the store's.
+    pub(super) folder: usize,
+}
+
+/// Reads the files, and hands each over with the place of its folder, in their order.
+pub(super) fn read_all(folders: &[RecordFolder], files: &[Unread], mut hand_over: impl FnMut(usize, Found)) {
     if files.len() <= BATCH {
-        for (folder, name) in files {
-            hand_over(*folder, read(folders.get(*folder), name));
+        for file in files {
+            hand_over(file.folder, read_one(folders, file));
         }
         return;
     }
@@ -43,8 +49,7 @@ pub(super) fn read_all(
             let batches = files.chunks(BATCH).skip(lane).step_by(THREADS);
             scope.spawn(move || {
                 for batch in batches {
-                    let each = batch.iter();
-                    let found = each.map(|(folder, name)| (*folder, read(folders.get(*folder), name)));
+                    let found = batch.iter().map(|file| (file.folder, read_one(folders, file)));
                     if sender.send(found.collect()).is_err() {
                         return;
                     }
@@ -63,6 +68,14 @@ pub(super) fn read_all(
     });
 }
 
+fn read_one(folders: &[RecordFolder], file: &Unread) -> Found {
+    match file.name.parse() {
+        Ok(name) => read(folders.get(file.folder), &name),
+        // only files with such a name are asked for
+        Err(_no_record) => Found::Gone,
+    }
+}
+
 /// Reads one file.
 pub(super) fn read(folder: Option<&RecordFolder>, name: &RecordName) -> Found {
     let Some((folder, looks)) = folder.and_then(|folder| folder.looks_of(name.as_str()).map(|looks| (folder, looks)))
@@ -72,7 +85,7 @@ pub(super) fn read(folder: Option<&RecordFolder>, name: &RecordName) -> Found {
     match folder.read(name) {
         Ok(sealed) => Found::Run(Box::new(Extract::of(name, looks, &sealed.record))),
         Err(error) if error.kind() == StoreErrorKind::NotFound => Found::Gone,
-        Err(error) => Found::Unreadable {
+        Err(error) => Found::Unbelieved {
             name: name.clone(),
             looks,
             reason: error.to_string(),

@@ -1,172 +1,357 @@
-//! The index's file: frames that are only ever added. What it says is what all its frames say, one after the other.
+//! The index's file: segments of frames that are only ever added, read from its end on, as far as somebody asks.
 
 use super::{
-    codec::{Reader, next_frame},
-    row::Row,
+    codec::{Reader, Writer, frame, next_frame},
+    row::{Extract, Row},
+    segment::{
+        END, FORGOTTEN, GONE, HEAD, KNOWN, LOOKED, MOVED, Overrides, Placed, RUN, Segment, TEXT, Texts, UNBELIEVED,
+    },
+    state::{State, Unbelieved},
 };
-use benchtop_store::Changed;
-use std::{collections::BTreeMap, ops::Range};
+use benchtop_store::{Changed, Derived, RecordName};
+use std::collections::VecDeque;
 
 /// How the file begins; another form has another number.
-pub(super) const HEADER: &[u8] = b"benchtop.index/2\n";
+pub(super) const HEADER: &[u8] = b"benchtop.index/3\n";
+/// Bytes of the frame that ends what was written in one go: length, checksum, kind, place.
+const END_BYTES: u64 = 17;
+/// More is not read at once to find what is whole: some four million runs.
+const MOST_BYTES: u64 = 1 << 30;
+/// A segment with so many runs, or bytes, is followed by another one.
+const MOST_RUNS: usize = if cfg!(test) { 4 } else { 2048 };
+const MOST_SEGMENT_BYTES: usize = 1 << 20;
 
-/// A text or shape that runs share; they are numbered in their order.
-pub(super) const SHARED: u8 = 1;
-/// A run: [`Row`].
-pub(super) const RUN: u8 = 2;
-/// A run's record moved: number of the run, number of the folder.
-pub(super) const MOVED: u8 = 3;
-/// A run's record went, or was altered: number of the run.
-pub(super) const GONE: u8 = 4;
-/// A file with a record's name that cannot be believed: a run's beginning, then the reason.
-pub(super) const UNREADABLE: u8 = 5;
-/// A folder was listed: number of the folder, when it had changed.
-pub(super) const LISTED: u8 = 6;
+/// An older part of the file is not what was written there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Torn;
 
-/// Bytes of a row before its sequence number: folder and looks.
-const BEFORE_SEQUENCE: usize = 20;
-
-/// An entry: a run or an unreadable file.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) bytes: Range<usize>,
-    pub(super) folder: u32,
-    pub(super) is_run: bool,
-    pub(super) is_alive: bool,
-}
-
-/// What the frames say.
-#[derive(Debug, Default)]
+/// The index, as far as it was read.
+#[derive(Debug)]
 pub(super) struct Log {
-    pub(super) bytes: Vec<u8>,
-    /// Where the shared texts stand.
-    shared: Vec<Range<usize>>,
-    pub(super) entries: Vec<Entry>,
-    pub(super) listed: BTreeMap<u32, Changed>,
-    /// How many entries are dead.
-    pub(super) dead: usize,
+    file: Option<Derived>,
+    /// Nobody else writes to the file, and it can be written.
+    is_ours: bool,
+    /// So many bytes of the file are ours: what is behind them is not believed.
+    end: u64,
+    /// Oldest first; the last is being written.
+    segments: VecDeque<Segment>,
+    pub(super) texts: Texts,
+    pub(super) state: State,
+    overrides: Overrides,
+    /// So many bytes of the last segment are in the file.
+    written: usize,
 }
 
 impl Log {
-    /// Reads the frames of a file up to the first that is torn, and cuts the rest off; an empty log where it is another form.
-    pub(super) fn read(bytes: Vec<u8>) -> Self {
-        if !bytes.starts_with(HEADER) {
-            return Self {
-                bytes: HEADER.to_vec(),
-                ..Self::default()
-            };
+    /// Reads the end of the file; one that is torn there is cut to what is whole.
+    pub(super) fn open(file: Option<Derived>, is_ours: bool) -> Self {
+        let length = file.as_ref().and_then(|file| file.length().ok()).unwrap_or_default();
+        let mut log = Self::empty(file, is_ours, length);
+        if log.read_last().is_none() {
+            log.salvage();
         }
-        let mut log = Self {
-            bytes,
-            ..Self::default()
-        };
-        log.replay(HEADER.len());
         log
     }
 
-    /// Adds frames at the end.
-    pub(super) fn add(&mut self, frames: &[u8]) {
-        let from = self.bytes.len();
-        self.bytes.extend_from_slice(frames);
-        self.replay(from);
-    }
-
-    fn replay(&mut self, from: usize) {
-        let bytes = std::mem::take(&mut self.bytes);
-        let mut reader = Reader(bytes.get(from..).unwrap_or_default());
-        let mut at = from;
-        while let Some((kind, payload)) = next_frame(&mut reader) {
-            let end = bytes.len() - reader.0.len();
-            let range = end - payload.len()..end;
-            if self.take(kind, payload, range).is_none() {
-                break;
-            }
-            at = end;
+    fn empty(file: Option<Derived>, is_ours: bool, end: u64) -> Self {
+        Self {
+            file,
+            is_ours,
+            end,
+            segments: VecDeque::new(),
+            texts: Texts::default(),
+            state: State::default(),
+            overrides: Overrides::new(),
+            written: 0,
         }
-        self.bytes = bytes;
-        self.bytes.truncate(at);
     }
 
-    /// `None` for a frame that makes no sense: what follows is not believed.
-    fn take(&mut self, kind: u8, payload: &[u8], range: Range<usize>) -> Option<()> {
-        let mut reader = Reader(payload);
-        match kind {
-            SHARED => self.shared.push(range),
-            RUN | UNREADABLE => self.entries.push(Entry {
-                bytes: range,
-                folder: reader.u32()?,
-                is_run: kind == RUN,
-                is_alive: true,
-            }),
-            MOVED => {
-                let entry = self.entries.get_mut(reader.count()?)?;
-                entry.folder = reader.u32()?;
+    /// True where the file is written to.
+    pub(super) const fn is_ours(&self) -> bool {
+        self.is_ours
+    }
+
+    /// Forgets all that was read and believes the file as far as it is whole; nothing of it where it is another form.
+    pub(super) fn salvage(&mut self) {
+        let file = self.file.take();
+        let bytes = file.as_ref().and_then(|file| file.read_from(0, MOST_BYTES).ok());
+        let end = whole(&bytes.unwrap_or_default());
+        *self = Self::empty(file, self.is_ours, end);
+        if end > 0 {
+            self.keep(|file| file.cut(end));
+            if self.read_last().is_some() {
+                return;
             }
-            GONE => {
-                let entry = self.entries.get_mut(reader.count()?)?;
-                if entry.is_alive {
-                    entry.is_alive = false;
-                    self.dead += 1;
-                }
-            }
-            LISTED => {
-                let folder = reader.u32()?;
-                self.listed.insert(folder, Changed(reader.i64()?));
-            }
+        }
+        self.clear();
+    }
+
+    /// Begins anew.
+    pub(super) fn clear(&mut self) {
+        let file = self.file.take();
+        *self = Self::empty(file, self.is_ours, 0);
+        self.keep(|file| {
+            file.cut(0)?;
+            file.append(HEADER)
+        });
+        self.end = HEADER.len() as u64;
+        self.segments.push_back(Segment::begin(None, self.end, &self.state));
+    }
+
+    /// Does something to the file; one that refuses is left alone from then on.
+    fn keep(&mut self, act: impl FnOnce(&Derived) -> Result<(), benchtop_store::StoreError>) {
+        self.is_ours = self.is_ours && self.file.as_ref().is_some_and(|file| act(file).is_ok());
+    }
+
+    /// The last segment, found by the frame at the end of the file.
+    fn read_last(&mut self) -> Option<()> {
+        let file = self.file.as_ref()?;
+        if file.read_part(0, HEADER.len() as u64).ok()? != HEADER {
+            return None;
+        }
+        let last = file.read_part(self.end.checked_sub(END_BYTES)?, END_BYTES).ok()?;
+        let at = match next_frame(&mut Reader(&last))? {
+            (END, payload) => Reader(payload).u64()?,
             _ => return None,
-        }
+        };
+        let bytes = file.read_part(at, self.end.checked_sub(at)?).ok()?;
+        self.written = bytes.len();
+        let (segment, state, overrides) = Segment::read(at, bytes, &mut self.texts)?;
+        self.segments.push_back(segment);
+        self.state = state;
+        self.overrides = overrides;
         Some(())
     }
 
-    /// How many shared texts there are.
-    pub(super) fn texts(&self) -> u32 {
-        u32::try_from(self.shared.len()).unwrap_or(u32::MAX)
-    }
-
-    pub(super) fn shared(&self, number: u32) -> Option<&[u8]> {
-        let range = self.shared.get(usize::try_from(number).ok()?)?;
-        self.bytes.get(range.clone())
-    }
-
-    pub(super) fn text(&self, number: u32) -> Option<&str> {
-        self.shared(number).and_then(|bytes| std::str::from_utf8(bytes).ok())
-    }
-
-    pub(super) fn payload(&self, entry: &Entry) -> &[u8] {
-        self.bytes.get(entry.bytes.clone()).unwrap_or_default()
-    }
-
-    /// The row of a run that is there.
-    pub(super) fn row(&self, number: usize) -> Option<Row<'_>> {
-        let entry = self.entries.get(number)?;
-        let mut row = Row::read(self.payload(entry))?;
-        row.folder = entry.folder;
-        Some(row)
-    }
-
-    /// The sequence number of a run, without reading the rest of its row.
-    pub(super) fn sequence(&self, number: usize) -> Option<u64> {
-        let mut reader = Reader(self.payload(self.entries.get(number)?));
-        let _before = reader.take(BEFORE_SEQUENCE)?;
-        reader.u64()
-    }
-
-    /// The name of an entry's file.
-    pub(super) fn name(&self, entry: &Entry) -> Option<&str> {
-        if entry.is_run {
-            return Some(Row::read(self.payload(entry))?.name);
+    /// Reads the newest of the segments that were not read yet; false when there is none.
+    pub(super) fn read_earlier(&mut self) -> Result<bool, Torn> {
+        let Some(first) = self.segments.front() else {
+            return Ok(false);
+        };
+        let (until, base) = (first.head.at, first.head.base);
+        let Some(at) = first.head.earlier else {
+            return Ok(false);
+        };
+        let length = until.checked_sub(at).ok_or(Torn)?;
+        let file = self.file.as_ref().ok_or(Torn)?;
+        // a file that cannot be read, and one that another program made anew, are torn ones
+        let bytes = file.read_part(at, length).ok().ok_or(Torn)?;
+        let (mut segment, _, said) = Segment::read(at, bytes, &mut self.texts).ok_or(Torn)?;
+        if segment.end() != base {
+            return Err(Torn);
         }
-        unreadable(self.payload(entry)).map(|(_, name, _)| name)
+        for (number, folder) in said {
+            self.overrides.entry(number).or_insert(folder);
+        }
+        if !self.overrides.is_empty() {
+            for number in segment.head.base..segment.end() {
+                if let Some(folder) = self.overrides.remove(&number) {
+                    segment.lies(number, folder, &mut Overrides::new()).ok_or(Torn)?;
+                }
+            }
+        }
+        self.segments.push_front(segment);
+        Ok(true)
+    }
+
+    /// Reads all.
+    pub(super) fn read_all(&mut self) -> Result<(), Torn> {
+        while self.read_earlier()? {}
+        Ok(())
+    }
+
+    /// The segments that were read, newest first.
+    pub(super) fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().rev()
+    }
+
+    /// No run that was not read yet has a higher sequence number; none where all were read.
+    pub(super) fn highest_unread(&self) -> Option<u64> {
+        let first = self.segments.front()?;
+        first.head.highest_before.filter(|_| first.head.earlier.is_some())
+    }
+
+    /// The segment of a run that was read, and its place there.
+    pub(super) fn placed(&self, number: u32) -> Option<(&Segment, usize)> {
+        let at = self.segments.partition_point(|segment| segment.end() <= number);
+        let segment = self.segments.get(at)?;
+        let place = usize::try_from(number.checked_sub(segment.head.base)?).ok()?;
+        (place < segment.runs.len()).then_some((segment, place))
+    }
+
+    /// Where a run stands that was read, and its row.
+    pub(super) fn run(&self, number: u32) -> Option<(Placed, Row<'_>)> {
+        let (segment, at) = self.placed(number)?;
+        Some((*segment.runs.get(at)?, segment.row(at)?))
+    }
+
+    /// Every living run that was read, with its number, newest segment first.
+    pub(super) fn living(&self) -> impl Iterator<Item = (u32, Placed, Row<'_>)> {
+        self.segments().flat_map(|segment| {
+            let numbered = (segment.head.base..).zip(&segment.runs).enumerate();
+            numbered.filter_map(|(at, (number, placed))| {
+                let row = placed.is_alive.then(|| segment.row(at))??;
+                Some((number, *placed, row))
+            })
+        })
+    }
+
+    /// The living run whose record has this name; as much is read as it takes.
+    pub(super) fn find(&mut self, name: &RecordName) -> Result<Option<u32>, Torn> {
+        let mut looked = 0;
+        loop {
+            let unseen = self.segments().skip(looked);
+            for segment in unseen {
+                looked += 1;
+                if let Some(at) = segment.find(name.sequence(), name.as_str()) {
+                    let at = u32::try_from(at).unwrap_or(u32::MAX);
+                    return Ok(Some(segment.head.base.saturating_add(at)));
+                }
+            }
+            if self.highest_unread().is_none_or(|highest| highest < name.sequence()) || !self.read_earlier()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn add(&mut self, kind: u8, payload: &[u8]) {
+        if let Some(segment) = self.segments.back_mut() {
+            segment.add(kind, payload, &mut self.texts, &mut self.state, &mut self.overrides);
+        }
+    }
+
+    /// The number of a text in the segment that is being written.
+    fn number(&mut self, text: &[u8]) -> u32 {
+        let number = self.texts.number(text);
+        if let Some(own) = self.segments.back().and_then(|segment| segment.own(number)) {
+            return own;
+        }
+        self.add(TEXT, text);
+        self.segments
+            .back()
+            .and_then(|segment| segment.own(number))
+            .unwrap_or(u32::MAX)
+    }
+
+    /// Adds a run.
+    pub(super) fn add_run(&mut self, folder: &str, extract: Extract) {
+        let is_full = |last: &Segment| {
+            last.runs.len() >= MOST_RUNS || (last.bytes.len() >= MOST_SEGMENT_BYTES && !last.runs.is_empty())
+        };
+        if self.segments.back().is_some_and(is_full) {
+            self.begin_segment();
+        }
+        let mut payload = Writer::default();
+        payload.u32(self.number(folder.as_bytes()));
+        extract.row(&mut payload, |text| self.number(text));
+        self.add(RUN, &payload.0);
+    }
+
+    fn begin_segment(&mut self) {
+        self.flush();
+        let Some(last) = self.segments.back_mut() else { return };
+        last.bytes.shrink_to_fit();
+        last.runs.shrink_to_fit();
+        let earlier = Some(last.head.at);
+        self.segments.push_back(Segment::begin(earlier, self.end, &self.state));
+        self.written = 0;
+    }
+
+    /// Says of a run that was read that its record lies elsewhere now; nowhere, or altered, without `folder`.
+    pub(super) fn lies(&mut self, number: u32, folder: Option<&str>) {
+        let Some((placed, _)) = self.run(number).filter(|(placed, _)| placed.is_alive) else {
+            return;
+        };
+        let Some(from) = self.texts.bytes(placed.folder).map(<[u8]>::to_vec) else {
+            return;
+        };
+        let mut payload = Writer::default();
+        payload.u32(number);
+        payload.u32(self.number(&from));
+        let kind = match folder {
+            Some(folder) => {
+                payload.u32(self.number(folder.as_bytes()));
+                MOVED
+            }
+            None => GONE,
+        };
+        self.add(kind, &payload.0);
+        // one of a segment that was read before the last
+        if let Some(folder) = self.overrides.remove(&number) {
+            let at = self.segments.partition_point(|segment| segment.end() <= number);
+            if let Some(segment) = self.segments.get_mut(at) {
+                let _there = segment.lies(number, folder, &mut Overrides::new());
+            }
+        }
+    }
+
+    /// Adds a file that cannot be believed, or says the same of it anew.
+    pub(super) fn add_unbelieved(&mut self, name: &str, unbelieved: &Unbelieved) {
+        let mut payload = Writer::default();
+        payload.text(name);
+        unbelieved.write(&mut payload);
+        self.add(UNBELIEVED, &payload.0);
+    }
+
+    /// Such a file is not there any more, or is believed now.
+    pub(super) fn forget(&mut self, name: &str) {
+        let mut payload = Writer::default();
+        payload.text(name);
+        self.add(FORGOTTEN, &payload.0);
+    }
+
+    /// What is in a folder is known, as it was when it had changed last then.
+    pub(super) fn know(&mut self, folder: &str, changed: Changed) {
+        if self.state.known.get(folder) == Some(&changed) {
+            return;
+        }
+        let mut payload = Writer::default();
+        payload.text(folder);
+        payload.i64(changed.0);
+        self.add(KNOWN, &payload.0);
+    }
+
+    /// Every folder was listed.
+    pub(super) fn looked(&mut self, at: i64) {
+        let mut payload = Writer::default();
+        payload.i64(at);
+        self.add(LOOKED, &payload.0);
+    }
+
+    /// Writes what was added, where the file is ours. It is not durable: what is lost is made again.
+    pub(super) fn flush(&mut self) {
+        let Some(last) = self.segments.back_mut() else { return };
+        let (at, from) = (last.head.at, self.written);
+        if last.bytes.len() <= from {
+            return;
+        }
+        let mut payload = Writer::default();
+        payload.u64(at);
+        frame(&mut last.bytes, END, &payload.0);
+        let bytes = std::mem::take(&mut last.bytes);
+        self.keep(|file| file.append(bytes.get(from..).unwrap_or_default()));
+        self.written = bytes.len();
+        self.end = at.saturating_add(bytes.len() as u64);
+        if let Some(last) = self.segments.back_mut() {
+            last.bytes = bytes;
+        }
     }
 }
 
-/// Looks, name and reason of an unreadable file.
-pub(super) fn unreadable(payload: &[u8]) -> Option<(benchtop_store::Looks, &str, &str)> {
-    let mut reader = Reader(payload);
-    let _folder = reader.u32()?;
-    let looks = benchtop_store::Looks {
-        size: reader.u64()?,
-        changed: Changed(reader.i64()?),
+/// How many bytes are whole: up to the last frame that ends a writing.
+fn whole(bytes: &[u8]) -> u64 {
+    let Some(frames) = bytes.strip_prefix(HEADER) else {
+        return 0;
     };
-    Some((looks, reader.text()?, reader.text()?))
+    let mut reader = Reader(frames);
+    let mut whole = 0;
+    while let Some((kind, _)) = next_frame(&mut reader) {
+        let at = bytes.len() - reader.0.len();
+        match kind {
+            END => whole = at,
+            HEAD..END => {}
+            _ => break,
+        }
+    }
+    whole as u64
 }

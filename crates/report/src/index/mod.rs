@@ -1,26 +1,40 @@
 //! The history in short: a file under the store's `index/` from which lists and statistics are made at once.
 //!
 //! It is never the truth. It is made from the records, and made again where it is missing, torn, or of another form; it may
-//! be deleted at any time. Each look at it first asks what changed: a folder whose time of change is the one that was seen
-//! is not listed again; a record that appeared is read, one that moved gets its new folder, one that went is marked; and
-//! the records that are about to be shown are looked at (size and time), so that one that was altered where it lies is read
-//! again; one that could not be read is tried again each time. Where nothing can be written the same is done in memory.
+//! be deleted at any time. Where nothing can be written the same is done in memory. What is noticed, and when:
+//! - what the store did itself (a run more, a record that moved, went, or was pruned) at the next look, at a cost that does
+//!   not grow with the history: the store tells (`index/news`), and the folder's time of change says that nothing else
+//!   happened to it;
+//! - what anybody else did to a folder (a record that was copied, moved or deleted by hand; a program that was killed before
+//!   it told) at the next look too: the times do not fit, and the folder is listed;
+//! - what was done to a folder by hand in the same tick of the file system's clock (a few milliseconds) as something that
+//!   the store did: when every folder is listed, once a day, or at once with [`History::check`];
+//! - a record that was altered where it lies, as soon as it is to be shown or counted ([`History::select_confirmed`] looks at size and
+//!   time of change): it is read again, and what cannot be believed is named; one altered with the same size and time is found
+//!   by `benchtop runs verify`, which reads all of them;
+//! - one that could not be read is tried again each time.
 //!
 //! A file of our own rather than a database: it is added to and read through, which a row of checksummed frames does with
 //! no dependency to build, to follow and to recover; what a database is good at, transactions over what must not be lost,
-//! the records themselves do.
+//! the records themselves do. It is read from its end on, in segments that stand by themselves: the last 50 runs are in
+//! the last one, whatever is before it.
 //!
 //! # Invariants
 //! 1. What the index says is what the records say: `tests::a_store_that_lives_is_followed` (appeared, moved, went, altered,
-//!    unreadable), after any damage to it: `tests::an_index_cut_or_altered_anywhere_says_the_same`.
+//!    unreadable), after any damage to it: `tests::an_index_cut_or_altered_anywhere_says_the_same`, and whoever did it:
+//!    `tests::whatever_is_done_to_a_store_the_index_says_what_the_records_say`.
 //! 2. Nothing in it is written in place: a torn end is cut off, and what it said is read again.
 //! 3. A record is read once, whatever is asked later: `tests::a_record_is_read_once`.
+//! 4. Where only the store itself was at work no folder is listed: `tests::what_the_store_does_is_known_without_a_listing`.
 
 mod build;
 mod codec;
+mod follow;
 mod log;
 mod row;
+mod segment;
 mod shape;
+mod state;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -30,326 +44,205 @@ pub use shape::{Asked, AskedStep, Shape};
 pub use view::{Indexed, Judged, Shapes};
 
 use crate::history::Unreadable;
-use benchtop_store::{Changed, Derived, Looks, RecordFolder, RecordName, Store, StoreError};
-use build::Found;
+use benchtop_store::{Place, RecordFolder, Store, StoreError};
+use build::Unread;
 use chrono::{DateTime, Utc};
-use codec::{Writer, frame};
-use log::{GONE, HEADER, LISTED, Log, MOVED, RUN, SHARED, UNREADABLE};
+use follow::{Trouble, Work, follow, take_in, try_again};
+use log::{Log, Torn};
 use row::NONE;
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    thread,
+};
 
 const FILE: &str = "history.idx";
-/// More is not read: some four million runs.
-const MOST_BYTES: u64 = 1 << 30;
-/// Frames are written when so many bytes wait.
-const WAITING: usize = 1 << 20;
-/// A folder that changed so short a time ago may change again without its time of change telling; in nanoseconds.
-const UNSETTLED: i64 = 2_000_000_000;
 /// An index with so many dead entries beside its living ones is made anew.
-const MOST_DEAD: usize = 1000;
+const MOST_DEAD: u32 = 1000;
+/// More records than so many are looked at on two threads.
+const MANY: usize = 512;
 
 /// Told how many records of how many were read.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 
+/// A look at the folders.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    /// In nanoseconds since 1970.
+    now: i64,
+    /// Every folder is to be listed.
+    everywhere: bool,
+}
+
 /// The runs of a store, in short.
 #[derive(Debug)]
 pub struct History {
+    store: Store,
     log: Log,
     folders: Vec<RecordFolder>,
-    /// By the number that the index has for a folder's name, its place in `folders`.
-    numbered: BTreeMap<u32, usize>,
-    file: Option<Derived>,
-    /// Records that were read to make it what it is.
-    read: usize,
+    moment: Moment,
+    /// What it took to make it what it is.
+    work: Work,
 }
 
 impl History {
     /// Opens the history of a store and brings it up to date. `now` only says which folders changed too short a time ago to
-    /// be believed unchanged.
+    /// be believed unchanged, and when they are all to be listed again.
     ///
     /// # Errors
     /// [`StoreError`] when the store's folders cannot be listed. An index that cannot be read or written is no error: the
     /// history is made in memory then.
     pub fn open(store: &Store, now: DateTime<Utc>, progress: Progress<'_>) -> Result<Self, StoreError> {
+        Self::look(store, now, false, progress)
+    }
+
+    /// The same, and lists every folder anew, whatever is known of it.
+    ///
+    /// # Errors
+    /// As [`History::open`].
+    pub fn check(store: &Store, now: DateTime<Utc>, progress: Progress<'_>) -> Result<Self, StoreError> {
+        Self::look(store, now, true, progress)
+    }
+
+    fn look(store: &Store, now: DateTime<Utc>, everywhere: bool, progress: Progress<'_>) -> Result<Self, StoreError> {
         let file = store.derived(FILE).ok();
-        let file = file.filter(|file| file.try_lock().unwrap_or(false));
-        let bytes = match &file {
-            Some(file) => file.read_from(0, MOST_BYTES).unwrap_or_default(),
-            // another program brings it up to date: what it has written so far is as good
-            None => store
-                .derived(FILE)
-                .and_then(|file| file.read_from(0, MOST_BYTES))
-                .unwrap_or_default(),
-        };
-        let whole = bytes.len();
+        // where another program brings it up to date, what it has written so far is as good
+        let is_ours = file.as_ref().is_some_and(|file| file.try_lock().unwrap_or(false));
+        let now = now.timestamp_nanos_opt().unwrap_or(i64::MAX);
         let mut history = Self {
-            log: Log::read(bytes),
+            store: store.clone(),
+            log: Log::open(file, is_ours),
             folders: store.record_folders()?,
-            numbered: BTreeMap::new(),
-            file,
-            read: 0,
+            moment: Moment { now, everywhere },
+            work: Work::default(),
         };
-        if history.log.dead > MOST_DEAD + history.log.entries.len() / 2 {
-            history.log = Log::read(Vec::new());
+        if history.log.state.dead > MOST_DEAD + history.log.state.runs / 2 {
+            history.log.clear();
         }
-        if history.log.bytes.len() != whole || history.log.entries.is_empty() {
-            history.rewrite();
-        }
-        let known = history.log.entries.len();
-        history.refresh(now, progress)?;
-        history.try_again(known);
+        history.refresh(progress)?;
         Ok(history)
+    }
+
+    /// Brings it up to date; an index that is torn somewhere is cut there, or made anew.
+    fn refresh(&mut self, progress: Progress<'_>) -> Result<(), StoreError> {
+        let before: BTreeSet<String> = self.log.state.unbelieved.keys().cloned().collect();
+        let mends: [fn(&mut Log); 2] = [Log::salvage, Log::clear];
+        let mut mends = mends.into_iter();
+        loop {
+            match follow(&mut self.log, (&self.store, &self.folders), self.moment, progress) {
+                Ok(work) => {
+                    self.work.read = self.work.read.saturating_add(work.read);
+                    self.work.listed = self.work.listed.saturating_add(work.listed);
+                    break;
+                }
+                Err(Trouble::Store(error)) => return Err(error),
+                Err(Trouble::Torn) => match mends.next() {
+                    Some(mend) => mend(&mut self.log),
+                    // one that was cleared is not torn
+                    None => break,
+                },
+            }
+        }
+        let again = try_again(&mut self.log, &self.folders, &before);
+        self.work.read = self.work.read.saturating_add(again);
+        self.log.flush();
+        Ok(())
+    }
+
+    /// Reads earlier runs of the index until `enough`, or all of them.
+    fn reach(&mut self, mut enough: impl FnMut(&Log) -> bool) -> Result<(), StoreError> {
+        while !enough(&self.log) {
+            match self.log.read_earlier() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(Torn) => {
+                    self.log.salvage();
+                    self.refresh(&mut |_, _| {})?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// How many records were read to bring it up to date.
     #[must_use]
     pub const fn records_read(&self) -> usize {
-        self.read
+        self.work.read
     }
 
-    /// The file holds what the log holds: its torn end is cut off.
-    fn rewrite(&mut self) {
-        let good = u64::try_from(self.log.bytes.len()).unwrap_or_default();
-        let header = u64::try_from(HEADER.len()).unwrap_or_default();
-        self.keep(|file| {
-            if good > header {
-                return file.cut(good);
-            }
-            file.cut(0)?;
-            file.append(HEADER)
-        });
-    }
-
-    /// Does something to the file; one that refuses is left alone from then on.
-    fn keep(&mut self, act: impl FnOnce(&Derived) -> Result<(), StoreError>) {
-        if self.file.as_ref().is_some_and(|file| act(file).is_err()) {
-            self.file = None;
-        }
-    }
-
-    fn add(&mut self, frames: &[u8]) {
-        self.keep(|file| file.append(frames));
-        self.log.add(frames);
-    }
-
-    /// Lists the folders that changed and follows what happened.
-    fn refresh(&mut self, now: DateTime<Utc>, progress: Progress<'_>) -> Result<(), StoreError> {
-        let mut texts = Texts::of(&self.log);
-        let mut frames = Vec::new();
-        for (at, folder) in self.folders.iter().enumerate() {
-            let number = texts.number(&mut frames, folder.name().as_bytes().to_vec());
-            self.numbered.insert(number, at);
-        }
-        let settled = now.timestamp_nanos_opt().unwrap_or(i64::MAX).saturating_sub(UNSETTLED);
-        let mut listed = Vec::new();
-        for (number, at) in &self.numbered {
-            let Some(folder) = self.folders.get(*at) else { continue };
-            let changed = folder.changed()?;
-            if self.log.listed.get(number) != Some(&changed) {
-                listed.push((*number, *at, changed));
-            }
-        }
-        let vanished = self.in_vanished_folders(&mut frames);
-        if listed.is_empty() && !vanished {
-            self.add_if_any(&frames);
-            return Ok(());
-        }
-        let files = self.follow(&listed, &mut frames)?;
-        self.take_in(&files, &mut texts, &mut frames, progress);
-        for (number, at, changed) in listed {
-            let is_still = self.folders.get(at).and_then(|folder| folder.changed().ok()) == Some(changed);
-            if changed < Changed(settled) && is_still {
-                let mut payload = Writer::default();
-                payload.u32(number);
-                payload.i64(changed.0);
-                frame(&mut frames, LISTED, &payload.0);
-            }
-        }
-        self.add_if_any(&frames);
-        Ok(())
-    }
-
-    fn add_if_any(&mut self, frames: &[u8]) {
-        if !frames.is_empty() {
-            self.add(frames);
-        }
-    }
-
-    /// Marks what lay in a folder that is not there any more (a month that was pruned away).
-    fn in_vanished_folders(&self, frames: &mut Vec<u8>) -> bool {
-        let mut found = false;
-        for (number, entry) in self.log.entries.iter().enumerate() {
-            if entry.is_alive && !self.numbered.contains_key(&entry.folder) {
-                gone(frames, number);
-                found = true;
-            }
-        }
-        found
-    }
-
-    /// Lists the folders that changed; frames say what moved and went, and what is new is handed back, oldest first.
-    fn follow(
-        &self,
-        listed: &[(u32, usize, Changed)],
-        frames: &mut Vec<u8>,
-    ) -> Result<Vec<(usize, RecordName)>, StoreError> {
-        let mut known: HashMap<&str, usize> = HashMap::with_capacity(self.log.entries.len());
-        let living = self.log.entries.iter().enumerate().filter(|(_, entry)| entry.is_alive);
-        for (number, entry) in living {
-            if let Some(name) = self.log.name(entry) {
-                known.insert(name, number);
-            }
-        }
-        // where each known one was met, and what is new
-        let mut met: Vec<u32> = vec![NONE; self.log.entries.len()];
-        let mut new: BTreeMap<RecordName, usize> = BTreeMap::new();
-        // the first folder once more at the end: a record that moves while we look is met in one place or the other
-        for (number, at, _changed) in listed.iter().chain(listed.iter().take(1)) {
-            let Some(folder) = self.folders.get(*at) else { continue };
-            folder.each_name(|file| match known.get(file) {
-                Some(entry) => {
-                    if let Some(met) = met.get_mut(*entry) {
-                        *met = *number;
-                    }
-                }
-                None => {
-                    if let Ok(name) = file.parse() {
-                        new.insert(name, *at);
-                    }
-                }
-            })?;
-        }
-        for (number, (entry, met)) in self.log.entries.iter().zip(met).enumerate() {
-            let was_listed = listed.iter().any(|(listed, ..)| *listed == entry.folder);
-            match met {
-                NONE if entry.is_alive && was_listed => gone(frames, number),
-                NONE => {}
-                folder if entry.is_alive && folder != entry.folder => {
-                    let mut payload = Writer::default();
-                    payload.count(number);
-                    payload.u32(folder);
-                    frame(frames, MOVED, &payload.0);
-                }
-                _same => {}
-            }
-        }
-        Ok(new.into_iter().map(|(name, at)| (at, name)).collect())
-    }
-
-    /// Reads files into the index.
-    fn take_in(
-        &mut self,
-        files: &[(usize, RecordName)],
-        texts: &mut Texts,
-        frames: &mut Vec<u8>,
-        progress: Progress<'_>,
-    ) {
-        let numbers: BTreeMap<usize, u32> = self.numbered.iter().map(|(number, at)| (*at, *number)).collect();
-        let folders = std::mem::take(&mut self.folders);
-        let mut done = 0_usize;
-        build::read_all(&folders, files, |at, found| {
-            let folder = numbers.get(&at).copied().unwrap_or(NONE);
-            match found {
-                Found::Run(extract) => {
-                    let row = extract.row(folder, |text| texts.number(frames, text));
-                    frame(frames, RUN, &row);
-                }
-                Found::Unreadable { name, looks, reason } => {
-                    let payload = unreadable_payload(folder, looks, name.as_str(), &reason);
-                    frame(frames, UNREADABLE, &payload);
-                }
-                Found::Gone => {}
-            }
-            done = done.saturating_add(1);
-            progress(done, files.len());
-            if frames.len() >= WAITING {
-                self.add(frames);
-                frames.clear();
-            }
-        });
-        self.read = self.read.saturating_add(done);
-        self.folders = folders;
-    }
-
-    /// Takes in what could not be read once and can be now: a disk that failed for a moment, a right that was missing. `known`:
-    /// so many entries were there before this look; those behind were tried just now.
-    fn try_again(&mut self, known: usize) {
-        let mut frames = Vec::new();
-        let mut texts = None;
-        let mut taken_in = 0_usize;
-        for (number, entry) in self.log.entries.iter().enumerate().take(known) {
-            if !entry.is_alive || entry.is_run {
-                continue;
-            }
-            let known = log::unreadable(self.log.payload(entry));
-            let Some((known_looks, name, known_reason)) = known else {
-                continue;
-            };
-            let folder = self
-                .numbered
-                .get(&entry.folder)
-                .and_then(|folder| self.folders.get(*folder));
-            let Ok(name) = name.parse() else { continue };
-            match build::read(folder, &name) {
-                Found::Run(extract) => {
-                    let texts = texts.get_or_insert_with(|| Texts::of(&self.log));
-                    gone(&mut frames, number);
-                    let row = extract.row(entry.folder, |text| texts.number(&mut frames, text));
-                    frame(&mut frames, RUN, &row);
-                    taken_in += 1;
-                }
-                Found::Unreadable { name, looks, reason } if looks != known_looks || reason != known_reason => {
-                    gone(&mut frames, number);
-                    let payload = unreadable_payload(entry.folder, looks, name.as_str(), &reason);
-                    frame(&mut frames, UNREADABLE, &payload);
-                }
-                Found::Unreadable { .. } | Found::Gone => {}
-            }
-        }
-        self.read = self.read.saturating_add(taken_in);
-        self.add_if_any(&frames);
+    /// How many folders were listed for that.
+    #[must_use]
+    pub const fn folders_listed(&self) -> usize {
+        self.work.listed
     }
 
     /// Looks at the records of these runs, and reads again what was altered where it lies. True when something was: then the
     /// numbers of runs are others.
-    pub fn confirm(&mut self, runs: &[usize]) -> bool {
-        let mut frames = Vec::new();
-        let mut files = Vec::new();
-        for number in runs {
-            let Some(row) = self.log.row(*number) else { continue };
-            let at = self.numbered.get(&row.folder).copied();
-            let folder = at.and_then(|at| self.folders.get(at));
-            // one that is not there any more moved just now: it is as it was, elsewhere
-            let looks = folder.and_then(|folder| folder.looks_of(row.name));
-            if looks.is_none_or(|looks| looks == row.looks) {
-                continue;
-            }
-            gone(&mut frames, *number);
-            if let (Some(at), Ok(name)) = (at, row.name.parse()) {
-                files.push((at, name));
-            }
-        }
-        if frames.is_empty() {
+    pub(super) fn confirm(&mut self, runs: &[usize]) -> bool {
+        let altered = match runs.len() > MANY {
+            true => thread::scope(|scope| {
+                let (one, other) = runs.split_at(runs.len() / 2);
+                let other = scope.spawn(|| self.altered(other));
+                let mut altered = self.altered(one);
+                match other.join() {
+                    Ok(found) => altered.extend(found),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+                altered
+            }),
+            false => self.altered(runs),
+        };
+        if altered.is_empty() {
             return false;
         }
-        let mut texts = Texts::of(&self.log);
-        self.take_in(&files, &mut texts, &mut frames, &mut |_, _| {});
-        self.add_if_any(&frames);
+        let mut files = Vec::new();
+        for (number, file) in altered {
+            self.log.lies(number, None);
+            files.push(file);
+        }
+        let read = take_in(&mut self.log, &self.folders, &files, &mut |_, _| {});
+        self.work.read = self.work.read.saturating_add(read);
+        self.log.flush();
         true
+    }
+
+    /// Those of the runs whose records look other than they did.
+    fn altered(&self, runs: &[usize]) -> Vec<(u32, Unread)> {
+        let folders: HashMap<&str, usize> = self.folders.iter().map(RecordFolder::name).zip(0..).collect();
+        let mut places: HashMap<u32, Option<(usize, &RecordFolder)>> = HashMap::new();
+        let mut altered = Vec::new();
+        for run in runs {
+            let number = u32::try_from(*run).unwrap_or(NONE);
+            let Some((placed, row)) = self.log.run(number) else {
+                continue;
+            };
+            let place = places.entry(placed.folder).or_insert_with(|| {
+                let at = *folders.get(self.log.texts.text(placed.folder)?)?;
+                Some((at, self.folders.get(at)?))
+            });
+            let Some((at, folder)) = place else { continue };
+            // one that is not there any more moved just now: it is as it was, elsewhere
+            if folder.looks_of(row.name()).is_some_and(|looks| looks != row.looks()) {
+                let file = Unread {
+                    sequence: row.sequence(),
+                    name: row.name().into(),
+                    folder: *at,
+                };
+                altered.push((number, file));
+            }
+        }
+        altered
     }
 
     /// Files with a record's name that cannot be believed, oldest first.
     #[must_use]
     pub fn unreadable(&self) -> Vec<Unreadable> {
-        let entries = self.log.entries.iter().filter(|entry| entry.is_alive && !entry.is_run);
-        let mut found: Vec<Unreadable> = entries
-            .filter_map(|entry| {
-                let (_, name, reason) = log::unreadable(self.log.payload(entry))?;
-                let folder = self.folders.get(*self.numbered.get(&entry.folder)?)?;
+        let all = self.log.state.unbelieved.iter();
+        let mut found: Vec<Unreadable> = all
+            .filter_map(|(name, unbelieved)| {
                 Some(Unreadable {
-                    place: folder.place(),
+                    place: place_of(&unbelieved.folder),
                     name: name.parse().ok()?,
-                    reason: reason.to_owned(),
+                    reason: unbelieved.reason.clone(),
                 })
             })
             .collect();
@@ -358,48 +251,12 @@ impl History {
     }
 }
 
-fn gone(frames: &mut Vec<u8>, number: usize) {
-    let mut payload = Writer::default();
-    payload.count(number);
-    frame(frames, GONE, &payload.0);
-}
-
-fn unreadable_payload(folder: u32, looks: Looks, name: &str, reason: &str) -> Vec<u8> {
-    let mut payload = Writer::default();
-    payload.u32(folder);
-    payload.u64(looks.size);
-    payload.i64(looks.changed.0);
-    payload.text(name);
-    payload.text(reason);
-    payload.0
-}
-
-/// The shared texts by what they say.
-#[derive(Debug)]
-struct Texts {
-    numbers: HashMap<Vec<u8>, u32>,
-    next: u32,
-}
-
-impl Texts {
-    fn of(log: &Log) -> Self {
-        let next = log.texts();
-        let known = (0..next).filter_map(|number| log.shared(number).map(|text| (text.to_vec(), number)));
-        Self {
-            numbers: known.collect(),
-            next,
-        }
-    }
-
-    /// The number of a text; a new one gets the next, and a frame.
-    fn number(&mut self, frames: &mut Vec<u8>, text: Vec<u8>) -> u32 {
-        if let Some(number) = self.numbers.get(&text) {
-            return *number;
-        }
-        frame(frames, SHARED, &text);
-        let number = self.next;
-        self.next = self.next.saturating_add(1);
-        self.numbers.insert(text, number);
-        number
+/// What it means that a record lies in a folder of this name.
+fn place_of(folder: &str) -> Place {
+    match folder {
+        "pending" => Place::Pending,
+        "parked" => Place::Parked,
+        "kept" => Place::Kept,
+        _month => Place::Synced,
     }
 }

@@ -74,7 +74,7 @@ const OVERRANGE: u8 = 32;
 /// What a record comes to, before its shared texts have their numbers.
 #[derive(Debug)]
 pub(super) struct Extract {
-    looks: Looks,
+    name: RecordName,
     shared: [Option<Vec<u8>>; SHARED],
     head: Vec<u8>,
     tail: Vec<u8>,
@@ -85,25 +85,33 @@ impl Extract {
         let text = |text: &Option<String>| text.as_ref().map(|text| text.as_bytes().to_vec());
         let unit = &record.unit_under_test;
         let mut head = Writer::default();
+        head.u64(looks.size);
+        head.i64(looks.changed.0);
         head.u64(record.sequence);
         head.i64(record.started_at.timestamp_micros());
         head.f64(record.duration_s);
         head.u8(code_of(&OUTCOMES, &record.outcome));
         head.u8(code_of(&PURPOSES, &record.purpose));
-        head.u32(record.trial.unwrap_or_default());
         let failed_first = |attempt: &benchtop_store::record::Step| attempt.outcome == StepOutcome::Fail;
         let fail_retry = record.steps.iter().any(|step| step.attempts.iter().any(failed_first));
         head.u8(u8::from(record.simulated) * SIMULATED + u8::from(fail_retry) * FAIL_RETRY);
+        head.u8(0);
+        head.u32(record.trial.unwrap_or_default());
+        let taken = record.steps.iter().map(|step| taken_in(step).measurements.len());
         let mut tail = Writer::default();
-        tail.text(name.as_str());
-        tail.text(&unit.serial_number);
-        tail.count(record.steps.len());
+        let lengths = [
+            name.as_str().len(),
+            unit.serial_number.len(),
+            record.steps.len(),
+            taken.sum(),
+        ];
+        lengths.into_iter().for_each(|length| tail.count(length));
+        tail.0.extend_from_slice(name.as_str().as_bytes());
+        tail.0.extend_from_slice(unit.serial_number.as_bytes());
         for step in &record.steps {
             let first = step.attempts.first().unwrap_or(step);
             tail.u8(code_of(&STEPS, &first.outcome) * 8 + code_of(&STEPS, &step.outcome));
         }
-        let taken = record.steps.iter().map(|step| taken_in(step).measurements.len());
-        tail.count(taken.sum());
         for step in &record.steps {
             for measurement in &taken_in(step).measurements {
                 let first = first_taken(step, measurement);
@@ -134,24 +142,24 @@ impl Extract {
                 calibrations(record),
                 text(&record.study),
             ],
-            looks,
+            name: name.clone(),
             head: head.0,
             tail: tail.0,
         }
     }
 
-    /// The bytes of the row; `number` gives a shared text its number.
-    pub(super) fn row(self, folder: u32, mut number: impl FnMut(Vec<u8>) -> u32) -> Vec<u8> {
-        let mut row = Writer(Vec::with_capacity(self.head.len() + self.tail.len() + 80));
-        row.u32(folder);
-        row.u64(self.looks.size);
-        row.i64(self.looks.changed.0);
-        row.0.extend_from_slice(&self.head);
+    /// The name of its record's file.
+    pub(super) const fn name(&self) -> &RecordName {
+        &self.name
+    }
+
+    /// Writes the row; `number` gives a shared text its number.
+    pub(super) fn row(self, to: &mut Writer, mut number: impl FnMut(&[u8]) -> u32) {
+        to.0.extend_from_slice(&self.head);
         for shared in self.shared {
-            row.u32(shared.map_or(NONE, &mut number));
+            to.u32(shared.map_or(NONE, |text| number(&text)));
         }
-        row.0.extend_from_slice(&self.tail);
-        row.0
+        to.0.extend_from_slice(&self.tail);
     }
 }
 
@@ -193,92 +201,151 @@ pub struct Taken {
     pub last: MeasurementOutcome,
 }
 
-/// A row, read. Texts stand in the index's bytes.
+/// A row of an index. Whatever is asked of it is read where it stands: what is held of a run is small.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row<'a> {
-    pub(super) folder: u32,
-    pub(super) looks: Looks,
-    pub(super) sequence: u64,
-    pub(super) started_us: i64,
-    pub(super) duration_s: f64,
-    pub(super) outcome: RunOutcome,
-    pub(super) purpose: Purpose,
-    /// From 1; 0 for none.
-    pub(super) trial: u32,
-    flags: u8,
-    pub(super) shared: [u32; SHARED],
-    pub(super) name: &'a str,
-    pub(super) serial: &'a str,
-    steps: &'a [u8],
-    values: &'a [u8],
-}
+pub(super) struct Row<'a>(pub(super) &'a [u8]);
 
+// Where things stand in a row.
+const CHANGED: usize = 8;
+const SEQUENCE: usize = 16;
+const STARTED: usize = 24;
+const DURATION: usize = 32;
+const OUTCOME: usize = 40;
+const PURPOSE: usize = 41;
+const FLAGS: usize = 42;
+const TRIAL: usize = 44;
+const TEXTS: usize = 48;
+/// Lengths of the name and the serial number in bytes, and how many steps and values there are.
+const LENGTHS: usize = TEXTS + 4 * SHARED;
+const BEHIND: usize = LENGTHS + 16;
 /// Bytes of a value.
 const VALUE: usize = 9;
 
 impl<'a> Row<'a> {
+    /// The row, where it is whole.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader(bytes);
-        let folder = reader.u32()?;
-        let looks = Looks {
-            size: reader.u64()?,
-            changed: Changed(reader.i64()?),
-        };
-        let (sequence, started_us, duration_s) = (reader.u64()?, reader.i64()?, reader.f64()?);
-        let outcome = *OUTCOMES.get(usize::from(reader.u8()?))?;
-        let purpose = *PURPOSES.get(usize::from(reader.u8()?))?;
-        let trial = reader.u32()?;
-        let flags = reader.u8()?;
-        let mut shared = [NONE; SHARED];
-        for number in &mut shared {
-            *number = reader.u32()?;
+        let row = Self(bytes);
+        OUTCOMES.get(usize::from(row.byte(OUTCOME)?))?;
+        PURPOSES.get(usize::from(row.byte(PURPOSE)?))?;
+        let [name, serial, steps, values] = row.lengths()?;
+        let length = [name, serial, steps]
+            .iter()
+            .try_fold(BEHIND, |sum, part| sum.checked_add(*part))?;
+        let is_whole = length.checked_add(values.checked_mul(VALUE)?)? == bytes.len();
+        let [name, serial, ..] = row.parts()?;
+        (is_whole && std::str::from_utf8(name).is_ok() && std::str::from_utf8(serial).is_ok()).then_some(row)
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.0.get(at).copied()
+    }
+
+    fn array<const N: usize>(&self, at: usize) -> [u8; N] {
+        let bytes = self.0.get(at..).and_then(|rest| rest.first_chunk());
+        bytes.copied().unwrap_or([0; N])
+    }
+
+    fn lengths(&self) -> Option<[usize; 4]> {
+        let mut reader = Reader(self.0.get(LENGTHS..)?);
+        Some([reader.count()?, reader.count()?, reader.count()?, reader.count()?])
+    }
+
+    /// Name, serial number, steps and values.
+    fn parts(&self) -> Option<[&'a [u8]; 4]> {
+        let [name, serial, steps, _values] = self.lengths()?;
+        let (name, rest) = self.0.get(BEHIND..)?.split_at_checked(name)?;
+        let (serial, rest) = rest.split_at_checked(serial)?;
+        let (steps, values) = rest.split_at_checked(steps)?;
+        Some([name, serial, steps, values])
+    }
+
+    pub(super) fn looks(&self) -> Looks {
+        Looks {
+            size: u64::from_le_bytes(self.array(0)),
+            changed: Changed(i64::from_le_bytes(self.array(CHANGED))),
         }
-        let (name, serial) = (reader.text()?, reader.text()?);
-        let steps = reader.count()?;
-        let steps = reader.take(steps)?;
-        let values = reader.count()?.checked_mul(VALUE)?;
-        let values = reader.take(values)?;
-        Some(Self {
-            folder,
-            looks,
-            sequence,
-            started_us,
-            duration_s,
-            outcome,
-            purpose,
-            trial,
-            flags,
-            shared,
-            name,
-            serial,
-            steps,
-            values,
-        })
     }
 
-    pub(super) const fn simulated(&self) -> bool {
-        self.flags & SIMULATED != 0
+    pub(super) fn sequence(&self) -> u64 {
+        u64::from_le_bytes(self.array(SEQUENCE))
     }
 
-    pub(super) const fn fail_retry(&self) -> bool {
-        self.flags & FAIL_RETRY != 0
+    pub(super) fn started_us(&self) -> i64 {
+        i64::from_le_bytes(self.array(STARTED))
+    }
+
+    pub(super) fn duration_s(&self) -> f64 {
+        f64::from_le_bytes(self.array(DURATION))
+    }
+
+    pub(super) fn outcome(&self) -> RunOutcome {
+        let code = self.byte(OUTCOME).map(usize::from);
+        code.and_then(|code| OUTCOMES.get(code))
+            .copied()
+            .unwrap_or(RunOutcome::Error)
+    }
+
+    pub(super) fn purpose(&self) -> Purpose {
+        let code = self.byte(PURPOSE).map(usize::from);
+        code.and_then(|code| PURPOSES.get(code))
+            .copied()
+            .unwrap_or(Purpose::Partial)
+    }
+
+    fn has(&self, flag: u8) -> bool {
+        self.byte(FLAGS).is_some_and(|flags| flags & flag != 0)
+    }
+
+    pub(super) fn simulated(&self) -> bool {
+        self.has(SIMULATED)
+    }
+
+    pub(super) fn fail_retry(&self) -> bool {
+        self.has(FAIL_RETRY)
+    }
+
+    /// From 1; 0 for none.
+    pub(super) fn trial(&self) -> u32 {
+        u32::from_le_bytes(self.array(TRIAL))
+    }
+
+    /// The number of a shared text in the row's segment.
+    pub(super) fn shared(&self, which: Shared) -> u32 {
+        u32::from_le_bytes(self.array(TEXTS + 4 * which as usize))
+    }
+
+    fn text(bytes: Option<&'a [u8]>) -> &'a str {
+        bytes
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn name(&self) -> &'a str {
+        Self::text(self.parts().map(|[name, ..]| name))
+    }
+
+    pub(super) fn serial(&self) -> &'a str {
+        Self::text(self.parts().map(|[_, serial, ..]| serial))
     }
 
     /// How the first and the deciding attempt at each step ended.
     pub(super) fn steps(&self) -> impl Iterator<Item = (StepOutcome, StepOutcome)> + 'a {
         let outcome = |code: u8| STEPS.get(usize::from(code)).copied().unwrap_or(StepOutcome::Skip);
-        self.steps
-            .iter()
-            .map(move |code| (outcome(code / 8), outcome(code % 8)))
+        let codes = self.parts().map_or(&[][..], |[_, _, steps, _]| steps);
+        codes.iter().map(move |code| (outcome(code / 8), outcome(code % 8)))
+    }
+
+    fn taken(&self) -> &'a [u8] {
+        self.parts().map_or(&[], |[.., values]| values)
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = Taken> + 'a {
-        self.values.chunks_exact(VALUE).filter_map(taken)
+        self.taken().chunks_exact(VALUE).filter_map(taken)
     }
 
     pub(super) fn value(&self, at: usize) -> Option<Taken> {
         let from = at.checked_mul(VALUE)?;
-        taken(self.values.get(from..from.checked_add(VALUE)?)?)
+        taken(self.taken().get(from..from.checked_add(VALUE)?)?)
     }
 }
 
@@ -309,23 +376,26 @@ mod tests {
             size: 4711,
             changed: Changed(-1),
         };
-        let bytes = Extract::of(&name, looks, &record).row(3, |_| 9);
+        let mut bytes = Writer::default();
+        Extract::of(&name, looks, &record).row(&mut bytes, |_| 9);
+        let bytes = bytes.0;
         let row = Row::read(&bytes).unwrap();
-        assert_eq!((row.folder, row.looks, row.sequence), (3, looks, 7));
-        assert_eq!((row.trial, row.shared[Shared::Study as usize]), (3, NONE));
+        assert_eq!((row.looks(), row.sequence()), (looks, 7));
+        assert_eq!((row.trial(), row.shared(Shared::Study)), (3, NONE));
         assert_eq!(
-            (row.name, row.serial, row.outcome),
+            (row.name(), row.serial(), row.outcome()),
             (name.as_str(), "UNIT-0007", RunOutcome::Fail)
         );
-        assert_eq!(row.started_us, record.started_at.timestamp_micros());
+        assert_eq!(row.started_us(), record.started_at.timestamp_micros());
+        assert_eq!((row.purpose(), row.simulated()), (record.purpose, record.simulated));
         assert_eq!(row.steps().count(), record.steps.len());
         let vcc = row.value(0).unwrap();
         assert_eq!(
             (vcc.value, vcc.first, vcc.overrange),
             (Some(3.3), MeasurementOutcome::Pass, false)
         );
-        assert_eq!(row.shared[Shared::Batch as usize], NONE);
-        assert_eq!(row.shared[Shared::Reason as usize], 9, "why it did not pass");
+        assert_eq!(row.shared(Shared::Batch), NONE);
+        assert_eq!(row.shared(Shared::Reason), 9, "why it did not pass");
         for length in 0..bytes.len() {
             assert!(Row::read(&bytes[..length]).is_none(), "cut to {length}");
         }

@@ -2,26 +2,35 @@
 
 use super::{
     History,
-    row::{Row, Shared, Taken},
+    log::Log,
+    row::{NONE, Row, Shared, Taken},
+    segment::Segment,
     shape::Shape,
 };
 use crate::{
     filter::{Filter, Headline},
-    history::Order,
+    history::{Order, Unreadable},
 };
 use benchtop_store::{
-    Place,
+    Place, StoreError,
     record::{Purpose, RunOutcome, StepOutcome},
 };
 use chrono::{DateTime, Utc};
-use std::{collections::BTreeMap, rc::Rc};
+use std::{cmp::Reverse, collections::HashMap, rc::Rc};
 
 /// A run of the index.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Indexed<'a> {
-    history: &'a History,
-    number: usize,
+    log: &'a Log,
+    segment: &'a Segment,
+    at: usize,
     row: Row<'a>,
+}
+
+impl std::fmt::Debug for Indexed<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Indexed").field(&self.name()).finish()
+    }
 }
 
 /// How a step was judged.
@@ -34,45 +43,100 @@ pub struct Judged {
 }
 
 impl History {
-    /// The runs that a filter accepts; `skip` of them left out, at most `most` taken.
-    #[must_use]
-    pub fn select(&self, filter: &Filter, order: Order, skip: usize, most: usize) -> Vec<Indexed<'_>> {
-        let living = self
-            .log
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| entry.is_alive && entry.is_run);
-        let mut keys: Vec<(u64, usize)> = living
-            .filter_map(|(number, _)| self.log.sequence(number).map(|sequence| (sequence, number)))
-            .collect();
-        keys.sort_unstable();
-        if order == Order::NewestFirst {
-            keys.reverse();
+    /// The runs that a filter accepts; `skip` of them left out, at most `most` taken. As much of the index is read as that
+    /// takes: of the newest, its end.
+    ///
+    /// # Errors
+    /// [`StoreError`] when an index that is torn had to be made again, and the store's folders cannot be listed.
+    pub fn select(
+        &mut self,
+        filter: &Filter,
+        order: Order,
+        skip: usize,
+        most: usize,
+    ) -> Result<Vec<Indexed<'_>>, StoreError> {
+        let wanted = skip.saturating_add(most);
+        match order {
+            Order::OldestFirst => self.reach(|_| false)?,
+            Order::NewestFirst => {
+                // those of the segments that were looked at, by the number of the oldest one's first run
+                let mut found: Vec<u64> = Vec::new();
+                let mut looked = u32::MAX;
+                self.reach(|log| {
+                    for segment in log.segments().filter(|segment| segment.head.base < looked) {
+                        found.extend(accepted(log, segment, filter).map(|run| run.sequence()));
+                    }
+                    looked = log.segments().last().map_or(looked, |segment| segment.head.base);
+                    found.sort_unstable_by_key(|sequence| Reverse(*sequence));
+                    let last = wanted.checked_sub(1).and_then(|last| found.get(last));
+                    last.is_some_and(|last| log.highest_unread().is_none_or(|unread| unread < *last))
+                })?;
+            }
         }
-        let runs = keys.into_iter().filter_map(|(_, number)| self.indexed(number));
-        runs.filter(|run| filter.accepts(&run.headline()))
-            .skip(skip)
-            .take(most)
-            .collect()
+        let log = &self.log;
+        let segments: Vec<&Segment> = log.segments().collect();
+        let oldest_first = segments.into_iter().rev();
+        let mut runs: Vec<Indexed<'_>> = oldest_first
+            .flat_map(|segment| accepted(log, segment, filter))
+            .collect();
+        // as they were read, mostly: then there is nothing to do
+        runs.sort_by_key(Indexed::sequence);
+        if order == Order::NewestFirst {
+            runs.reverse();
+        }
+        runs.truncate(wanted);
+        runs.drain(..skip.min(runs.len()));
+        Ok(runs)
     }
 
-    fn indexed(&self, number: usize) -> Option<Indexed<'_>> {
-        Some(Indexed {
-            history: self,
-            number,
-            row: self.log.row(number)?,
-        })
+    /// The same; the records of these runs were looked at, and what was altered where it lies was read again. With them what
+    /// cannot be believed, oldest first.
+    ///
+    /// # Errors
+    /// As [`History::select`].
+    pub fn select_confirmed(
+        &mut self,
+        filter: &Filter,
+        order: Order,
+        skip: usize,
+        most: usize,
+    ) -> Result<(Vec<Indexed<'_>>, Vec<Unreadable>), StoreError> {
+        let mut numbers = self.numbers(filter, order, skip, most)?;
+        if self.confirm(&numbers) {
+            numbers = self.numbers(filter, order, skip, most)?;
+        }
+        let log = &self.log;
+        let runs = numbers.into_iter().filter_map(|number| {
+            let (segment, at) = log.placed(u32::try_from(number).ok()?)?;
+            Some(Indexed {
+                log,
+                segment,
+                at,
+                row: segment.row(at)?,
+            })
+        });
+        Ok((runs.collect(), self.unreadable()))
+    }
+
+    fn numbers(&mut self, filter: &Filter, order: Order, skip: usize, most: usize) -> Result<Vec<usize>, StoreError> {
+        let runs = self.select(filter, order, skip, most)?;
+        Ok(runs.iter().map(Indexed::number).collect())
+    }
+
+    /// Looks at the record of every run, whatever is asked later.
+    ///
+    /// # Errors
+    /// As [`History::select`].
+    pub fn confirm_all(&mut self) -> Result<(), StoreError> {
+        let all = self.numbers(&Filter::default(), Order::OldestFirst, 0, usize::MAX)?;
+        self.confirm(&all);
+        Ok(())
     }
 
     /// How many runs there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.log
-            .entries
-            .iter()
-            .filter(|entry| entry.is_alive && entry.is_run)
-            .count()
+        usize::try_from(self.log.state.runs.saturating_sub(self.log.state.dead)).unwrap_or(usize::MAX)
     }
 
     /// True without any.
@@ -82,19 +146,35 @@ impl History {
     }
 }
 
+/// The living runs of a segment that a filter accepts.
+fn accepted<'a>(log: &'a Log, segment: &'a Segment, filter: &Filter) -> impl Iterator<Item = Indexed<'a>> {
+    let living = segment.runs.iter().enumerate().filter(|(_, placed)| placed.is_alive);
+    let runs = living.filter_map(move |(at, _)| {
+        Some(Indexed {
+            log,
+            segment,
+            at,
+            row: segment.row(at)?,
+        })
+    });
+    runs.filter(move |run| filter.accepts(&run.headline()))
+}
+
 impl<'a> Indexed<'a> {
     fn text(&self, which: Shared) -> Option<&'a str> {
-        self.history.log.text(self.shared(which))
+        self.log.texts.text(self.shared(which))
     }
 
+    /// The number of a text among those of all segments.
     fn shared(&self, which: Shared) -> u32 {
-        self.row.shared.get(which as usize).copied().unwrap_or(super::NONE)
+        self.segment.shared(self.row.shared(which)).unwrap_or(NONE)
     }
 
-    /// What [`History::confirm`] knows it by.
+    /// What the history knows it by.
     #[must_use]
-    pub const fn number(&self) -> usize {
-        self.number
+    pub fn number(&self) -> usize {
+        let base = usize::try_from(self.segment.head.base).unwrap_or(usize::MAX);
+        base.saturating_add(self.at)
     }
 
     /// What filters look at.
@@ -102,15 +182,16 @@ impl<'a> Indexed<'a> {
     pub fn headline(&self) -> Headline<'a> {
         Headline {
             place: self.place(),
+            sequence: self.sequence(),
             run_id: self.run_id(),
             procedure_id: self.procedure_id(),
-            serial_number: self.row.serial,
+            serial_number: self.row.serial(),
             part_number: self.text(Shared::Part),
             batch: self.text(Shared::Batch),
             study: self.text(Shared::Study),
             station: self.text(Shared::Station).unwrap_or_default(),
-            outcome: self.row.outcome,
-            purpose: self.row.purpose,
+            outcome: self.row.outcome(),
+            purpose: self.row.purpose(),
             simulated: self.row.simulated(),
             started_at: self.started_at(),
         }
@@ -119,70 +200,70 @@ impl<'a> Indexed<'a> {
     /// The folder that its record lies in.
     #[must_use]
     pub fn place(&self) -> Place {
-        let at = self.history.numbered.get(&self.row.folder);
-        let folder = at.and_then(|at| self.history.folders.get(*at));
-        folder.map_or(Place::Kept, benchtop_store::RecordFolder::place)
+        let placed = self.segment.runs.get(self.at);
+        let folder = placed.and_then(|placed| self.log.texts.text(placed.folder));
+        super::place_of(folder.unwrap_or("kept"))
     }
 
     /// Its record's file name.
     #[must_use]
-    pub const fn name(&self) -> &'a str {
-        self.row.name
+    pub fn name(&self) -> &'a str {
+        self.row.name()
     }
 
     /// Its id: the last part of the name.
     #[must_use]
     pub fn run_id(&self) -> &'a str {
-        let last = self.row.name.rsplit('_').next().unwrap_or_default();
+        let last = self.row.name().rsplit('_').next().unwrap_or_default();
         last.strip_suffix(".json").unwrap_or(last)
     }
 
     /// Its number.
     #[must_use]
-    pub const fn sequence(&self) -> u64 {
-        self.row.sequence
+    pub fn sequence(&self) -> u64 {
+        self.row.sequence()
     }
 
     /// When it started.
     #[must_use]
     pub fn started_at(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.row.started_us).unwrap_or_default()
+        DateTime::from_timestamp_micros(self.row.started_us()).unwrap_or_default()
     }
 
     /// How long it took, in seconds.
     #[must_use]
-    pub const fn duration_s(&self) -> f64 {
-        self.row.duration_s
+    pub fn duration_s(&self) -> f64 {
+        self.row.duration_s()
     }
 
     /// How it ended.
     #[must_use]
-    pub const fn outcome(&self) -> RunOutcome {
-        self.row.outcome
+    pub fn outcome(&self) -> RunOutcome {
+        self.row.outcome()
     }
 
     /// Why it was made.
     #[must_use]
-    pub const fn purpose(&self) -> Purpose {
-        self.row.purpose
+    pub fn purpose(&self) -> Purpose {
+        self.row.purpose()
     }
 
     /// True when anything in it is simulated.
     #[must_use]
-    pub const fn simulated(&self) -> bool {
+    pub fn simulated(&self) -> bool {
         self.row.simulated()
     }
 
     /// True when a step failed and was tried again.
     #[must_use]
-    pub const fn has_fail_retry(&self) -> bool {
+    pub fn has_fail_retry(&self) -> bool {
         self.row.fail_retry()
     }
 
     /// The unit's serial number.
     #[must_use]
-    pub const fn serial_number(&self) -> &'a str {
-        self.row.serial
+    pub fn serial_number(&self) -> &'a str {
+        self.row.serial()
     }
 
     /// The procedure's `id`.
@@ -211,8 +292,8 @@ impl<'a> Indexed<'a> {
 
     /// Which trial of the unit by the operator in that study it is, from 1.
     #[must_use]
-    pub const fn trial(&self) -> Option<u32> {
-        match self.row.trial {
+    pub fn trial(&self) -> Option<u32> {
+        match self.row.trial() {
             0 => None,
             trial => Some(trial),
         }
@@ -239,7 +320,7 @@ impl<'a> Indexed<'a> {
     /// The day on which an instrument was calibrated last.
     #[must_use]
     pub fn calibrated_on(&self, instrument: &str) -> Option<&'a str> {
-        let mut reader = super::codec::Reader(self.history.log.shared(self.shared(Shared::Calibrations))?);
+        let mut reader = super::codec::Reader(self.log.texts.bytes(self.shared(Shared::Calibrations))?);
         while let (Some(name), Some(day)) = (reader.text(), reader.text()) {
             if name == instrument {
                 return Some(day);
@@ -267,13 +348,13 @@ impl<'a> Indexed<'a> {
 
 /// Shapes by their number, read once each.
 #[derive(Debug, Default)]
-pub struct Shapes(BTreeMap<u32, Rc<Shape>>);
+pub struct Shapes(HashMap<u32, Rc<Shape>>);
 
 impl Shapes {
     /// The steps and measurements of a run.
     pub fn of(&mut self, run: &Indexed<'_>) -> Rc<Shape> {
         let number = run.shared(Shared::Shape);
-        let bytes = || run.history.log.shared(number).and_then(Shape::read).unwrap_or_default();
+        let bytes = || run.log.texts.bytes(number).and_then(Shape::read).unwrap_or_default();
         Rc::clone(self.0.entry(number).or_insert_with(|| Rc::new(bytes())))
     }
 

@@ -173,11 +173,13 @@ mod tests {
             let value = 3.3 + f64::from(u32::try_from(sequence).unwrap() % 7) / 1000.0;
             made.put("pending", &testkit::with_value(testkit::record(sequence), value));
         }
-        let history = History::open(&made.store(), chrono::DateTime::default(), &mut |_, _| {}).unwrap();
-        let runs = history.select(&Filter::default(), Order::OldestFirst, 0, usize::MAX);
+        let mut history = History::open(&made.store(), chrono::DateTime::default(), &mut |_, _| {}).unwrap();
+        let runs = history
+            .select(&Filter::default(), Order::OldestFirst, 0, usize::MAX)
+            .unwrap();
         let wanted = Wanted {
             simulated: true,
-            purpose: None,
+            ..Wanted::default()
         };
         let populations = populations(&runs, wanted);
         let sections: Vec<Section<'_>> = populations

@@ -62,6 +62,10 @@ fn procedure(section: &Section<'_>) -> String {
             yields.rolled.map_or_else(|| "-".to_owned(), percent),
         ),
         ("units tested again", share(yields.retested)),
+        (
+            "units that came back",
+            sentences::came_back(yields).unwrap_or_else(|| "none".to_owned()),
+        ),
         ("losses of the station", sentences::losses(yields)),
         (
             "left out",

@@ -47,8 +47,10 @@ fn with<T>(records: &[Record], wanted: Wanted, look: impl FnOnce(&Population<'_>
     for record in records {
         made.put("pending", record);
     }
-    let history = History::open(&made.store(), chrono::DateTime::default(), &mut |_, _| {}).unwrap();
-    let runs = history.select(&Filter::default(), Order::OldestFirst, 0, usize::MAX);
+    let mut history = History::open(&made.store(), chrono::DateTime::default(), &mut |_, _| {}).unwrap();
+    let runs = history
+        .select(&Filter::default(), Order::OldestFirst, 0, usize::MAX)
+        .unwrap();
     let found = populations(&runs, wanted);
     assert_eq!(found.len(), 1);
     look(&found[0])
@@ -111,18 +113,59 @@ fn only_real_production_runs_count_unless_asked() {
     assert_eq!(counts(Wanted::default()), (1, 1, 4));
     let all = Wanted {
         simulated: true,
-        purpose: None,
+        ..Wanted::default()
     };
     assert_eq!(counts(all), (2, 0, 4));
     let golden = Wanted {
-        simulated: false,
         purpose: Some(Purpose::Golden),
+        ..Wanted::default()
     };
     assert_eq!(counts(golden), (1, 0, 5));
     assert_eq!(
         with(&records[..1], Wanted::default(), yields).first_pass.fraction(),
         None
     );
+}
+
+#[test]
+fn since_a_moment_a_unit_that_was_judged_before_comes_back_and_passes_at_no_first() {
+    let records = [
+        ended(run(1, "back"), RunOutcome::Fail),
+        ended(run(2, "lost"), RunOutcome::Error),
+        run(3, "gone"),
+        testkit::with_value(run(4, "back"), 3.1),
+        testkit::with_value(run(5, "new"), 3.2),
+        ended(run(6, "bad"), RunOutcome::Fail),
+        testkit::with_value(run(7, "lost"), 3.4),
+        testkit::with_value(run(8, "new"), 3.5),
+    ];
+    let since = Wanted {
+        since: Some(records[3].started_at),
+        ..Wanted::default()
+    };
+    with(&records, since, |population| {
+        let found = yields(population);
+        assert_eq!((found.runs, found.units, found.came_back), (5, 3, 1));
+        // "new" and "lost": what was an error judged nobody; not "back", which failed at first
+        assert_eq!(found.first_pass, Share { part: 2, whole: 3 });
+        assert_eq!(found.retested, Share { part: 1, whole: 3 });
+        assert!((found.rolled.unwrap() - 2.0 / 3.0).abs() < 1e-12);
+        let vcc = &samples(population)[0];
+        assert_eq!(vcc.numbers(), [3.2, 3.3, 3.4]);
+        assert_eq!(vcc.retests, 2);
+        assert_eq!(pareto(population)[0].runs, 1, "what failed since, whoever it was");
+    });
+    let nothing = Wanted {
+        since: Some(records[7].started_at + chrono::TimeDelta::seconds(1)),
+        ..Wanted::default()
+    };
+    let made = Made::default();
+    records.iter().for_each(|record| drop(made.put("pending", record)));
+    let mut history = History::open(&made.store(), chrono::DateTime::default(), &mut |_, _| {}).unwrap();
+    let runs = history
+        .select(&Filter::default(), Order::OldestFirst, 0, usize::MAX)
+        .unwrap();
+    assert!(populations(&runs, nothing).is_empty());
 }
 
 #[test]

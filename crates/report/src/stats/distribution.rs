@@ -41,10 +41,15 @@ const CLOSE: f64 = 1e-15;
 
 /// Regularised incomplete gamma functions P(a, x) and Q(a, x); neither loses its digits where it is small.
 fn gamma_p_q(a: f64, x: f64) -> (f64, f64) {
+    gamma_p_q_of(a, x, ln_gamma(a))
+}
+
+/// The same with ln gamma of `a`, where many are asked for.
+fn gamma_p_q_of(a: f64, x: f64, ln_gamma: f64) -> (f64, f64) {
     if x <= 0.0 {
         return (0.0, 1.0);
     }
-    let front = (a * x.ln() - x - ln_gamma(a)).exp();
+    let front = (a * x.ln() - x - ln_gamma).exp();
     if x < a + 1.0 {
         let (mut term, mut sum) = (1.0 / a, 1.0 / a);
         for n in 1..TERMS {
@@ -133,8 +138,16 @@ fn halved(mut low: f64, mut high: f64, p: f64, rising: impl Fn(f64) -> f64) -> f
 /// The part of a standard normal distribution below `z`.
 #[must_use]
 pub fn normal_below(z: f64) -> f64 {
-    let (p, q) = gamma_p_q(0.5, z * z / 2.0);
-    if z < 0.0 { q / 2.0 } else { f64::midpoint(1.0, p) }
+    normal_sides(z).0
+}
+
+/// The parts of a standard normal distribution below and above `z`; neither loses its digits where it is small.
+#[must_use]
+pub fn normal_sides(z: f64) -> (f64, f64) {
+    // gamma of one half is the root of pi
+    let (p, q) = gamma_p_q_of(0.5, z * z / 2.0, PI.ln() / 2.0);
+    let (near, far) = (f64::midpoint(1.0, p), q / 2.0);
+    if z < 0.0 { (far, near) } else { (near, far) }
 }
 
 /// The z below which a part `p` of a standard normal distribution lies.

@@ -367,7 +367,8 @@ fn components(
 mod tests {
     use super::*;
 
-    /// AIAG, MSA, 4th edition, figure III-B 6: three appraisers, ten parts, three trials.
+    /// AIAG, MSA, 4th edition, figure III-B 6: three appraisers, ten parts, three trials. The book was not read: the readings
+    /// were held against the test suite of another program that reprints them, and agree in all ninety.
     const AIAG: &str = include_str!("../../../../fixtures/statistics/aiag-gauge-study.csv");
 
     fn readings() -> Vec<Reading> {
@@ -400,7 +401,8 @@ mod tests {
         assert_eq!(format!("{found:.decimals$}"), printed);
     }
 
-    /// AIAG prints what follows from its rounded mean range, means and part range; so are they checked here.
+    /// What follows from the rounded mean range, means and part range. Of the printed results only %GRR, 26.7, was found
+    /// reprinted (from table III-B 9, where it stands beside the 27.9 of the analysis of variance); the others are held so that they do not move.
     #[test]
     fn aiags_example_by_average_and_range_is_met_to_the_printed_digit() {
         let study = Study::of(&readings()).unwrap();
@@ -432,6 +434,9 @@ mod tests {
         assert!((exact.gauge.sigma / found.gauge.sigma - 1.0).abs() < 1e-3);
     }
 
+    /// Tables III-B 7 and III-B 8 (A 4 and A 5), as two public sources reprint them: sums of squares, F of the interaction
+    /// 0.434, the four sigmas, %GRR 27.9, ndc 4. Minitab prints 7.76 % contribution, 27.86 % study variation
+    /// and p = 0.974 for the same readings.
     #[test]
     fn aiags_example_by_analysis_of_variance_is_met_to_the_printed_digit() {
         let study = Study::of(&readings()).unwrap();
@@ -446,13 +451,19 @@ mod tests {
             check(line.squares, squares);
             check(line.mean_square, mean_square);
         }
-        assert!(found.is_pooled && found.interaction_p > 0.9);
+        let f = found.interaction.mean_square / found.equipment.mean_square;
+        check(f, "0.434");
+        check(found.interaction_p, "0.974");
+        assert!(found.is_pooled);
         let parts = found.components;
         check(parts.repeatability.sigma, "0.199933");
         check(parts.reproducibility.sigma, "0.226838");
         check(parts.gauge.sigma, "0.30237");
         check(parts.parts.sigma, "1.042327");
-        check(parts.gauge.of_study, "27.9");
+        check(parts.gauge.of_study, "27.86");
+        check(parts.gauge.contribution, "7.76");
+        check(parts.repeatability.of_study, "18.4");
+        check(parts.reproducibility.of_study, "20.9");
         check(parts.parts.of_study, "96.0");
         check(parts.distinct.unwrap(), "4");
         check(parts.gauge.of_tolerance.unwrap(), "22.7");

@@ -6,7 +6,7 @@
 use super::{
     Unsaid, at_least,
     describe::{mean, sorted, standard_deviation},
-    distribution::{count, normal_below},
+    distribution::{count, normal_sides},
 };
 
 /// With fewer values the probabilities do not hold.
@@ -45,13 +45,14 @@ pub fn anderson_darling(values: &[f64]) -> Result<Normality, Unsaid> {
     }
     let sorted = sorted(values);
     let n = count(sorted.len());
-    // the upper tail from the mirrored z: 1 - F would lose it
-    let below = sorted.iter().map(|value| normal_below((value - mean) / s));
-    let above = sorted.iter().rev().map(|value| normal_below((mean - value) / s));
-    let terms = below
-        .zip(above)
-        .zip(0_u32..)
-        .map(|((below, above), at)| (2.0 * f64::from(at) + 1.0) * (logarithm(below) + logarithm(above)));
+    // the upper side by itself: 1 - F would lose it
+    let sides = |value: &f64| {
+        let (below, above) = normal_sides((value - mean) / s);
+        (logarithm(below), logarithm(above))
+    };
+    let sides: Vec<(f64, f64)> = sorted.iter().map(sides).collect();
+    let pairs = sides.iter().zip(sides.iter().rev()).zip(0_u32..);
+    let terms = pairs.map(|(((below, _), (_, above)), at)| (2.0 * f64::from(at) + 1.0) * (below + above));
     let statistic = -n - terms.sum::<f64>() / n;
     let adjusted = statistic * (1.0 + 0.75 / n + 2.25 / (n * n));
     Ok(Normality {

@@ -67,6 +67,17 @@ impl Handle {
         }
     }
 
+    /// When a name in it came or went last: [`super::news::changed`].
+    pub(super) fn changed(&self) -> io::Result<i64> {
+        Ok(super::news::changed(&fs::metadata(&self.0)?))
+    }
+
+    /// Size and time of change of a file.
+    pub(super) fn looks_of(&self, name: &str) -> io::Result<Option<(u64, i64)>> {
+        let facts = fs::symlink_metadata(self.0.join(name))?;
+        Ok(facts.is_file().then(|| (facts.len(), super::news::changed(&facts))))
+    }
+
     pub(super) fn create_new(&self, name: &str) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).open(self.0.join(name))

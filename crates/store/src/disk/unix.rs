@@ -175,6 +175,20 @@ impl Handle {
         Ok(())
     }
 
+    /// When a name in it came or went last: [`super::news::changed`].
+    pub(super) fn changed(&self) -> io::Result<i64> {
+        Ok(super::news::changed(&self.folder.metadata()?))
+    }
+
+    /// Size and time of change of a file.
+    pub(super) fn looks_of(&self, name: &str) -> io::Result<Option<(u64, i64)>> {
+        let facts = sys::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let is_file = sys::FileType::from_raw_mode(facts.st_mode) == sys::FileType::RegularFile;
+        let nanoseconds = i128::from(facts.st_mtime) * 1_000_000_000 + i128::from(facts.st_mtime_nsec);
+        let size = u64::try_from(facts.st_size).unwrap_or_default();
+        Ok(is_file.then(|| (size, i64::try_from(nanoseconds).unwrap_or_default())))
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         // std: F_FULLFSYNC on Apple, and EINTR is not an answer
         self.folder.sync_all()

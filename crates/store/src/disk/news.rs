@@ -1,0 +1,315 @@
+//! What the store does to its folders of records, told to whoever keeps a summary of them (`index/news`).
+//!
+//! A line per change: the folder, its time of change before and after, which record came and which went. Whoever knew the
+//! folder at the first time, and finds it at the last one, knows what is in it without listing it; where a time does not
+//! fit, somebody else was at it, or a line is missing, and it is listed. So nothing rests on the news: they are neither
+//! durable nor complete, and nobody waits for them. One who does not get the lock at once tells nothing.
+
+use super::{Dir, system};
+use crate::name::RecordName;
+use std::{
+    fs::{File, Metadata},
+    io::{self, Read, Seek, SeekFrom, Write},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::UNIX_EPOCH,
+};
+
+const FOLDER: &str = "index";
+const FILE: &str = "news";
+/// More news than this (some 20,000 runs) are told to nobody: the folders are listed then.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+/// How often the lock is tried. It is held for the time of one rename.
+const TRIES: u32 = 100;
+
+/// When a file or folder changed last, in nanoseconds since 1970; always the same where the file system keeps no times.
+pub(crate) fn changed(facts: &Metadata) -> i64 {
+    let Ok(time) = facts.modified() else { return 0 };
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, i64::wrapping_neg),
+    }
+}
+
+/// One change of a folder of records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderNews {
+    /// Its path below the store's root.
+    pub folder: String,
+    /// When it had changed before, in nanoseconds since 1970.
+    pub before: i64,
+    /// When it had changed then.
+    pub after: i64,
+    /// The record that came.
+    pub came: Option<RecordName>,
+    /// The record that went.
+    pub went: Option<RecordName>,
+}
+
+/// The news of a store. Their file is open only while something is told: nothing of ours keeps a disk from being mounted
+/// read-only.
+#[derive(Debug)]
+pub(crate) struct News {
+    root: system::Handle,
+    /// One of this process at a time.
+    turn: Mutex<()>,
+}
+
+/// The folders of records, for those who change them.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    news: Arc<News>,
+    /// Below the root; empty for the root itself.
+    folder: String,
+}
+
+impl Told {
+    pub(super) fn of_root(root: system::Handle) -> Self {
+        let turn = Mutex::new(());
+        let news = Arc::new(News { root, turn });
+        Self {
+            news,
+            folder: String::new(),
+        }
+    }
+
+    /// What a folder inside this one tells; nothing where it holds no records.
+    pub(super) fn inside(&self, name: &str) -> Option<Self> {
+        let folder = match self.folder.as_str() {
+            "" if matches!(name, "pending" | "synced" | "parked" | "kept") => name.to_owned(),
+            "synced" => format!("synced/{name}"),
+            _ => return None,
+        };
+        let news = Arc::clone(&self.news);
+        Some(Self { news, folder })
+    }
+}
+
+/// A folder that is about to change: what comes, and what goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change<'a> {
+    pub(super) dir: &'a Dir,
+    pub(super) came: Option<&'a str>,
+    pub(super) went: Option<&'a str>,
+}
+
+/// Does something to folders and tells of it. What failed is not told: it is not known whether it was done.
+pub(super) fn telling<T>(changes: &[Change<'_>], act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let told = changes.iter().find_map(|change| change.dir.told.as_ref());
+    let Some(turn) = told.and_then(|told| Turn::take(&told.news)) else {
+        return act();
+    };
+    let times = || {
+        changes
+            .iter()
+            .map(|change| change.dir.handle.changed().unwrap_or_default())
+    };
+    let before: Vec<i64> = times().collect();
+    let done = act()?;
+    let mut lines = String::new();
+    for ((change, before), after) in changes.iter().zip(before).zip(times()) {
+        let Some(told) = &change.dir.told else { continue };
+        // `-` for none: no record has that name
+        let record = |name: Option<&str>| name.and_then(|name| name.parse().ok());
+        let word = |name: Option<RecordName>| name.map_or_else(|| "-".to_owned(), |name| name.to_string());
+        let (came, went) = (word(record(change.came)), word(record(change.went)));
+        lines.push_str(&format!("{} {before} {after} {came} {went}\n", told.folder));
+    }
+    // lines that could not be written are missed when the times are held against each other
+    drop(turn.write(&lines));
+    Ok(done)
+}
+
+/// The right to change folders and to tell of it. The lock ends with the open file.
+struct Turn<'a> {
+    file: File,
+    _alone: MutexGuard<'a, ()>,
+}
+
+impl<'a> Turn<'a> {
+    fn take(news: &'a News) -> Option<Self> {
+        let alone = news.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = news.open().ok()?;
+        // a file of ours has one name
+        let is_ours = file
+            .metadata()
+            .is_ok_and(|facts| facts.is_file() && system::names_of(&facts) == 1);
+        let tried = || {
+            let locked = file.try_lock().is_ok();
+            if !locked {
+                thread::yield_now();
+            }
+            locked
+        };
+        let locked = is_ours && (0..TRIES).any(|_| tried());
+        locked.then_some(Self { file, _alone: alone })
+    }
+
+    fn write(&self, lines: &str) -> io::Result<()> {
+        let mut file = &self.file;
+        if file.metadata()?.len() > MOST_BYTES {
+            file.set_len(0)?;
+        }
+        file.write_all(lines.as_bytes())
+    }
+}
+
+impl News {
+    fn open(&self) -> io::Result<File> {
+        // there already, mostly
+        drop(self.root.make_dir(FOLDER));
+        self.root.open_dir(FOLDER)?.open_append(FILE)
+    }
+
+    fn read(mut file: &File) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.take(MOST_BYTES.saturating_mul(2)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl Dir {
+    /// The same folder; from here on what is done to the folders of records in it is told.
+    pub(crate) fn telling(mut self) -> Self {
+        self.told = self.handle.open_dir(".").ok().map(Told::of_root);
+        self
+    }
+
+    /// What was told, oldest first, up to a line that cannot be read; and its length in bytes, for [`Dir::forget_news`].
+    pub(crate) fn news(&self) -> (Vec<FolderNews>, u64) {
+        let open = || self.handle.open_dir(FOLDER)?.open_read(FILE);
+        let bytes = open().and_then(|file| News::read(&file)).unwrap_or_default();
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let text = String::from_utf8_lossy(&bytes);
+        let whole = text.split_inclusive('\n').map_while(parse);
+        (whole.collect(), length)
+    }
+
+    /// Takes what was told away, up to a length that [`Dir::news`] said; what was told since stays. Where that cannot be
+    /// done they are read once more, and say the same.
+    pub(crate) fn forget_news(&self, length: u64) {
+        let Some(turn) = self.told.as_ref().and_then(|told| Turn::take(&told.news)) else {
+            return;
+        };
+        let file = &turn.file;
+        let kept = News::read(file).map(|bytes| {
+            let from = usize::try_from(length).unwrap_or(usize::MAX);
+            bytes.get(from..).unwrap_or_default().to_vec()
+        });
+        let Ok(kept) = kept else { return };
+        let mut to = file;
+        drop(file.set_len(0).and_then(|()| to.write_all(&kept)));
+    }
+}
+
+fn parse(line: &str) -> Option<FolderNews> {
+    let mut words = line.strip_suffix('\n')?.split(' ');
+    let (folder, before, after) = (words.next()?, words.next()?, words.next()?);
+    let (came, went) = (words.next()?, words.next()?);
+    let record = |word: &str| match word {
+        "-" => Some(None),
+        name => name.parse().ok().map(Some),
+    };
+    let news = FolderNews {
+        folder: folder.to_owned(),
+        before: before.parse().ok()?,
+        after: after.parse().ok()?,
+        came: record(came)?,
+        went: record(went)?,
+    };
+    words.next().is_none().then_some(news)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const NAME: &str = "0000000042_UNIT-1_20260304_050607_0195f000-0000-7000-8000-000000000042.json";
+
+    fn folders() -> (tempfile::TempDir, Dir) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Dir::open(folder.path()).unwrap().telling();
+        (folder, root)
+    }
+
+    #[test]
+    fn what_is_done_to_records_is_told_with_times_that_fit() {
+        let (guard, root) = folders();
+        let (pending, synced) = (root.child("pending").unwrap(), root.child("synced").unwrap());
+        let month = synced.child("2026-03").unwrap();
+        let begun = pending.handle.changed().unwrap();
+        drop(pending.create_new(".tmp-x").unwrap());
+        pending.rename_new(".tmp-x", &pending, NAME).unwrap();
+        pending.rename_new(NAME, &month, NAME).unwrap();
+        month.remove(NAME).unwrap();
+        root.child("receipts").unwrap().create_new("x").unwrap();
+        let (told, length) = root.news();
+        let name = |name: &Option<RecordName>| name.is_some();
+        let said: Vec<_> = told
+            .iter()
+            .map(|news| (news.folder.as_str(), name(&news.came), name(&news.went)))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("pending", false, false),
+                ("pending", true, false),
+                ("pending", false, true),
+                ("synced/2026-03", true, false),
+                ("synced/2026-03", false, true),
+            ]
+        );
+        let mut known = begun;
+        for news in told.iter().filter(|news| news.folder == "pending") {
+            assert_eq!(news.before, known);
+            known = news.after;
+        }
+        assert_eq!(known, pending.handle.changed().unwrap());
+        // told since
+        drop(pending.create_new(".tmp-y").unwrap());
+        root.forget_news(length);
+        assert_eq!(root.news().0.len(), 1);
+        fs::remove_dir_all(guard.path().join("index")).unwrap();
+        pending.remove(".tmp-y").unwrap();
+        assert_eq!(root.news().0.len(), 1, "it is made again");
+    }
+
+    #[test]
+    fn what_fails_is_not_told_and_nobody_waits() {
+        let (guard, root) = folders();
+        let pending = root.child("pending").unwrap();
+        assert!(pending.remove(NAME).is_err());
+        assert_eq!(root.news().0, []);
+        drop(pending.create_new(".tmp-x").unwrap());
+        let other = fs::OpenOptions::new()
+            .append(true)
+            .open(guard.path().join("index/news"))
+            .unwrap();
+        other.lock().unwrap();
+        pending.rename_new(".tmp-x", &pending, NAME).unwrap();
+        assert_eq!(root.news().0.len(), 1, "told by nobody while another holds it");
+        other.unlock().unwrap();
+        pending.remove(NAME).unwrap();
+        let (told, _) = root.news();
+        assert_ne!(told[0].after, told[1].before, "and the times say so");
+    }
+
+    #[test]
+    fn a_torn_line_ends_the_news() {
+        let (guard, root) = folders();
+        let pending = root.child("pending").unwrap();
+        drop(pending.create_new(".tmp-x").unwrap());
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .open(guard.path().join("index/news"))
+            .unwrap();
+        file.write_all(b"pending 1 2 - \n").unwrap();
+        drop(pending.create_new(".tmp-y").unwrap());
+        let (told, length) = root.news();
+        assert_eq!(told.len(), 1);
+        root.forget_news(length);
+        assert_eq!(root.news(), (Vec::new(), 0));
+    }
+}
