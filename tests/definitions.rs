@@ -97,17 +97,17 @@ fn a_definition_that_its_simulator_does_not_understand_is_refused() {
     for (driver, expected) in [
         // a header that the manual does not have
         (
-            "[functions.dc_voltage]\nnplc = \"VOLT:DC:CYCLES {nplc}\"\n",
+            "[functions.dc_voltage]\nsource = \"guide\"\nnplc = \"VOLT:DC:CYCLES {nplc}\"\n",
             "the instrument reports -113",
         ),
         // a reading that is waited for less than it takes
         (
-            "[functions.dc_voltage]\nslowest = \"1 us\"\nintegrations = 1\n",
+            "[functions.dc_voltage]\nsource = \"guide\"\nslowest = \"1 us\"\nintegrations = 1\n",
             "driver.toml:2: dc_voltage, range 100 mV: a reading takes",
         ),
         // a range that is set and not the one in use
         (
-            "[functions.dc_voltage]\nrange = \"VOLT:DC:RANG 10;*WAI\"\n",
+            "[functions.dc_voltage]\nsource = \"guide\"\nrange = \"VOLT:DC:RANG 10;*WAI\"\n",
             "the range 100 mV was set, and 10 V is read back",
         ),
         (
@@ -187,6 +187,141 @@ fn a_definition_that_sets_the_meter_to_something_else_is_refused() {
         let said = checked.err.lines().find(|line| line.trim_start().starts_with("> "));
         assert!(said.is_some_and(|line| line.contains("driver.toml:")), "{checked}");
     }
+}
+
+/// A copy of a shipped model with one thing of its driver changed, tried.
+fn mutated(model: &str, right: &str, wrong: &str) -> Done {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("instruments").join(model);
+    let folder = scratch();
+    let copy = folder.path().join("acme/wrong");
+    fs::create_dir_all(&copy).unwrap();
+    for file in ["driver.toml", "sim.toml", "transcript.txt"] {
+        let text = fs::read_to_string(shipped.join(file)).unwrap();
+        let text = match file {
+            "driver.toml" => {
+                assert!(text.contains(right), "{model}: {right}");
+                text.replace(right, wrong)
+            }
+            _ => text,
+        };
+        write(&copy.join(file), &text);
+    }
+    check(folder.path(), "acme/wrong")
+}
+
+/// What lies at the terminals is read as that number, and what is open or beyond a range as overrange: for every function and
+/// range of every definition. Here are some that are wrong in what no setting shows.
+#[test]
+fn a_definition_that_reads_something_else_than_lies_at_its_terminals_is_refused() {
+    for (model, right, wrong, words) in [
+        // the overload value: another, none
+        (
+            "owon/xdm1041",
+            "overrange = 1E9",
+            "overrange = 1E8",
+            "dc_voltage, range 50 mV: overload is 1e8 here and 1e9 on the simulated meter",
+        ),
+        (
+            "owon/xdm1041",
+            "[numbers]\nsource    = \"sigrok\"\noverrange = 1E9\n",
+            "",
+            "dc_voltage, range 50 mV: overload is 9.9e37 here and 1e9 on the simulated meter",
+        ),
+        (
+            "fluke/45",
+            "[numbers]\nsource    = \"libsigrok: +1E+9\"\noverrange = 1E9\n",
+            "",
+            "overload is 9.9e37 here and 1e9 on the simulated meter",
+        ),
+        // an answer that is no reading
+        (
+            "keysight/34405a",
+            "range_query = \"RES:RANG?\"\nread        = \"READ?\"",
+            "range_query = \"RES:RANG?\"\nread        = \"RES:RANG?\"",
+            "resistance, range 100 Ohm: with open terminals it reads 100 Ohm (`+1.00000000E+02`), not overrange",
+        ),
+        (
+            "keysight/34405a",
+            "range_query = \"VOLT:DC:RANG?\"\nread        = \"READ?\"",
+            "range_query = \"VOLT:DC:RANG?\"\nread        = \"VOLT:DC:RANG?\"",
+            "dc_voltage, range 100 mV: 0.0432 V at its terminals is read as 0.1 V (`+1.00000000E-01`)",
+        ),
+        // another output's, or another quantity
+        (
+            "keysight/e36312a",
+            "MEAS:VOLT? (@{channel})",
+            "MEAS:CURR? (@{channel})",
+            "dc_voltage, output 1: ",
+        ),
+    ] {
+        let checked = mutated(model, right, wrong);
+        assert_eq!(checked.code, Some(2), "{model}, {wrong}: {checked}");
+        assert!(checked.err.contains(words), "{model}, {words}: {checked}");
+    }
+}
+
+#[test]
+fn every_function_range_and_accuracy_row_of_every_model_says_where_it_was_read() {
+    let (mut functions, mut ranges, mut rows) = (0, 0, 0);
+    for name in models() {
+        let shown = done(benchtop().args(["instruments", "show", &name, "--format", "json"]));
+        assert_eq!(shown.code, Some(0), "{shown}");
+        let model: serde_json::Value = serde_json::from_str(&shown.out).unwrap();
+        let ids: Vec<&str> = model["sources"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|source| source["id"].as_str().unwrap())
+            .collect();
+        let sourced = |row: &serde_json::Value| {
+            let source = row["source"].as_str().unwrap_or_default();
+            let id = source.split([' ', ',', ';', ':']).next().unwrap_or_default();
+            assert!(ids.contains(&id), "{name}: {row}");
+            assert!(
+                !source.contains("ours"),
+                "{name}: a number of ours has no source: {row}"
+            );
+        };
+        for (function, row) in model["functions"].as_object().unwrap() {
+            sourced(row);
+            functions += 1;
+            for list in ["ranges", "accuracy"] {
+                let list = row[list].as_array().unwrap_or_else(|| panic!("{name}, {function}"));
+                list.iter().for_each(sourced);
+            }
+            ranges += row["ranges"].as_array().unwrap().len();
+            rows += row["accuracy"].as_array().unwrap().len();
+        }
+    }
+    // none of them is there no more
+    assert!(
+        functions > 250 && ranges > 700 && rows > 100,
+        "{functions} {ranges} {rows}"
+    );
+}
+
+#[test]
+fn a_range_that_nobody_says_where_it_was_read_is_refused() {
+    let refused = mutated("hp/34401a", "ranges_source = \"guide p.218\"\n", "");
+    assert_eq!(refused.code, Some(2), "{refused}");
+    let place = "acme/wrong/driver.toml:";
+    let said = refused
+        .err
+        .lines()
+        .find(|line| line.contains("does not say where it was read"))
+        .unwrap();
+    let column = said.split(place).nth(1).unwrap_or_default().split(':').take(2);
+    assert_eq!(
+        column.filter(|part| part.parse::<u32>().is_ok()).count(),
+        2,
+        "{refused}"
+    );
+    // nor does an inherited source vouch for ranges of one's own
+    let ranges = "ranges = [{ full_scale = \"1 V\", maximum = \"1 V\" }]\n";
+    let refused = own("wrong", &format!("[functions.ac_voltage]\n{ranges}"), "", TRANSCRIPT);
+    assert_eq!(refused.code, Some(2), "{refused}");
+    let words = "driver.toml:3:11: error: the range stands here, and the `ranges_source` in instruments/keysight/34461a/driver.toml";
+    assert!(refused.err.contains(words), "{refused}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `benchtop instruments check`: a definition on its own simulated instrument, through a real session; that instrument on
 //! what real ones and their manual said.
 
-use super::{evidence, said, said::Said, witness};
+use super::{evidence, readings, said, said::Said, witness};
 use crate::{
     args::CheckDefinitionsArguments,
     byhand::named,
@@ -93,13 +93,25 @@ async fn on_its_simulator(
         clock: Arc::clone(&clock),
         said: Arc::clone(&said),
     };
+    let channels = rig.definition.inputs.as_ref().map(|inputs| inputs.channels.as_slice());
+    let wired = Rig {
+        definition: Arc::clone(&rig.definition),
+        bench: SimulatedBench::shorted(name, model, Arc::clone(&clock), channels.unwrap_or_default()),
+        clock: Arc::clone(&clock),
+        said: Arc::clone(&said),
+    };
     let suite = spawn(clock.as_ref(), async move {
         let violation = |violation: conformance::Violation| violation.to_string();
         conformance::instrument(&rig).await.map_err(violation)?;
         let fail = |error: Error| error.to_string();
         let mut instrument = conformance::InstrumentRig::open(&rig).await.map_err(fail)?;
         instrument.prepare().await.map_err(fail)?;
-        witness::compare(instrument.as_mut(), &rig.definition, &rig.bench, &rig.said).await
+        witness::compare(instrument.as_mut(), &rig.definition, &rig.bench, &rig.said).await?;
+        readings::open(instrument.as_mut(), &rig.definition, &rig.bench).await?;
+        readings::supplied(instrument.as_mut(), &rig.definition, &rig.bench).await?;
+        let mut instrument = conformance::InstrumentRig::open(&wired).await.map_err(fail)?;
+        instrument.prepare().await.map_err(fail)?;
+        readings::wired(instrument.as_mut(), &wired.definition, &wired.bench).await
     });
     match suite.await {
         Ok(Ok(())) => Ok(()),

@@ -144,16 +144,19 @@ fn as_json(definition: &Definition) -> serde_json::Value {
                 .capability
                 .ranges
                 .iter()
-                .map(|range| {
+                .zip(&row.range_sources)
+                .map(|(range, source)| {
                     json!({
                         "full_scale": text(range.full_scale),
                         "maximum": text(range.maximum),
                         "resolution": range.resolution.map(text),
+                        "source": source,
                     })
                 })
                 .collect();
             let cycles: Vec<f64> = row.capability.nplc.iter().map(|cycles| cycles.to_f64()).collect();
             let row = json!({
+                "source": row.source,
                 "channels": row.capability.channels,
                 "ranges": ranges,
                 "autorange": row.capability.autorange,

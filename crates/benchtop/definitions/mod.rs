@@ -4,6 +4,7 @@ mod accuracy;
 mod check;
 mod evidence;
 mod list;
+mod readings;
 mod said;
 mod scan;
 mod witness;

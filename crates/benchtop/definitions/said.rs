@@ -41,6 +41,18 @@ impl Said {
         times.next()
     }
 
+    /// How long nothing was said before this question was asked last.
+    pub(super) fn silence_before(&self, question: &str) -> Option<Duration> {
+        let events = self.events();
+        let mut pairs = events.windows(2).rev();
+        pairs.find_map(|pair| match pair {
+            [(before, _), (asked, TraceEvent::Written(message))] if message == question.as_bytes() => {
+                Some(asked.since(*before))
+            }
+            _ => None,
+        })
+    }
+
     /// The end of the dialogue, each message with the line of the definition that it stands in.
     pub(super) fn last(&self, violation: &str, family: &[&Entry]) -> String {
         let events = self.events();
@@ -159,6 +171,26 @@ mod tests {
         ] {
             assert_eq!(says(template, message), expected, "{template} {message}");
         }
+    }
+
+    #[test]
+    fn silence_is_measured_up_to_the_question_that_was_asked_last() {
+        let said = Said::default();
+        let resource: Resource = "SIM::bench::dmm".parse().unwrap();
+        let written = |message: &str| TraceEvent::Written(message.as_bytes().to_vec());
+        for (seconds, event) in [
+            (1, written("CONF:VOLT:DC")),
+            (2, written("MEAS1?")),
+            (3, TraceEvent::Read(b"1".to_vec())),
+            (4, written("CONF:RES")),
+            (9, written("MEAS1?")),
+            (10, TraceEvent::Read(b"2".to_vec())),
+        ] {
+            said.trace(&resource, Moment::from_start(Duration::from_secs(seconds)), event);
+        }
+        assert_eq!(said.silence_before("MEAS1?"), Some(Duration::from_secs(5)));
+        assert_eq!(said.last_answer("MEAS1?"), Some(Duration::from_secs(1)));
+        assert_eq!(said.silence_before("READ?"), None);
     }
 
     #[test]

@@ -24,9 +24,11 @@ pub(super) async fn compare(
             continue;
         }
         for request in requests(*function, row) {
-            let reading = instrument.measure(&request).await;
             let failed = |error: Error| format!("{function}, {}: {error}", request.range);
-            let reading = reading.map_err(failed)?;
+            instrument.measure(&request).await.map_err(failed)?;
+            if let Some(early) = too_soon(&request, row, said) {
+                return Err(format!("{function}, {}: {early}", request.range));
+            }
             if let Some(late) = too_slow(&request, row, said) {
                 return Err(format!("{function}, {}: {late}", request.range));
             }
@@ -38,7 +40,6 @@ pub(super) async fn compare(
             if let Some(differs) = differs {
                 return Err(format!("{function}, {}: {differs}", request.range));
             }
-            drop(reading);
         }
     }
     Ok(())
@@ -60,9 +61,30 @@ fn too_slow(request: &Measure, row: &FunctionDefinition, said: &Said) -> Option<
     })
 }
 
+/// A reading that was asked for before the meter had settled.
+fn too_soon(request: &Measure, row: &FunctionDefinition, said: &Said) -> Option<String> {
+    if request.sampling != Sampling::ONE || row.settle.is_zero() {
+        return None;
+    }
+    let question = row.read.fill(&[("channel", &request.channel.to_string())]);
+    let waited = said.silence_before(&question)?;
+    (waited < row.settle).then(|| {
+        let (waited, settle) = (human_duration(waited), human_duration(row.settle));
+        format!("the reading was asked for after {waited}, and `settle` is {settle}")
+    })
+}
+
 fn state_of(bench: &SimulatedBench, channel: u32) -> Option<MeterState> {
     let name = bench.instrument_names().next()?;
     bench.meter_state(name, channel)
+}
+
+/// Every range by name, and the meter's own choice.
+pub(super) fn every_range(row: &FunctionDefinition) -> impl Iterator<Item = RangeRequest> {
+    let capability = &row.capability;
+    let auto = capability.autorange.then_some(RangeRequest::Auto);
+    let scales = capability.ranges.iter().map(|range| range.full_scale);
+    scales.map(RangeRequest::Exactly).chain(auto)
 }
 
 fn requests(function: Function, row: &FunctionDefinition) -> Vec<Measure> {
@@ -71,12 +93,7 @@ fn requests(function: Function, row: &FunctionDefinition) -> Vec<Measure> {
         channel: capability.channels.first().copied().unwrap_or(1),
         ..Measure::of(function)
     };
-    let ranges = capability
-        .ranges
-        .iter()
-        .map(|range| RangeRequest::Exactly(range.full_scale));
-    let auto = capability.autorange.then_some(RangeRequest::Auto);
-    let ranged = ranges.chain(auto).map(|range| Measure {
+    let ranged = every_range(row).map(|range| Measure {
         range,
         nplc: capability.nplc.first().copied(),
         ..usual
@@ -263,6 +280,6 @@ fn same(one: f64, other: f64) -> bool {
     (one - other).abs() <= SAME * one.abs().max(other.abs())
 }
 
-fn base(quantity: Quantity) -> Option<f64> {
+pub(super) fn base(quantity: Quantity) -> Option<f64> {
     Some(quantity.in_unit(Unit::of(quantity.unit.base())).ok()?.to_f64())
 }

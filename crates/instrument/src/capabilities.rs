@@ -41,8 +41,8 @@ pub struct FunctionCapability {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RangeError {
     /// The function has no range to choose.
-    #[error("this function has no ranges to choose from")]
-    NoRanges,
+    #[error("{0} was asked for, and this function has no ranges to choose from")]
+    NoRanges(Quantity),
     /// The instrument cannot choose by itself.
     #[error("this instrument has no autorange here; its ranges are {0}")]
     NoAutorange(String),
@@ -78,7 +78,9 @@ impl FunctionCapability {
             RangeRequest::Default => Ok(None),
             RangeRequest::Auto if self.autorange => Ok(None),
             RangeRequest::Auto => Err(RangeError::NoAutorange(list())),
-            RangeRequest::AtLeast(_) | RangeRequest::Exactly(_) if self.ranges.is_empty() => Err(RangeError::NoRanges),
+            RangeRequest::AtLeast(wanted) | RangeRequest::Exactly(wanted) if self.ranges.is_empty() => {
+                Err(RangeError::NoRanges(wanted))
+            }
             RangeRequest::AtLeast(wanted) => find(absolute(wanted), Ordering::is_ge),
             RangeRequest::Exactly(wanted) => find(absolute(wanted), Ordering::is_eq),
         }

@@ -133,6 +133,10 @@ impl Readback {
 /// How one function is measured.
 #[derive(Clone, Debug)]
 pub struct FunctionDefinition {
+    /// Where it was read, as the file says.
+    pub source: String,
+    /// Where each range was read, from small to large.
+    pub range_sources: Vec<String>,
     /// What can be asked of it.
     pub capability: FunctionCapability,
     /// Selects the function and brings everything about it into a known state.

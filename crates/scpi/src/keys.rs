@@ -133,7 +133,7 @@ pub(crate) static LINK: Keys = Keys {
         Key::new(
             "timeout",
             Shape::Quantity,
-            "How long a plain query or setting may take.",
+            "How long a plain query or setting may take: your patience, which no source has to give.",
         ),
         Key::new(
             "pause",

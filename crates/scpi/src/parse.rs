@@ -6,6 +6,7 @@ mod prompts;
 mod protection;
 mod relays;
 mod sampling;
+mod sourced;
 
 use crate::{
     definition::{
@@ -194,9 +195,13 @@ fn read_sources(root: &Table<'_>, sink: &mut Diagnostics) -> Vec<Source> {
 
 /// Every row says where it was read: `source = "guide p.247"` begins with the id of a source.
 fn check_source(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) {
-    let Some(source) = table.require_string(sink, "source") else {
-        return;
-    };
+    if let Some(source) = table.require_string(sink, "source") {
+        check_known(&source, sink, sources);
+    }
+}
+
+/// What says where something was read begins with the id of a source.
+fn check_known(source: &Spanned<String>, sink: &mut Diagnostics, sources: &[Source]) {
     let id = source
         .value
         .split_whitespace()

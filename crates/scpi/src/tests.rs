@@ -6,8 +6,10 @@ mod one_switch;
 mod protection;
 mod readback;
 mod reconnect;
+mod refusals;
 mod sampling;
 mod shared;
+mod sourced;
 
 use crate::{Definition, Options, ScpiInstrument, parse};
 use benchtop_instrument::{

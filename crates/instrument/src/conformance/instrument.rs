@@ -185,8 +185,23 @@ async fn with_its_output_off_it_is_refused(
 }
 
 pub(super) fn refused<T>(rule: &'static str, what: &str, result: Result<T, Error>) -> Result<(), Violation> {
+    refused_by_name(rule, what, result, &[])
+}
+
+/// And its sentence holds these words: what was asked of what, and how far that reaches.
+fn refused_by_name<T>(
+    rule: &'static str,
+    what: &str,
+    result: Result<T, Error>,
+    words: &[String],
+) -> Result<(), Violation> {
     match result {
-        Err(error) if matches!(error.kind(), ErrorKind::OutOfRange | ErrorKind::Unsupported) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::OutOfRange | ErrorKind::Unsupported) => {
+            match words.iter().find(|word| !error.message().contains(word.as_str())) {
+                Some(missing) => Err(broken(rule, format!("{what}: `{missing}` is not in: {error}"))),
+                None => Ok(()),
+            }
+        }
         Err(error) => Err(broken(
             rule,
             format!("{what}: refused, but as {:?}: {error}", error.kind()),
@@ -228,22 +243,31 @@ async fn requests_beyond_the_capabilities_are_refused(instrument: &mut dyn Instr
     for (word, function) in crate::Function::ALL {
         let request = Measure::of(*function);
         let Some(capability) = functions.get(function) else {
-            refused(rule, word, instrument.measure(&request).await)?;
+            let words = [(*word).to_owned(), instrument.capabilities().model.clone()];
+            refused_by_name(rule, word, instrument.measure(&request).await, &words)?;
             continue;
         };
+        // what is beyond is the only thing that is wrong with it
+        let request = Measure {
+            channel: capability.channels.first().copied().unwrap_or(1),
+            ..request
+        };
         let channel = capability.channels.iter().max().map_or(1, |last| last + 1);
-        refused(
+        refused_by_name(
             rule,
             "a channel too many",
             instrument.measure(&Measure { channel, ..request }).await,
+            &[channel.to_string(), instrument.capabilities().channel_list()],
         )?;
-        if let Some(largest) = capability.ranges.last() {
-            let beyond = Quantity::new(doubled(largest.maximum.value), largest.maximum.unit);
-            let request = Measure {
-                range: RangeRequest::AtLeast(beyond),
-                ..request
-            };
-            refused(rule, "a range too large", instrument.measure(&request).await)?;
+        for (what, range, asked) in ranges_that_there_are_not(*function, capability) {
+            let scales = capability.ranges.iter().map(|range| range.full_scale.to_string());
+            let mut words = vec![(*word).to_owned(), asked.to_string()];
+            words.extend(scales);
+            if capability.ranges.is_empty() {
+                words.push("no ranges".to_owned());
+            }
+            let request = Measure { range, ..request };
+            refused_by_name(rule, what, instrument.measure(&request).await, &words)?;
         }
         let impedance = Some(InputImpedance::High).filter(|_| !capability.choices.input_impedance);
         let autozero = Some(false).filter(|_| !capability.choices.autozero);
@@ -271,7 +295,12 @@ async fn requests_beyond_the_capabilities_are_refused(instrument: &mut dyn Instr
             )?;
         }
         let nplc = Decimal::from_integer(12_345);
-        refused(
+        let mut words = vec![(*word).to_owned()];
+        match capability.nplc.as_slice() {
+            [] => words.push("no integration time".to_owned()),
+            cycles => words.extend(cycles.iter().chain([&nplc]).map(ToString::to_string)),
+        }
+        refused_by_name(
             rule,
             "an nplc that it has not",
             instrument
@@ -280,9 +309,39 @@ async fn requests_beyond_the_capabilities_are_refused(instrument: &mut dyn Instr
                     ..request
                 })
                 .await,
+            &words,
         )?;
     }
     Ok(())
+}
+
+/// Ranges beyond both ends of what a function has, and one of another quantity; each with the value that is asked for.
+fn ranges_that_there_are_not(
+    function: crate::Function,
+    capability: &crate::FunctionCapability,
+) -> Vec<(&'static str, RangeRequest, Quantity)> {
+    let foreign = if function.unit().base() == crate::BaseUnit::Ampere {
+        crate::BaseUnit::Volt
+    } else {
+        crate::BaseUnit::Ampere
+    };
+    let foreign = Quantity::new(Decimal::ONE, crate::Unit::of(foreign));
+    let mut beyond = vec![("a range of another quantity", RangeRequest::AtLeast(foreign), foreign)];
+    let (Some(smallest), Some(largest)) = (capability.ranges.first(), capability.ranges.last()) else {
+        let one = Quantity::new(Decimal::ONE, function.unit());
+        beyond.push(("a range where there are none", RangeRequest::AtLeast(one), one));
+        beyond.push(("a range where there are none", RangeRequest::Exactly(one), one));
+        return beyond;
+    };
+    let above = Quantity::new(doubled(largest.maximum.value), largest.maximum.unit);
+    let half = Decimal::new(5, -1).and_then(|half| smallest.full_scale.value.checked_mul(half));
+    beyond.push(("a range for too much", RangeRequest::AtLeast(above), above));
+    beyond.push(("a range too large", RangeRequest::Exactly(above), above));
+    if let Some(half) = half {
+        let below = Quantity::new(half, smallest.full_scale.unit);
+        beyond.push(("a range too small", RangeRequest::Exactly(below), below));
+    }
+    beyond
 }
 
 fn doubled(value: Decimal) -> Decimal {
@@ -331,6 +390,27 @@ async fn every_output_is_set_and_made_safe(instrument: &mut dyn Instrument) -> R
     Ok(())
 }
 
+/// Below the smallest and above the largest value.
+fn beyond(bounds: Bounds) -> [Quantity; 2] {
+    let Bounds { minimum, maximum, .. } = bounds;
+    let below = minimum.in_unit(maximum.unit).ok();
+    let below = below.and_then(|minimum| minimum.checked_sub(maximum.value));
+    [
+        Quantity::new(below.unwrap_or_else(|| maximum.value.negated()), maximum.unit),
+        Quantity::new(doubled(maximum.value), maximum.unit),
+    ]
+}
+
+/// What a refusal of a level says.
+fn named(setting: &str, level: Quantity, bounds: Bounds) -> Vec<String> {
+    vec![
+        setting.to_owned(),
+        level.to_string(),
+        bounds.minimum.to_string(),
+        bounds.maximum.to_string(),
+    ]
+}
+
 async fn settings_beyond_the_bounds_are_refused(instrument: &mut dyn Instrument) -> Result<(), Violation> {
     let rule = "a setting beyond the bounds is refused, never clipped";
     let outputs = instrument.capabilities().outputs.clone();
@@ -347,26 +427,42 @@ async fn settings_beyond_the_bounds_are_refused(instrument: &mut dyn Instrument)
         OutputCapability {
             voltage_level,
             current_limit,
+            ovp_level,
             ..
         },
     ) in outputs
     {
-        let beyond = |bounds: Bounds| Quantity::new(doubled(bounds.maximum.value), bounds.maximum.unit);
         let none = OutputSetting::of_channel(channel);
-        let volts = OutputSetting {
-            voltage_level: Some(beyond(voltage_level)),
-            ..none
-        };
-        refused(rule, "too many volts", instrument.set(&Setting::Output(volts)).await)?;
-        let amperes = OutputSetting {
-            current_limit: Some(beyond(current_limit)),
-            ..none
-        };
-        refused(
-            rule,
-            "too many amperes",
-            instrument.set(&Setting::Output(amperes)).await,
-        )?;
+        for level in beyond(voltage_level) {
+            let setting = OutputSetting {
+                voltage_level: Some(level),
+                ..none
+            };
+            let words = named("voltage_level", level, voltage_level);
+            let result = instrument.set(&Setting::Output(setting)).await;
+            refused_by_name(rule, "a voltage beyond its bounds", result, &words)?;
+        }
+        for level in beyond(current_limit) {
+            let setting = OutputSetting {
+                current_limit: Some(level),
+                ..none
+            };
+            let words = named("current_limit", level, current_limit);
+            let result = instrument.set(&Setting::Output(setting)).await;
+            refused_by_name(rule, "a current limit beyond its bounds", result, &words)?;
+        }
+        for (bounds, level) in ovp_level
+            .into_iter()
+            .flat_map(|bounds| beyond(bounds).map(|level| (bounds, level)))
+        {
+            let setting = OutputSetting {
+                ovp_level: Some(level),
+                ..none
+            };
+            let words = named("ovp_level", level, bounds);
+            let result = instrument.set(&Setting::Output(setting)).await;
+            refused_by_name(rule, "a protection level beyond its bounds", result, &words)?;
+        }
         let wrong_unit = OutputSetting {
             voltage_level: Some(current_limit.maximum),
             ..none

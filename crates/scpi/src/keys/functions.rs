@@ -19,6 +19,11 @@ pub(crate) static FUNCTION: Keys = Keys {
             "Everything else that would otherwise be left as it was: math, null and filter off.",
         ),
         Key::new("ranges", Shape::Tables(&RANGE), "Its ranges, from small to large."),
+        Key::new(
+            "ranges_source",
+            Shape::Text,
+            "Where the ranges were read that have no source of their own: the id of a [[sources]] entry first, then the page.",
+        ),
         Key::new("range", Shape::Text, "Sets {range}."),
         Key::new("autorange", Shape::Text, "Lets the meter choose the range."),
         Key::new("range_query", Shape::Text, "Asks for the range in use."),
@@ -66,12 +71,12 @@ pub(crate) static FUNCTION: Keys = Keys {
         Key::new(
             "settle",
             Shape::Quantity,
-            "How long it settles after it was configured.",
+            "How long it settles after it was configured, before a reading counts: say beside it where it is your own.",
         ),
         Key::new(
             "slowest",
             Shape::Quantity,
-            "How long a reading takes at most beside the integration time.",
+            "How long a reading takes at most beside the integration time: your patience where no source says.",
         ),
         Key::new(
             "integrations",
@@ -99,7 +104,11 @@ pub(crate) static FUNCTION: Keys = Keys {
 pub(crate) static RANGE: Keys = Keys {
     title: "range",
     keys: &[
-        SOURCE_KEY,
+        Key::new(
+            "source",
+            Shape::Text,
+            "Where it was read, if not where `ranges_source` says.",
+        ),
         Key::new("full_scale", Shape::Quantity, "Its name and full scale.").required(),
         Key::new("maximum", Shape::Quantity, "The largest reading before overrange.").required(),
         Key::new("resolution", Shape::Quantity, "The smallest step, if you know it."),

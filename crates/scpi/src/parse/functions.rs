@@ -2,8 +2,9 @@
 
 use super::{
     accuracy::read_accuracy,
-    check_source, read_decimal, read_duration, read_quantity, require_template,
+    read_decimal, read_duration, read_quantity, require_template,
     sampling::{read_aperture, read_resolution},
+    sourced::{RangeSources, function_source},
     template, templates,
 };
 use crate::{
@@ -27,7 +28,7 @@ pub(super) fn read_functions(
 ) -> BTreeMap<Function, FunctionDefinition> {
     let mut functions = BTreeMap::new();
     for (word, table) in root.tables_by_name(sink, "functions", &keys::FUNCTION.names()) {
-        check_source(&table, sink, sources);
+        let source = function_source(&table, sink, sources);
         let Some(function) = one_of(sink, "function", &word, Function::ALL) else {
             continue;
         };
@@ -38,7 +39,8 @@ pub(super) fn read_functions(
             if !witnessed {
                 check_readback(&table, sink, &definition);
             }
-            functions.insert(function, definition);
+            let source = source.unwrap_or_default();
+            functions.insert(function, FunctionDefinition { source, ..definition });
         }
     }
     functions
@@ -78,7 +80,12 @@ fn read_function(
         Some(items) => items.iter().filter_map(|item| read_channel(sink, item)).collect(),
         None => inputs.to_vec(),
     };
-    let (ranges, range_arguments, range_answers) = read_ranges(table, sink, function, sources);
+    let Ranges {
+        ranges,
+        sources: range_sources,
+        arguments: range_arguments,
+        answers: range_answers,
+    } = read_ranges(table, sink, function, sources);
     let mut readback = Vec::new();
     for row in table
         .tables(sink, "readback", &keys::READBACK.names())
@@ -145,6 +152,8 @@ fn read_function(
         needs_output: table.bool(sink, "needs_output").is_some_and(|needs| needs.value),
     };
     Some(FunctionDefinition {
+        source: String::new(),
+        range_sources,
         capability,
         configure: templates(table, sink, "configure"),
         range,
@@ -175,19 +184,25 @@ pub(super) fn read_channel(sink: &mut Diagnostics, item: &Value<'_>) -> Option<u
     channel
 }
 
-/// The ranges, and what stands for each in the function's commands.
-fn read_ranges(
-    table: &Table<'_>,
-    sink: &mut Diagnostics,
-    function: Function,
-    sources: &[Source],
-) -> (Vec<Range>, Vec<String>, Vec<String>) {
-    let mut ranges: Vec<Range> = Vec::new();
-    let (mut arguments, mut answers) = (Vec::new(), Vec::new());
+/// The ranges of a function, from small to large; for each where it was read, and what stands for it in commands and answers.
+#[derive(Default)]
+struct Ranges {
+    ranges: Vec<Range>,
+    sources: Vec<String>,
+    arguments: Vec<String>,
+    answers: Vec<String>,
+}
+
+fn read_ranges(table: &Table<'_>, sink: &mut Diagnostics, function: Function, known: &[Source]) -> Ranges {
+    let Ranges {
+        mut ranges,
+        mut sources,
+        mut arguments,
+        mut answers,
+    } = Ranges::default();
+    let range_sources = RangeSources::read(table, sink, known);
     for row in table.tables(sink, "ranges", &keys::RANGE.names()).unwrap_or_default() {
-        if row.contains("source") {
-            check_source(&row, sink, sources);
-        }
+        let source = range_sources.of(&row, sink);
         let unit = function.unit();
         let mut quantity = |key: &str, required: bool| {
             let magnitude = if required {
@@ -206,7 +221,7 @@ fn read_ranges(
         };
         answers.extend(answer);
         arguments.push(argument.or_else(|| plain(full_scale).ok()).unwrap_or_default());
-        let rises = ranges.last().is_none_or(|last| {
+        let rises = ranges.last().is_none_or(|last: &Range| {
             last.full_scale
                 .compare(full_scale)
                 .is_some_and(std::cmp::Ordering::is_lt)
@@ -217,6 +232,7 @@ fn read_ranges(
                 "ranges go from small to large, and no maximum is below its full scale",
             );
         }
+        sources.push(source.unwrap_or_default());
         ranges.push(Range {
             full_scale,
             maximum,
@@ -226,5 +242,10 @@ fn read_ranges(
     if !answers.is_empty() && answers.len() != ranges.len() {
         sink.error(table.span(), "either every range has an `answer`, or none has");
     }
-    (ranges, arguments, answers)
+    Ranges {
+        ranges,
+        sources,
+        arguments,
+        answers,
+    }
 }

@@ -3,7 +3,7 @@
 use super::script::{Script, SimulatedExec};
 use crate::{
     attachment::{Attachment, Shared},
-    circuit::Circuit,
+    circuit::{Branch, Circuit, GROUND, Node},
     client::Link,
     console::SimulatedConsole,
     device::Device,
@@ -12,13 +12,19 @@ use crate::{
     model::Model,
     random,
     session::PipeSession,
-    world::{Instrument, Wiring, World},
+    world::{Instrument, Terminals, Wiring, World},
 };
 use benchtop_instrument::{Clock, Console, Resource, Session};
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// The mains of an instrument that stands alone.
 const MAINS_HERTZ: f64 = 50.0;
+
+/// The node at HI of an instrument that stands alone with a wire between its terminals.
+const TERMINAL: Node = 1;
+
+/// Such a wire: nothing beside the smallest step of any meter.
+const WIRE_OHMS: f64 = 1e-9;
 
 /// What an instrument that stands alone is called.
 const ALONE: &str = "instrument";
@@ -136,6 +142,36 @@ impl SimulatedBench {
     /// Its logical name is `instrument`.
     #[must_use]
     pub fn lone(model_name: &str, model: &Model, clock: Arc<dyn Clock>) -> Self {
+        Self::alone(model_name, model, clock, Circuit::default(), Wiring::default())
+    }
+
+    /// As [`Self::lone`], with a wire between HI and LO of its terminals and of these channels of its scanner.
+    #[must_use]
+    pub fn shorted(model_name: &str, model: &Model, clock: Arc<dyn Clock>, channels: &[u32]) -> Self {
+        let wire = Branch {
+            from: TERMINAL,
+            to: GROUND,
+            ohms: WIRE_OHMS,
+            when: None,
+        };
+        let circuit = Circuit {
+            nodes: 2,
+            branches: vec![wire],
+            ..Circuit::default()
+        };
+        let terminals = Terminals {
+            across: Some((TERMINAL, GROUND)),
+            in_series: None,
+        };
+        let wiring = Wiring {
+            terminals,
+            channels: channels.iter().map(|channel| (*channel, terminals)).collect(),
+            ..Wiring::default()
+        };
+        Self::alone(model_name, model, clock, circuit, wiring)
+    }
+
+    fn alone(model_name: &str, model: &Model, clock: Arc<dyn Clock>, circuit: Circuit, wiring: Wiring) -> Self {
         let serial_number = model.0.identity.serial_number.clone();
         let device = Device::new(
             model,
@@ -143,8 +179,8 @@ impl SimulatedBench {
             random::stream(0, "", model_name),
             random::stream(0, "faults", model_name),
         );
-        let instrument = Instrument::new(device, Wiring::default());
-        let world = World::new(vec![instrument], Circuit::default(), MAINS_HERTZ);
+        let instrument = Instrument::new(device, wiring);
+        let world = World::new(vec![instrument], circuit, MAINS_HERTZ);
         Self::new(
             model_name.to_owned(),
             vec![(ALONE.to_owned(), model_name.to_owned())],
