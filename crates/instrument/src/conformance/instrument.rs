@@ -282,17 +282,22 @@ async fn requests_beyond_the_capabilities_are_refused(instrument: &mut dyn Instr
             },
         ] {
             if choices != Choices::default() {
+                let choice = if choices.autozero.is_some() {
+                    "autozero"
+                } else {
+                    "input_impedance"
+                };
                 let request = Measure { choices, ..request };
-                refused(rule, "a choice that it has not", instrument.measure(&request).await)?;
+                let words = [(*word).to_owned(), choice.to_owned()];
+                let result = instrument.measure(&request).await;
+                refused_by_name(rule, "a choice that it has not", result, &words)?;
             }
         }
-        for sampling in sampling::beyond(capability) {
+        for (sampling, mut words) in sampling::beyond(capability) {
             let request = Measure { sampling, ..request };
-            refused(
-                rule,
-                "a way of sampling that it has not",
-                instrument.measure(&request).await,
-            )?;
+            words.push((*word).to_owned());
+            let result = instrument.measure(&request).await;
+            refused_by_name(rule, "a way of sampling that it has not", result, &words)?;
         }
         let nplc = Decimal::from_integer(12_345);
         let mut words = vec![(*word).to_owned()];

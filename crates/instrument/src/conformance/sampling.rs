@@ -117,37 +117,46 @@ fn several(request: &Measure, reading: &Reading) -> Result<(), String> {
     }
 }
 
-/// Ways of sampling that must be refused.
-pub(super) fn beyond(capability: &FunctionCapability) -> Vec<Sampling> {
+/// Ways of sampling that must be refused, each with what its refusal says: the key, what was asked for, how far it reaches.
+pub(super) fn beyond(capability: &FunctionCapability) -> Vec<(Sampling, Vec<String>)> {
     let has = &capability.sampling;
+    let one = Sampling::ONE;
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let samples = |samples| Sampling {
+        samples: Some(samples),
+        ..one
+    };
+    let aperture = Sampling {
+        aperture: Some(Decimal::from_integer(12_345)),
+        ..one
+    };
+    let reach = match &has.aperture {
+        Some(reach) => words(&["aperture", "12345 s", &reach.to_string()]),
+        None => words(&["aperture", "it has no"]),
+    };
     let mut beyond = vec![
-        Sampling {
-            samples: Some(0),
-            ..Sampling::ONE
-        },
-        Sampling {
-            samples: Some(MOST_SAMPLES + 1),
-            ..Sampling::ONE
-        },
-        Sampling {
-            aperture: Some(Decimal::from_integer(12_345)),
-            ..Sampling::ONE
-        },
+        (samples(0), words(&["samples", "at least one"])),
+        (
+            samples(MOST_SAMPLES + 1),
+            words(&["samples", &MOST_SAMPLES.to_string()]),
+        ),
+        (aperture, reach),
     ];
     for trigger in [Trigger::External, Trigger::Bus] {
         if !has.triggers.contains(&trigger) {
-            beyond.push(Sampling {
+            let sampling = Sampling {
                 trigger: Some(trigger),
-                ..Sampling::ONE
-            });
+                ..one
+            };
+            beyond.push((sampling, words(&["trigger", trigger.word()])));
         }
     }
     if !has.statistics {
-        beyond.push(Sampling {
-            samples: Some(2),
+        let sampling = Sampling {
             statistics: true,
-            ..Sampling::ONE
-        });
+            ..samples(2)
+        };
+        beyond.push((sampling, words(&["statistics", "it has no"])));
     }
     beyond
 }
