@@ -310,3 +310,39 @@ fn a_unit_that_comes_back_is_a_retest_and_the_procedure_has_the_last_word() {
     assert_eq!(last["earlier_runs"]["count"], 2, "{last}");
     assert!(json(&found[0])["earlier_runs"].is_null());
 }
+
+#[test]
+fn a_unit_whose_earlier_runs_cannot_be_read_is_not_tested_once_too_often() {
+    let store = scratch();
+    let procedure = store.path().join("rule.toml");
+    let text = fs::read_to_string("procedures/board-functional-v3.toml").unwrap();
+    let with = |rule: &str, extra: &[&str]| {
+        let rule = format!("[unit_under_test]\nretest = \"{rule}\"\n");
+        write(&procedure, &text.replacen("[unit_under_test]\n", &rule, 1));
+        let mut command = crate::testkit::benchtop();
+        command
+            .arg("run")
+            .arg(&procedure)
+            .args(["--serial", "UNIT-5501", "--simulate=board-v3"]);
+        done(command.args(extra).arg("--store").arg(store.path().join("store")))
+    };
+    assert_eq!(with("max 1", &[]).code, Some(0));
+    // what is remembered of the unit cannot be read: a folder stands in its place
+    let units = store.path().join("store/units");
+    for file in fs::read_dir(&units).unwrap() {
+        let file = file.unwrap().path();
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+    }
+    let most = with("max 1", &[]);
+    assert_eq!(most.code, Some(2), "{most}");
+    assert!(
+        most.err.contains("cannot see whether UNIT-5501 was tested before") && most.err.contains("1 times at most"),
+        "{most}"
+    );
+    assert_eq!(with("ask", &[]).code, Some(2), "nobody is there to be asked");
+    assert_eq!(with("ask", &["--retest"]).code, Some(0));
+    let allowed = with("allow", &[]);
+    assert_eq!(allowed.code, Some(0), "{allowed}");
+    assert!(allowed.err.contains("cannot see whether"), "{allowed}");
+}

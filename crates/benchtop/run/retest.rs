@@ -2,7 +2,7 @@
 
 use super::{prepare::Prepared, request::Unit};
 use crate::{exit::Failure, terminal};
-use benchtop_procedure::Retest;
+use benchtop_procedure::{Procedure, Retest};
 use benchtop_run::{EarlierRuns, RunOutcome};
 use benchtop_store::Store;
 
@@ -19,10 +19,9 @@ pub(super) fn look(
     let runs = match store.judged_runs(&unit.serial, &procedure.id, simulated) {
         Ok(runs) => runs,
         Err(error) => {
-            terminal::warn(&format!(
-                "cannot see whether {} was tested before: {error}",
-                unit.serial
-            ));
+            let unseen = format!("cannot see whether {} was tested before: {error}", unit.serial);
+            unseen_before(&unseen, procedure, allowed)?;
+            terminal::warn(&unseen);
             return Ok(None);
         }
     };
@@ -42,17 +41,7 @@ pub(super) fn look(
     match procedure.unit_under_test.retest {
         Retest::Allow => {}
         Retest::Ask if allowed => {}
-        Retest::Ask => match terminal::ask_yes(&format!("{told}. Test it again?")) {
-            Some(true) => {}
-            Some(false) => return Err(Failure::refused(format!("{told}; it is not tested again"))),
-            None => {
-                let message = format!(
-                    "{told}, and {} wants that to be asked: --retest tests it again",
-                    procedure.id
-                );
-                return Err(Failure::refused(message));
-            }
-        },
+        Retest::Ask => ask(&told, procedure)?,
         Retest::Max(most) if count >= most => {
             let message = format!("{told}; {} tests a unit {most} times at most", procedure.id);
             return Err(Failure::refused(message));
@@ -64,4 +53,28 @@ pub(super) fn look(
         count,
         last_run_id: last.run_id.clone(),
     }))
+}
+
+/// Where nobody knows of earlier runs, a procedure that wants them counted is refused, and one that wants to be asked is asked.
+fn unseen_before(unseen: &str, procedure: &Procedure, allowed: bool) -> Result<(), Failure> {
+    match procedure.unit_under_test.retest {
+        Retest::Allow => Ok(()),
+        Retest::Ask if allowed => Ok(()),
+        Retest::Ask => ask(unseen, procedure),
+        Retest::Max(most) => Err(Failure::refused(format!(
+            "{unseen}, and {} tests a unit {most} times at most",
+            procedure.id
+        ))),
+    }
+}
+
+fn ask(told: &str, procedure: &Procedure) -> Result<(), Failure> {
+    match terminal::ask_yes(&format!("{told}. Test it again?")) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::refused(format!("{told}; it is not tested again"))),
+        None => Err(Failure::refused(format!(
+            "{told}, and {} wants that to be asked: --retest tests it again",
+            procedure.id
+        ))),
+    }
 }

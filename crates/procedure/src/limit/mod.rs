@@ -17,6 +17,8 @@
 mod guard;
 mod judge;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use guard::{Decision, GuardBand, acceptance, decide, method6_multiplier, test_uncertainty_ratio};

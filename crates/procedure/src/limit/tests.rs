@@ -3,7 +3,6 @@
 use super::*;
 use MeasurementOutcome::{Fail, Pass, Unset};
 use benchtop_instrument::Polarity;
-use proptest::prelude::*;
 
 fn number(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -442,99 +441,4 @@ fn a_limit_reads_as_people_write_it() {
         },
         "0 .. 10 V, outside 4 .. 6 V",
     );
-}
-
-fn any_number() -> impl Strategy<Value = Decimal> {
-    (-99_i64..99, -3_i32..3).prop_map(|(value, power)| Decimal::from_integer(value).scaled(power).unwrap())
-}
-
-fn any_scalar() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        any_number().prop_map(Value::Number),
-        "[0-9a-c]{0,3}".prop_map(Value::Text),
-        any::<bool>().prop_map(Value::Boolean),
-    ]
-}
-
-fn any_value() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        3 => any_scalar(),
-        1 => proptest::collection::vec(any_number(), 0..4).prop_map(Value::Numbers),
-    ]
-}
-
-prop_compose! {
-    /// Any limit at all, also those that no file can say.
-    fn any_limit()(
-        low in proptest::option::of(any_number()), high in proptest::option::of(any_number()),
-        band in proptest::option::of((any_number(), any_number())), equals in proptest::option::of(any_value()),
-        one_of in proptest::collection::vec(any_scalar(), 0..3), pattern in proptest::option::of("[0-9a-c.]{0,3}"),
-        marginal in proptest::option::of((proptest::option::of(any_number()), proptest::option::of(any_number()))),
-        accept: bool,
-    ) -> Limit {
-        Limit {
-            low,
-            high,
-            nominal: None,
-            outside: band.map(|(low, high)| Outside { low, high }),
-            equals,
-            one_of,
-            matches: pattern.map(|pattern| Pattern::new(&pattern).unwrap()),
-            marginal: marginal.map(|(low, high)| Marginal { low, high }),
-            guard_band: GuardBand::None,
-            overrange: if accept { OverrangeRule::Accept } else { OverrangeRule::Fail },
-        }
-    }
-}
-
-proptest! {
-    #[test]
-    fn nothing_unusable_passes(limit in any_limit()) {
-        let judged = judge(Some(&limit), &Measured::Unusable, volt());
-        prop_assert_eq!(judged.outcome, Unset);
-        prop_assert!(judged.is_error && judged.reason.is_some() && !judged.marginal);
-    }
-
-    #[test]
-    fn nothing_of_another_kind_passes(limit in any_limit(), value in any_value()) {
-        let judged = judge(Some(&limit), &Measured::Value(value.clone()), volt());
-        if limit.judges() != Some(value.kind()) || value.kind() == ValueKind::Numbers {
-            prop_assert_eq!(judged.outcome, Unset);
-            prop_assert!(judged.is_error && judged.reason.is_some());
-        }
-        prop_assert!(!judged.marginal || judged.outcome == Pass);
-        prop_assert_eq!(judged.outcome == Fail, judged.reason.is_some() && !judged.is_error);
-    }
-
-    #[test]
-    fn overrange_passes_only_where_it_was_accepted_by_name(
-        limit in any_limit(), positive: bool, range in proptest::option::of(0_i64..99),
-    ) {
-        let polarity = if positive { Polarity::Positive } else { Polarity::Negative };
-        let range = range.map(|range| Quantity::new(Decimal::from_integer(range), volt()));
-        let judged = judge(Some(&limit), &Measured::Overrange(polarity, range), volt());
-        if judged.outcome == Pass {
-            prop_assert!(limit.overrange == OverrangeRule::Accept && positive);
-            prop_assert!(limit.high.is_none() && limit.outside.is_none() && limit.equals.is_none());
-            prop_assert!(range.unwrap().value >= limit.low.unwrap());
-            prop_assert!(judged.reason.is_some());
-        }
-    }
-
-    #[test]
-    fn a_pass_meets_every_part_of_the_limit(limit in any_limit(), value in any_scalar()) {
-        let judged = judge(Some(&limit), &Measured::Value(value.clone()), volt());
-        let number = value.number();
-        let met = limit.judges() == Some(value.kind())
-            && limit.low.is_none_or(|low| number.is_some_and(|number| number >= low))
-            && limit.high.is_none_or(|high| number.is_some_and(|number| number <= high))
-            && limit.outside.is_none_or(|band| number.is_some_and(|number| number < band.low || number > band.high))
-            && limit.equals.as_ref().is_none_or(|wanted| *wanted == value)
-            && (limit.one_of.is_empty() || limit.one_of.contains(&value))
-            && limit.matches.as_ref().is_none_or(|pattern| match &value {
-                Value::Text(text) => pattern.is_match(text),
-                Value::Number(_) | Value::Boolean(_) | Value::Numbers(_) => false,
-            });
-        prop_assert_eq!(judged.outcome == Pass, met, "{:?}", judged);
-    }
 }

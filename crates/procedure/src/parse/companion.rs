@@ -98,6 +98,10 @@ pub(super) fn limits(
     };
     let file = document.root(&mut draft.sink, &LIMITS_FILE.all());
     let revision = file.require_string(&mut draft.sink, "revision");
+    if let Some(revision) = revision.as_ref().filter(|revision| revision.value.trim().is_empty()) {
+        let message = "the limits have an empty `revision`: records could not say which limits were in force";
+        draft.sink.error(&revision.span, message);
+    }
     if let Some(value) = file.value("limits") {
         file_away(draft, value, true);
     }
@@ -137,13 +141,25 @@ fn file_away(draft: &mut Draft, value: Value<'_>, in_force: bool) {
     }
 }
 
-/// A limit of the file that is for no measurement.
-pub(super) fn without_a_measurement(draft: &mut Draft) {
+/// A limit of the file that is for no measurement, and a measurement that is judged for other parts than this one.
+pub(super) fn without_a_measurement(draft: &mut Draft, part: Option<&str>) {
     if draft.is_unreadable {
         return;
     }
     let known: Vec<&str> = draft.measurement_names.keys().map(String::as_str).collect();
+    let mut unjudged = BTreeSet::new();
     for name in &draft.filed_names {
+        let exists = draft.measurement_names.contains_key(&name.value);
+        if let Some(part) = part.filter(|_| exists && !draft.filed.contains_key(&name.value))
+            && unjudged.insert(name.value.as_str())
+        {
+            let message = format!(
+                "part `{part}` has no limit for `{}`, which another part has",
+                name.value
+            );
+            let help = "it would go unjudged: write its limit for this part too, or one for all under [limits]";
+            draft.sink.push(Diagnostic::error(&name.span, &message).help(help));
+        }
         if draft.measurement_names.contains_key(&name.value) {
             let is_used = draft.filed_used.contains(&name.value) || draft.broken.contains(&name.value);
             if draft.filed.contains_key(&name.value) && !is_used {

@@ -1,5 +1,6 @@
 //! What is known of a procedure while it is being read, for the checks that look across steps.
 
+use super::head::LONGEST_NAME;
 use super::sweep::Binding;
 use crate::expression::{Operand, Parameter, full_name};
 use crate::limit::Limit;
@@ -109,6 +110,8 @@ pub(super) struct Draft {
     pub(super) known: Before,
     /// What the steps of the fixture know of: their own setup.
     pub(super) known_to_fixture: Option<Before>,
+    /// Names that were reported as too long.
+    pub(super) too_long: BTreeSet<String>,
     /// The draft stands in a step of the fixture.
     pub(super) is_fixture: bool,
     /// The group around it that holds instruments, for messages.
@@ -271,18 +274,45 @@ impl Draft {
         })
     }
 
+    /// Reports a name that is too long with what the sweeps around it add to it, once.
+    fn is_short_enough(&mut self, name: &Spanned<String>) {
+        if self.scope.is_empty() {
+            return;
+        }
+        let full = full_name(&name.value, &self.parameters());
+        if full.chars().count() > LONGEST_NAME && self.too_long.insert(name.value.clone()) {
+            let message = format!("`{full}` is longer than {LONGEST_NAME} characters");
+            let help = "records and targets call it so: shorten the name, or the values of the sweep";
+            self.sink.push(Diagnostic::error(&name.span, &message).help(help));
+        }
+    }
+
     /// Keeps a step's name, reporting one that is taken.
     pub(super) fn claim_step_name(&mut self, name: &Spanned<String>) {
+        self.is_short_enough(name);
         claim(&mut self.sink, &mut self.step_names, "step", name);
     }
 
     /// Keeps a measurement's name, reporting one that is taken.
     pub(super) fn claim_measurement_name(&mut self, name: &Spanned<String>) {
+        self.is_short_enough(name);
         claim(&mut self.sink, &mut self.measurement_names, "measurement", name);
     }
 }
 
+/// True for what records call a turn of a sweep: `output[volts=5 V]`.
+fn is_of_a_turn(name: &str) -> bool {
+    let turn = name.strip_suffix(']').and_then(|name| name.split_once('['));
+    turn.is_some_and(|(_, turn)| turn.contains('='))
+}
+
 fn claim(sink: &mut Diagnostics, taken: &mut BTreeMap<String, Span>, what: &str, name: &Spanned<String>) {
+    if is_of_a_turn(&name.value) {
+        let message = format!("a {what} cannot be called \"{}\"", name.value);
+        let help = "records call a turn of a sweep so: two values would have one name";
+        sink.push(Diagnostic::error(&name.span, &message).help(help));
+        return;
+    }
     // the next turn of a sweep reads the same name at the same place
     if let Some(first) = taken.get(&name.value).filter(|first| **first != name.span) {
         let message = format!("there is already a {what} \"{}\"", name.value);

@@ -1,6 +1,7 @@
 //! Where the limit of a measurement is written: with it, or in the limits file.
 
 use super::{draft::Draft, limit};
+use crate::limit::OverrangeRule;
 use benchtop_notation::{Diagnostic, Span, Spanned, Table};
 
 /// Whether a measurement has a limit, in the procedure or in its limits file.
@@ -40,4 +41,25 @@ pub(super) fn limit_of(
         .sink
         .push(Diagnostic::error(own, &message).help("a limit is written in one place"));
     None
+}
+
+/// As [`limit_of`], for a value that no meter read: beyond the range there is none, and a limit that accepts it says what can
+/// never be.
+pub(super) fn limit_of_no_reading(
+    draft: &mut Draft,
+    table: &Table<'_>,
+    name: Option<&Spanned<String>>,
+    reader: limit::Reader<'_>,
+) -> Option<Option<limit::Written>> {
+    let limit = limit_of(draft, table, name, reader)?;
+    let accepts = |written: &limit::Written| written.limit.overrange == OverrangeRule::Accept;
+    if limit.as_ref().is_some_and(accepts) {
+        let message = format!("{}: no meter reads it: nothing is beyond its range", reader.label);
+        let place = limit_place(draft, table, name);
+        draft
+            .sink
+            .push(Diagnostic::error(&place, &message).help("leave out `overrange`"));
+        return None;
+    }
+    Some(limit)
 }

@@ -1,7 +1,7 @@
 //! `[[steps.measurements]]`.
 
 use super::draft::{Channel, Draft, Named};
-use super::judging::{is_judged, limit_of, limit_place};
+use super::judging::{is_judged, limit_of, limit_of_no_reading, limit_place};
 use super::vocabulary::MEASUREMENT;
 use super::{condition, head, limit, quantity, range, reduce, sampling};
 use crate::expression::{Dimension, Kind};
@@ -120,7 +120,7 @@ fn computed(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spa
     };
     draft.has_limit |= is_judged(draft, table, name);
     let reader = limit::Reader { label, kind, unit };
-    let limit = limit_of(draft, table, name, reader)?;
+    let limit = limit_of_no_reading(draft, table, name, reader)?;
     let limit_place = limit_place(draft, table, name);
     let place = |key: &str| table.value(key).map_or(table.span(), |value| value.span()).clone();
     let of_limit = |place_of: Option<Span>| place_of.unwrap_or_else(|| limit_place.clone());

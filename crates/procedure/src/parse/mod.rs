@@ -104,7 +104,7 @@ pub(crate) fn read(document: &Document, given: &Given) -> (Procedure, Diagnostic
     let setup = plan::section(&mut draft, &before, Section::Setup);
     let main = plan::section(&mut draft, &before, Section::Main);
     let teardown = plan::section(&mut draft, &behind, Section::Teardown);
-    companion::without_a_measurement(&mut draft);
+    companion::without_a_measurement(&mut draft, variant);
     across::check(
         &mut draft,
         &before,

@@ -24,6 +24,16 @@ pub(super) struct Read {
 
 /// The steps of one section. What could not be read is left out, and reported.
 pub(super) fn section(draft: &mut Draft, roots: &[Table<'_>], section: Section) -> Read {
+    let judges = draft.has_limit;
+    let read = read(draft, roots, section);
+    if section == Section::Teardown {
+        // what is judged when all is over says nothing of the unit
+        draft.has_limit = judges;
+    }
+    read
+}
+
+fn read(draft: &mut Draft, roots: &[Table<'_>], section: Section) -> Read {
     let mut reader = Reader {
         draft,
         section,
@@ -73,11 +83,14 @@ impl Reader<'_> {
     }
 
     fn of_fixture(&mut self, roots: &[Table<'_>]) -> Vec<PlanNode> {
+        let judges = self.draft.has_limit;
         self.draft.is_fixture = true;
         let key = self.draft.key(self.section);
         let written = roots.iter().filter_map(|root| root.value(key));
         let nodes = written.flat_map(|value| self.all(value)).collect();
         self.draft.is_fixture = false;
+        // what is judged once for all says nothing of a unit
+        self.draft.has_limit = judges;
         nodes
     }
 

@@ -39,6 +39,15 @@ pub(super) fn turns(sink: &mut Diagnostics, value: Value<'_>, taken: &[Binding])
         sink.error(&name.span, &message);
         return None;
     }
+    let outer = taken.iter().map(|binding| &binding.value);
+    let mut all = outer.chain(values.iter().map(|(_, value)| value));
+    if let Some(text) = all.find_map(two_in_one).filter(|_| !taken.is_empty()) {
+        let message = format!("in nested sweeps a value cannot be \"{text}\"");
+        let help =
+            "records write `name[one=value,other=value]`: with `,` and `=` in a value two turns could have one name";
+        sink.push(Diagnostic::error(value.span(), &message).help(help));
+        return None;
+    }
     let binding = |(scalar, value)| Binding {
         name: name.value.clone(),
         scalar,
@@ -59,6 +68,14 @@ pub(super) fn plain_name(sink: &mut Diagnostics, name: &Spanned<String>) -> Opti
     None
 }
 
+/// A text that could be taken for two parameters.
+fn two_in_one(value: &Parameter) -> Option<&str> {
+    match value {
+        Parameter::Text(text) => Some(text.as_str()).filter(|text| text.contains(',') && text.contains('=')),
+        Parameter::Quantity(_) | Parameter::Boolean(_) => None,
+    }
+}
+
 type Turn = (Scalar, Parameter);
 
 fn listed(sink: &mut Diagnostics, value: Value<'_>) -> Option<Vec<Turn>> {
@@ -70,7 +87,12 @@ fn listed(sink: &mut Diagnostics, value: Value<'_>) -> Option<Vec<Turn>> {
     let mut turns: Vec<Turn> = Vec::with_capacity(items.len());
     for item in &items {
         let turn = turn(sink, *item)?;
-        if turns.iter().any(|(_, other)| *other == turn.1) {
+        // records tell turns apart by what is written
+        let written = turn.1.to_string();
+        if turns
+            .iter()
+            .any(|(_, other)| *other == turn.1 || other.to_string() == written)
+        {
             sink.error(item.span(), &format!("{} is here for the second time", turn.1));
             return None;
         }

@@ -300,3 +300,38 @@ fn a_parameter_that_nothing_names_is_a_warning_at_its_place() {
          in an expression\n"
     );
 }
+
+#[test]
+fn a_part_that_has_no_limit_where_another_has_is_refused() {
+    let text = format!(
+        "limits = 'l.toml'\n{PROCEDURE}{}",
+        "[[steps]]\nname = 'Other'\nmeasurements = [{ name = 'vdd', \
+         instrument = 'dmm', function = 'dc_voltage', range = '10 V', unit = 'V', limit = { low = 1 } }]\n"
+    );
+    let limits = "revision = 'C'\nvariants.P-1.limits.vcc = { low = 4 }\nvariants.P-3.limits.vcc = { low = 5 }\n";
+    read(&text, &given(Some("P-1"), &[], &[], &[("l.toml", limits)]));
+    refused(
+        &text,
+        &given(Some("P-2"), &[], &[], &[("l.toml", limits)]),
+        "l.toml:2:21: error: part `P-2` has no limit for `vcc`, which another part has; it would go unjudged: write its limit for \
+         this part too, or one for all under [limits]\n",
+    );
+    // one for all is enough
+    let all = format!("{limits}limits.vcc = {{ low = 3 }}\n");
+    read(&text, &given(Some("P-2"), &[], &[], &[("l.toml", &all)]));
+}
+
+#[test]
+fn limits_without_a_revision_are_refused() {
+    let text = format!("limits = 'l.toml'\n{PROCEDURE}");
+    refused(
+        &text,
+        &given(
+            None,
+            &[],
+            &[],
+            &[("l.toml", "revision = ' '\nlimits.vcc = { low = 3 }\n")],
+        ),
+        "l.toml:1:12: error: the limits have an empty `revision`: records could not say which limits were in force\n",
+    );
+}

@@ -294,3 +294,28 @@ async fn what_a_step_measured_before_it_was_passed_over_is_no_operand() {
     assert_eq!(other.len(), 2);
     assert_eq!(other[1].reason.as_deref(), Some("not computed: rail has no value"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_of_the_fixture_or_of_the_teardown_does_not_make_a_unit_good() {
+    let read = |section: &str, name: &str, lines: &str| {
+        format!(
+            "[[{section}]]\nname = \"{name}\"\n{lines}\n[[{section}.measurements]]\nname = \"{name} v\"\ninstrument = \"dmm\"\n\
+             function = \"dc_voltage\"\nrange = \"10 V\"\nunit = \"V\"\n"
+        )
+    };
+    let limit = "limit = { low = 3.25, high = 3.35 }\n\n";
+    let fixture = read("fixture_setup", "fixture", "") + limit;
+    let steps = read("steps", "probe", "") + &read("steps", "rail", "when = 'value(\"probe v\") > 5 V'") + limit;
+    let steps = steps + &read("teardown", "after", "") + limit;
+    let rig = Rig::new()
+        .steps("uut", &steps)
+        .procedure("[[setup]]", &format!("{fixture}[[setup]]"));
+    let ran = rig.reads("3.3").run().await;
+    assert_eq!(
+        (ran.step("fixture"), ran.step("after")),
+        (StepOutcome::Pass, StepOutcome::Pass)
+    );
+    assert_eq!(ran.step("rail"), StepOutcome::Skip);
+    assert_eq!(ran.outcome(), RunOutcome::Error);
+    assert_eq!(ran.ended().reason.as_deref(), Some("no limit was judged"));
+}

@@ -4,7 +4,7 @@ use super::{
     super::{
         draft::Draft,
         head,
-        judging::{limit_of, limit_place},
+        judging::{limit_of_no_reading, limit_place},
         limit,
     },
     extract,
@@ -102,7 +102,7 @@ fn exit_code(draft: &mut Draft, table: &Table<'_>, step_name: Option<&Spanned<St
     };
     // where it is not written at all, the limits file may have one
     let holder = written.unwrap_or(*table);
-    let limit = limit_of(draft, &holder, Some(&name), reader)?.map_or(zero, |written| written.limit);
+    let limit = limit_of_no_reading(draft, &holder, Some(&name), reader)?.map_or(zero, |written| written.limit);
     let judged_at = limit_place(draft, &holder, Some(&name));
     let source = Extract {
         speaker: Speaker::ExitCode,

@@ -3,7 +3,7 @@
 use super::super::{
     draft::Draft,
     head,
-    judging::{is_judged, limit_of, limit_place},
+    judging::{is_judged, limit_of_no_reading, limit_place},
     limit, quantity, reduce,
     vocabulary::Vocabulary,
 };
@@ -92,7 +92,8 @@ fn one(
         kind: kind?,
         unit,
     };
-    let limit = limit_of(draft, table, name.as_ref(), reader).map(|written| written.map(|written| written.limit));
+    let limit =
+        limit_of_no_reading(draft, table, name.as_ref(), reader).map(|written| written.map(|written| written.limit));
     let judged_at = limit_place(draft, table, name.as_ref());
     let array = reduce::Array {
         of: name.as_ref().map(|name| name.value.as_str()),

@@ -3,7 +3,7 @@
 use super::{
     super::{
         draft::Draft,
-        judging::{is_judged, limit_of, limit_place},
+        judging::{is_judged, limit_of_no_reading, limit_place},
         limit, quantity,
     },
     extract,
@@ -82,7 +82,8 @@ pub(in crate::parse) fn prompt(draft: &mut Draft, value: Value<'_>, step: &str) 
                 kind: value_kind,
                 unit,
             };
-            limit_of(draft, &table, name.as_ref(), reader).map(|written| written.map(|written| written.limit))
+            limit_of_no_reading(draft, &table, name.as_ref(), reader)
+                .map(|written| written.map(|written| written.limit))
         }
     };
     let limit = limit?;
