@@ -136,6 +136,19 @@ fn every_fault_on_request_leaves_the_run_there_once() {
 }
 
 #[test]
+fn a_server_that_ignores_the_reference_of_a_run_has_it_once_too() {
+    for (fault, again, there) in [("lost", 0, 1), ("cut", 0, 1), ("hang_up", 1, 0), ("503", 1, 0)] {
+        let demo = Demo::start(&["--old", "--fault", fault]);
+        let (_folder, station, _store) = with_runs(&["UNIT-5501"], &demo.url);
+        assert_eq!(sync(&[], &station).code, Some(1), "{fault}");
+        // what it does not name may be under way for two minutes still: nothing is sent again before
+        let second = sync(&[], &station);
+        assert_eq!(second.code, Some(again), "{fault}: {second}");
+        assert_eq!(demo.serials().len(), there, "{fault}: {second}");
+    }
+}
+
+#[test]
 fn a_person_sees_what_is_parked_and_gives_it_another_try() {
     let demo = Demo::start(&["--fault", "422"]);
     let (_folder, station, store) = with_runs(&["UNIT-5501", "UNIT-5502"], &demo.url);
@@ -439,6 +452,17 @@ fn what_installs_it_names_this_station_and_is_hardened() {
     ] {
         assert!(made("systemd").lines().any(|said| said == line), "{line}");
     }
+    // a stick that is a target is written to, and need not be there when the service begins
+    let with_stick = folder.path().join("with-stick.toml");
+    let stick = "[[sync.targets]]\nname = \"stick\"\nkind = \"directory\"\nurl = \"/media/stick/runs\"\n";
+    let text = std::fs::read_to_string(&station).unwrap();
+    write(&with_stick, &format!("{text}{stick}"));
+    let unit = done(
+        benchtop()
+            .args(["sync", "install", "systemd", "--user", "bench", "--station"])
+            .arg(&with_stick),
+    );
+    assert!(unit.out.contains(" \"-/media/stick/runs\"\n"), "{unit}");
     assert!(made("systemd-timer").contains("OnUnitInactiveSec=5min"));
     assert!(made("cron").contains("*/5 * * * * \""));
     assert!(made("launchd").contains("<string>--watch</string>"));

@@ -103,6 +103,49 @@ fn an_operator_logs_in_and_scans_unit_after_unit_on_a_terminal() {
     }
 }
 
+/// The states of a process's children, a letter each: Z is one that has ended and that nobody waited for.
+#[cfg(target_os = "linux")]
+fn children(process: u32) -> Vec<String> {
+    let of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let ids: String = tasks.map(|task| of(task.unwrap())).collect();
+    let state = |id: &str| {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        Some(stat.rsplit_once(") ")?.1.chars().next()?.to_string())
+    };
+    ids.split_whitespace().filter_map(state).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn pushing_unit_after_unit_leaves_no_dead_process() {
+    let store = scratch();
+    let near = crate::demo::station(store.path(), "http://127.0.0.1:1");
+    let mut command = station(
+        Path::new(crate::testkit::BOARD),
+        &["--simulate"],
+        &store.path().join("store"),
+    );
+    command
+        .arg(format!("--sync={}", near.display()))
+        .env("TOFUPILOT_API_KEY", "k");
+    let (mut terminal, mut process) = Terminal::start(&mut command);
+    terminal.expect("operator:");
+    terminal.types("Ada\r");
+    for unit in ["UNIT-5501", "UNIT-5502", "UNIT-5503"] {
+        terminal.expect("scan the unit:");
+        terminal.types(&format!("{unit}\r"));
+        terminal.expect(&format!("= PASS  {unit} ="));
+    }
+    terminal.expect("scan the unit:");
+    // each sync ends: nobody is there; nothing of it is left
+    eventually("no child, dead or alive", || {
+        children(process.0.id()).is_empty().then_some(())
+    });
+    terminal.types("\u{4}");
+    assert_eq!(process.wait().code(), Some(0));
+}
+
 #[test]
 fn what_the_procedure_asks_is_confirmed_for_each_unit() {
     let store = scratch();

@@ -287,6 +287,10 @@ pub(crate) struct DemoArguments {
     /// spoil the next ones in order.
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Vec<String>,
+
+    /// Play a self-hosted v2 server that is older than `whoami` and than the reference of a run: it stores a repeat twice.
+    #[arg(long)]
+    pub(crate) old: bool,
 }
 
 #[derive(Debug, Args)]

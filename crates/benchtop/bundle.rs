@@ -3,7 +3,7 @@
 use crate::{
     args::{BundleArguments, BundleCommand, SyncArguments},
     exit::{Exit, Failure},
-    sync::{Outbox, secret_file},
+    sync::{Outbox, save_interrupted, secret_file},
     terminal::{self, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{Clock, RealClock};
@@ -31,6 +31,8 @@ fn open(arguments: &BundleArguments) -> Result<(Outbox, Option<SecretString>), F
 
 fn export(arguments: &BundleArguments) -> Result<Exit, Failure> {
     let (outbox, secret) = open(arguments)?;
+    // a run that a power cut ended is to leave with the others
+    let is_saved = save_interrupted(&outbox.store)?;
     let clock = RealClock::new();
     let carried = write_new(&arguments.file, |to| {
         benchtop_sync::export(&outbox.store, to, secret.as_ref(), &|| clock.utc())
@@ -39,7 +41,8 @@ fn export(arguments: &BundleArguments) -> Result<Exit, Failure> {
         &format!("{} records, {} attachments", carried.records, carried.attachments),
         &arguments.file,
     );
-    Ok(left_out(&carried))
+    let exit = left_out(&carried);
+    Ok(if is_saved { exit } else { Exit::Error })
 }
 
 fn import(arguments: &BundleArguments) -> Result<Exit, Failure> {
@@ -58,11 +61,11 @@ fn import(arguments: &BundleArguments) -> Result<Exit, Failure> {
 fn write_receipt(arguments: &BundleArguments) -> Result<Exit, Failure> {
     let (outbox, secret) = open(arguments)?;
     let clock = RealClock::new();
-    let count = write_new(&arguments.file, |to| {
+    let carried = write_new(&arguments.file, |to| {
         benchtop_sync::confirmations(&outbox.store, to, secret.as_ref(), &|| clock.utc())
     })?;
-    say(&format!("{count} confirmations"), &arguments.file);
-    Ok(Exit::Success)
+    say(&format!("{} confirmations", carried.records), &arguments.file);
+    Ok(left_out(&carried))
 }
 
 fn take_receipt(arguments: &BundleArguments) -> Result<Exit, Failure> {

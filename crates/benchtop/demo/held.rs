@@ -30,6 +30,8 @@ pub(super) struct Held {
     pub(super) faults: Faults,
     /// How many requests came.
     pub(super) requests: u64,
+    /// Plays a v2 server that is older than `whoami` and than the reference of a run.
+    pub(super) is_old: bool,
 }
 
 /// A run that was kept.
@@ -92,6 +94,11 @@ impl Held {
         if let Some(reference) = reference {
             self.by_reference.insert(reference, self.runs.len());
         }
+        self.keep_anyway(version, body)
+    }
+
+    /// Keeps a run, also one that is here.
+    pub(super) fn keep_anyway(&mut self, version: u8, body: Value) -> String {
         let id = format!("11111111-2222-4333-8444-{:012}", self.runs.len() + 1);
         self.runs.push(Run {
             id: id.clone(),

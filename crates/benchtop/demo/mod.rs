@@ -22,7 +22,10 @@ pub(crate) async fn serve(arguments: &DemoArguments) -> Result<Exit, Failure> {
             "--listen: the demo server believes any key, so it listens on this machine only: 127.0.0.1:PORT",
         ));
     }
-    let mut held = Held::default();
+    let mut held = Held {
+        is_old: arguments.old,
+        ..Held::default()
+    };
     let parsed = arguments.fault.iter().map(|word| {
         Fault::parse(word).ok_or_else(|| Failure::refused(format!("--fault `{word}`: expected {}", held::WORDS)))
     });

@@ -2,7 +2,9 @@
 
 use super::{args::PruneArguments, open};
 use crate::{
+    args::SyncArguments,
     exit::{Exit, Failure},
+    sync::Outbox,
     terminal::{self, DOUBTFUL, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{Clock, RealClock};
@@ -12,7 +14,10 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 pub(super) fn prune(arguments: &PruneArguments) -> Result<Exit, Failure> {
     let before = day(&arguments.synced_before)?;
     let (store, _recovery) = open(&arguments.store)?;
-    let pruned = store.prune(before, RealClock::new().utc(), arguments.dry_run);
+    // what a target lacks that was added later stays for it
+    let of = SyncArguments::of(arguments.store.station.clone(), Some(store.root().to_owned()));
+    let outbox = Outbox::open(&of)?;
+    let pruned = store.prune_for(&outbox.names(), before, RealClock::new().utc(), arguments.dry_run);
     let pruned = pruned.map_err(|error| match error.kind() {
         StoreErrorKind::Locked => Failure {
             exit: Exit::Fail,

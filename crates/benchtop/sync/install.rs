@@ -18,6 +18,8 @@ struct Facts {
     program: PathBuf,
     station: PathBuf,
     store: PathBuf,
+    /// Folders that records are put into, the store aside.
+    folders: Vec<PathBuf>,
     user: String,
     every: u32,
 }
@@ -48,7 +50,13 @@ fn facts(asked: &InstallArguments, outer: &SyncArguments) -> Result<Facts, Failu
     let wanted = asked.store.as_deref().or(outer.store.as_deref());
     let store = stores::root(wanted, Some(&file), Some(&asked.station), false)?;
     let program = env::current_exe().map_err(|error| Failure::error(format!("where is this program: {error}")))?;
+    let folders = file.targets.iter().filter(|target| target.kind.value == "directory");
+    let folders = folders.map(|target| {
+        let folder = super::targets::folder(Some(&asked.station), &target.url.value);
+        absolute(Path::new(&folder))
+    });
     let facts = Facts {
+        folders: folders.collect::<Result<_, _>>()?,
         program,
         station: absolute(&asked.station)?,
         store: absolute(&store)?,
@@ -60,9 +68,12 @@ fn facts(asked: &InstallArguments, outer: &SyncArguments) -> Result<Facts, Failu
         every: asked.every,
     };
     // quoting differs from file to file, and a line feed or a percent sign has a meaning in each
-    let texts = [&facts.program, &facts.station, &facts.store];
+    let texts = [&facts.program, &facts.station, &facts.store]
+        .into_iter()
+        .chain(&facts.folders);
     let is_plain = |c: char| !c.is_control() && !['"', '\'', '%', '<', '>', '&', '$', '`'].contains(&c);
-    for text in texts.map(|path| path.display().to_string()).iter().chain([&facts.user]) {
+    let texts = texts.map(|path| path.display().to_string());
+    for text in texts.chain([facts.user.clone()]) {
         if !text.chars().all(is_plain) {
             return Err(Failure::refused(format!(
                 "`{text}` holds characters that these files give a meaning to"
@@ -115,13 +126,19 @@ fn systemd(facts: &Facts, watch: bool) -> String {
     } else {
         ""
     };
+    // a stick may not be there when the service begins: that is no reason not to begin
+    let folders: String = facts
+        .folders
+        .iter()
+        .map(|folder| format!(" \"-{}\"", folder.display()))
+        .collect();
     format!(
         "# /etc/systemd/system/benchtop-sync.service; then: systemctl daemon-reload\n\
          # The API key: api_key_file in the station file, or TOFUPILOT_API_KEY=... in /etc/benchtop/sync.env (mode 0600).\n\
          [Unit]\nDescription=Benchtop uploads its records\nAfter=network.target\n\n\
          [Service]\nType={kind}\nUser={user}\nExecStart={command}\n{restart}\
          EnvironmentFile=-/etc/benchtop/sync.env\nUMask=0077\n\
-         NoNewPrivileges=yes\nProtectSystem=strict\nProtectHome=read-only\nReadWritePaths=\"{store}\"\n\
+         NoNewPrivileges=yes\nProtectSystem=strict\nProtectHome=read-only\nReadWritePaths=\"{store}\"{folders}\n\
          PrivateTmp=yes\nPrivateDevices=yes\nProtectKernelTunables=yes\nProtectKernelModules=yes\nProtectKernelLogs=yes\n\
          ProtectControlGroups=yes\nProtectClock=yes\nProtectHostname=yes\nRestrictSUIDSGID=yes\nRestrictRealtime=yes\n\
          RestrictNamespaces=yes\nLockPersonality=yes\nMemoryDenyWriteExecute=yes\nCapabilityBoundingSet=\n\

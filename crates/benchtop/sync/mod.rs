@@ -100,7 +100,7 @@ async fn once(arguments: &SyncArguments) -> Result<Exit, Failure> {
 }
 
 /// Saves what killed programs left; false when some of it could not be saved.
-fn save_interrupted(store: &Store) -> Result<bool, Failure> {
+pub(crate) fn save_interrupted(store: &Store) -> Result<bool, Failure> {
     let recovery = store.recover().map_err(trouble)?;
     recovery::tell(&recovery);
     recovery::tell_of_outputs(&recovery);
@@ -141,7 +141,12 @@ pub(crate) fn push_in_background(store: &Store, station: Option<&std::path::Path
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.spawn()
     });
-    if let Err(error) = started {
+    // waited for on a thread of its own: else a loop over units would leave a dead process for each
+    let reaped = started.and_then(|mut child| {
+        let reap = move || drop(child.wait());
+        std::thread::Builder::new().name("push".to_owned()).spawn(reap)
+    });
+    if let Err(error) = reaped {
         terminal::warn(&format!("the run is saved, but its upload could not be begun: {error}"));
     }
 }

@@ -19,6 +19,7 @@ const NETWORK: &[&str] = &["/proc/net/route", "/proc/net/if_inet6", "/proc/net/f
 pub(super) struct Signs {
     pending: PathBuf,
     changed: Option<SystemTime>,
+    tables: Vec<PathBuf>,
     network: Vec<Option<Vec<u8>>>,
 }
 
@@ -35,11 +36,18 @@ pub(super) enum Sign {
 
 impl Signs {
     pub(super) fn new(store: &Store) -> Self {
-        let pending = store.root().join("pending");
+        Self::of(
+            store.root().join("pending"),
+            NETWORK.iter().map(PathBuf::from).collect(),
+        )
+    }
+
+    fn of(pending: PathBuf, tables: Vec<PathBuf>) -> Self {
         Self {
             changed: changed(&pending),
-            network: network(),
+            network: network(&tables),
             pending,
+            tables,
         }
     }
 
@@ -51,7 +59,7 @@ impl Signs {
     /// Waits for a sign, at most until `until`.
     pub(super) async fn wait(&mut self, clock: &RealClock, until: Moment) -> Sign {
         loop {
-            let network = network();
+            let network = network(&self.tables);
             if network != self.network {
                 self.network = network;
                 return Sign::Network;
@@ -75,6 +83,52 @@ fn changed(folder: &PathBuf) -> Option<SystemTime> {
     fs::metadata(folder).and_then(|facts| facts.modified()).ok()
 }
 
-fn network() -> Vec<Option<Vec<u8>>> {
-    NETWORK.iter().map(|path| fs::read(path).ok()).collect()
+fn network(tables: &[PathBuf]) -> Vec<Option<Vec<u8>>> {
+    tables.iter().map(|path| fs::read(path).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[tokio::test]
+    async fn another_network_and_a_new_record_are_seen_before_it_is_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pending, table) = (folder.path().join("pending"), folder.path().join("route"));
+        fs::create_dir(&pending).unwrap();
+        let clock = RealClock::new();
+        let mut signs = Signs::of(pending.clone(), vec![table.clone(), folder.path().join("missing")]);
+        assert_eq!(
+            signs.wait(&clock, clock.now()).await,
+            Sign::Timer,
+            "nothing has changed"
+        );
+        let later = clock.now().after(Duration::from_secs(600));
+        // a route came, a route went, and the table itself went
+        for text in ["eth0 0", "eth0 1", "lo"] {
+            fs::File::create(&table).unwrap().write_all(text.as_bytes()).unwrap();
+            assert_eq!(signs.wait(&clock, later).await, Sign::Network, "{text}");
+            assert_eq!(signs.wait(&clock, clock.now()).await, Sign::Timer, "each is told once");
+        }
+        fs::remove_file(&table).unwrap();
+        assert_eq!(signs.wait(&clock, later).await, Sign::Network);
+        // a file system tells times apart only so finely
+        let comes_at = |seconds| {
+            let at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            fs::File::open(&pending).unwrap().set_modified(at).unwrap();
+        };
+        comes_at(1);
+        assert_eq!(signs.wait(&clock, later).await, Sign::NewRecord);
+        comes_at(2);
+        signs.forget();
+        assert_eq!(signs.wait(&clock, clock.now()).await, Sign::Timer);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_tables_of_this_system_are_there() {
+        let tables: Vec<PathBuf> = NETWORK.iter().map(PathBuf::from).collect();
+        assert!(network(&tables).iter().any(Option::is_some));
+    }
 }

@@ -122,7 +122,7 @@ fn config(entry: &TargetEntry, station: Option<&Path>, findings: &mut Diagnostic
 }
 
 /// A folder that a station file names without its root is beside that file.
-fn folder(station: Option<&Path>, url: &str) -> String {
+pub(super) fn folder(station: Option<&Path>, url: &str) -> String {
     let path = url.strip_prefix("file://").unwrap_or(url);
     beside(station, Path::new(path)).display().to_string()
 }

@@ -55,9 +55,18 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
     loop {
         let mut rest = USUAL;
         let left_alone = resting.at(clock.now());
-        if left_alone.len() == targets.len() {
+        // a question may take as long as its timeouts allow: it ends with us
+        let is_there = match away {
+            _ if left_alone.len() == targets.len() => None,
+            0 => Some(true),
+            _ => tokio::select! {
+                is_there = is_anybody_there(&targets, &left_alone) => Some(is_there),
+                _ = interrupt.changed() => break,
+            },
+        };
+        if is_there.is_none() {
             // nobody is to be tried; whoever comes back first ends the rest
-        } else if away == 0 || is_anybody_there(&targets, &left_alone).await {
+        } else if is_there == Some(true) {
             // at the start, on another network, and when somebody is back, nothing rests
             let pace = Pace {
                 only_due: !all_at_once && away == 0,

@@ -55,6 +55,20 @@ impl Store {
     /// [`StoreErrorKind::Locked`] while a sync drains the store; [`StoreErrorKind::Damaged`] when the checkpoints cannot be
     /// believed; trouble with the disk. What went before is behind a checkpoint.
     pub fn prune(&self, before: DateTime<Utc>, now: DateTime<Utc>, dry: bool) -> Result<Pruned, StoreError> {
+        self.prune_for(&[], before, now, dry)
+    }
+
+    /// As [`Store::prune`], where `targets` want every record too: one that was added later may lack it without a receipt.
+    ///
+    /// # Errors
+    /// As [`Store::prune`].
+    pub fn prune_for(
+        &self,
+        targets: &[&str],
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+        dry: bool,
+    ) -> Result<Pruned, StoreError> {
         let _syncer = self.lock_syncer()?;
         let elsewhere = from_elsewhere(self.layout())?;
         let mut pruned = Pruned::default();
@@ -62,7 +76,7 @@ impl Store {
             let mut slice = Vec::new();
             for file in month.names()? {
                 let Ok(name) = file.parse::<RecordName>() else { continue };
-                match self.judge(&month, name, &elsewhere, (before, now))? {
+                match self.judge(&month, name, targets, &elsewhere, (before, now))? {
                     Judged::Younger => pruned.younger = pruned.younger.saturating_add(1),
                     Judged::Stays(reason) => pruned.kept.push((file, reason)),
                     Judged::Goes(candidate) => {
@@ -86,6 +100,7 @@ impl Store {
         &self,
         month: &Dir,
         name: RecordName,
+        targets: &[&str],
         elsewhere: &BTreeSet<String>,
         (before, now): (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<Judged, StoreError> {
@@ -95,6 +110,12 @@ impl Store {
             Err(error) if is_of_this_file(&error) => return stays(error.to_string()),
             Err(error) => return Err(error),
         };
+        let mut is_lacking = targets
+            .iter()
+            .filter(|target| receipts.target(target).standing.is_open());
+        if let Some(target) = is_lacking.next() {
+            return stays(format!("{target} has not confirmed it"));
+        }
         let mut confirmed_at = None;
         for (target, state) in receipts.targets() {
             match state.standing {

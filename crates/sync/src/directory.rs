@@ -1,18 +1,36 @@
 //! A folder elsewhere: a USB stick, a network share. The record's file goes there as it is, durably, under its name; what has
 //! that name already with the same bytes is the proof that it was there before. Attachments go to `attachments/` by digest.
+//!
+//! Where sticks are mounted, the folder of one that is not there may be: what is written into that is lost to whoever carries the
+//! stick. There it counts as a stick only where something is mounted, or where a file of the name [`MARKER`] says that it is meant.
 
 use crate::config::{TargetConfig, TargetError};
+use crate::deadline::within;
 use crate::shelf::Shelf;
 use crate::target::{Enclosure, Patience, Probe, Progress, Verdict};
 use async_trait::async_trait;
 use benchtop_store::{Sealed, StoreError, StoreErrorKind, put_elsewhere};
+use bytes::Bytes;
 use std::path::{Path, PathBuf};
+use tokio::task::spawn_blocking;
+
+/// In a folder below a place for sticks where nothing is mounted, it says that records may go there all the same.
+pub(crate) const MARKER: &str = "benchtop-records";
+/// Where systems mount sticks and shares.
+const FOR_STICKS: [&str; 4] = ["/media", "/run/media", "/mnt", "/Volumes"];
 
 /// A folder that records are put into.
 #[derive(Debug)]
 pub struct Directory {
     config: TargetConfig,
-    folder: PathBuf,
+    folder: Folder,
+}
+
+/// What a thread needs to know of it.
+#[derive(Clone, Debug)]
+struct Folder {
+    path: PathBuf,
+    for_sticks: Vec<PathBuf>,
 }
 
 impl Directory {
@@ -30,26 +48,90 @@ impl Directory {
         if path.trim().is_empty() || path.contains("://") {
             return Err(refuse("expected the path of a folder"));
         }
-        let folder = PathBuf::from(path);
+        let folder = Folder {
+            path: PathBuf::from(path),
+            for_sticks: FOR_STICKS.map(PathBuf::from).into(),
+        };
         Ok(Self { config, folder })
     }
 
-    fn put_file(&self, folder: &Path, name: &str, bytes: &[u8]) -> Verdict {
-        if !self.folder.is_dir() {
+    /// The same, where sticks are mounted elsewhere.
+    #[cfg(test)]
+    pub(crate) fn with_sticks_in(config: TargetConfig, place: &Path) -> Result<Self, TargetError> {
+        let mut directory = Self::new(config)?;
+        directory.folder.for_sticks = vec![place.to_owned()];
+        Ok(directory)
+    }
+
+    /// On a thread of its own, and not for longer than the target may take: a share may hang.
+    async fn on_a_thread<T: Send + 'static>(&self, work: impl FnOnce(Folder) -> T + Send + 'static) -> Option<T> {
+        let folder = self.folder.clone();
+        let working = spawn_blocking(move || work(folder));
+        within(self.config.timeouts.total, working).await.and_then(Result::ok)
+    }
+
+    async fn put_file(&self, below: Option<&'static str>, name: String, bytes: Bytes) -> Verdict {
+        let put = self
+            .on_a_thread(move |folder| folder.put_file(below, &name, &bytes))
+            .await;
+        put.unwrap_or_else(|| Verdict::Uncertain {
+            patience: Patience::Many,
+            reason: self.hangs(),
+        })
+    }
+
+    fn hangs(&self) -> String {
+        format!("{} does not answer", self.folder.path.display())
+    }
+}
+
+impl Folder {
+    /// Why nothing may be written there now.
+    fn trouble(&self) -> Option<String> {
+        let shown = self.path.display();
+        if !self.path.is_dir() {
+            return Some(format!("{shown} is not there"));
+        }
+        let place = self.for_sticks.iter().find(|place| self.path.starts_with(place))?;
+        let is_meant = is_another_disk(&self.path, place) || self.path.join(MARKER).exists();
+        (!is_meant).then(|| {
+            format!(
+                "{shown} is there, but nothing is mounted: the stick is missing, or a file {MARKER} in it says that the folder is meant"
+            )
+        })
+    }
+
+    fn put_file(&self, below: Option<&str>, name: &str, bytes: &[u8]) -> Verdict {
+        if let Some(reason) = self.trouble() {
             return Verdict::Retry {
                 perhaps_stored: false,
                 after: None,
                 patience: Patience::Endless,
-                reason: format!("{} is not there", self.folder.display()),
+                reason,
             };
         }
-        match put_elsewhere(folder, name, bytes) {
+        let folder = below.map_or_else(|| self.path.clone(), |below| self.path.join(below));
+        match put_elsewhere(&folder, name, bytes) {
             Ok(()) => Verdict::Confirmed {
                 remote_id: name.to_owned(),
             },
             Err(error) => refused(&error),
         }
     }
+}
+
+/// True where something is mounted between the two.
+#[cfg(unix)]
+fn is_another_disk(folder: &Path, place: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let disk = |path: &Path| path.metadata().map(|facts| facts.dev());
+    matches!((disk(folder), disk(place)), (Ok(one), Ok(other)) if one != other)
+}
+
+/// Drives have letters here.
+#[cfg(not(unix))]
+const fn is_another_disk(_folder: &Path, _place: &Path) -> bool {
+    true
 }
 
 fn refused(error: &StoreError) -> Verdict {
@@ -75,20 +157,24 @@ impl Shelf for Directory {
     }
 
     async fn put(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
-        self.put_file(&self.folder, sealed.name.as_str(), &sealed.bytes)
+        self.put_file(None, sealed.name.to_string(), sealed.bytes.clone().into())
+            .await
     }
 
     async fn put_attachment(&self, enclosure: &Enclosure<'_>) -> Verdict {
-        let folder = self.folder.join("attachments");
-        self.put_file(&folder, enclosure.sha256, &enclosure.bytes)
+        self.put_file(
+            Some("attachments"),
+            enclosure.sha256.to_owned(),
+            enclosure.bytes.clone(),
+        )
+        .await
     }
 
     async fn look(&self) -> Probe {
-        match self.folder.is_dir() {
-            true => Probe::Ready { identity: None },
-            false => Probe::Unreachable {
-                reason: format!("{} is not there", self.folder.display()),
-            },
+        match self.on_a_thread(|folder| folder.trouble()).await {
+            Some(None) => Probe::Ready { identity: None },
+            Some(Some(reason)) => Probe::Unreachable { reason },
+            None => Probe::Unreachable { reason: self.hangs() },
         }
     }
 }

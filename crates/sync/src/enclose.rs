@@ -52,7 +52,10 @@ pub(crate) async fn enclose(desk: &Desk<'_>, state: &TargetState, remote_id: &st
             | Verdict::Park { .. }
             | Verdict::Clash { .. }
             | Verdict::Pause { .. }
-            | Verdict::Uncertain { .. }) => return desk.put_off(state, of(attachment, verdict)).await,
+            | Verdict::Uncertain { .. }) => {
+                let named = verdict.in_words(|reason| about(attachment, reason));
+                return desk.put_off(state, named).await;
+            }
         }
     }
     Ok(desk.confirmed(remote_id.to_owned()))
@@ -90,35 +93,4 @@ const fn is_lost(kind: StoreErrorKind) -> bool {
 
 fn about(attachment: &Attachment, reason: &str) -> String {
     format!("the run is there, but not its attachment {}: {reason}", attachment.name)
-}
-
-/// The verdict, with the attachment's name in its reason.
-fn of(attachment: &Attachment, verdict: Verdict) -> Verdict {
-    match verdict {
-        Verdict::Confirmed { remote_id } => Verdict::Confirmed { remote_id },
-        Verdict::Park { reason } => Verdict::Park {
-            reason: about(attachment, &reason),
-        },
-        Verdict::Clash { reason } => Verdict::Clash {
-            reason: about(attachment, &reason),
-        },
-        Verdict::Pause { reason } => Verdict::Pause {
-            reason: about(attachment, &reason),
-        },
-        Verdict::Retry {
-            perhaps_stored,
-            after,
-            patience,
-            reason,
-        } => Verdict::Retry {
-            perhaps_stored,
-            after,
-            patience,
-            reason: about(attachment, &reason),
-        },
-        Verdict::Uncertain { patience, reason } => Verdict::Uncertain {
-            patience,
-            reason: about(attachment, &reason),
-        },
-    }
 }

@@ -156,14 +156,8 @@ impl Ledger {
             && let Some(uploads) = locked(&self.uploads).take()
         {
             let (work, list) = (self.work.clone(), jobs.list.take());
-            jobs.listing = Some(spawn_blocking(move || {
-                let mut list = match list {
-                    Some(list) => list,
-                    None => work.store.underway()?,
-                };
-                list.begin(&uploads)?;
-                Ok(list)
-            }));
+            // all of `work` goes with it, the lock too
+            jobs.listing = Some(spawn_blocking(move || begin(&work, list, &uploads)));
             started = true;
         }
         if jobs.writing.is_none()
@@ -227,6 +221,16 @@ fn poll_job<T>(
             Some(ended)
         }
     }
+}
+
+/// On a thread: the uploads that are about to begin, in their list.
+fn begin(work: &Work, list: Option<Underway>, uploads: &[Begun]) -> Result<Underway, StoreError> {
+    let mut list = match list {
+        Some(list) => list,
+        None => work.store.underway()?,
+    };
+    list.begin(uploads)?;
+    Ok(list)
 }
 
 /// On a thread: the receipts, and then the moves that follow from them.

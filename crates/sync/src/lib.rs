@@ -11,6 +11,7 @@
 mod ahead;
 mod bundle;
 mod config;
+mod deadline;
 mod deliver;
 mod directory;
 mod drain;

@@ -143,6 +143,34 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// The same with its reason in other words.
+    #[must_use]
+    pub(crate) fn in_words(self, words: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Confirmed { remote_id } => Self::Confirmed { remote_id },
+            Self::Park { reason } => Self::Park { reason: words(&reason) },
+            Self::Clash { reason } => Self::Clash { reason: words(&reason) },
+            Self::Pause { reason } => Self::Pause { reason: words(&reason) },
+            Self::Retry {
+                perhaps_stored,
+                after,
+                patience,
+                reason,
+            } => Self::Retry {
+                perhaps_stored,
+                after,
+                patience,
+                reason: words(&reason),
+            },
+            Self::Uncertain { patience, reason } => Self::Uncertain {
+                patience,
+                reason: words(&reason),
+            },
+        }
+    }
+}
+
 /// How often a record may fail in a way at a target that is well before a person must look at it, whatever the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {

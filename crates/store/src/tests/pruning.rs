@@ -61,6 +61,9 @@ fn only_what_was_confirmed_before_the_day_goes() {
     testkit::plant(&path, b"{}");
     let dry = store.prune(day(-30), now(), true).unwrap();
     assert!(store.root().join("synced/2026-03").join(old.name.as_str()).exists());
+    // a target that was added since lacks them all
+    let added = store.prune_for(&["cloud", "added"], day(-30), now(), true).unwrap();
+    assert_eq!((added.removed, added.younger), (0, 0), "{added:?}");
     let pruned = store.prune(day(-30), now(), false).unwrap();
     assert_eq!(dry, pruned);
     assert_eq!(

@@ -1,4 +1,7 @@
 //! The form of bundles and of the receipts for them: gzip, lines of JSON, and a last line that proves the ones before it.
+//!
+//! A file is read twice: the first time it is only checked, in little memory, and each line's digest is kept; the second time a line
+//! is given only if it is the one that was checked, so that a stick that reads differently the second time changes nothing.
 
 use super::BundleError;
 use crate::hmac::{hex, hmac};
@@ -6,10 +9,13 @@ use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 
 /// Longest line: an attachment of 100 MiB.
 const MOST_LINE: u64 = 256 << 20;
+/// Longest last line; what is longer is not kept while a file is checked.
+const MOST_END: usize = 4096;
 
 /// The last line.
 #[derive(Serialize, Deserialize)]
@@ -56,87 +62,135 @@ fn signature(secret: &SecretString, digest: &str) -> String {
     hex(&hmac(secret.expose_secret().as_bytes(), &[digest.as_bytes()]))
 }
 
-/// Reads lines.
-pub(super) struct Reader<R: Read> {
-    from: BufReader<MultiGzDecoder<R>>,
-    digest: Sha256,
-    /// The line after the ones that were given.
-    ahead: Option<String>,
-}
-
 #[derive(Deserialize)]
 struct Format {
     format: String,
 }
 
-impl<R: Read> Reader<R> {
-    /// # Errors
-    /// [`BundleError::Foreign`] for anything that is not of this format.
-    pub(super) fn begin(from: R, format: &str) -> Result<Self, BundleError> {
-        let mut reader = Self {
-            from: BufReader::new(MultiGzDecoder::new(from)),
-            digest: Sha256::new(),
-            ahead: None,
-        };
-        let header = match reader.read() {
+/// What a file was found to hold: the digest of each line but the last.
+#[derive(Debug)]
+pub(super) struct Checked(VecDeque<[u8; 32]>);
+
+/// A line that is only looked at.
+struct Looked {
+    /// Its first [`MOST_END`] bytes.
+    start: Vec<u8>,
+    /// Its digest.
+    digest: [u8; 32],
+}
+
+/// Reads a whole file and checks that it is what was written.
+///
+/// # Errors
+/// [`BundleError`] for what is torn, altered, not signed by `secret`, or not of this format.
+pub(super) fn check(from: impl Read, format: &str, secret: Option<&SecretString>) -> Result<Checked, BundleError> {
+    let mut from = BufReader::new(MultiGzDecoder::new(from));
+    let mut lines = VecDeque::new();
+    let mut whole = Sha256::new();
+    let (mut before, mut last) = (Sha256::new(), Vec::new());
+    loop {
+        let so_far = whole.clone();
+        let line = match look(&mut from, &mut whole) {
             Ok(Some(line)) => line,
-            Ok(None) => return Err(BundleError::Foreign("it is empty".into())),
-            Err(BundleError::Io(error)) if error.kind() == ErrorKind::InvalidInput => {
+            Ok(None) => break,
+            Err(BundleError::Io(error)) if lines.is_empty() && error.kind() == ErrorKind::InvalidInput => {
                 return Err(BundleError::Foreign("it is not compressed as bundles are".into()));
             }
             Err(error) => return Err(error),
         };
-        match serde_json::from_str::<Format>(&header) {
-            Ok(found) if found.format == format => {}
-            Ok(found) => return Err(BundleError::Foreign(format!("its format is {}", found.format))),
-            Err(_) => return Err(BundleError::Foreign("its first line names no format".into())),
+        if lines.is_empty() {
+            is_of(&line.start, format)?;
         }
-        reader.digest.update(&header);
-        reader.digest.update(b"\n");
-        reader.ahead = reader.read()?;
+        lines.push_back(line.digest);
+        (before, last) = (so_far, line.start);
+    }
+    if lines.pop_back().is_none() {
+        return Err(BundleError::Foreign("it is empty".into()));
+    }
+    let Ok(end) = serde_json::from_slice::<End>(&last) else {
+        return Err(BundleError::Torn);
+    };
+    if end.end != hex(&before.finalize()) {
+        return Err(BundleError::Altered("its digest does not agree".into()));
+    }
+    match (secret, end.signature) {
+        (None, _) => Ok(Checked(lines)),
+        (Some(_), None) => Err(BundleError::Signature("is missing, and one is asked for")),
+        (Some(secret), Some(said)) if is_same(&said, &signature(secret, &end.end)) => Ok(Checked(lines)),
+        (Some(_), Some(_)) => Err(BundleError::Signature("is not by this secret")),
+    }
+}
+
+/// The next line, taken into the digest of the whole; its memory does not grow with the line.
+fn look(from: &mut impl BufRead, whole: &mut Sha256) -> Result<Option<Looked>, BundleError> {
+    let (mut own, mut start, mut length) = (Sha256::new(), Vec::new(), 0_u64);
+    loop {
+        let chunk = from.fill_buf().map_err(told)?;
+        let end = chunk.iter().position(|byte| *byte == b'\n');
+        let part = end.and_then(|end| chunk.get(..=end)).unwrap_or(chunk);
+        if part.is_empty() {
+            return if length == 0 { Ok(None) } else { Err(BundleError::Torn) };
+        }
+        whole.update(part);
+        own.update(part);
+        start.extend(part.iter().take(MOST_END.saturating_sub(start.len())));
+        let used = part.len();
+        length = length.saturating_add(u64::try_from(used).unwrap_or(u64::MAX));
+        from.consume(used);
+        if length > MOST_LINE {
+            return Err(BundleError::Altered("it holds a line that is too long".into()));
+        }
+        if end.is_some() {
+            let digest = own.finalize().into();
+            return Ok(Some(Looked { start, digest }));
+        }
+    }
+}
+
+fn is_of(header: &[u8], format: &str) -> Result<(), BundleError> {
+    match serde_json::from_slice::<Format>(header) {
+        Ok(found) if found.format == format => Ok(()),
+        Ok(found) => Err(BundleError::Foreign(format!("its format is {}", found.format))),
+        Err(_) => Err(BundleError::Foreign("its first line names no format".into())),
+    }
+}
+
+/// Reads the lines of a file that was checked.
+pub(super) struct Reader<R: Read> {
+    from: BufReader<MultiGzDecoder<R>>,
+    checked: Checked,
+}
+
+impl<R: Read> Reader<R> {
+    /// The same file once more; its header is passed over.
+    ///
+    /// # Errors
+    /// As [`Reader::line`].
+    pub(super) fn begin(from: R, checked: Checked) -> Result<Self, BundleError> {
+        let mut reader = Self {
+            from: BufReader::new(MultiGzDecoder::new(from)),
+            checked,
+        };
+        reader.line()?;
         Ok(reader)
     }
 
     /// The next line but the last.
+    ///
+    /// # Errors
+    /// [`BundleError::Altered`] where it is not the line that was checked.
     pub(super) fn line(&mut self) -> Result<Option<String>, BundleError> {
-        let Some(next) = self.read()? else { return Ok(None) };
-        let Some(line) = self.ahead.replace(next) else {
+        let Some(expected) = self.checked.0.pop_front() else {
             return Ok(None);
         };
-        self.digest.update(&line);
-        self.digest.update(b"\n");
-        Ok(Some(line))
-    }
-
-    /// Checks the last line, once all others were read.
-    pub(super) fn end(self, secret: Option<&SecretString>) -> Result<(), BundleError> {
-        let last = self.ahead.and_then(|line| serde_json::from_str::<End>(&line).ok());
-        let Some(last) = last else {
-            return Err(BundleError::Torn);
-        };
-        if last.end != hex(&self.digest.finalize()) {
-            return Err(BundleError::Altered("its digest does not agree".into()));
-        }
-        match (secret, last.signature) {
-            (None, _) => Ok(()),
-            (Some(_), None) => Err(BundleError::Signature("is missing, and one is asked for")),
-            (Some(secret), Some(said)) if is_same(&said, &signature(secret, &last.end)) => Ok(()),
-            (Some(_), Some(_)) => Err(BundleError::Signature("is not by this secret")),
-        }
-    }
-
-    fn read(&mut self) -> Result<Option<String>, BundleError> {
         let mut line = String::new();
         let read = (&mut self.from).take(MOST_LINE).read_line(&mut line);
-        match read {
-            Ok(0) => Ok(None),
-            Ok(_) if line.ends_with('\n') => {
-                line.pop();
-                Ok(Some(line))
-            }
-            Ok(_) => Err(BundleError::Torn),
-            Err(error) => Err(told(error)),
+        read.map_err(told)?;
+        if <[u8; 32]>::from(Sha256::digest(&line)) != expected {
+            return Err(BundleError::Altered("it reads otherwise the second time".into()));
         }
+        line.truncate(line.trim_end_matches('\n').len());
+        Ok(Some(line))
     }
 }
 

@@ -1,22 +1,23 @@
 //! Bundles: runs carried out of a room without a network, and the confirmations carried back.
 //!
-//! A bundle is one gzip file of text lines. The first names the format and what follows, then one line for each record and each
-//! attachment, and the last one holds the SHA-256 over everything before it, and a signature where a secret is shared. Each
+//! A bundle is one gzip file of text lines. The first names the format, the second is the manifest: the name and the digest of
+//! everything that follows. Then comes one line for each record and each attachment, and the last one holds the SHA-256 over
+//! everything before it, and a signature where a secret is shared. Each
 //! record stands there byte for byte as it was sealed (as JSON text), an attachment in hexadecimal: a person can read it with
 //! `zcat`. Nothing is believed before the last line is checked, so that a torn or altered file changes nothing.
 
 mod lines;
 mod receipt;
 
-use crate::bundle::lines::{Reader, Writer};
+use crate::bundle::lines::{Reader, Writer, check};
 use crate::deliver::Now;
 use crate::hmac::hex;
 use benchtop_store::record::Attachment;
-use benchtop_store::{Adopted, Loaded, Store, StoreError, StoreErrorKind, integrity};
+use benchtop_store::{Adopted, Loaded, Place, RecordName, Sealed, Store, StoreError, StoreErrorKind, integrity};
 pub use receipt::{Confirmations, confirmations, take_confirmations};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 
 const FORMAT: &str = "benchtop.bundle/1";
@@ -66,8 +67,18 @@ struct Header {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 enum Line {
+    Manifest(Manifest),
     Record { name: String, json: String },
     Attachment { sha256: String, hex: String },
+}
+
+/// What a bundle holds, as it says at its beginning.
+#[derive(Default, Serialize, Deserialize)]
+struct Manifest {
+    /// The digest of each record's bytes, by its name.
+    records: BTreeMap<String, String>,
+    /// How many bytes each attachment has, by its digest.
+    attachments: BTreeMap<String, u64>,
 }
 
 /// Writes every pending record and its attachments; nothing in the store changes.
@@ -88,15 +99,38 @@ pub fn export(
         },
     )?;
     let mut carried = Carried::default();
-    let mut written = BTreeSet::new();
+    let (mut manifest, mut names) = (Manifest::default(), Vec::new());
     for name in store.pending(usize::MAX)?.names {
-        let sealed = match store.load(&name)? {
-            Loaded::Sealed(sealed) => sealed,
-            Loaded::Quarantined(quarantined) => {
+        let sealed = match store.load(&name) {
+            Ok(Loaded::Sealed(sealed)) => sealed,
+            Ok(Loaded::Quarantined(quarantined)) => {
                 carried.left_out.push((name.to_string(), quarantined.reason));
                 continue;
             }
-            Loaded::Gone => continue,
+            Ok(Loaded::Gone) => continue,
+            Err(error) if is_its_own(error.kind()) => {
+                carried.left_out.push((name.to_string(), error.to_string()));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        manifest.records.insert(name.to_string(), digest(&sealed.bytes));
+        for attachment in &sealed.record.attachments {
+            manifest.attachments.insert(attachment.sha256.clone(), attachment.size);
+        }
+        names.push(name);
+    }
+    writer.line(&Line::Manifest(manifest))?;
+    let mut written = BTreeSet::new();
+    for name in names {
+        // a sync beside us may have moved it since
+        let sealed = match anywhere(store, &name)? {
+            Some((_, sealed)) => sealed,
+            None => {
+                let reason = "it was removed while the bundle was written".to_owned();
+                carried.left_out.push((name.to_string(), reason));
+                continue;
+            }
         };
         for attachment in &sealed.record.attachments {
             if !written.contains(&attachment.sha256) {
@@ -122,6 +156,26 @@ pub fn export(
     Ok(carried)
 }
 
+/// A record wherever it lies, and where.
+fn anywhere(store: &Store, name: &RecordName) -> Result<Option<(Place, Sealed)>, StoreError> {
+    // pending first and last: a record that is moved while we look is met in one place or the other
+    let places = [
+        Place::Pending,
+        Place::Parked,
+        Place::Kept,
+        Place::Synced,
+        Place::Pending,
+    ];
+    for place in places {
+        match store.read(place, name) {
+            Ok(sealed) => return Ok(Some((place, sealed))),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
 fn attachment_line(store: &Store, attachment: &Attachment) -> Result<Line, StoreError> {
     Ok(Line::Attachment {
         sha256: attachment.sha256.clone(),
@@ -140,27 +194,49 @@ pub fn import<R: Read>(
     mut from: impl FnMut() -> std::io::Result<R>,
     secret: Option<&SecretString>,
 ) -> Result<Carried, BundleError> {
-    let mut reader = Reader::begin(from()?, FORMAT)?;
-    while reader.line()?.is_some() {}
-    reader.end(secret)?;
-    let mut reader = Reader::begin(from()?, FORMAT)?;
+    let checked = check(from()?, FORMAT, secret)?;
+    let mut reader = Reader::begin(from()?, checked)?;
     let mut carried = Carried::default();
+    let mut manifest = None;
     while let Some(line) = reader.line()? {
         match serde_json::from_str(&line).map_err(|error| BundleError::Altered(error.to_string()))? {
+            Line::Manifest(said) => manifest = Some(said),
             Line::Attachment { sha256, hex } => {
                 let bytes = unhex(&hex).ok_or_else(|| BundleError::Altered(format!("attachment {sha256}")))?;
+                if let Some(manifest) = &mut manifest {
+                    let size = u64::try_from(bytes.len()).ok();
+                    named(manifest.attachments.remove(&sha256) == size, &sha256)?;
+                }
                 store.adopt_attachment(&sha256, &bytes)?;
                 carried.attachments += 1;
             }
-            Line::Record { name, json } => match store.adopt(json.as_bytes()) {
-                Ok(Adopted::New(_)) => carried.records += 1,
-                Ok(Adopted::Already(_)) => carried.already += 1,
-                Err(error) if is_its_own(error.kind()) => carried.left_out.push((name, error.to_string())),
-                Err(error) => return Err(error.into()),
-            },
+            Line::Record { name, json } => {
+                if let Some(manifest) = &mut manifest {
+                    let said = manifest.records.remove(&name);
+                    named(said.is_some_and(|said| said == digest(json.as_bytes())), &name)?;
+                }
+                match store.adopt(json.as_bytes()) {
+                    Ok(Adopted::New(_)) => carried.records += 1,
+                    Ok(Adopted::Already(_)) => carried.already += 1,
+                    Err(error) if is_its_own(error.kind()) => carried.left_out.push((name, error.to_string())),
+                    Err(error) => return Err(error.into()),
+                }
+            }
         }
     }
+    let Manifest { records, attachments } = manifest.unwrap_or_default();
+    let missing = records.into_keys().chain(attachments.into_keys());
+    let reason = "the manifest names it, and the bundle lacks it";
+    carried.left_out.extend(missing.map(|name| (name, reason.to_owned())));
     Ok(carried)
+}
+
+/// What comes is what the manifest names, once.
+fn named(is_named: bool, what: &str) -> Result<(), BundleError> {
+    match is_named {
+        true => Ok(()),
+        false => Err(BundleError::Altered(format!("{what} is not what its manifest names"))),
+    }
 }
 
 /// Trouble of one record, which the others do not share.

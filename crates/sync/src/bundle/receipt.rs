@@ -1,7 +1,7 @@
 //! The way back: what the targets confirmed, from the machine with a network to the stations.
 
-use super::lines::{Reader, Writer};
-use super::{BundleError, digest};
+use super::lines::{Reader, Writer, check};
+use super::{BundleError, Carried, anywhere, digest, is_its_own};
 use crate::deliver::Now;
 use benchtop_store::{Place, Receipt, ReceiptKind, RecordName, Standing, Store};
 use secrecy::SecretString;
@@ -38,7 +38,8 @@ struct Confirmed {
     remote_id: String,
 }
 
-/// Writes what the targets confirmed of everything that lies in `synced/`; how many confirmations.
+/// Writes what the targets confirmed of everything that lies in `synced/`: how many confirmations, and the records that cannot be
+/// believed, which are left out.
 ///
 /// # Errors
 /// [`BundleError`] when the store or the file is in trouble.
@@ -47,16 +48,26 @@ pub fn confirmations(
     to: &mut dyn Write,
     secret: Option<&SecretString>,
     now: Now<'_>,
-) -> Result<usize, BundleError> {
+) -> Result<Carried, BundleError> {
     let header = Header {
         format: FORMAT.to_owned(),
         made_at: crate::times::wire(now()),
     };
     let mut writer = Writer::begin(to, &header)?;
-    let mut count = 0;
+    let mut carried = Carried::default();
     for name in store.list(Place::Synced, usize::MAX)?.names {
-        let sealed = store.read(Place::Synced, &name)?;
-        for (target, state) in store.receipts().read(name.run_id())?.targets() {
+        let known = store.read(Place::Synced, &name).and_then(|sealed| {
+            let receipts = store.receipts().read(name.run_id())?;
+            Ok((sealed, receipts))
+        });
+        let (sealed, receipts) = match known {
+            Ok(known) => known,
+            Err(error) => {
+                carried.left_out.push((name.to_string(), error.to_string()));
+                continue;
+            }
+        };
+        for (target, state) in receipts.targets() {
             if let Standing::Confirmed { remote_id, .. } = &state.standing {
                 writer.line(&Confirmed {
                     name: name.to_string(),
@@ -64,12 +75,12 @@ pub fn confirmations(
                     target: target.to_owned(),
                     remote_id: remote_id.clone(),
                 })?;
-                count += 1;
+                carried.records += 1;
             }
         }
     }
     writer.end(secret)?;
-    Ok(count)
+    Ok(carried)
 }
 
 /// Takes the confirmations of a receipt: runs that wait here are confirmed and move, as after an upload from here.
@@ -85,11 +96,9 @@ pub fn take_confirmations<R: Read>(
     targets: &[&str],
     now: Now<'_>,
 ) -> Result<Confirmations, BundleError> {
-    let mut reader = Reader::begin(from()?, FORMAT)?;
-    while reader.line()?.is_some() {}
-    reader.end(secret)?;
+    let checked = check(from()?, FORMAT, secret)?;
     let _syncer = store.lock_syncer()?;
-    let mut reader = Reader::begin(from()?, FORMAT)?;
+    let mut reader = Reader::begin(from()?, checked)?;
     let mut taken = Confirmations::default();
     while let Some(line) = reader.line()? {
         let line: Confirmed = serde_json::from_str(&line).map_err(|error| BundleError::Altered(error.to_string()))?;
@@ -112,20 +121,30 @@ fn take(
             line.name
         )));
     };
-    let places = [Place::Pending, Place::Parked, Place::Synced, Place::Kept];
-    let found = places
-        .into_iter()
-        .find_map(|place| Some((place, store.read(place, &name).ok()?)));
-    let Some((place, sealed)) = found else {
-        taken.not_here += 1;
-        return Ok(());
+    let (place, sealed) = match anywhere(store, &name) {
+        Ok(Some(found)) => found,
+        Ok(None) => {
+            taken.not_here += 1;
+            return Ok(());
+        }
+        // it is here, and it cannot be told whether it is the one
+        Err(error) => {
+            taken.refused.push((line.name, error.to_string()));
+            return Ok(());
+        }
     };
     if digest(&sealed.bytes) != line.sha256 {
         let reason = "the record here is not the one that was confirmed".to_owned();
         taken.refused.push((line.name, reason));
         return Ok(());
     }
-    let before = store.receipts().read(name.run_id())?.target(&line.target);
+    let before = match store.receipts().read(name.run_id()) {
+        Ok(receipts) => receipts.target(&line.target),
+        Err(error) => {
+            taken.refused.push((line.name, error.to_string()));
+            return Ok(());
+        }
+    };
     match before.standing {
         Standing::Confirmed { .. } => taken.already += 1,
         Standing::Open
@@ -149,7 +168,11 @@ fn take(
     }
     if place != Place::Synced {
         let own: Vec<&str> = targets.iter().copied().chain([line.target.as_str()]).collect();
-        store.settle(&name, &own, now())?;
+        match store.settle(&name, &own, now()) {
+            Ok(_) => {}
+            Err(error) if is_its_own(error.kind()) => taken.refused.push((line.name, error.to_string())),
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }

@@ -7,12 +7,14 @@
 mod tls;
 
 use crate::config::{TargetConfig, TargetError};
+use crate::deadline::within;
 use crate::shelf::Shelf;
 use crate::target::{Enclosure, Patience, Probe, Progress, Verdict};
 use crate::words::harmless;
 use async_trait::async_trait;
 use benchtop_store::{Sealed, integrity};
 use secrecy::{ExposeSecret, SecretString};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tls::Connect;
 use tokio::sync::Mutex;
@@ -73,11 +75,11 @@ impl Postgres {
         server
             .application_name("benchtop")
             .connect_timeout(config.timeouts.connect);
-        let at_home = server.get_hosts().iter().all(|host| match host {
-            Host::Tcp(name) => ["127.0.0.1", "::1", "localhost"].contains(&name.as_str()),
-            #[cfg(unix)]
-            Host::Unix(_) => true,
-        });
+        // where the kernel sees that nobody is there, nobody waits for the deadline
+        server
+            .keepalives_idle(config.timeouts.idle)
+            .tcp_user_timeout(config.timeouts.total);
+        let at_home = is_at_home(&server);
         let connect = Connect::new(&config, at_home)?;
         if !at_home {
             server.ssl_mode(tokio_postgres::config::SslMode::Require);
@@ -98,10 +100,95 @@ impl Postgres {
         }
         let client = self.connect.client(&self.server).await;
         let client = client.map_err(|error| Trouble::Away(told(&error)))?;
+        let longest = self.config.timeouts.total.as_millis();
+        let limits = format!("set statement_timeout = {longest}; set lock_timeout = {longest}");
+        let limited = client.batch_execute(&limits).await;
+        limited.map_err(|error| Trouble::Away(told(&error)))?;
         migrate(&client).await?;
         let client = Arc::new(client);
         *held = Some(Arc::clone(&client));
         Ok(client)
+    }
+
+    /// The connection is not used again: nobody answers there.
+    fn give_up(&self) -> String {
+        // whoever makes a new one meanwhile has a deadline of its own
+        if let Ok(mut held) = self.client.try_lock() {
+            *held = None;
+        }
+        format!("no answer in {} s", self.config.timeouts.total.as_secs())
+    }
+
+    /// A server may repeat what it was sent; the password goes no further than this.
+    fn redacted(&self, text: &str) -> String {
+        match self.server.get_password().map(String::from_utf8_lossy) {
+            Some(password) => text.replace(password.as_ref(), "[redacted]"),
+            None => text.to_owned(),
+        }
+    }
+
+    fn told_verdict(&self, put: Option<Verdict>) -> Verdict {
+        match put {
+            Some(verdict) => verdict.in_words(|reason| self.redacted(reason)),
+            None => Verdict::Uncertain {
+                patience: Patience::Many,
+                reason: self.give_up(),
+            },
+        }
+    }
+
+    async fn try_put(&self, sealed: &Sealed) -> Verdict {
+        let client = match self.client().await {
+            Ok(client) => client,
+            Err(error) => return trouble(error),
+        };
+        match self.insert(&client, sealed).await {
+            Ok(true) => Verdict::Confirmed {
+                remote_id: sealed.run_id.clone(),
+            },
+            Ok(false) => Verdict::Park {
+                reason: "the database holds another record under this run id".into(),
+            },
+            Err(error) => refused(&error),
+        }
+    }
+
+    async fn try_put_attachment(&self, enclosure: &Enclosure<'_>) -> Verdict {
+        let client = match self.client().await {
+            Ok(client) => client,
+            Err(error) => return trouble(error),
+        };
+        let position = i64::try_from(enclosure.index).unwrap_or(i64::MAX);
+        let put = client
+            .execute(
+                "insert into benchtop_attachments (run_id, position, name, sha256, bytes) \
+             values ($1::text::uuid, $2, $3, $4, $5) on conflict (run_id, position) do nothing",
+                &[
+                    &enclosure.run_id,
+                    &position,
+                    &enclosure.name,
+                    &enclosure.sha256,
+                    &enclosure.bytes.as_ref(),
+                ],
+            )
+            .await;
+        match put {
+            Ok(_) => Verdict::Confirmed {
+                remote_id: enclosure.sha256.to_owned(),
+            },
+            Err(error) => refused(&error),
+        }
+    }
+
+    async fn ask(&self) -> Probe {
+        match self.client().await {
+            Ok(client) => match client.batch_execute("select 1").await {
+                Ok(()) => Probe::Ready { identity: None },
+                Err(error) => Probe::Unreachable { reason: told(&error) },
+            },
+            Err(Trouble::Away(reason)) => Probe::Unreachable { reason },
+            Err(Trouble::Tables(reason)) => Probe::Refused { reason },
+        }
     }
 
     async fn insert(&self, client: &Client, sealed: &Sealed) -> Result<bool, Error> {
@@ -149,9 +236,26 @@ impl Postgres {
     }
 }
 
-/// Makes the tables where there are none.
+/// True where nothing leaves this machine, whatever the host is called.
+fn is_at_home(server: &tokio_postgres::Config) -> bool {
+    let is_named_so = |host: &Host| match host {
+        Host::Tcp(name) => ["127.0.0.1", "::1", "localhost"].contains(&name.as_str()),
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    };
+    server.get_hosts().iter().all(is_named_so) && server.get_hostaddrs().iter().all(IpAddr::is_loopback)
+}
+
+/// Makes the tables where there are none. Nobody waits for anybody where they are there.
 async fn migrate(client: &Client) -> Result<(), Trouble> {
     let failed = |error: Error| Trouble::Tables(told(&error));
+    let there = client
+        .query_one("select to_regclass('benchtop_migrations') is not null", &[])
+        .await
+        .map_err(failed)?;
+    if there.get::<_, bool>(0) && version(client).await.map_err(failed)? == VERSION {
+        return Ok(());
+    }
     client
         .batch_execute(&format!("select pg_advisory_lock({LOCK})"))
         .await
@@ -169,11 +273,7 @@ async fn migrate_locked(client: &Client) -> Result<(), Trouble> {
     let made = "create table if not exists benchtop_migrations \
                 (version integer primary key, applied_at timestamptz not null default now())";
     client.batch_execute(made).await.map_err(failed)?;
-    let row = client
-        .query_one("select coalesce(max(version), 0) from benchtop_migrations", &[])
-        .await
-        .map_err(failed)?;
-    match row.get::<_, i32>(0) {
+    match version(client).await.map_err(failed)? {
         VERSION => Ok(()),
         0 => {
             let step = format!("begin; {SCHEMA}; insert into benchtop_migrations (version) values ({VERSION}); commit");
@@ -183,6 +283,11 @@ async fn migrate_locked(client: &Client) -> Result<(), Trouble> {
             "the tables are of version {later}, and this program knows version {VERSION}: update benchtop"
         ))),
     }
+}
+
+async fn version(client: &Client) -> Result<i32, Error> {
+    let asked = "select coalesce(max(version), 0) from benchtop_migrations";
+    Ok(client.query_one(asked, &[]).await?.get(0))
 }
 
 fn trouble(trouble: Trouble) -> Verdict {
@@ -245,56 +350,46 @@ impl Shelf for Postgres {
     }
 
     async fn put(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
-        let client = match self.client().await {
-            Ok(client) => client,
-            Err(error) => return trouble(error),
-        };
-        match self.insert(&client, sealed).await {
-            Ok(true) => Verdict::Confirmed {
-                remote_id: sealed.run_id.clone(),
-            },
-            Ok(false) => Verdict::Park {
-                reason: "the database holds another record under this run id".into(),
-            },
-            Err(error) => refused(&error),
-        }
+        let put = within(self.config.timeouts.total, self.try_put(sealed)).await;
+        self.told_verdict(put)
     }
 
     async fn put_attachment(&self, enclosure: &Enclosure<'_>) -> Verdict {
-        let client = match self.client().await {
-            Ok(client) => client,
-            Err(error) => return trouble(error),
-        };
-        let position = i64::try_from(enclosure.index).unwrap_or(i64::MAX);
-        let put = client
-            .execute(
-                "insert into benchtop_attachments (run_id, position, name, sha256, bytes) \
-             values ($1::text::uuid, $2, $3, $4, $5) on conflict (run_id, position) do nothing",
-                &[
-                    &enclosure.run_id,
-                    &position,
-                    &enclosure.name,
-                    &enclosure.sha256,
-                    &enclosure.bytes.as_ref(),
-                ],
-            )
-            .await;
-        match put {
-            Ok(_) => Verdict::Confirmed {
-                remote_id: enclosure.sha256.to_owned(),
-            },
-            Err(error) => refused(&error),
-        }
+        let put = within(self.config.timeouts.total, self.try_put_attachment(enclosure)).await;
+        self.told_verdict(put)
     }
 
     async fn look(&self) -> Probe {
-        match self.client().await {
-            Ok(client) => match client.batch_execute("select 1").await {
-                Ok(()) => Probe::Ready { identity: None },
-                Err(error) => Probe::Unreachable { reason: told(&error) },
+        let asked = within(self.config.timeouts.total, self.ask()).await;
+        match asked {
+            Some(Probe::Ready { identity }) => Probe::Ready { identity },
+            Some(Probe::Refused { reason }) => Probe::Refused {
+                reason: self.redacted(&reason),
             },
-            Err(Trouble::Away(reason)) => Probe::Unreachable { reason },
-            Err(Trouble::Tables(reason)) => Probe::Refused { reason },
+            Some(Probe::Unreachable { reason }) => Probe::Unreachable {
+                reason: self.redacted(&reason),
+            },
+            None => Probe::Unreachable { reason: self.give_up() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_at_home;
+
+    #[test]
+    fn only_what_stays_on_this_machine_goes_out_in_plain_text() {
+        for (url, expected) in [
+            ("postgres://u@localhost/x", true),
+            ("postgres://u@127.0.0.1:5433/x", true),
+            ("host=localhost hostaddr=127.0.0.1 user=u", true),
+            ("postgres://u@db.example/x", false),
+            ("postgres://u@localhost,db.example/x", false),
+            // the name is only for the certificate: this is where it goes
+            ("host=localhost hostaddr=192.0.2.1 user=u", false),
+        ] {
+            assert_eq!(is_at_home(&url.parse().unwrap()), expected, "{url}");
         }
     }
 }

@@ -4,7 +4,7 @@ use super::bench::{Bench, later, now, numbered, v2};
 use super::server::Server;
 use crate::{BundleError, Carried, SecretString, confirmations, export, import, take_confirmations};
 use benchtop_store::record::Attachment;
-use benchtop_store::{Record, integrity};
+use benchtop_store::{Record, RecordName, integrity};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use std::io::{Read, Write};
 
@@ -55,7 +55,12 @@ async fn runs_go_out_and_confirmations_come_back() {
 
     // another station's runs lie in the same office
     let mut receipt = Vec::new();
-    assert_eq!(confirmations(&office.store, &mut receipt, None, &later).unwrap(), 2);
+    assert_eq!(
+        confirmations(&office.store, &mut receipt, None, &later)
+            .unwrap()
+            .records,
+        2
+    );
     let other = Bench::new();
     other.put(&numbered(7));
     let take =
@@ -98,6 +103,106 @@ fn altered(bundle: &[u8], from: &str, to: &str) -> Vec<u8> {
     let mut out = GzEncoder::new(Vec::new(), Compression::default());
     out.write_all(text.replacen(from, to, 1).as_bytes()).unwrap();
     out.finish().unwrap()
+}
+
+#[test]
+fn a_bundle_says_at_its_beginning_what_it_holds() {
+    let bundle = exported(&station(), None);
+    let mut text = String::new();
+    GzDecoder::new(bundle.as_slice()).read_to_string(&mut text).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
+    let record = integrity::seal(&numbered(1)).unwrap();
+    let name = RecordName::of(&numbered(1)).to_string();
+    assert_eq!(manifest["is"], "manifest");
+    assert_eq!(manifest["records"][&name], integrity::sha256_hex(&record));
+    assert_eq!(manifest["records"].as_object().unwrap().len(), 2);
+    assert_eq!(manifest["attachments"][integrity::sha256_hex(b"scope")], 5);
+    // one that holds less than it says, or other things, under a digest that agrees
+    for (is_named, from, expected) in [
+        (false, 3, "is not what its manifest names"),
+        (true, 2, "the bundle lacks it"),
+    ] {
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.pop();
+        let swapped = lines[1].replace(&integrity::sha256_hex(&record), &integrity::sha256_hex(b"other"));
+        if is_named {
+            lines.remove(from);
+        } else {
+            lines[1] = &swapped;
+        }
+        let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let end = format!(
+            "{body}{{\"end\":\"{}\",\"signature\":null}}\n",
+            integrity::sha256_hex(body.as_bytes())
+        );
+        let mut out = GzEncoder::new(Vec::new(), Compression::default());
+        out.write_all(end.as_bytes()).unwrap();
+        let office = Bench::new();
+        let said = match imported(&office, &out.finish().unwrap(), None) {
+            Ok(carried) => carried.left_out[0].1.clone(),
+            Err(error) => error.to_string(),
+        };
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_stick_that_reads_otherwise_the_second_time_brings_nothing() {
+    let (mine, theirs, office) = (station(), Bench::new(), Bench::new());
+    theirs.put(&numbered(9));
+    let (first, second) = (exported(&mine, None), exported(&theirs, None));
+    let mut reads = [first.as_slice(), second.as_slice()].into_iter();
+    let error = import(&office.store, || Ok(reads.next().unwrap()), None).unwrap_err();
+    assert!(error.to_string().contains("otherwise the second time"), "{error}");
+    assert!(office.names("pending").is_empty());
+}
+
+#[test]
+fn an_import_that_was_broken_off_goes_on_where_it_is_made_again() {
+    let (station, office) = (Bench::new(), Bench::new());
+    station.put_runs(200);
+    let bundle = exported(&station, None);
+    let half = bundle.len() / 2;
+    // the stick is pulled out during the second reading
+    let mut reads = [bundle.as_slice(), &bundle[..half]].into_iter();
+    import(&office.store, || Ok(reads.next().unwrap()), None).unwrap_err();
+    let there = office.names("pending").len();
+    assert!(there > 0 && there < 200, "{there}");
+    let carried = imported(&office, &bundle, None).unwrap();
+    assert_eq!((carried.already, carried.records), (there, 200 - there));
+    assert_eq!(office.names("pending").len(), 200);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_told_and_keeps_no_other_from_its_confirmation() {
+    let (station, office) = (Bench::new(), Bench::new());
+    for bench in [&station, &office] {
+        bench.put_runs(3);
+    }
+    let names: Vec<RecordName> = (1..=3).map(|number| RecordName::of(&numbered(number))).collect();
+    for name in &names {
+        let confirmed = benchtop_store::ReceiptKind::Confirmed { remote_id: "x".into() };
+        let receipt = benchtop_store::Receipt {
+            at: now(),
+            target: "fleet".into(),
+            kind: confirmed,
+        };
+        office.store.receipts().append(name.run_id(), &receipt).unwrap();
+        office.store.settle(name, &["fleet"], now()).unwrap();
+    }
+    let spoil = |path: std::path::PathBuf| std::fs::File::create(path).unwrap().write_all(b"{}").unwrap();
+    spoil(office.store.root().join("synced/2026-03").join(names[0].as_str()));
+    let mut bytes = Vec::new();
+    let written = confirmations(&office.store, &mut bytes, None, &now).unwrap();
+    assert_eq!((written.records, written.left_out.len()), (2, 1));
+    // at the station another one is spoilt: not of another station
+    spoil(station.store.root().join("pending").join(names[1].as_str()));
+    let taken = take_confirmations(&station.store, || Ok(bytes.as_slice()), None, &["fleet"], &now).unwrap();
+    assert_eq!(
+        (taken.confirmed, taken.not_here, taken.refused.len()),
+        (1, 0, 1),
+        "{taken:?}"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Our bodies beside those of the official clients for the same run.
 
+use super::equal::assert_equal_but;
 use super::samples::{RUN_ID, UUID, at, measurement, passing, rich, step};
 use crate::reading::body;
 use crate::{tofupilot_v1, tofupilot_v2};
@@ -15,12 +16,12 @@ const V2_RICH: &str = include_str!("../../../../fixtures/captures/v2_rich_run__c
 const V1_MINIMAL: &str = include_str!("../../../../fixtures/captures/v1_minimal__client_2.26.1.json");
 const V1_RICH: &str = include_str!("../../../../fixtures/captures/v1_rich_run__client_1.12.1.json");
 
-fn captured(text: &str) -> Value {
+pub(super) fn captured(text: &str) -> Value {
     let capture: Value = serde_json::from_str(text).unwrap();
     capture["json"].clone()
 }
 
-fn v2_body(record: &Record) -> Value {
+pub(super) fn v2_body(record: &Record) -> Value {
     serde_json::from_slice(&body(tofupilot_v2::convert::run(record, UUID)).unwrap()).unwrap()
 }
 
@@ -28,64 +29,31 @@ fn v1_body(record: &Record) -> Value {
     serde_json::from_slice(&body(tofupilot_v1::convert::run(record, "FVT1")).unwrap()).unwrap()
 }
 
-/// Removes members that one side cannot have; each must be there.
-fn without(mut object: Value, members: &[&str]) -> Value {
-    for member in members {
-        assert!(
-            object.as_object_mut().unwrap().remove(*member).is_some(),
-            "{member} in {object}"
-        );
-    }
-    object
-}
-
-/// Whole numbers count as the floating-point numbers that they are equal to.
-fn numbers_as_floats(value: &mut Value) {
-    match value {
-        Value::Number(number) => *value = json!(number.as_f64().unwrap()),
-        Value::Array(items) => items.iter_mut().for_each(numbers_as_floats),
-        Value::Object(members) => members.values_mut().for_each(numbers_as_floats),
-        Value::Null | Value::Bool(_) | Value::String(_) => {}
-    }
-}
-
-fn assert_equal(mut ours: Value, mut theirs: Value) {
-    numbers_as_floats(&mut ours);
-    numbers_as_floats(&mut theirs);
-    assert_eq!(ours, theirs);
-}
-
-/// Keeps, of the captured phases, the measurements that a record can hold today, with the limits as it tells them.
-fn keep_measurements(run: &mut Value, names: &[&str]) {
-    for phase in run["phases"].as_array_mut().unwrap() {
-        let measurements = phase["measurements"].as_array_mut().unwrap();
-        measurements.retain(|measurement| names.contains(&measurement["name"].as_str().unwrap()));
-    }
-}
-
 #[test]
 fn the_minimal_v2_run_is_what_the_client_sends() {
     let ours = v2_body(&passing("SN1"));
     assert_eq!(ours["client_run_ref"], RUN_ID);
     assert_eq!(ours["metadata"]["run_uid"], RUN_ID);
-    // What a record always has and the minimal call leaves out.
-    let ours = without(ours, &["client_run_ref", "procedure_version", "metadata"]);
-    assert_equal(ours, captured(V2_MINIMAL));
+    assert_equal_but(
+        ours,
+        captured(V2_MINIMAL),
+        &[
+            ("/client_run_ref", "the minimal call has none; ours is the run's id"),
+            (
+                "/metadata",
+                "the minimal call has none; a record always says where it comes from",
+            ),
+            (
+                "/procedure_version",
+                "the minimal call has none; a record always has one",
+            ),
+        ],
+    );
 }
 
 #[test]
 fn the_rich_v2_run_is_what_the_client_sends() {
-    let mut theirs = captured(V2_RICH);
-    keep_measurements(&mut theirs, &["vout", "iin", "fw_version", "led_on", "ripple", "sweep"]);
-    // The client's `range` validator for 0.0..0.5 is `<=` 0.5 here; a record's array does not say when its numbers were taken.
-    theirs["phases"][1]["measurements"][1]["x_axis"] = json!({"data": [0.0, 1.0], "name": "sample"});
-    // nor has its curve another name than its measurement
-    theirs["phases"][1]["measurements"][1]["y_axis"][0]["name"] = json!("sweep");
-    theirs["phases"][0]["measurements"][1]["validators"] =
-        json!([{"outcome": "PASS", "operator": "<=", "expected_value": 0.5}]);
-    // A record's log line has no source line: it counts the lines of the log.
-    theirs["logs"][0]["line_number"] = json!(1);
-    let theirs = without(theirs, &["client_run_ref", "metadata", "unit_metadata"]);
+    let theirs = captured(V2_RICH);
     let mut record = rich();
     let load_test = &mut record.steps[1].measurements;
     load_test[0].sampling = Some(Sampling {
@@ -98,8 +66,47 @@ fn the_rich_v2_run_is_what_the_client_sends() {
     });
     let ours = v2_body(&record);
     assert_eq!(ours["client_run_ref"], RUN_ID);
-    assert_eq!(ours["metadata"]["fixture"], "F3");
-    assert_equal(without(ours, &["client_run_ref", "metadata"]), theirs);
+    assert_eq!(ours["metadata"]["fixture"], theirs["metadata"]["fixture"]);
+    let curve = "/phases/1/measurements/1/y_axis/0";
+    let theirs_curve = theirs["phases"][1]["measurements"][1]["y_axis"][0].clone();
+    for member in ["data", "units"] {
+        assert_eq!(ours.pointer(&format!("{curve}/{member}")), Some(&theirs_curve[member]));
+    }
+    assert_equal_but(
+        ours,
+        theirs,
+        &[
+            ("/client_run_ref", "ours is the run's id"),
+            (
+                "/metadata",
+                "a record has its own words there; the fixture, which both have, is equal",
+            ),
+            (
+                "/unit_metadata",
+                "a record says nothing of a unit that outlives the run",
+            ),
+            (
+                "/phases/power_on/measurements/vout_legacy",
+                "limits as deprecated fields: a record's go out as validators, as those of vout",
+            ),
+            (
+                "/phases/power_on/measurements/iin/validators",
+                "`range`, with words for it: a record's limits go out one by one, as those of vout",
+            ),
+            (
+                "/phases/load_test/measurements/sweep/x_axis",
+                "a record's array does not say when its numbers were taken",
+            ),
+            (
+                "/phases/load_test/measurements/sweep/y_axis",
+                "a record's curve is called as its measurement; its numbers, compared above, are equal",
+            ),
+            (
+                "/logs/0/line_number",
+                "a record counts the lines of its log: it has no source file",
+            ),
+        ],
+    );
 }
 
 #[test]
@@ -151,38 +158,53 @@ fn several_readings_go_out_with_their_numbers() {
 
 #[test]
 fn the_minimal_v1_run_is_what_the_client_sends() {
-    let theirs = without(captured(V1_MINIMAL), &["client", "client_version", "procedure_version"]);
     let ours = v1_body(&passing("SN0003"));
     assert_eq!(ours["client"], "Benchtop");
     assert_eq!(ours["started_at"], "2026-03-04T05:06:07.123456Z");
     assert_eq!(ours["duration"], "PT1S");
-    assert_equal(
-        without(
-            ours,
-            &[
-                "client",
-                "client_version",
-                "procedure_version",
-                "started_at",
-                "duration",
-            ],
-        ),
-        theirs,
+    assert_equal_but(
+        ours,
+        captured(V1_MINIMAL),
+        &[
+            ("/client", "who sends it"),
+            ("/client_version", "who sends it"),
+            (
+                "/procedure_version",
+                "the minimal call has none; a record always has one",
+            ),
+            (
+                "/started_at",
+                "the minimal call leaves it to the server, which would take the time of the upload",
+            ),
+            ("/duration", "the minimal call has none"),
+        ],
     );
 }
 
 #[test]
 fn the_rich_v1_run_is_what_the_client_sends() {
-    let mut theirs = without(captured(V1_RICH), &["client", "client_version"]);
-    keep_measurements(&mut theirs, &["vout", "iin", "fw_version", "led_on", "ripple"]);
-    theirs["logs"][0]["line_number"] = json!(1);
     let mut record = rich();
     record.steps[1].measurements[0].limit_low = Some(0.0);
     // v1 has no field for what a text or a boolean must be: we say it in the docstring, the capture does not
     record.steps[0].measurements[2].limit = None;
     record.steps[0].measurements[3].limit = None;
     record.logs[0].timestamp = at("2026-03-04T05:06:08Z");
-    assert_equal(without(v1_body(&record), &["client", "client_version"]), theirs);
+    assert_equal_but(
+        v1_body(&record),
+        captured(V1_RICH),
+        &[
+            ("/client", "who sends it"),
+            ("/client_version", "who sends it"),
+            (
+                "/phases/load_test/measurements/sweep",
+                "rows of two numbers: a record's array does not say when its numbers were taken, and is not in this record",
+            ),
+            (
+                "/logs/0/line_number",
+                "a record counts the lines of its log: it has no source file",
+            ),
+        ],
+    );
 }
 
 /// A run of one step with one measurement, as both wires tell the measurement.

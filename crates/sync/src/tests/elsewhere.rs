@@ -105,6 +105,39 @@ async fn a_folder_gets_the_file_and_its_attachments() {
 }
 
 #[tokio::test]
+async fn the_empty_folder_of_a_stick_that_is_not_mounted_gets_nothing() {
+    let (place, bench) = (tempfile::tempdir().unwrap(), Bench::new());
+    let stick = place.path().join("stick");
+    std::fs::create_dir(&stick).unwrap();
+    bench.put_runs(2);
+    let target = crate::Directory::with_sticks_in(directory(&stick), place.path()).unwrap();
+    let targets: Vec<Box<dyn crate::Target>> = vec![Box::new(target)];
+    for _ in 0..30 {
+        let drained = bench.drain(&targets).await;
+        assert_eq!(
+            (drained.summary.pending, drained.summary.parked),
+            (2, 0),
+            "{}",
+            drained.text()
+        );
+        assert!(drained.text().contains("nothing is mounted"), "{}", drained.text());
+    }
+    assert_eq!(std::fs::read_dir(&stick).unwrap().count(), 0);
+    // somebody says that this folder is meant
+    std::fs::File::create(stick.join("benchtop-records")).unwrap();
+    assert_eq!(bench.drain(&targets).await.summary.synced, 2);
+    // and below a place on another disk, something is mounted
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let disk = |path: &str| std::fs::metadata(path).unwrap().dev();
+        assert_ne!(disk("/proc"), disk("/"), "no mount to try it with");
+        let other = crate::Directory::with_sticks_in(directory("/proc".as_ref()), "/".as_ref()).unwrap();
+        assert!(matches!(crate::Target::probe(&other).await, crate::Probe::Ready { .. }));
+    }
+}
+
+#[tokio::test]
 async fn a_stick_that_is_not_there_is_waited_for_and_another_file_is_never_replaced() {
     let (above, bench) = (tempfile::tempdir().unwrap(), Bench::new());
     let stick = above.path().join("stick");

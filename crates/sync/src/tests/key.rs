@@ -1,6 +1,6 @@
 //! The API key: in one header, and nowhere else.
 
-use super::bench::{Bench, KEY, config, v1, v2};
+use super::bench::{Bench, KEY, config, opened, v1, v2};
 use super::server::{Act, Server, answer, json_answer};
 use crate::{SecretString, TargetConfig, TargetKind, TofuPilotV1, TofuPilotV2, open};
 use serde_json::json;
@@ -47,6 +47,95 @@ async fn the_key_is_in_no_event_receipt_record_or_debug_text() {
             .count();
         assert_eq!(sent, server.requests().len(), "every request carries it");
         assert!(server.requests().iter().all(|request| !request.target.contains(KEY)));
+    }
+}
+
+#[tokio::test]
+async fn no_other_targets_secret_is_anywhere_either() {
+    const PASSWORD: &str = "canary-database-password-51f0";
+    let server = Server::start().await;
+    let mut targets: Vec<(&str, Vec<Box<dyn crate::Target>>)> = vec![
+        (
+            KEY,
+            opened(config(TargetKind::Webhook, &format!("{}/hook", server.url))),
+        ),
+        (super::buckets::SECRET, super::buckets::bucket(&server.url)),
+    ];
+    #[cfg(feature = "postgres")]
+    {
+        // a server that wants the password, and repeats it in its refusal
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut buffer = [0; 4096];
+                let _startup = stream.read(&mut buffer).unwrap();
+                stream.write_all(&[b'R', 0, 0, 0, 8, 0, 0, 0, 3]).unwrap();
+                let read = stream.read(&mut buffer).unwrap();
+                assert!(String::from_utf8_lossy(&buffer[..read]).contains(PASSWORD));
+                let words = format!("SFATAL\0C28P01\0Mnot {PASSWORD}, no\0\0");
+                let length = u32::try_from(words.len() + 4).unwrap();
+                let refusal = [b"E".as_slice(), &length.to_be_bytes(), words.as_bytes()].concat();
+                stream.write_all(&refusal).unwrap();
+            }
+        });
+        let url = format!("postgres://u@127.0.0.1:{port}/x");
+        let database = open(config(TargetKind::Postgres, &url), &SecretString::from(PASSWORD)).unwrap();
+        targets.push((PASSWORD, vec![database]));
+    }
+    for (secret, targets) in targets {
+        let bench = Bench::new();
+        bench.put_runs(3);
+        server.script([Act::Answer(json_answer(500, &json!({"message": secret}))), Act::HangUp]);
+        let drained = bench.drain(&targets).await;
+        for text in [
+            drained.text(),
+            bench.everything(),
+            format!("{:?}", targets[0].probe().await),
+        ] {
+            assert!(!text.contains(secret), "{text}");
+        }
+        for request in server.requests() {
+            let sent = String::from_utf8_lossy(&request.bytes).into_owned();
+            assert!(!request.head.contains(secret) && !sent.contains(secret), "{request:?}");
+        }
+    }
+}
+
+#[test]
+fn a_panic_beside_a_target_says_nothing_of_its_key() {
+    let key = SecretString::from(KEY);
+    let keys = SecretString::from(format!("AKIDEXAMPLE\n{KEY}"));
+    let said = [
+        format!(
+            "{:?}",
+            TofuPilotV2::new(config(TargetKind::TofuPilotV2, "https://lab.example"), &key)
+        ),
+        format!(
+            "{:?}",
+            TofuPilotV1::new(config(TargetKind::TofuPilotV1, "https://lab.example"), &key)
+        ),
+        format!(
+            "{:?}",
+            crate::Webhook::new(config(TargetKind::Webhook, "https://lab.example"), &key)
+        ),
+        format!(
+            "{:?}",
+            crate::S3::new(config(TargetKind::S3, "https://lab.example/b"), &keys)
+        ),
+        #[cfg(feature = "postgres")]
+        format!(
+            "{:?}",
+            crate::Postgres::new(config(TargetKind::Postgres, "postgres://u@lab.example/x"), &key)
+        ),
+    ];
+    for text in said {
+        let panicked = std::panic::catch_unwind(|| panic!("nobody is perfect: {text}")).unwrap_err();
+        let words = panicked.downcast_ref::<String>().unwrap();
+        assert!(words.contains("fleet") || words.contains("lab.example"), "{words}");
+        assert!(!words.contains(KEY), "{words}");
     }
 }
 

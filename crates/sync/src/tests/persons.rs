@@ -105,6 +105,24 @@ async fn a_dropped_record_is_kept_and_never_sent() {
 }
 
 #[tokio::test]
+async fn what_is_synced_goes_to_a_target_that_was_added_later() {
+    let (server, added, bench) = (Server::start().await, Server::start().await, Bench::new());
+    bench.put_runs(2);
+    assert_eq!(bench.drain(&v2(&server.url)).await.summary.synced, 2);
+    let mut second = super::bench::config(crate::TargetKind::TofuPilotV2, &added.url);
+    second.name = "added".into();
+    let mut targets = v2(&server.url);
+    targets.extend(super::bench::opened(second));
+    let both = ["fleet", "added"];
+    let again = requeue(&bench.store, &Chosen::All, &both, &now, &mut |_, _| ()).unwrap();
+    assert_eq!((again.records.len(), bench.names("synced").len()), (2, 0));
+    assert_eq!(bench.drain(&targets).await.summary.synced, 2);
+    assert_eq!((server.count("POST"), added.serials().len()), (2, 2));
+    let again = requeue(&bench.store, &Chosen::All, &both, &now, &mut |_, _| ()).unwrap();
+    assert!(again.records.is_empty(), "nobody lacks anything");
+}
+
+#[tokio::test]
 async fn nobody_corrects_an_outbox_that_is_being_drained() {
     let bench = Bench::new();
     bench.put_runs(1);

@@ -1,7 +1,7 @@
 //! A recording server on 127.0.0.1 that keeps runs as TofuPilot does and fails as it is told, byte by byte.
 
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +16,8 @@ pub(super) enum Act {
     StoreThenHangUp,
     /// Keeps it and sends the answer but for its last byte.
     StoreThenCut,
+    /// Keeps it and answers with these bytes: somebody in between speaks.
+    StoreThenAnswer(String),
     /// Closes the connection without a word.
     HangUp,
     /// Keeps nothing; answers with these bytes.
@@ -37,6 +39,8 @@ pub(super) struct Request {
 struct Held {
     requests: Vec<Request>,
     runs: Vec<Value>,
+    /// Of a bucket: digest and bytes, by path.
+    objects: BTreeMap<String, (String, Vec<u8>)>,
     script: VecDeque<Act>,
     url: String,
     /// Answers to questions, in place of the real ones.
@@ -115,6 +119,16 @@ impl Server {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap()
+    }
+
+    /// Whatever it was to do, it stores from now on.
+    pub(super) fn clear(&self) {
+        self.held().script.clear();
+    }
+
+    /// The bytes of an object in its bucket.
+    pub(super) fn object(&self, path: &str) -> Option<Vec<u8>> {
+        self.held().objects.get(path).map(|(_, bytes)| bytes.clone())
     }
 
     /// Bodies of the runs that it keeps, in the order in which they were kept.
@@ -207,6 +221,17 @@ async fn receive(stream: &mut TcpStream) -> Option<Request> {
 }
 
 fn reply(held: &mut Held, request: &Request) -> String {
+    if request.method == "HEAD" {
+        return match held.objects.get(&request.target) {
+            Some((digest, _)) => answer(
+                200,
+                "text/plain",
+                &format!("x-amz-meta-benchtop-sha256: {digest}\r\n"),
+                "",
+            ),
+            None => answer(404, "application/xml", "", ""),
+        };
+    }
     if request.method == "GET" {
         let lists = held
             .lists
@@ -227,6 +252,10 @@ fn reply(held: &mut Held, request: &Request) -> String {
             answer.pop();
             answer
         }
+        Act::StoreThenAnswer(answer) => {
+            stored(held, request);
+            answer
+        }
         Act::HangUp => String::new(),
         Act::Answer(answer) => answer,
     }
@@ -238,6 +267,16 @@ fn stored(held: &mut Held, request: &Request) -> String {
     if path.ends_with("/attachments") || path.ends_with("/initialize") {
         let place = format!("{}/storage/{}", held.url, held.requests.len());
         return json_answer(200, &json!({"id": id(9), "upload_url": place, "uploadUrl": place}));
+    }
+    if path.starts_with("/bucket/") {
+        let is_there = held.objects.contains_key(path);
+        if is_there && request.head.contains("if-none-match: *") {
+            return answer(412, "application/xml", "", "<Error/>");
+        }
+        let line = |name: &str| request.head.lines().find_map(|line| line.strip_prefix(name));
+        let digest = line("x-amz-meta-benchtop-sha256: ").unwrap_or_default().to_owned();
+        held.objects.insert(path.to_owned(), (digest, request.bytes.clone()));
+        return answer(200, "application/xml", "", "");
     }
     if path.starts_with("/storage/") {
         return answer(200, "text/plain", "", "");

@@ -1,0 +1,102 @@
+//! A real database, where `BENCHTOP_TEST_POSTGRES` names one: others hold its locks, and nobody waits for ever.
+
+use super::bench::{Bench, config, numbered, opened};
+use crate::{Target, TargetConfig, TargetKind, Timeouts};
+use benchtop_store::{Record, integrity};
+use std::time::Duration;
+use tokio_postgres::{Client, NoTls};
+
+/// Another session in a schema of its own, and what opens the target there; none, said aloud, where there is no database.
+async fn database(schema: &str) -> Option<(Client, impl Fn() -> Vec<Box<dyn Target>>)> {
+    let Ok(url) = std::env::var("BENCHTOP_TEST_POSTGRES") else {
+        println!("skipped: BENCHTOP_TEST_POSTGRES names no database");
+        return None;
+    };
+    let url = format!("{url}?options=-csearch_path%3D{schema}");
+    let (other, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let fresh = format!("drop schema if exists {schema} cascade; create schema {schema}");
+    other.batch_execute(&fresh).await.unwrap();
+    let open = move || {
+        opened(TargetConfig {
+            timeouts: Timeouts {
+                total: Duration::from_secs(2),
+                ..Timeouts::default()
+            },
+            ..config(TargetKind::Postgres, &url)
+        })
+    };
+    Some((other, open))
+}
+
+async fn count(other: &Client) -> i64 {
+    let asked = "select count(*) from benchtop_runs";
+    other.query_one(asked, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn who_holds_a_lock_keeps_nobody_waiting_for_ever() {
+    let Some((other, open)) = database("benchtop_locks").await else {
+        return;
+    };
+    let targets = open();
+    let bench = Bench::new();
+    bench.put_runs(2);
+    // one that makes the tables, and does not come to an end
+    let lock = "select pg_advisory_lock(7090194561597992816)";
+    other.batch_execute(lock).await.unwrap();
+    let drained = bench.drain(&targets).await;
+    assert_eq!(
+        (drained.summary.pending, drained.summary.parked),
+        (2, 0),
+        "{}",
+        drained.text()
+    );
+    other.batch_execute("select pg_advisory_unlock_all()").await.unwrap();
+    assert_eq!(bench.drain(&targets).await.summary.synced, 2);
+
+    // with the tables there, who looks after them is in nobody's way
+    other.batch_execute(lock).await.unwrap();
+    bench.put(&numbered(3));
+    let drained = bench.drain(&open()).await;
+    assert_eq!(drained.words(), ["synced"], "{}", drained.text());
+
+    // a table that somebody has for himself
+    bench.put(&numbered(4));
+    other
+        .batch_execute("begin; lock table benchtop_runs in access exclusive mode")
+        .await
+        .unwrap();
+    let drained = bench.drain(&targets).await;
+    assert_eq!(
+        (drained.summary.pending, drained.summary.parked),
+        (1, 0),
+        "{}",
+        drained.text()
+    );
+    other.batch_execute("rollback").await.unwrap();
+    assert_eq!(bench.drain(&targets).await.summary.synced, 1);
+    assert_eq!(count(&other).await, 4);
+}
+
+#[tokio::test]
+async fn another_record_under_the_same_run_id_is_parked_and_the_first_stays() {
+    let Some((other, open)) = database("benchtop_clash").await else {
+        return;
+    };
+    let targets = open();
+    let (first, second) = (Bench::new(), Bench::new());
+    first.put(&numbered(1));
+    second.put(&Record {
+        reason: Some("another one".into()),
+        ..numbered(1)
+    });
+    assert_eq!(first.drain(&targets).await.words(), ["synced"]);
+    assert_eq!(second.drain(&targets).await.words(), ["parked"]);
+    let sha256: String = other
+        .query_one("select sha256 from benchtop_runs", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(sha256, integrity::sha256_hex(&integrity::seal(&numbered(1)).unwrap()));
+}
