@@ -22,10 +22,7 @@ pub(crate) async fn serve(arguments: &DemoArguments) -> Result<Exit, Failure> {
             "--listen: the demo server believes any key, so it listens on this machine only: 127.0.0.1:PORT",
         ));
     }
-    let mut held = Held {
-        is_old: arguments.old,
-        ..Held::default()
-    };
+    let mut held = Held::default();
     let parsed = arguments.fault.iter().map(|word| {
         Fault::parse(word).ok_or_else(|| Failure::refused(format!("--fault `{word}`: expected {}", held::WORDS)))
     });
@@ -38,6 +35,7 @@ pub(crate) async fn serve(arguments: &DemoArguments) -> Result<Exit, Failure> {
         r#"{{"url": "http://{address}", "is": "a stand-in for TofuPilot, no product"}}"#
     ));
     held.address = address.to_string();
+    held.is_old = arguments.old;
     let held = Arc::new(Mutex::new(held));
     let mut interrupt = interrupt::listen();
     loop {
