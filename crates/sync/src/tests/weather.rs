@@ -69,7 +69,10 @@ async fn check(server: Server, targets: Vec<Box<dyn Target>>, seed: u64) {
             Either::Right(_) => broken_off += 1,
         }
     }
-    assert!(broken_off > 0, "nothing was broken off: the test proves less than it says");
+    assert!(
+        broken_off > 0,
+        "nothing was broken off: the test proves less than it says"
+    );
     // the weather is well again, and a person gives what is parked another try
     server.clear();
     for _ in 0..2000 {
