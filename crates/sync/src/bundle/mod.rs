@@ -124,13 +124,10 @@ pub fn export(
     let mut written = BTreeSet::new();
     for name in names {
         // a sync beside us may have moved it since
-        let sealed = match anywhere(store, &name)? {
-            Some((_, sealed)) => sealed,
-            None => {
-                let reason = "it was removed while the bundle was written".to_owned();
-                carried.left_out.push((name.to_string(), reason));
-                continue;
-            }
+        let Some((_, sealed)) = anywhere(store, &name)? else {
+            let reason = "it was removed while the bundle was written".to_owned();
+            carried.left_out.push((name.to_string(), reason));
+            continue;
         };
         for attachment in &sealed.record.attachments {
             if !written.contains(&attachment.sha256) {
