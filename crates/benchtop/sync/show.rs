@@ -40,15 +40,16 @@ impl Drain {
             return;
         }
         self.done += 1;
-        if self.done < self.total {
-            terminal::progress(&format!("  [{}/{}] records", self.done, self.total));
-        }
         if self.total >= LONG && self.done.is_multiple_of(LONG / 2) {
             terminal::say_aside(&Line::new().add(QUIET, &format!("{} of {} records", self.done, self.total)));
+        }
+        if self.done < self.total {
+            terminal::progress(&format!("  [{}/{}] records", self.done, self.total));
         }
     }
 
     pub(super) fn sum_up(&self, summary: &Summary, root: &Path) {
+        terminal::progress_done();
         match self.format {
             Format::Human => sum_up(summary, root),
             Format::Json => terminal::emit(&summary.to_json()),

@@ -52,6 +52,7 @@ svg text { fill: var(--ink); font: 11px system-ui, sans-serif; }
 .limit { stroke: var(--bad); stroke-dasharray: 5 3; fill: none; } .line { stroke: var(--bar); fill: none; stroke-width: 1.5; }
 .centre { stroke: var(--faint); fill: none; } .mark { stroke: var(--ink); stroke-width: 2.5; } .out { fill: var(--bad); } .dot { fill: var(--bar); }
 section { break-inside: avoid-page; }
+@media screen { main { overflow-x: auto; } }
 @media print { :root { --ink: #000; --paper: #fff; --faint: #444; --rule: #bbb; --good: #0a6b2d; --bad: #b3141c; --doubt: #7a5200;
   --zone: #d5ead9; --guard: #f3e3b8; --bar: #33628f; } body { padding: 0; max-width: none; font-size: 10pt; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } tr, svg { break-inside: avoid; } }
