@@ -154,7 +154,7 @@ fn a_forbidden_arrow_is_found() {
 }
 
 /// Every Rust file of ours, with its text.
-fn rust_files() -> Vec<(PathBuf, String)> {
+pub(crate) fn rust_files() -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();
     for folder in ["crates", "tests"] {
         collect(&root().join(folder), "rs", &mut files);

@@ -27,6 +27,8 @@ mod guard_bands;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod hostile_identity;
+#[cfg(test)]
 mod hostile_text;
 #[cfg(test)]
 mod main_job;
@@ -44,6 +46,8 @@ mod over_serial;
 mod over_tcp;
 #[cfg(test)]
 mod over_visa;
+#[cfg(test)]
+mod pains;
 #[cfg(test)]
 mod parameters;
 #[cfg(test)]

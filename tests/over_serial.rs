@@ -1,6 +1,7 @@
 //! The same over serial lines: pseudoterminals of a simulated bench in one process, the run in another.
 
 use crate::testkit::{Served, benchtop, done, only_record, scratch, station_of, write};
+use std::process::Command;
 
 #[test]
 fn the_procedure_runs_over_serial_lines_as_it_does_in_process() {
@@ -86,5 +87,60 @@ fn a_serial_line_that_cannot_be_is_refused_at_its_place() {
         "station.toml:6:",
     ] {
         assert!(run.err.contains(expected), "{expected}: {run}");
+    }
+}
+
+/// A pseudoterminal has eight bits and no parity whatever it is told (Linux, `pty_set_termios`): what a port is told is seen where
+/// the system is called.
+#[cfg(target_os = "linux")]
+#[test]
+fn parity_and_data_bits_go_to_the_port_as_the_station_says() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        println!("skipped: strace is not on this machine");
+        return;
+    }
+    for (settings, expected, absent) in [
+        (
+            "data_bits = 7, parity = \"even\", stop_bits = 2",
+            ["CS7", "PARENB", "CSTOPB"].as_slice(),
+            ["PARODD", "CRTSCTS"],
+        ),
+        (
+            "data_bits = 7, parity = \"odd\"",
+            &["CS7", "PARENB", "PARODD"],
+            ["CSTOPB", "CRTSCTS"],
+        ),
+        ("flow_control = \"rts_cts\"", &["CS8", "CRTSCTS"], ["PARENB", "IXON"]),
+        (
+            "flow_control = \"xon_xoff\"",
+            &["CS8", "IXON", "IXOFF"],
+            ["PARENB", "CRTSCTS"],
+        ),
+        ("baud = 19200", &["B19200", "CS8"], ["PARENB", "IXON"]),
+    ] {
+        let served = Served::what(&["keysight/e36312a", "--pty"]);
+        let resource = served.resource("instrument", "ASRL");
+        write(
+            &served.station,
+            &format!(
+                "[station]\nid = \"S\"\n[instruments.psu]\ndriver = \"keysight/e36312a\"\nresource = \"{resource}\"\n\
+                 serial = {{ {settings} }}\n"
+            ),
+        );
+        let calls = served.folder.path().join("calls");
+        let mut command = Command::new("strace");
+        command.args(["-f", "-e", "trace=ioctl", "-o"]).arg(&calls);
+        command.arg(env!("CARGO_BIN_EXE_benchtop")).args(["safe", "--station"]);
+        let safe = done(command.arg(&served.station).current_dir(env!("CARGO_MANIFEST_DIR")));
+        assert_eq!(safe.code, Some(0), "{safe}");
+        let calls = std::fs::read_to_string(calls).unwrap();
+        let set: Vec<&str> = calls.lines().filter(|line| line.contains("TCSETS2")).collect();
+        let last = set.last().unwrap_or_else(|| panic!("no port was set: {calls}"));
+        for flag in expected {
+            assert!(last.contains(flag), "{settings}: {flag} is not in {last}");
+        }
+        for flag in absent {
+            assert!(!last.contains(flag), "{settings}: {flag} is in {last}");
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! The same through VISA, with a library of ours that reaches TCP ports: a simulated bench in one process, the run in another.
 
-use crate::testkit::{Served, benchtop, done, only_record, station_of, write};
+use crate::testkit::{Done, Served, benchtop, done, only_record, scratch, station_of, write};
 use std::{env, fs, net::TcpListener, path::PathBuf};
 
 /// Names the library, before the station file does.
-const VARIABLE: &str = "BENCHTOP_VISA_LIBRARY";
+pub(crate) const VARIABLE: &str = "BENCHTOP_VISA_LIBRARY";
 
 /// The double of `tests/visa`, which cargo built beside this test.
-fn double() -> PathBuf {
+pub(crate) fn double() -> PathBuf {
     let folder = env::current_exe().unwrap().parent().unwrap().to_owned();
     let built = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let is_double = |path: &PathBuf| {
@@ -101,6 +101,84 @@ fn without_a_visa_library_it_says_so_and_what_to_do() {
     }
 }
 
+/// No panic of anything is told, neither in words nor as an exit code.
+fn is_told_in_one_sentence(said: &Done, words: &[&str]) {
+    assert!(
+        !said.out.contains("panicked") && !said.err.contains("panicked"),
+        "{said}"
+    );
+    assert!(!said.err.contains("RUST_BACKTRACE"), "{said}");
+    assert_eq!(said.err.matches("error: ").count(), 1, "{said}");
+    for word in words {
+        assert!(said.err.contains(word), "{word}: {said}");
+    }
+}
+
+#[test]
+fn what_is_no_visa_library_is_refused_in_a_sentence() {
+    let folder = scratch();
+    let (text, station) = (folder.path().join("libvisa.so"), folder.path().join("station.toml"));
+    write(&text, "no library at all\n");
+    let text = text.to_str().unwrap();
+    let nowhere = folder.path().join("nowhere.so");
+    for (library, reason) in [
+        // a library, and not of VISA
+        ("libc.so.6", "libc.so.6 is no VISA library: it has no viOpenDefaultRM"),
+        (text, text),
+        (nowhere.to_str().unwrap(), "nowhere.so"),
+        (folder.path().to_str().unwrap(), folder.path().to_str().unwrap()),
+    ] {
+        let words = ["GPIB0::22::INSTR: there is no VISA library here", reason];
+        for arguments in [
+            ["query", "GPIB0::22::INSTR", "*IDN?"],
+            ["measure", "GPIB0::22::INSTR", "dc_voltage"],
+        ] {
+            let said = done(benchtop().args(arguments).env(VARIABLE, library));
+            assert_eq!(said.code, Some(2), "{said}");
+            is_told_in_one_sentence(&said, &words);
+        }
+        let console = done(benchtop().args(["console", "GPIB0::22::INSTR"]).env(VARIABLE, library));
+        assert_eq!(console.code, Some(2), "{console}");
+        is_told_in_one_sentence(&console, &words);
+        // a scan goes on without it, and says so
+        let scanned = done(
+            benchtop()
+                .args(["instruments", "scan", "--list-only"])
+                .env(VARIABLE, library),
+        );
+        assert_eq!(scanned.code, Some(0), "{scanned}");
+        assert!(
+            scanned
+                .out
+                .contains("could not look at VISA: there is no VISA library here")
+                && scanned.out.contains(reason),
+            "{scanned}"
+        );
+        assert!(!scanned.err.contains("panicked"), "{scanned}");
+        // and in a station file
+        write(
+            &station,
+            &format!(
+                "[station]\nid = \"S\"\n[visa]\nlibrary = \"{library}\"\n[instruments.psu]\ndriver = \"keysight/e36312a\"\n\
+                 resource = \"GPIB0::22::INSTR\"\n"
+            ),
+        );
+        let safe = done(
+            benchtop()
+                .args(["safe", "--station"])
+                .arg(&station)
+                .env_remove(VARIABLE),
+        );
+        assert_ne!(safe.code, Some(0), "{safe}");
+        let said = format!("{}{}", safe.out, safe.err);
+        assert!(
+            said.contains("there is no VISA library here") && said.contains(reason),
+            "{safe}"
+        );
+        assert!(!said.contains("panicked"), "{safe}");
+    }
+}
+
 #[test]
 fn a_visa_library_that_answers_nonsense_is_an_error_of_the_run_and_no_crash() {
     for (fault, words) in [
@@ -109,7 +187,7 @@ fn a_visa_library_that_answers_nonsense_is_an_error_of_the_run_and_no_crash() {
     ] {
         let query = done(benchtop().args(["query", fault, "*IDN?"]).env(VARIABLE, double()));
         assert_eq!(query.code, Some(3), "{query}");
-        assert!(query.err.contains(words), "{query}");
+        is_told_in_one_sentence(&query, &[words]);
     }
 }
 

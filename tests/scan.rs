@@ -1,6 +1,10 @@
 //! Discovery: what `instruments scan` finds, asks, and leaves alone.
 
-use crate::testkit::{Done, Running, Served, benchtop, done, eventually, scratch};
+use crate::{
+    over_visa,
+    testkit::{Done, Running, Served, benchtop, done, eventually, scratch},
+};
+use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
 use rustix::{
     fs::{OFlags, fcntl_setfl},
     io::Errno,
@@ -10,6 +14,7 @@ use serde_json::Value;
 use std::{
     fs::File,
     io::{BufRead, BufReader, Read, Write},
+    net::{IpAddr, TcpListener},
     os::unix::fs::symlink,
     process::{Command, Stdio},
 };
@@ -216,4 +221,106 @@ fn instruments_are_found_by_vxi11_broadcast_in_a_network_of_their_own() {
         "json",
     ]));
     assert_eq!(row(&excluded, "TCPIP0::127.0.0.1::inst0::INSTR")["state"], "excluded");
+}
+
+/// Two VISA names of a served meter, of a library that lists what it is told.
+fn listed(names: &[&str], arguments: &[&str]) -> Done {
+    let mut command = benchtop();
+    command.args(["instruments", "scan"]).args(NOT_OURS).args(arguments);
+    command.env(over_visa::VARIABLE, over_visa::double());
+    done(command.env("BENCHTOP_VISA_DOUBLE_LIST", names.join(" ")))
+}
+
+#[test]
+fn what_a_visa_library_lists_is_asked_and_its_driver_named() {
+    let served = Served::what(&["keysight/34461a"]);
+    let (_, port) = served.address("instrument");
+    let meter = format!("USB0::0x2A8D::0x1301::TCP{port}::INSTR");
+    // the second one answers nonsense, the third is a serial port, which goes under its own name
+    let names = [meter.as_str(), "GPIB0::1::INSTR", "ASRL1::INSTR"];
+    let scanned = listed(&names, &["--format", "json"]);
+    let found = rows(&scanned);
+    let row_of_meter = row(&found, &meter);
+    assert_eq!(
+        (
+            &row_of_meter["state"],
+            &row_of_meter["driver"],
+            &row_of_meter["found_by"][0]
+        ),
+        (&"answered".into(), &"keysight/34461a".into(), &"VISA".into())
+    );
+    let nonsense = row(&found, "GPIB0::1::INSTR");
+    assert_eq!(nonsense["state"], "no_answer");
+    let message = nonsense["message"].as_str().unwrap();
+    assert!(message.contains("what its interface does not allow"), "{message}");
+    let by_visa = |row: &&Value| row["found_by"][0] == "VISA";
+    assert_eq!(found.iter().filter(by_visa).count(), 2, "{found:#?}");
+    assert!(!scanned.err.contains("panicked"), "{scanned}");
+    let people = listed(&names, &[]);
+    assert!(
+        people.out.contains("keysight/34461a") && people.out.contains("looked at VISA: 2 found"),
+        "{people}"
+    );
+    // what is excluded is not opened: nothing reaches a library for it
+    let excluded = rows(&listed(
+        &names,
+        &["--exclude", &meter, "--exclude", "GPIB0::1::INSTR", "--format", "json"],
+    ));
+    for name in [&meter, "GPIB0::1::INSTR"] {
+        assert_eq!(row(&excluded, name)["state"], "excluded");
+    }
+}
+
+/// A responder of this test announces two services on the loopback: a served meter, and a port that counts who connects.
+#[test]
+fn what_announces_itself_over_mdns_is_asked_and_what_is_excluded_is_never_connected_to() {
+    let served = Served::what(&["keysight/34461a"]);
+    let (_, port) = served.address("instrument");
+    let counting = TcpListener::bind("127.0.0.1:0").unwrap();
+    counting.set_nonblocking(true).unwrap();
+    let counted = counting.local_addr().unwrap().port();
+    let responder = ServiceDaemon::new().unwrap();
+    responder.disable_interface(IfKind::All).unwrap();
+    responder.enable_interface(IfKind::LoopbackV4).unwrap();
+    let properties: &[(&str, &str)] = &[
+        ("Manufacturer", "ACME\u{1b}[2J"),
+        ("Model", "\u{202e}X"),
+        ("SerialNumber", "1"),
+    ];
+    let address: IpAddr = "127.0.0.1".parse().unwrap();
+    for (instance, port) in [("meter", port), ("counted", counted)] {
+        let host = format!("{instance}.local.");
+        let service = ServiceInfo::new("_scpi-raw._tcp.local.", instance, &host, address, port, properties);
+        responder.register(service.unwrap()).unwrap();
+    }
+    let resource = |port: u16| format!("TCPIP0::127.0.0.1::{port}::SOCKET");
+    let left_alone = resource(counted);
+    let arguments = ["--interface", "127.0.0.1", "--exclude", &left_alone];
+    // announcing takes its time
+    let found = eventually("both services", || {
+        let scanned = scan(&[&arguments[..], &["--format", "json"]].concat());
+        let found = rows(&scanned);
+        let has = |port| found.iter().any(|row| row["resource"] == resource(port));
+        (has(port) && has(counted)).then_some((scanned.out, found))
+    });
+    let (json, found) = found;
+    let meter = row(&found, &resource(port));
+    assert_eq!(
+        (&meter["state"], &meter["driver"], &meter["found_by"][0]),
+        (&"answered".into(), &"keysight/34461a".into(), &"mDNS".into())
+    );
+    assert!(meter["announced"].as_str().unwrap().starts_with("ACME"), "{meter}");
+    assert_eq!(row(&found, &left_alone)["state"], "excluded");
+    let people = scan(&arguments);
+    for text in [&json, &people.out, &people.err] {
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+    }
+    let came = counting.accept().map(drop).unwrap_err();
+    assert_eq!(Errno::from_io_error(&came), Some(Errno::AGAIN), "{came}");
+    // not excluded, it is connected to: the check above can fail
+    eventually("a connection", || {
+        scan(&["--interface", "127.0.0.1", "--timeout", "0.5"]);
+        counting.accept().ok()
+    });
+    drop(responder.shutdown());
 }

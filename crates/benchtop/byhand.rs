@@ -129,7 +129,7 @@ async fn by_identity(
     let answer = answer.map_err(failed)?;
     let Some(definition) = who_answers(&answer, catalogue)? else {
         let known: Vec<&str> = catalogue.drivers.keys().map(String::as_str).collect();
-        let answer = benchtop_notation::escape(answer.trim()).into_owned();
+        let answer = terminal::name(&answer);
         let message = format!(
             "no driver fits `{answer}`; there are {} (or name one with --driver)",
             known.join(", ")

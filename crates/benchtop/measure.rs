@@ -226,7 +226,7 @@ impl Samples {
                 let head = format!("{:>6}  {:>10.3} s  ", taken.number, taken.after.as_secs_f64());
                 terminal::say(&taken.line(Line::new().add(QUIET, &head)));
             }
-            Show::Json => terminal::emit(&taken.json().to_string()),
+            Show::Json => terminal::emit(&terminal::ascii_json(&taken.json())),
             Show::Csv => terminal::emit(&taken.csv()),
         }
     }

@@ -89,9 +89,12 @@ pub(crate) fn say_title([id, version, name]: [&String; 3], serial_number: &str, 
 /// Prints who answered as an instrument, and what was wrong with it before the run.
 pub(crate) fn say_instrument(name: &str, identity: &str, stale_errors: &[String]) {
     let line = Line::new().column(QUIET, &format!("  {name}"), 12);
-    say(&line.add(QUIET, identity));
+    say(&line.add(QUIET, &terminal::name(identity)));
     for error in stale_errors {
-        say(&Line::new().add(DOUBTFUL, &format!("             error from before the run: {error}")));
+        say(&Line::new().add(
+            DOUBTFUL,
+            &format!("             error from before the run: {}", terminal::name(error)),
+        ));
     }
 }
 

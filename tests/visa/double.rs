@@ -8,8 +8,8 @@
 #![expect(clippy::disallowed_methods, reason = "a library from elsewhere has its own clock")]
 
 use std::{
-    collections::HashMap,
-    ffi::{CStr, c_char, c_void},
+    collections::{HashMap, VecDeque},
+    ffi::{CStr, CString, c_char, c_void},
     io::{ErrorKind, Read, Write},
     net::TcpStream,
     sync::{
@@ -51,6 +51,8 @@ enum Fault {
     Hangs,
     /// 3: half of what is written goes out.
     ShortWrites,
+    /// 4: the status byte does not keep its timeout, by far.
+    StatusHangs,
 }
 
 struct Session {
@@ -68,7 +70,8 @@ struct Session {
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
-static FOUND: AtomicU32 = AtomicU32::new(0);
+/// What is left of each list.
+static LISTS: Mutex<Option<HashMap<u32, VecDeque<CString>>>> = Mutex::new(None);
 static SESSIONS: Mutex<Option<HashMap<u32, Arc<Mutex<Session>>>>> = Mutex::new(None);
 
 fn sessions<T>(work: impl FnOnce(&mut HashMap<u32, Arc<Mutex<Session>>>) -> T) -> T {
@@ -91,6 +94,7 @@ impl Session {
             "1" => Some(Fault::UnknownStatus),
             "2" => Some(Fault::Hangs),
             "3" => Some(Fault::ShortWrites),
+            "4" => Some(Fault::StatusHangs),
             _ => None,
         };
         let (port, message_based, fault) = match parts.as_slice() {
@@ -166,7 +170,7 @@ impl Session {
                 thread::sleep(self.timeout + Duration::from_secs(3));
                 return (Vec::new(), TIMEOUT);
             }
-            Fault::None | Fault::ShortWrites => {}
+            Fault::None | Fault::ShortWrites | Fault::StatusHangs => {}
         }
         loop {
             if let Some((end, status)) = self.end(most) {
@@ -208,6 +212,35 @@ pub unsafe extern "C" fn viOpenDefaultRM(manager: *mut u32) -> Status {
     SUCCESS
 }
 
+/// What is listed: what the variable names, blanks between, else an instrument, a serial port, and another instrument.
+fn listed() -> VecDeque<CString> {
+    let named = std::env::var("BENCHTOP_VISA_DOUBLE_LIST");
+    let names = named
+        .as_deref()
+        .unwrap_or("GPIB0::1::INSTR ASRL1::INSTR USB0::0x2A8D::0x1301::TCP1::INSTR");
+    names
+        .split_whitespace()
+        .filter_map(|name| CString::new(name).ok())
+        .collect()
+}
+
+/// Hands over the next name of a list, if there is one.
+///
+/// # Safety
+/// `place` has room for 256 bytes.
+unsafe fn hand_over(names: &mut VecDeque<CString>, place: *mut c_char) -> Status {
+    let Some(name) = names.pop_front() else {
+        return NOT_FOUND;
+    };
+    let name = name.as_bytes_with_nul();
+    if name.len() > 256 {
+        return NOT_FOUND;
+    }
+    // SAFETY: there is room, says the caller, and the name is not longer
+    unsafe { std::ptr::copy_nonoverlapping(name.as_ptr().cast(), place, name.len()) };
+    SUCCESS
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn viFindRsrc(
     _manager: u32,
@@ -216,27 +249,27 @@ pub unsafe extern "C" fn viFindRsrc(
     count: *mut u32,
     first: *mut c_char,
 ) -> Status {
-    let name = c"GPIB0::1::INSTR".to_bytes_with_nul();
+    let mut names = listed();
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
     // SAFETY: the caller hands over places for both numbers, and 256 bytes for a name
-    unsafe {
-        *list = NEXT.fetch_add(1, Ordering::Relaxed);
-        *count = 3;
-        std::ptr::copy_nonoverlapping(name.as_ptr().cast(), first, name.len());
-    }
-    SUCCESS
+    let status = unsafe {
+        *list = id;
+        *count = u32::try_from(names.len()).unwrap_or_default();
+        hand_over(&mut names, first)
+    };
+    let mut lists = LISTS.lock().unwrap_or_else(PoisonError::into_inner);
+    lists.get_or_insert_default().insert(id, names);
+    status
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn viFindNext(_list: u32, next: *mut c_char) -> Status {
-    // a serial port, and then a USB instrument
-    let name = if FOUND.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
-        c"ASRL1::INSTR".to_bytes_with_nul()
-    } else {
-        c"USB0::0x2A8D::0x1301::TCP1::INSTR".to_bytes_with_nul()
-    };
-    // SAFETY: the caller hands over 256 bytes for a name
-    unsafe { std::ptr::copy_nonoverlapping(name.as_ptr().cast(), next, name.len()) };
-    SUCCESS
+pub unsafe extern "C" fn viFindNext(list: u32, next: *mut c_char) -> Status {
+    let mut lists = LISTS.lock().unwrap_or_else(PoisonError::into_inner);
+    match lists.get_or_insert_default().get_mut(&list) {
+        // SAFETY: the caller hands over 256 bytes for a name
+        Some(names) => unsafe { hand_over(names, next) },
+        None => NO_OBJECT,
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -307,7 +340,7 @@ pub unsafe extern "C" fn viWrite(object: u32, buffer: *const u8, count: u32, sen
         let all = bytes.len();
         let (written, status) = match (&mut session.stream, session.fault) {
             (_, Fault::ShortWrites) => (all / 2, SUCCESS),
-            (_, Fault::UnknownStatus | Fault::Hangs) => (all, SUCCESS),
+            (_, Fault::UnknownStatus | Fault::Hangs | Fault::StatusHangs) => (all, SUCCESS),
             (Some(stream), Fault::None) => match stream.write_all(bytes) {
                 Ok(()) => (all, SUCCESS),
                 Err(_) => (0, LOST),
@@ -325,6 +358,10 @@ pub unsafe extern "C" fn viReadSTB(object: u32, status: *mut u16) -> Status {
     with(object, |session| {
         if !session.message_based {
             return NOT_SUPPORTED;
+        }
+        if session.fault == Fault::StatusHangs {
+            thread::sleep(session.timeout + Duration::from_secs(3));
+            return TIMEOUT;
         }
         if session.fault == Fault::None
             && let Err(error) = session.fill(Instant::now())

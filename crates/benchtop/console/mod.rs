@@ -185,9 +185,12 @@ async fn meet(
             Some(definition) => Ok(Met {
                 session: place.on_its_line(session, &definition, &options.line).await?,
                 definition: Some(definition),
-                identity: Some(answer.trim().to_owned()),
+                identity: Some(terminal::name(&answer)),
             }),
-            None => Ok(stranger(session, format!("no driver fits `{}`", answer.trim()))),
+            None => Ok(stranger(
+                session,
+                format!("no driver fits `{}`", terminal::name(&answer)),
+            )),
         },
         Err(error) if may_go_on(&error) => Ok(stranger(session, format!("no driver is known: {error}"))),
         Err(error) => Err(byhand::failed(error)),

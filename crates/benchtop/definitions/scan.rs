@@ -326,7 +326,7 @@ impl Row<'_> {
     fn show(&self, format: Format) {
         match format {
             Format::Human => terminal::say(&self.line()),
-            Format::Json => terminal::emit(&self.json().to_string()),
+            Format::Json => terminal::emit(&terminal::ascii_json(&self.json())),
         }
     }
 
@@ -342,12 +342,15 @@ impl Row<'_> {
             .column(PLAIN, driver, 20)
             .add(PLAIN, " ");
         let line = match self.said {
-            Said::Identity(identity) => line.add(PLAIN, identity),
+            Said::Identity(identity) => line.add(PLAIN, &terminal::name(identity)),
             Said::Excluded => line.add(QUIET, "excluded: not opened"),
             Said::NotAsked => line.add(QUIET, "not asked"),
-            Said::Nothing(reason) => line.add(BAD, reason),
+            Said::Nothing(reason) => line.add(BAD, &terminal::name(reason)),
         };
-        let announced = self.announced.map(|words| format!(": {words}")).unwrap_or_default();
+        let announced = self
+            .announced
+            .map(|words| format!(": {}", terminal::name(words)))
+            .unwrap_or_default();
         line.add(QUIET, &format!("  ({}{announced})", by.join(", ")))
     }
 

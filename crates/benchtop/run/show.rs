@@ -48,7 +48,7 @@ pub(super) fn print(mut events: Events, showing: &Showing) -> Option<String> {
                 progress::show(&event, &mut seen);
             }
             Format::Json if is_end(&event) => last = Some(in_slot(to_json_line(&event), slot)),
-            Format::Json => terminal::emit(&in_slot(to_json_line(&event), slot)),
+            Format::Json => terminal::emit(&terminal::ascii(&in_slot(to_json_line(&event), slot))),
         }
     }
     last
@@ -98,7 +98,7 @@ pub(super) fn show(saved: &Saved, last: Option<&str>, showing: &Showing) {
         }
         Format::Json => {
             if let Some(last) = last {
-                terminal::emit(last);
+                terminal::emit(&terminal::ascii(last));
             }
             let line = serde_json::json!({
                 "event": "saved",
@@ -106,7 +106,7 @@ pub(super) fn show(saved: &Saved, last: Option<&str>, showing: &Showing) {
                 "run_id": record.run_id,
                 "path": saved.path.display().to_string(),
             });
-            terminal::emit(&in_slot(line.to_string(), slot));
+            terminal::emit(&terminal::ascii(&in_slot(line.to_string(), slot)));
         }
     }
     for output in record
@@ -181,7 +181,7 @@ pub(super) fn summary(exits: &[Exit], format: Format) {
                 .map(|(word, count)| ((*word).to_owned(), (*count).into()))
                 .collect();
             let line = serde_json::json!({ "event": "summary", "runs": exits.len(), "outcomes": outcomes });
-            terminal::emit(&line.to_string());
+            terminal::emit(&terminal::ascii_json(&line));
         }
     }
 }

@@ -10,6 +10,7 @@ mod refusals;
 mod sampling;
 mod shared;
 mod sourced;
+mod timing;
 
 use crate::{Definition, Options, ScpiInstrument, parse};
 use benchtop_instrument::{

@@ -29,8 +29,8 @@ pub(crate) trait DeviceEnd: Send {
     /// Device clear. False if it does not react.
     fn clear(&mut self) -> bool;
 
-    /// The status byte. Nothing if it does not react.
-    fn status_byte(&mut self) -> Option<u8>;
+    /// The status byte. Nothing if it does not react. `underway` is whether an answer was collected that nobody has read.
+    fn status_byte(&mut self, underway: bool) -> Option<u8>;
 
     /// Somebody reads, and there is nothing to say.
     fn unterminated(&mut self);
@@ -57,8 +57,8 @@ impl DeviceEnd for Attachment {
         Self::clear(self)
     }
 
-    fn status_byte(&mut self) -> Option<u8> {
-        Self::status_byte(self, false)
+    fn status_byte(&mut self, underway: bool) -> Option<u8> {
+        Self::status_byte(self, underway)
     }
 
     fn unterminated(&mut self) {
@@ -235,17 +235,30 @@ impl<D: DeviceEnd> Session for PipeSession<D> {
     }
 
     async fn clear(&mut self, deadline: Moment) -> Result<(), Error> {
-        self.usable(Operation::Clear)?;
-        if !self.device.clear() {
-            return Err(self.timed_out(Operation::Clear, deadline).await);
+        let operation = Operation::Clear;
+        match self.state() {
+            // what is outstanding is what it clears
+            SessionState::Ready | SessionState::Desynchronised => {}
+            SessionState::Disconnected | SessionState::Closed => return self.usable(operation),
         }
+        if self.device.collect(&mut self.unread) == Progress::Gone {
+            return Err(self.disconnected(operation));
+        }
+        if !self.device.clear() {
+            return Err(self.timed_out(operation, deadline).await);
+        }
+        self.reading = false;
         self.unread.clear();
+        self.state = SessionState::Ready;
         Ok(())
     }
 
     async fn status_byte(&mut self, deadline: Moment) -> Result<u8, Error> {
         self.usable(Operation::StatusByte)?;
-        match self.device.status_byte() {
+        if self.device.collect(&mut self.unread) == Progress::Gone {
+            return Err(self.disconnected(Operation::StatusByte));
+        }
+        match self.device.status_byte(!self.unread.is_empty()) {
             Some(byte) => Ok(byte),
             None => Err(self.timed_out(Operation::StatusByte, deadline).await),
         }

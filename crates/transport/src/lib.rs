@@ -17,6 +17,8 @@ mod network;
 mod port;
 pub mod process;
 mod serial;
+#[cfg(test)]
+mod silent;
 mod socket;
 mod trace;
 pub mod transcript;

@@ -1,7 +1,7 @@
 //! A serial port and the two threads that block on it.
 
 use benchtop_instrument::{Error, ErrorKind, FlowControl, LineSettings, Operation, Parity, Resource};
-use serialport::SerialPort;
+use serialport::{SerialPort, SerialPortBuilder};
 use std::{
     io,
     path::Path,
@@ -110,7 +110,8 @@ fn path_of(name: &str) -> String {
 
 type Both = (Box<dyn SerialPort>, Box<dyn SerialPort>);
 
-fn open(path: &str, line: &LineSettings) -> io::Result<Both> {
+/// How a port is opened.
+fn settings(path: &str, line: &LineSettings) -> SerialPortBuilder {
     let data_bits = if line.data_bits == 7 {
         serialport::DataBits::Seven
     } else {
@@ -131,12 +132,16 @@ fn open(path: &str, line: &LineSettings) -> io::Result<Both> {
         FlowControl::RtsCts => serialport::FlowControl::Hardware,
         FlowControl::XonXoff => serialport::FlowControl::Software,
     };
-    let reading = serialport::new(path, line.baud)
+    serialport::new(path, line.baud)
         .data_bits(data_bits)
         .stop_bits(stop_bits)
         .parity(parity)
         .flow_control(flow_control)
         .timeout(LOOK)
+}
+
+fn open(path: &str, line: &LineSettings) -> io::Result<Both> {
+    let reading = settings(path, line)
         .open()
         .map_err(|error| match io::Error::from(error) {
             // a port that is there and is "no device" is locked by somebody
@@ -208,4 +213,50 @@ pub(crate) fn error(operation: Operation, resource: &Resource, error: io::Error)
         _ => (ErrorKind::Io, "the operating system refused"),
     };
     Error::new(kind, operation, resource, message).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serialport::{DataBits, FlowControl as Flow, Parity as Bit, StopBits};
+
+    #[test]
+    fn every_setting_of_a_line_goes_to_the_port() {
+        let plain = LineSettings::default();
+        let expected = |baud, data, parity, stop, flow| {
+            let port = serialport::new("/dev/ttyS9", baud).data_bits(data).parity(parity);
+            port.stop_bits(stop).flow_control(flow).timeout(LOOK)
+        };
+        let (eight, seven, one, two) = (DataBits::Eight, DataBits::Seven, StopBits::One, StopBits::Two);
+        for (line, expected) in [
+            (plain.clone(), expected(9600, eight, Bit::None, one, Flow::None)),
+            (
+                LineSettings {
+                    baud: 2400,
+                    data_bits: 7,
+                    parity: Parity::Even,
+                    stop_bits: 2,
+                    ..plain.clone()
+                },
+                expected(2400, seven, Bit::Even, two, Flow::None),
+            ),
+            (
+                LineSettings {
+                    parity: Parity::Odd,
+                    flow_control: FlowControl::RtsCts,
+                    ..plain.clone()
+                },
+                expected(9600, eight, Bit::Odd, one, Flow::Hardware),
+            ),
+            (
+                LineSettings {
+                    flow_control: FlowControl::XonXoff,
+                    ..plain
+                },
+                expected(9600, eight, Bit::None, one, Flow::Software),
+            ),
+        ] {
+            assert_eq!(settings("/dev/ttyS9", &line), expected, "{line:?}");
+        }
+    }
 }

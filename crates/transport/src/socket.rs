@@ -225,9 +225,9 @@ pub(crate) mod tests {
     use super::*;
     use benchtop_instrument::{
         RealClock,
-        conformance::{self, FarEnd, SessionRig},
+        conformance::{self, FarEnd, OutOfBand, SessionRig},
     };
-    use std::time::Duration;
+    use std::{io::Read, time::Duration};
     use tokio::net::TcpListener;
 
     struct Rig(Arc<dyn Clock>);
@@ -303,6 +303,10 @@ pub(crate) mod tests {
         fn clock(&self) -> Arc<dyn Clock> {
             Arc::clone(&self.0)
         }
+
+        fn out_of_band(&self) -> OutOfBand {
+            OutOfBand::NONE
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -330,6 +334,10 @@ pub(crate) mod tests {
             fn clock(&self) -> Arc<dyn Clock> {
                 self.0.clock()
             }
+
+            fn out_of_band(&self) -> OutOfBand {
+                self.0.out_of_band()
+            }
         }
         let test = "socket::tests::what_a_session_leaves_behind_is_found";
         let counted = conformance::endurance(test, &Leaking(Rig(RealClock::shared())));
@@ -353,10 +361,57 @@ pub(crate) mod tests {
             fn clock(&self) -> Arc<dyn Clock> {
                 self.0.clock()
             }
+
+            fn out_of_band(&self) -> OutOfBand {
+                self.0.out_of_band()
+            }
         }
         conformance::session(&TracedRig(Rig(RealClock::shared())))
             .await
             .unwrap();
+    }
+
+    /// Some instruments hold their port for a client that is dead until they are switched off: ours always says goodbye first.
+    /// Some instruments serve one client at a time, and hold the port for one that left without a word until they are switched off.
+    #[tokio::test]
+    async fn the_next_connection_comes_when_the_one_before_has_ended_however_it_ended() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = std::thread::spawn(move || {
+            let mut before: Option<std::net::TcpStream> = None;
+            let mut ends = Vec::new();
+            for _ in 0..4 {
+                let (stream, _) = listener.accept().unwrap();
+                if let Some(mut before) = before.replace(stream) {
+                    before.set_nonblocking(true).unwrap();
+                    ends.push(
+                        before
+                            .read_to_end(&mut Vec::new())
+                            .map_err(|error| error.kind())
+                            .is_ok(),
+                    );
+                }
+            }
+            ends
+        });
+        let clock = RealClock::shared();
+        let soon = || clock.now().after(Duration::from_secs(5));
+        let resource: Resource = format!("TCPIP::127.0.0.1::{port}::SOCKET").parse().unwrap();
+        let open = async || {
+            SocketSession::open(&resource, Arc::clone(&clock), soon())
+                .await
+                .unwrap()
+        };
+        // recovered from an answer that did not come, closed, and dropped without a word
+        let mut session = open().await;
+        session.write(b"READ?", soon()).await.unwrap();
+        let late = session.read(clock.now().after(Duration::from_millis(20))).await;
+        assert_eq!(late.unwrap_err().kind(), ErrorKind::Timeout);
+        session.recover(soon()).await.unwrap();
+        session.close().await.unwrap();
+        drop(open().await);
+        let _last = open().await;
+        assert_eq!(serving.join().unwrap(), [true, true, true]);
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ mod switching;
 pub use console::{ConsoleRig, console};
 pub use endurance::endurance;
 pub use instrument::{InstrumentRig, instrument};
-pub use session::{FarEnd, SessionRig, session};
+pub use session::{FarEnd, OutOfBand, SessionRig, session};
 
 use std::fmt;
 

@@ -1,6 +1,7 @@
 //! The session suite: plays the instrument's end of the wire and watches the session.
 
 mod cancelled;
+mod out_of_band;
 
 use super::{Violation, broken};
 use crate::{Clock, ClockExt, Error, ErrorKind, Session, SessionExt, SessionState};
@@ -21,6 +22,28 @@ pub trait FarEnd: Send {
     async fn hang_up(&mut self);
 }
 
+/// What a transport has beside messages. What it has not must be `Unsupported`, and asking for it changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfBand {
+    /// A status byte. Its message-available bit must then say whether an answer of the far end waits.
+    pub status_byte: bool,
+    /// Device clear. The far end must then forget what it wanted to say.
+    pub device_clear: bool,
+}
+
+impl OutOfBand {
+    /// Nothing: a raw socket, a plain serial line.
+    pub const NONE: Self = Self {
+        status_byte: false,
+        device_clear: false,
+    };
+    /// A status byte and device clear: what IEEE 488 has, and what was made after it.
+    pub const ALL: Self = Self {
+        status_byte: true,
+        device_clear: true,
+    };
+}
+
 /// How to open a session of one transport against a far end.
 #[async_trait]
 pub trait SessionRig: Send + Sync {
@@ -29,6 +52,9 @@ pub trait SessionRig: Send + Sync {
 
     /// The clock that the sessions use.
     fn clock(&self) -> Arc<dyn Clock>;
+
+    /// What there is beside messages.
+    fn out_of_band(&self) -> OutOfBand;
 
     /// False where what lies beneath cannot tell a peer that hung up from one that is silent. It still ends in an error.
     fn notices_a_closed_peer(&self) -> bool {
@@ -59,6 +85,8 @@ pub async fn session(rig: &dyn SessionRig) -> Result<(), Violation> {
     a_dropped_read_desynchronises(rig).await?;
     cancelled::a_query_dropped_at_any_await_shifts_nothing(rig).await?;
     an_answer_nobody_asked_for_is_noticed(rig).await?;
+    out_of_band::the_status_byte_tells_that_an_answer_waits(rig).await?;
+    out_of_band::device_clear_drops_what_was_to_be_said(rig).await?;
     a_closed_peer_is_disconnected_at_once(rig).await?;
     a_closed_session_does_nothing(rig).await
 }

@@ -392,8 +392,10 @@ impl Device {
         if !call.query {
             let value = setting.accept(&call.arguments.required()?)?;
             call.arguments.end()?;
-            for channel in channels {
-                self.stored.insert((number, channel), value.clone());
+            if let Some(value) = value {
+                for channel in channels {
+                    self.stored.insert((number, channel), value.clone());
+                }
             }
             return Ok(Outcome::Done);
         }

@@ -26,7 +26,8 @@ pub(crate) struct SettingModel {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Boolean,
+    /// Also words that are taken and change nothing of it: `ONCE`.
+    Boolean(Vec<String>),
     /// With the only values that there are, from small to large; none where all between are.
     Number(Bounds, Dimension, Vec<f64>),
     Integer(Bounds),
@@ -75,7 +76,9 @@ impl SettingModel {
         let (kind, default) = match one_of(sink, "kind", &word, &kinds)? {
             KindName::Boolean => {
                 let default = table.require_bool(sink, "default")?;
-                (Kind::Boolean, Remembered::Boolean(default.value))
+                let words = table.strings(sink, "words").unwrap_or_default();
+                let words = words.into_iter().map(|word| word.value).collect();
+                (Kind::Boolean(words), Remembered::Boolean(default.value))
             }
             KindName::Number => {
                 let bounds = bounds(table, sink)?;
@@ -116,10 +119,17 @@ impl SettingModel {
         })
     }
 
-    /// The value that an argument sets.
-    pub(crate) fn accept(&self, argument: &Argument<'_>) -> Result<Remembered, ScpiError> {
-        match &self.kind {
-            Kind::Boolean => argument.boolean().map(Remembered::Boolean),
+    /// The value that an argument sets; nothing where it changes nothing.
+    pub(crate) fn accept(&self, argument: &Argument<'_>) -> Result<Option<Remembered>, ScpiError> {
+        let value = match &self.kind {
+            Kind::Boolean(words)
+                if words
+                    .iter()
+                    .any(|name| argument.word().is_ok_and(|word| is_form_of(name, word))) =>
+            {
+                return Ok(None);
+            }
+            Kind::Boolean(_) => argument.boolean().map(Remembered::Boolean),
             Kind::Number(bounds, unit, steps) => {
                 let value = argument.bounded(*unit, bounds)?;
                 let step = steps.iter().copied().find(|step| *step >= value);
@@ -135,7 +145,8 @@ impl SettingModel {
                 found.cloned().map(Remembered::Word).ok_or(ILLEGAL_PARAMETER_VALUE)
             }
             Kind::Text => argument.text().map(|text| Remembered::Text(text.to_owned())),
-        }
+        };
+        value.map(Some)
     }
 
     /// The value that `MIN`, `MAX` or `DEF` in a query asks for.
@@ -143,7 +154,7 @@ impl SettingModel {
         match &self.kind {
             Kind::Number(bounds, _, _) => bounds.named(word).map(Remembered::Number),
             Kind::Integer(bounds) => bounds.named(word).map(Remembered::Integer),
-            Kind::Boolean | Kind::Word(_) | Kind::Text => None,
+            Kind::Boolean(_) | Kind::Word(_) | Kind::Text => None,
         }
     }
 }

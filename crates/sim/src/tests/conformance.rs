@@ -4,7 +4,7 @@ use crate::{client::Progress, session::DeviceEnd, session::PipeSession};
 use async_trait::async_trait;
 use benchtop_instrument::{
     Clock, RealClock, Resource, Session,
-    conformance::{FarEnd, SessionRig, endurance, session},
+    conformance::{FarEnd, OutOfBand, SessionRig, endurance, session},
 };
 use std::{
     collections::VecDeque,
@@ -50,8 +50,9 @@ impl DeviceEnd for Played {
         true
     }
 
-    fn status_byte(&mut self) -> Option<u8> {
-        Some(0)
+    fn status_byte(&mut self, underway: bool) -> Option<u8> {
+        let waits = underway || !self.line.lock().unwrap().to_host.is_empty();
+        Some(if waits { 0x10 } else { 0 })
     }
 
     fn unterminated(&mut self) {}
@@ -105,6 +106,10 @@ impl SessionRig for Rig {
 
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.0)
+    }
+
+    fn out_of_band(&self) -> OutOfBand {
+        OutOfBand::ALL
     }
 }
 

@@ -11,6 +11,7 @@ mod dialogues_34461a;
 mod dialogues_dmm6500;
 mod dialogues_dp832;
 mod dialogues_e36312a;
+mod dialogues_pymeasure;
 mod dialogues_standard;
 mod every_range;
 mod fault_effects;

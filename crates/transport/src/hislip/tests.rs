@@ -1,12 +1,22 @@
 //! HiSLIP sessions against a server that the suite plays, message by message.
 
 use super::*;
-use crate::Framer;
+use crate::{
+    Framer,
+    silent::{costs_its_deadline, wait_of},
+};
 use benchtop_instrument::{
     RealClock, SessionExt,
-    conformance::{self, FarEnd, SessionRig},
+    conformance::{self, FarEnd, OutOfBand, SessionRig},
 };
-use std::{net::SocketAddr, sync::Mutex, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -37,9 +47,22 @@ struct Shared {
     queried: Mutex<(u8, u32)>,
     /// The features that the last device clear asked for.
     asked: Mutex<Option<u8>>,
+    /// An answer was sent of which nobody has said that it was taken.
+    waiting: AtomicBool,
+    /// It answers no status query any more.
+    deaf: AtomicBool,
+    /// How many bytes the parts of a message had that came in.
+    parts: Mutex<Vec<usize>>,
 }
 
 impl Shared {
+    /// The client says whether it has the last answer.
+    fn taken_if(&self, control: u8) {
+        if control & DELIVERED != 0 {
+            self.waiting.store(false, Ordering::SeqCst);
+        }
+    }
+
     /// The control code that says which mode it is.
     fn feature(&self) -> u8 {
         u8::from(self.overlapped)
@@ -78,6 +101,9 @@ impl Server {
             next: Mutex::new(FIRST),
             queried: Mutex::default(),
             asked: Mutex::default(),
+            waiting: AtomicBool::default(),
+            deaf: AtomicBool::default(),
+            parts: Mutex::default(),
         });
         let for_clients = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
@@ -142,13 +168,21 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>, heard: mpsc::Unbounde
                     *shared.asked.lock().unwrap() = Some(header[3]);
                     *shared.framer.lock().unwrap() = Framer::default();
                     *shared.next.lock().unwrap() = FIRST;
+                    shared.waiting.store(false, Ordering::SeqCst);
                     Message::new(kind::DEVICE_CLEAR_ACKNOWLEDGE, shared.feature(), 0, &[])
                 }
                 kind::STATUS_QUERY => {
                     *shared.queried.lock().unwrap() = (header[3], parameter);
-                    Message::new(kind::STATUS_RESPONSE, 0x50, 0, &[])
+                    if shared.deaf.load(Ordering::SeqCst) {
+                        continue;
+                    }
+                    shared.taken_if(header[3]);
+                    let waiting = shared.waiting.load(Ordering::SeqCst);
+                    Message::new(kind::STATUS_RESPONSE, if waiting { 0x50 } else { 0x40 }, 0, &[])
                 }
                 kind::DATA | kind::DATA_END => {
+                    shared.taken_if(header[3]);
+                    shared.parts.lock().unwrap().push(payload.len());
                     message.extend(payload);
                     if header[2] == kind::DATA_END {
                         shared.last.lock().unwrap().0 = parameter;
@@ -205,6 +239,7 @@ impl FarEnd for Server {
                 messages.extend(Message::new(kind, 0, number, part).bytes());
             }
         }
+        self.shared.waiting.fetch_or(!messages.is_empty(), Ordering::SeqCst);
         // in one piece: what comes second is there when the first is read
         drop(outbox.as_ref().unwrap().send(messages));
     }
@@ -240,6 +275,10 @@ impl SessionRig for Rig {
 
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
+    }
+
+    fn out_of_band(&self) -> OutOfBand {
+        OutOfBand::ALL
     }
 }
 
@@ -300,7 +339,7 @@ async fn an_answer_to_an_older_question_is_dropped() {
         .await
         .unwrap();
     assert_eq!(server.receive().await.unwrap(), message.as_bytes());
-    assert_eq!(session.status_byte(clock.now().after(SOON)).await.unwrap(), 0x50);
+    assert_eq!(session.status_byte(clock.now().after(SOON)).await.unwrap(), 0x40);
     session.write(b"X?", clock.now().after(SOON)).await.unwrap();
     server.receive().await;
     let now = server.shared.last.lock().unwrap().0;
@@ -365,7 +404,7 @@ async fn what_came_before_an_interruption_does_not_count_on_whichever_channel_it
         let told_too = Message::new(kind::ASYNC_INTERRUPTED, 0, number, &[]);
         if asynchronous_first {
             say(&server.shared.asynchronous, &told_too);
-            assert_eq!(session.status_byte(soon()).await.unwrap(), 0x50);
+            assert_eq!(session.status_byte(soon()).await.unwrap(), 0x40);
             say(&synchronous, &half);
             say(&synchronous, &Message::new(kind::DATA_END, 0, number, b"too early\n"));
             say(&synchronous, &told);
@@ -377,7 +416,7 @@ async fn what_came_before_an_interruption_does_not_count_on_whichever_channel_it
         server.send(b"b\n").await;
         assert_eq!(session.read(soon()).await.unwrap(), b"b", "{asynchronous_first}");
         // the word on the other channel was taken, so that it is not taken for that of the next interruption
-        assert_eq!(session.status_byte(soon()).await.unwrap(), 0x50);
+        assert_eq!(session.status_byte(soon()).await.unwrap(), 0x40);
         assert!(!session.channels.as_ref().unwrap().interrupted);
     }
 }
@@ -418,4 +457,61 @@ async fn a_mode_that_was_asked_for_is_had_or_refused() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_message_goes_out_and_comes_in_in_parts() {
+    let clock = RealClock::shared();
+    let soon = || clock.now().after(SOON);
+    let mut server = Server::start().await;
+    let mut session = open(&server.resource("hislip0"), &clock).await.unwrap();
+    let block: Vec<u8> = b"DATA #6100000"
+        .iter()
+        .copied()
+        .chain((0..100_000_u32).map(|index| index.to_le_bytes()[0]))
+        .collect();
+    session.write(&block, soon()).await.unwrap();
+    assert_eq!(server.receive().await.unwrap(), block);
+    // as large as the instrument takes them, each: header and block, and the terminator behind them
+    let parts = std::mem::take(&mut *server.shared.parts.lock().unwrap());
+    let most = usize::try_from(MOST).unwrap();
+    assert_eq!(parts.len(), (block.len() + 1).div_ceil(most));
+    assert!(parts.iter().rev().skip(1).all(|length| *length == most), "{parts:?}");
+    // and back, in parts of another size, the last one empty but for its end
+    let (number, outbox) = server.shared.last.lock().unwrap().clone();
+    for part in block.chunks(PIECE / 7) {
+        let part = Message::new(kind::DATA, 0, number, part);
+        outbox.as_ref().unwrap().send(part.bytes()).unwrap();
+    }
+    for end in [b"\n".as_slice(), b""] {
+        let kind = if end.is_empty() { kind::DATA_END } else { kind::DATA };
+        let end = Message::new(kind, 0, number, end);
+        outbox.as_ref().unwrap().send(end.bytes()).unwrap();
+    }
+    assert_eq!(session.read(soon()).await.unwrap(), block);
+    // a part that says it is longer than anything is not waited for
+    session.write(b"MORE?", soon()).await.unwrap();
+    server.receive().await.unwrap();
+    let mut endless = Message::new(kind::DATA_END, 0, number.wrapping_add(STEP), &[]).bytes();
+    endless.truncate(8);
+    endless.extend(u64::MAX.to_be_bytes());
+    outbox.unwrap().send(endless).unwrap();
+    assert_eq!(session.read(soon()).await.unwrap_err().kind(), ErrorKind::Garbled);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_query_that_nobody_answers_costs_its_deadline() {
+    let clock = RealClock::shared();
+    costs_its_deadline(async || {
+        let server = Server::start().await;
+        let mut session = open(&server.resource("hislip0"), &clock).await.unwrap();
+        server.shared.deaf.store(true, Ordering::SeqCst);
+        let waited = wait_of(clock.as_ref(), async |deadline| session.status_byte(deadline).await).await;
+        assert_eq!(session.state(), SessionState::Desynchronised);
+        server.shared.deaf.store(false, Ordering::SeqCst);
+        session.recover(clock.now().after(SOON)).await.unwrap();
+        session.status_byte(clock.now().after(SOON)).await.unwrap();
+        waited
+    })
+    .await;
 }

@@ -2,12 +2,13 @@
 
 use super::*;
 use benchtop_instrument::{
-    Prompts, RealClock, SessionExt,
-    conformance::{self, FarEnd, SessionRig},
+    FlowControl, Parity, Prompts, RealClock, SessionExt,
+    conformance::{self, FarEnd, OutOfBand, SessionRig},
 };
 use rustix::{
     fs::{Mode, OFlags},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{ControlModes, InputModes, LocalModes, OutputModes, tcgetattr},
 };
 use std::{
     fs::File,
@@ -22,6 +23,9 @@ use tokio::sync::mpsc;
 
 /// What the thread that listens is told at the end, from the other side.
 const UNPLUG: &[u8] = b"\0unplug";
+
+/// What clears an instrument that can be cleared over its line: Control-C, as the HP 34401A has it.
+const CLEAR: u8 = 3;
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -99,6 +103,8 @@ impl Instrument {
                 let message = std::mem::take(&mut line);
                 match message.as_slice() {
                     b"" => {}
+                    // whatever came before it is gone, and it is answered with nothing
+                    [.., CLEAR] => {}
                     UNPLUG => return,
                     b"*IDN?" => writing.write_all(b"Maker,Meter,1,2\n").unwrap(),
                     b"*OPC?" => writing.write_all(b"1\n").unwrap(),
@@ -169,11 +175,27 @@ impl SessionRig for Rig {
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.0)
     }
+
+    fn out_of_band(&self) -> OutOfBand {
+        OutOfBand {
+            status_byte: false,
+            device_clear: !self.1.clear.is_empty(),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_serial_line_keeps_the_session_contract() {
     conformance::session(&Rig(RealClock::shared(), line())).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_serial_line_with_a_clear_of_its_own_keeps_the_session_contract() {
+    let line = LineSettings {
+        clear: vec![CLEAR],
+        ..line()
+    };
+    conformance::session(&Rig(RealClock::shared(), line)).await.unwrap();
 }
 
 #[test]
@@ -388,4 +410,83 @@ async fn a_hundred_sessions_leave_no_thread_and_no_handle_behind() {
     // other tests of this process come and go
     assert!(count("/proc/self/fd") <= handles + 20, "handles");
     assert!(count("/proc/self/task") <= threads + 20, "threads");
+}
+
+/// What a pseudoterminal keeps of the settings is read from its other end. Eight bits and no parity is all that one has, whatever
+/// it is told (Linux, `pty_set_termios`): those are compared as the system call is given them, here and in `tests/over_serial.rs`.
+#[tokio::test]
+async fn a_line_is_set_as_it_is_described() {
+    let clock = RealClock::shared();
+    let instrument = Instrument::start();
+    let of_the_line = || {
+        let terminal = instrument.terminal.lock().unwrap();
+        tcgetattr(&terminal.as_ref().unwrap().theirs).unwrap()
+    };
+    let default = LineSettings::default();
+    let lines = [300, 9600, 19_200, 115_200].map(|baud| LineSettings { baud, ..line() });
+    let parities = Parity::ALL.iter().map(|(_, parity)| LineSettings {
+        parity: *parity,
+        ..line()
+    });
+    let stops = [1, 2].map(|stop_bits| LineSettings { stop_bits, ..line() });
+    let flows = FlowControl::ALL.iter().map(|(_, flow_control)| LineSettings {
+        flow_control: *flow_control,
+        ..line()
+    });
+    let sevens = LineSettings {
+        data_bits: 7,
+        parity: Parity::Even,
+        stop_bits: 2,
+        flow_control: FlowControl::XonXoff,
+        ..line()
+    };
+    // the last one is as the first: nothing is left over from the others
+    let all = lines
+        .into_iter()
+        .chain(parities)
+        .chain(stops)
+        .chain(flows)
+        .chain([sevens, default]);
+    for line in all {
+        let mut session = open(&instrument, &line, &clock, clock.now().after(SOON)).await.unwrap();
+        let found = of_the_line();
+        let (input, control) = (found.input_modes, found.control_modes);
+        assert_eq!(
+            (found.output_speed(), found.input_speed()),
+            (line.baud, line.baud),
+            "{line:?}"
+        );
+        assert_eq!(control.contains(ControlModes::CSTOPB), line.stop_bits == 2, "{line:?}");
+        assert_eq!(
+            input.contains(InputModes::INPCK),
+            line.parity != Parity::None,
+            "{line:?}"
+        );
+        assert_eq!(
+            control.contains(ControlModes::PARODD),
+            line.parity == Parity::Odd,
+            "{line:?}"
+        );
+        let hardware = line.flow_control == FlowControl::RtsCts;
+        assert_eq!(control.contains(ControlModes::CRTSCTS), hardware, "{line:?}");
+        let software = line.flow_control == FlowControl::XonXoff;
+        let both = InputModes::IXON | InputModes::IXOFF;
+        assert_eq!(
+            input & both,
+            if software { both } else { InputModes::empty() },
+            "{line:?}"
+        );
+        // bytes go through as they are
+        let changing = InputModes::ICRNL | InputModes::INLCR | InputModes::IGNCR | InputModes::ISTRIP;
+        assert!(!input.intersects(changing), "{line:?}");
+        assert!(!found.output_modes.contains(OutputModes::OPOST), "{line:?}");
+        let editing = LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
+        assert!(!found.local_modes.intersects(editing), "{line:?}");
+        assert_eq!(
+            session.query("*OPC?", clock.now().after(SOON)).await.unwrap(),
+            "1",
+            "{line:?}"
+        );
+        session.close().await.unwrap();
+    }
 }

@@ -1,10 +1,13 @@
 //! Sessions through the library that `BENCHTOP_VISA_LIBRARY` names, else through the double of `tests/visa`.
 
 use super::*;
-use crate::socket::tests::Peer;
+use crate::{
+    silent::{costs_its_deadline, wait_of},
+    socket::tests::Peer,
+};
 use benchtop_instrument::{
     RealClock, SessionExt,
-    conformance::{self, FarEnd, SessionRig},
+    conformance::{self, FarEnd, OutOfBand, SessionRig},
 };
 use std::{env, fs, path::PathBuf, time::SystemTime};
 use tokio::net::TcpListener;
@@ -57,6 +60,14 @@ impl SessionRig for Rig {
 
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.clock)
+    }
+
+    fn out_of_band(&self) -> OutOfBand {
+        if self.message_based {
+            OutOfBand::ALL
+        } else {
+            OutOfBand::NONE
+        }
     }
 
     /// rsvisa-ivi 0.1.8 answers a timeout when the socket is closed; VPP-4.3.2 has `VI_ERROR_CONN_LOST` for it.
@@ -155,6 +166,20 @@ async fn a_library_that_does_not_keep_its_timeout_costs_no_more_than_the_deadlin
         .await
         .unwrap();
     assert_eq!(session.state(), SessionState::Ready);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_query_that_nobody_answers_costs_its_deadline() {
+    if uses_another_library() {
+        return;
+    }
+    costs_its_deadline(async || {
+        let (mut session, clock) = faulty(4).await;
+        let waited = wait_of(clock.as_ref(), async |deadline| session.status_byte(deadline).await).await;
+        assert_eq!(session.state(), SessionState::Desynchronised);
+        waited
+    })
+    .await;
 }
 
 #[tokio::test]

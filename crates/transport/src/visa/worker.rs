@@ -3,10 +3,11 @@
 use super::{attributes, library};
 use benchtop_instrument::{ErrorKind, LineSettings};
 use std::{
+    cell::Cell,
     fmt,
     io::{self, Read},
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc,
+    panic::{self, AssertUnwindSafe, catch_unwind},
+    sync::{Once, mpsc},
     thread,
     time::Duration,
 };
@@ -143,9 +144,31 @@ impl Worker {
     }
 }
 
+thread_local! {
+    /// This thread is in a call whose panic becomes an error.
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps panics of contained calls from being printed; others are told as before.
+fn tell_no_contained_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let tell = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if !CONTAINED.get() {
+                tell(panic);
+            }
+        }));
+    });
+}
+
 /// What a call says, a panic included.
 fn contained<T>(call: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+    tell_no_contained_panics();
+    CONTAINED.set(true);
+    let ended = catch_unwind(AssertUnwindSafe(call));
+    CONTAINED.set(false);
+    ended.unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<String>()
             .map(String::as_str)

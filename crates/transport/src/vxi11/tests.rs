@@ -6,7 +6,7 @@ use super::*;
 use crate::Framer;
 use benchtop_instrument::{
     RealClock, SessionExt,
-    conformance::{self, FarEnd, SessionRig},
+    conformance::{self, FarEnd, OutOfBand, SessionRig},
 };
 use std::{collections::VecDeque, net::SocketAddr, sync::Mutex};
 use tokio::{
@@ -27,11 +27,16 @@ struct Shared {
     framer: Mutex<Framer>,
     answers: Mutex<VecDeque<Vec<u8>>>,
     said: Notify,
+    /// What it hands over next, as it stands there: why a read ended, and what was read.
+    parts: Mutex<VecDeque<(u32, &'static [u8])>>,
 }
 
 impl Shared {
     /// A part of the first answer, with why it ends.
     fn next_part(&self) -> Option<Vec<u8>> {
+        if let Some((reason, part)) = self.parts.lock().unwrap().pop_front() {
+            return Some(read_result(reason, part));
+        }
         let mut answers = self.answers.lock().unwrap();
         let mut part = answers.pop_front()?;
         let rest = part.split_off(part.len().min(PIECE));
@@ -39,9 +44,13 @@ impl Shared {
         if !rest.is_empty() {
             answers.push_front(rest);
         }
-        let fill = vec![0; part.len().next_multiple_of(4) - part.len()];
-        Some([words(&[0, reason, length_of(&part)]), part, fill].concat())
+        Some(read_result(reason, &part))
     }
+}
+
+fn read_result(reason: u32, part: &[u8]) -> Vec<u8> {
+    let fill = vec![0; part.len().next_multiple_of(4) - part.len()];
+    [words(&[0, reason, length_of(part)]), part.to_vec(), fill].concat()
 }
 
 struct Server {
@@ -222,6 +231,10 @@ impl SessionRig for Rig {
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.0)
     }
+
+    fn out_of_band(&self) -> OutOfBand {
+        OutOfBand::ALL
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -291,4 +304,44 @@ async fn a_long_message_goes_out_in_the_pieces_that_the_instrument_takes() {
     assert_eq!(session.read(clock.now().after(SOON)).await.unwrap(), b"2");
     session.close().await.unwrap();
     assert!(session.query("X?", clock.now().after(SOON)).await.is_err());
+}
+
+#[tokio::test]
+async fn an_answer_ends_for_the_reason_that_the_instrument_gives() {
+    /// The reasons why a read ends (VXI-11, B.6.4); an instrument that gives none has handed over what it had.
+    const COUNT: u32 = 1;
+    const NONE: u32 = 0;
+    let clock = RealClock::shared();
+    let soon = || clock.now().after(SOON);
+    let mut server = Server::start().await;
+    let mut session = open(&server.resource("inst0"), &clock).await.unwrap();
+    for (parts, expected) in [
+        // a terminating character alone, though none was asked for
+        (&[(CHARACTER, b"+1.5\n".as_slice())] as &[_], b"+1.5".as_slice()),
+        (&[(COUNT, b"+1".as_slice()), (CHARACTER, b".5\n")], b"+1.5"),
+        // what was asked for came, and that is not the end; the end may come by itself
+        (
+            &[(COUNT, b"#15ab".as_slice()), (COUNT, b"\nc"), (END, b"d\n")],
+            b"#15ab\ncd",
+        ),
+        (&[(COUNT, b"+1.5\n".as_slice()), (END, b"")], b"+1.5"),
+        (&[(NONE, b"+1".as_slice()), (NONE, b""), (END, b".5\n")], b"+1.5"),
+        (&[(COUNT | CHARACTER | END, b"+1.5\n".as_slice())], b"+1.5"),
+    ] {
+        session.write(b"READ?", soon()).await.unwrap();
+        assert_eq!(server.receive().await.unwrap(), b"READ?");
+        *server.shared.parts.lock().unwrap() = parts.iter().copied().collect();
+        assert_eq!(session.read(soon()).await.unwrap(), expected, "{parts:?}");
+        assert!(server.shared.parts.lock().unwrap().is_empty(), "{parts:?}");
+    }
+    // what ends without an end is never an answer
+    session.write(b"READ?", soon()).await.unwrap();
+    server.receive().await.unwrap();
+    server.shared.parts.lock().unwrap().push_back((COUNT, b"+1.5\n"));
+    let cut = session
+        .read(clock.now().after(Duration::from_millis(100)))
+        .await
+        .unwrap_err();
+    assert_eq!(cut.kind(), ErrorKind::Timeout, "{cut}");
+    assert_eq!(session.state(), SessionState::Desynchronised);
 }

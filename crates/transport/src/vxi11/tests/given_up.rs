@@ -1,10 +1,17 @@
 //! What an instrument hears of a call that was given up, and of its lock: from a server that waits until it is told not to.
 
 use super::{SOON, length_of, words};
-use crate::{Vxi11Session, vxi11::DEVICE_LOCK};
-use benchtop_instrument::{Clock, ClockExt, ErrorKind, RealClock, Resource, Session};
+use crate::{
+    Vxi11Session,
+    silent::{costs_its_deadline, wait_of},
+    vxi11::DEVICE_LOCK,
+};
+use benchtop_instrument::{Clock, ClockExt, ErrorKind, RealClock, Resource, Session, SessionState};
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -21,6 +28,8 @@ const DEVICE_ABORT: (u32, u32) = (395_184, 1);
 struct Heard {
     calls: Mutex<Vec<(u32, u32, Vec<u32>)>>,
     aborted: Notify,
+    /// It hangs in status queries too.
+    deaf: AtomicBool,
     /// What it says to who wants its lock.
     lock: u32,
 }
@@ -58,6 +67,10 @@ async fn serve(mut stream: TcpStream, heard: Arc<Heard>, abort_port: u32) -> Opt
             (_, super::DEVICE_READ) => {
                 heard.aborted.notified().await;
                 words(&[23, 0, 0])
+            }
+            (_, super::DEVICE_READSTB) if heard.deaf.load(Ordering::SeqCst) => {
+                heard.aborted.notified().await;
+                words(&[23, 0])
             }
             (_, super::DEVICE_READSTB) => words(&[0, 0]),
             (_, DEVICE_LOCK) => words(&[heard.lock]),
@@ -169,4 +182,67 @@ async fn a_lock_is_asked_for_given_back_and_refused_by_name() {
             "the link is not left there"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_query_that_nobody_answers_costs_its_deadline() {
+    let clock = RealClock::shared();
+    costs_its_deadline(async || {
+        let (heard, resource) = hanging(0).await;
+        let soon = clock.now().after(SOON);
+        let mut session = Vxi11Session::open(&resource, None, Arc::clone(&clock), soon)
+            .await
+            .unwrap();
+        heard.deaf.store(true, Ordering::SeqCst);
+        let waited = wait_of(clock.as_ref(), async |deadline| session.status_byte(deadline).await).await;
+        assert_eq!(session.state(), SessionState::Desynchronised);
+        heard.deaf.store(false, Ordering::SeqCst);
+        session.recover(clock.now().after(SOON)).await.unwrap();
+        assert_eq!(session.status_byte(clock.now().after(SOON)).await.unwrap(), 0);
+        waited
+    })
+    .await;
+}
+
+/// Some instruments refuse a call that would wait for a lock, also where none is wanted: a Rigol DM3068 does.
+#[tokio::test]
+async fn no_call_would_wait_for_a_lock_that_was_not_asked_for() {
+    let clock = RealClock::shared();
+    let (heard, resource) = hanging(0).await;
+    let soon = clock.now().after(SOON);
+    let mut session = Vxi11Session::open(&resource, None, Arc::clone(&clock), soon)
+        .await
+        .unwrap();
+    session.status_byte(soon).await.unwrap();
+    session.trigger(soon).await.unwrap();
+    session.write(b"READ?", soon).await.unwrap();
+    let late = session.read(clock.now().after(Duration::from_millis(100))).await;
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::Timeout);
+    session.recover(clock.now().after(SOON)).await.unwrap();
+    session.close().await.unwrap();
+    // where the lock timeout stands among the arguments, and the flags, of which the lowest says to wait (VXI-11, B.6)
+    let places = [
+        (super::CREATE_LINK, 2, None),
+        (super::DEVICE_WRITE, 2, Some(3)),
+        (super::DEVICE_READ, 3, Some(4)),
+        (super::DEVICE_READSTB, 2, Some(1)),
+        (super::DEVICE_TRIGGER, 2, Some(1)),
+        (super::DEVICE_CLEAR, 2, Some(1)),
+    ];
+    let calls = heard.calls.lock().unwrap().clone();
+    for (procedure, timeout, flags) in places {
+        let of_it = |(program, called, _): &&(u32, u32, Vec<u32>)| (*program, *called) == (super::CORE, procedure);
+        let mut found = calls.iter().filter(of_it).peekable();
+        assert!(found.peek().is_some(), "procedure {procedure} was not called");
+        for (_, _, arguments) in found {
+            assert_eq!(arguments[timeout], 0, "procedure {procedure}: {arguments:?}");
+            let waits = flags.is_some_and(|flags: usize| arguments[flags] & 1 != 0);
+            assert!(!waits, "procedure {procedure}: {arguments:?}");
+        }
+    }
+    assert!(
+        !calls
+            .iter()
+            .any(|(program, called, _)| (*program, *called) == (super::CORE, DEVICE_LOCK))
+    );
 }
