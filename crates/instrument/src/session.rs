@@ -21,8 +21,8 @@ pub enum SessionState {
 /// The contract, checked by [`conformance::session`](crate::conformance::session):
 /// - A message goes out and comes in whole: terminators and framing are the session's business.
 /// - A late answer is never taken for the next one. A timeout, a dropped future or a framing error leaves
-///   the session [`SessionState::Desynchronised`]; every operation but `recover` and `close` then fails with
-///   [`ErrorKind::Desynchronised`] until `recover` has succeeded.
+///   the session [`SessionState::Desynchronised`]; every operation but `recover`, `clear` and `close` then fails with
+///   [`ErrorKind::Desynchronised`] until `recover` has succeeded, or `clear` where there is device clear.
 /// - A closed peer is [`ErrorKind::Disconnected`] as soon as it is known, not a timeout.
 /// - Every operation ends by its deadline; a silent peer costs just that time, to a tenth.
 /// - A session that is over, closed or dropped, leaves no descriptor and no thread behind
@@ -50,16 +50,16 @@ pub trait Session: Send {
     /// [`ErrorKind::Garbled`] where the framing is broken, [`ErrorKind::Io`].
     async fn read(&mut self, deadline: Moment) -> Result<Vec<u8>, Error>;
 
-    /// Device clear: the instrument drops what it was doing and what it wanted to say.
+    /// Device clear: the instrument drops what it was doing and what it wanted to say. A desynchronised session is ready then.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] where the transport has none (use `recover`), else as for `write`.
+    /// [`ErrorKind::Unsupported`] where the transport has none (use `recover`), which changes nothing; else as for `write`.
     async fn clear(&mut self, deadline: Moment) -> Result<(), Error>;
 
-    /// The IEEE 488.2 status byte, out of band.
+    /// The IEEE 488.2 status byte, out of band: also between a question and its answer, of which its message-available bit tells.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] where the transport has none, else as for `read`.
+    /// [`ErrorKind::Unsupported`] where the transport has none, which changes nothing; else as for `read`.
     async fn status_byte(&mut self, deadline: Moment) -> Result<u8, Error>;
 
     /// The interface's own trigger: to the instrument the same as `*TRG` (IEEE 488.2, 10.37), which is sent where there is none.

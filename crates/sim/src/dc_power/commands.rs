@@ -3,6 +3,7 @@
 //! Arguments are read to their end before anything changes: a command in error does nothing.
 
 use super::definition::{Addressing, Behaviour, ChannelModel, DcPowerModel, Level, Summary};
+use super::elements;
 use super::state::{Channel, DcPower, Output, Regulation, Tripped};
 use crate::{
     answer::{quoted, whole},
@@ -51,6 +52,8 @@ pub(crate) fn execute(
         }),
         Behaviour::MeasureVoltage => measure(supply, model, call, |output| output.volts, |model| model.voltage_step),
         Behaviour::MeasureCurrent => measure(supply, model, call, |output| output.amperes, |model| model.current_step),
+        Behaviour::MeasureElements => elements::measure(supply, model, call),
+        Behaviour::Elements => elements::choose(supply, call),
         Behaviour::Select => select(supply, model, call),
         Behaviour::SelectNumber => select_number(supply, model, call),
         Behaviour::Apply => apply(supply, model, call),

@@ -63,6 +63,10 @@ pub(crate) enum Behaviour {
     OcpState,
     MeasureVoltage,
     MeasureCurrent,
+    /// A reading with the elements that are chosen.
+    MeasureElements,
+    /// Which elements a reading has.
+    Elements,
     OvpState,
     OvpTripped,
     OcpTripped,
@@ -110,6 +114,8 @@ pub(crate) const BEHAVIOURS: &[(&str, Behaviour, Forms)] = &[
     ("ocp_state", Behaviour::OcpState, Forms::Both),
     ("measure_voltage", Behaviour::MeasureVoltage, Forms::Query),
     ("measure_current", Behaviour::MeasureCurrent, Forms::Query),
+    ("measure_elements", Behaviour::MeasureElements, Forms::Query),
+    ("elements", Behaviour::Elements, Forms::Both),
     ("ovp_state", Behaviour::OvpState, Forms::Both),
     ("ovp_alarm", Behaviour::OvpAlarm, Forms::Query),
     ("ocp_alarm", Behaviour::OcpAlarm, Forms::Query),

@@ -6,6 +6,7 @@
 
 mod commands;
 mod definition;
+mod elements;
 mod state;
 
 pub(crate) use commands::{channels, execute};

@@ -1,6 +1,7 @@
 //! What one supply is set to, and what its protection does.
 
 use super::definition::{ChannelModel, DcPowerModel};
+use super::elements::{ELEMENTS, Element};
 use crate::status::{Register, Status};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -29,6 +30,8 @@ pub(crate) struct DcPower {
     pub(crate) shift: f64,
     /// Its overvoltage protection trips whatever the voltage is.
     pub(crate) trips: bool,
+    /// What a reading of a source-measure unit is made of.
+    pub(crate) elements: Vec<Element>,
     noise: ChaCha8Rng,
 }
 
@@ -70,6 +73,11 @@ pub(crate) enum Regulation {
     Current,
 }
 
+/// All of them, as after `*RST`.
+fn all_elements() -> Vec<Element> {
+    ELEMENTS.iter().map(|(_, element)| *element).collect()
+}
+
 impl Channel {
     fn default_of(supply: &DcPowerModel, model: &ChannelModel) -> Self {
         Self {
@@ -97,6 +105,7 @@ impl DcPower {
             stuck: false,
             shift: 0.0,
             trips: false,
+            elements: all_elements(),
             noise,
         }
     }
@@ -105,6 +114,7 @@ impl DcPower {
     pub(crate) fn reset(&mut self, model: &DcPowerModel) {
         let stuck = self.stuck;
         self.selected = 0;
+        self.elements = all_elements();
         for (channel, channel_model) in self.channels.iter_mut().zip(&model.channels) {
             let summary = channel.summary;
             *channel = Channel {
