@@ -9,7 +9,7 @@ use crate::{
 use benchtop_instrument::{
     Clock, Error, ErrorKind, Instrument, LineSettings, Moment, Operation, RealClock, Resource, Session, SessionExt,
 };
-use benchtop_notation::{Diagnostics, Span, Spanned};
+use benchtop_notation::{Diagnostics, Span, Spanned, brief};
 use benchtop_scpi::{Definition, LineChanges};
 use benchtop_station::{Catalogue, Options, Recorder, drive, open_session};
 use benchtop_transport::{TraceEvent, TraceSink, Traced};
@@ -129,7 +129,7 @@ async fn by_identity(
     let answer = answer.map_err(failed)?;
     let Some(definition) = who_answers(&answer, catalogue)? else {
         let known: Vec<&str> = catalogue.drivers.keys().map(String::as_str).collect();
-        let answer = terminal::name(&answer);
+        let answer = brief(&answer);
         let message = format!(
             "no driver fits `{answer}`; there are {} (or name one with --driver)",
             known.join(", ")

@@ -6,6 +6,7 @@ use crate::{
 };
 use anstyle::Style;
 use benchtop_instrument::Class;
+use benchtop_notation::brief;
 use benchtop_run::{
     Event, EventKind, InstrumentUse, MadeSafe, MeasurementOutcome, MeasurementTaken, PlannedStep, PromptShown,
     Quantity, RunOutcome, RunStarted, SafetyProof, Section, StepAddress, StepEnded, StepOutcome,
@@ -89,11 +90,11 @@ pub(crate) fn say_title([id, version, name]: [&String; 3], serial_number: &str, 
 /// Prints who answered as an instrument, and what was wrong with it before the run.
 pub(crate) fn say_instrument(name: &str, identity: &str, stale_errors: &[String]) {
     let line = Line::new().column(QUIET, &format!("  {name}"), 12);
-    say(&line.add(QUIET, &terminal::name(identity)));
+    say(&line.add(QUIET, &brief(identity)));
     for error in stale_errors {
         say(&Line::new().add(
             DOUBTFUL,
-            &format!("             error from before the run: {}", terminal::name(error)),
+            &format!("             error from before the run: {}", brief(error)),
         ));
     }
 }

@@ -69,14 +69,6 @@ pub(crate) fn clip(text: &str, most: usize) -> String {
     format!("{cut}\u{2026}")
 }
 
-/// Characters of what an instrument says of itself that people are shown: a name is not longer.
-const NAME: usize = 160;
-
-/// What an instrument says of itself, cut where it is longer than any name.
-pub(crate) fn name(text: &str) -> String {
-    clip(text.trim(), NAME)
-}
-
 /// Prints for people on standard output.
 pub(crate) fn say(line: &Line) {
     report(line.write(&mut anstream::stdout()));

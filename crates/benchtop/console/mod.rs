@@ -16,7 +16,7 @@ use crate::{
     terminal::{self, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{Error, ErrorKind, RealClock, Resource, Session};
-use benchtop_notation::suggest;
+use benchtop_notation::{brief, suggest};
 use benchtop_scpi::{Definition, ErrorCheck, Template};
 use benchtop_station::{Catalogue, Options, Recorder};
 use complete::Commands;
@@ -185,12 +185,9 @@ async fn meet(
             Some(definition) => Ok(Met {
                 session: place.on_its_line(session, &definition, &options.line).await?,
                 definition: Some(definition),
-                identity: Some(terminal::name(&answer)),
+                identity: Some(brief(&answer)),
             }),
-            None => Ok(stranger(
-                session,
-                format!("no driver fits `{}`", terminal::name(&answer)),
-            )),
+            None => Ok(stranger(session, format!("no driver fits `{}`", brief(&answer)))),
         },
         Err(error) if may_go_on(&error) => Ok(stranger(session, format!("no driver is known: {error}"))),
         Err(error) => Err(byhand::failed(error)),

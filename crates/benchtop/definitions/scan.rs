@@ -11,6 +11,7 @@ use crate::{
     terminal::{self, BAD, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{Clock, Error, ErrorKind, LineSettings, RealClock, Resource, SessionExt};
+use benchtop_notation::brief;
 use benchtop_station::{Catalogue, Recorder};
 use benchtop_transport::{
     self as transport,
@@ -342,14 +343,14 @@ impl Row<'_> {
             .column(PLAIN, driver, 20)
             .add(PLAIN, " ");
         let line = match self.said {
-            Said::Identity(identity) => line.add(PLAIN, &terminal::name(identity)),
+            Said::Identity(identity) => line.add(PLAIN, &brief(identity)),
             Said::Excluded => line.add(QUIET, "excluded: not opened"),
             Said::NotAsked => line.add(QUIET, "not asked"),
-            Said::Nothing(reason) => line.add(BAD, &terminal::name(reason)),
+            Said::Nothing(reason) => line.add(BAD, reason),
         };
         let announced = self
             .announced
-            .map(|words| format!(": {}", terminal::name(words)))
+            .map(|words| format!(": {}", brief(words)))
             .unwrap_or_default();
         line.add(QUIET, &format!("  ({}{announced})", by.join(", ")))
     }

@@ -33,6 +33,24 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Characters of a text from elsewhere that a person is told in a sentence: a name or a number is not longer.
+const BRIEF: usize = 160;
+
+/// The same without blanks around it, cut where it is longer than what somebody reads: what an instrument says of itself may have
+/// any length.
+#[must_use]
+pub fn brief(text: &str) -> String {
+    // escaping only makes it longer
+    let short: String = text.trim().chars().take(BRIEF + 1).collect();
+    let escaped = escape(&short);
+    if escaped.chars().count() <= BRIEF {
+        return escaped.into_owned();
+    }
+    let mut cut: String = escaped.chars().take(BRIEF - 1).collect();
+    cut.push('\u{2026}');
+    cut
+}
+
 /// The same for a source line under which carets stand: one character for each, so that columns stay right.
 pub(crate) fn picture(character: char) -> char {
     match character {
@@ -55,7 +73,17 @@ fn is_hidden(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape, picture};
+    use super::{BRIEF, brief, escape, picture};
+
+    #[test]
+    fn what_is_long_is_cut_and_what_is_short_is_kept() {
+        assert_eq!(brief(" 34461A\n"), "34461A");
+        assert_eq!(brief(&"x".repeat(BRIEF)), "x".repeat(BRIEF));
+        for long in ["x".repeat(BRIEF + 1), "\u{1b}".repeat(1 << 20)] {
+            let cut = brief(&long);
+            assert_eq!((cut.chars().count(), cut.ends_with('\u{2026}')), (BRIEF, true), "{cut}");
+        }
+    }
 
     fn check(text: &str, escaped: &str, pictured: &str) {
         assert_eq!(escape(text), escaped);

@@ -65,7 +65,7 @@ mod value;
 
 pub use diagnostic::{Diagnostic, Diagnostics, MAX_FINDINGS, Severity};
 pub use document::{Document, MAX_BYTES, MAX_SYNTAX_ERRORS};
-pub use escape::escape;
+pub use escape::{brief, escape};
 pub use inherit::{Documents, INHERITANCE};
 pub use key::{Key, Keys, Shape};
 pub use magnitude::Magnitude;

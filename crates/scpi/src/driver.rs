@@ -206,7 +206,7 @@ impl ScpiInstrument {
         let identity: Identity = answer
             .parse()
             .map_err(|error| self.fail(ErrorKind::Garbled, Operation::Identify, format!("*IDN?: {error}")))?;
-        let shown = benchtop_notation::escape(&answer);
+        let shown = benchtop_notation::brief(&answer);
         if !self.definition.identity.is_match(answer.trim()) {
             let message = format!("expected {}, but {shown} answers", self.capabilities.model);
             return Err(self.fail(ErrorKind::WrongIdentity, Operation::Identify, message));
@@ -344,7 +344,7 @@ impl ScpiInstrument {
             let (question, expected, deadline) = (query.fill(&places), answer.fill(&places), self.deadline());
             let answer = self.ask(operation, &question, deadline).await?;
             if !Readback::is_same(&answer, &expected) {
-                let shown = benchtop_notation::escape(answer.trim());
+                let shown = benchtop_notation::brief(&answer);
                 let message = format!("{question} answers {shown} after it was set to {expected}");
                 return Err(self.fail(ErrorKind::Readback, operation, message));
             }
@@ -369,7 +369,7 @@ impl ScpiInstrument {
             // one that the definition does not have, by its full scale
             Ok(Number::Value(value)) if !function.ranges_have_names() => Ok(Quantity::new(value, measured.unit())),
             Ok(_) | Err(_) => {
-                let shown = benchtop_notation::escape(&answer);
+                let shown = benchtop_notation::brief(&answer);
                 let message = format!("{question} answered {shown}, which is no range of {measured}");
                 Err(self.fail(ErrorKind::Garbled, operation, message))
             }
@@ -388,7 +388,7 @@ impl ScpiInstrument {
         if said == inputs.answer.fill(&place) {
             return Ok(());
         }
-        let shown = benchtop_notation::escape(&answer);
+        let shown = benchtop_notation::brief(&answer);
         let message = format!("channel {channel} was connected, and {question} answers {shown}");
         Err(self.fail(ErrorKind::Readback, operation, message))
     }

@@ -284,7 +284,7 @@ impl ScpiInstrument {
         let query = switch.query.fill(&[("channel", &channel.to_string())]);
         let answer = self.ask(operation, &query, deadline).await?;
         switch.is_on(channel, &answer).ok_or_else(|| {
-            let shown = benchtop_notation::escape(&answer).into_owned();
+            let shown = benchtop_notation::brief(&answer);
             let message = format!("{query} answered `{shown}`; expected a number, ON, OFF or a status word");
             self.fail(ErrorKind::Garbled, operation, message)
         })

@@ -111,7 +111,7 @@ impl ScpiInstrument {
         if says(relays.opened.fill(&place)) {
             return Ok(false);
         }
-        let shown = benchtop_notation::escape(answer.trim()).into_owned();
+        let shown = benchtop_notation::brief(&answer);
         let message = format!("{question} answered `{shown}`, which is neither closed nor open");
         Err(self.fail(ErrorKind::Garbled, operation, message))
     }
