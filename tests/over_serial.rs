@@ -116,7 +116,7 @@ fn parity_and_data_bits_go_to_the_port_as_the_station_says() {
             &["CS8", "IXON", "IXOFF"],
             ["PARENB", "CRTSCTS"],
         ),
-        ("baud = 19200", &["B19200", "CS8"], ["PARENB", "IXON"]),
+        ("baud = 19200", &["BOTHER", "CS8"], ["PARENB", "IXON"]),
     ] {
         let served = Served::what(&["keysight/e36312a", "--pty"]);
         let resource = served.resource("instrument", "ASRL");
