@@ -67,7 +67,9 @@ pub(super) async fn the_status_byte_tells_that_an_answer_waits(rig: &dyn Session
 fn still_ready(rule: &'static str, session: &dyn Session) -> Result<(), Violation> {
     match session.state() {
         SessionState::Ready => Ok(()),
-        state => Err(broken(rule, format!("asking for it left the session {state:?}"))),
+        state @ (SessionState::Desynchronised | SessionState::Disconnected | SessionState::Closed) => {
+            Err(broken(rule, format!("asking for it left the session {state:?}")))
+        }
     }
 }
 
