@@ -82,8 +82,7 @@ async fn sent_to(model: &'static str) -> Vec<(Moment, String)> {
         }
     };
     spawn(clock.as_ref(), measured).await.unwrap();
-    let sent = sent.lock().unwrap().clone();
-    sent
+    sent.lock().unwrap().clone()
 }
 
 /// Between a message that is not answered and the next one: the shortest time.
