@@ -152,11 +152,11 @@ fn a_scan_shows_the_name_of_a_hostile_instrument_as_text() {
         // programs get all of it
         let programs = scan(&["--format", "json"]);
         is_text(&programs, "scan --format json");
-        let rows = programs
+        let mut rows = programs
             .out
             .lines()
             .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let row = rows.into_iter().find(|row| row["resource"] == *resource).unwrap();
+        let row = rows.find(|row| row["resource"] == *resource).unwrap();
         assert_eq!(row["identity"].as_str(), Some(name.trim()));
     }
 }

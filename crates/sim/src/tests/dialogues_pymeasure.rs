@@ -1,4 +1,4 @@
-//! What PyMeasure's driver tests say to the models, all of it, with the answers that they expect.
+//! What the driver tests of `PyMeasure` say to the models, all of it, with the answers that they expect.
 //!
 //! Each dialogue of `fixtures/dialogues/pymeasure.json` is held with a fresh instrument of its model. Every message must leave
 //! the error queue empty. Every answer must be the recorded one in value: what a dialogue asks for without having set it is set
@@ -398,8 +398,7 @@ fn is_reading(message: &str) -> bool {
 
 /// What a message asks for or sets, without its arguments.
 fn header(message: &str) -> &str {
-    let end = message.find(['?', ' ']).unwrap_or(message.len());
-    &message[..end]
+    message.split(['?', ' ']).next().unwrap_or(message)
 }
 
 /// The exception for a message, if there is one.
