@@ -147,7 +147,8 @@ impl FromStr for Resource {
                 head.get(4..).unwrap_or_default()
             };
             let whole = matches!(rest, []) && head.starts_with('/') || matches!(rest, [class] if is(class, "INSTR"));
-            if port.is_empty() || !whole {
+            // a colon at its end could not be told from those behind it
+            if port.is_empty() || port.ends_with(':') || !whole {
                 return Err(refuse("expected ASRL<number>::INSTR or /dev/tty...::INSTR"));
             }
             return Ok(Self::Serial { port: port.to_owned() });
@@ -358,6 +359,8 @@ mod tests {
             "SIM::x",
             "REPLAY::",
             "VISA::",
+            "/:",
+            "/dev/ttyUSB0:",
             "VISA::VISA::ASRL3::INSTR",
             "VISA::SIM::a::b",
             "REPLAY::a::b::c",
