@@ -9,6 +9,8 @@ mod broken_disk;
 #[cfg(test)]
 mod chaos;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod definitions;

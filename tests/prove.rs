@@ -23,6 +23,9 @@ fn every_shipped_procedure_is_proved_on_its_bench() {
         (BOARD, 4),
         ("procedures/supply-board.toml", 52),
         ("procedures/sensor-board.toml", 24),
+        ("procedures/reference-board.toml", 2),
+        // of what is said to it there is nothing to move, and its faults are found all the same
+        ("procedures/firmware-board.toml", 2),
     ] {
         let proved = prove(procedure, &["--format", "json"]);
         assert_eq!(proved.code, Some(0), "{proved}");
@@ -35,7 +38,7 @@ fn every_shipped_procedure_is_proved_on_its_bench() {
         assert_eq!(moved.len(), limits, "{proved}");
         assert!(moved.iter().all(|line| line["moved_across"] == "FAIL"), "{proved}");
         // every unit that a bench singles out is found out
-        for serial_number in ["UNIT-", "SB4-", "SNS-"] {
+        for serial_number in ["UNIT-", "SB4-", "SNS-", "REF-", "FW-"] {
             let missed = |line: &&Value| {
                 line["not_caught"]
                     .as_str()

@@ -58,8 +58,25 @@ impl From<Failure> for Refused {
     }
 }
 
-/// The bench that the command line names, with the units in it if it is simulated; `None` if it names none.
+/// The bench that the command line names, with the units in it if it is simulated; `None` if it names none. Warnings about its
+/// file are printed.
 pub(crate) fn equip(
+    arguments: &BenchArguments,
+    catalogue: &Catalogue,
+    procedure_id: Option<&str>,
+    units: &Units,
+    real_pace: bool,
+) -> Result<Option<Equipped>, Refused> {
+    let equipped = resolve(arguments, catalogue, procedure_id, units, real_pace)?;
+    let file = equipped.as_ref().and_then(|equipped| equipped.file.as_ref());
+    if let Some(file) = file.filter(|file| !file.warnings.is_empty()) {
+        terminal::diagnose(&file.warnings);
+    }
+    Ok(equipped)
+}
+
+/// As [`equip`], and prints nothing.
+pub(crate) fn resolve(
     arguments: &BenchArguments,
     catalogue: &Catalogue,
     procedure_id: Option<&str>,
@@ -80,9 +97,6 @@ fn real(path: &Path, catalogue: &Catalogue) -> Result<Equipped, Refused> {
     let file = benchtop_station::parse(&path.display().to_string(), &text)?;
     let clock = RealClock::shared();
     let station = Station::real(&file, catalogue, Arc::clone(&clock))?;
-    if !file.warnings.is_empty() {
-        terminal::diagnose(&file.warnings);
-    }
     let metrology = Arc::new(station.metrology(&Said::of_file(&file)));
     Ok(Equipped {
         metrology,

@@ -81,7 +81,7 @@ async fn dispatch(command: Command, catalogue: &Catalogue, recorder: Option<Arc<
     match command {
         Command::Run(arguments) => run::run(arguments, catalogue, recorder).await,
         Command::Station(arguments) => run::station(arguments, catalogue, recorder).await,
-        Command::Check(arguments) => check::check(&arguments, catalogue).await,
+        Command::Check(arguments) => Ok(check::check(&arguments, catalogue).await),
         Command::Sync(arguments) => sync::sync(arguments).await,
         Command::Bundle(command) => bundle::bundle(command),
         Command::DemoServer(arguments) => demo::serve(&arguments).await,

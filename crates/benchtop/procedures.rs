@@ -98,7 +98,7 @@ fn as_written(parameter: StationParameter) -> String {
 const MOST_FILES: usize = 100;
 
 /// Where ids are looked for.
-const FOLDER: &str = "procedures";
+pub(crate) const FOLDER: &str = "procedures";
 
 /// The procedure that `name` names: a file, or an id under `procedures/`.
 pub(crate) fn find(name: &str) -> Result<Source, Failure> {

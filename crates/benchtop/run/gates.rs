@@ -1,11 +1,10 @@
 //! What refuses a run although procedure and bench are right in themselves: names, calibration.
 
 use super::request::Unit;
-use crate::bench::Equipped;
 use benchtop_instrument::{Clock, RealClock};
-use benchtop_notation::{Diagnostic, Diagnostics, Span};
+use benchtop_notation::{Diagnostic, Diagnostics};
 use benchtop_procedure::{Pattern, Procedure};
-use benchtop_station::CalibrationRule;
+use benchtop_station::{CalibrationRule, StationFile};
 
 /// Every name of the unit that TofuPilot would refuse after the test: told before it.
 pub(super) fn names_that_tofupilot_refuses(unit: &Unit) -> Vec<String> {
@@ -92,25 +91,17 @@ pub(super) fn unit_mistakes(unit: &Unit, procedure: &Procedure) -> Vec<String> {
     mistakes
 }
 
-/// A procedure that this station does not test units with runs for engineering only; `finding` makes what is found of it.
-pub(crate) fn check_allowed(
-    equipped: &Equipped,
-    procedure: &Procedure,
-    sha256: &str,
-    finding: fn(&Span, &str) -> Diagnostic,
-    findings: &mut Diagnostics,
-) -> Option<String> {
-    let file = equipped.file.as_ref()?;
-    let listed = file.procedures.as_ref()?;
+/// A procedure that this station does not test units with runs for engineering only.
+pub(crate) fn check_allowed(file: &StationFile, procedure: &Procedure, sha256: &str, findings: &mut Diagnostics) {
+    let Some(listed) = &file.procedures else { return };
     let id = &procedure.id;
     let help = "--purpose engineering runs it all the same";
-    let Some(allowed) = listed.get(id) else {
-        let names: Vec<&str> = listed.keys().map(String::as_str).collect();
+    let Some(allowed) = listed.value.get(id) else {
+        let names: Vec<&str> = listed.value.keys().map(String::as_str).collect();
         let names = names.join(", ");
-        return Some(format!(
-            "{} does not test units with {id}, only with {names}; {help}",
-            file.id
-        ));
+        let message = format!("{} does not test units with {id}, only with {names}", file.id);
+        findings.push(Diagnostic::error(&listed.span, &message).help(help));
+        return;
     };
     for (what, wanted, found) in [
         ("version", &allowed.version, procedure.version.as_str()),
@@ -121,15 +112,13 @@ pub(crate) fn check_allowed(
             .filter(|wanted| !wanted.value.eq_ignore_ascii_case(found))
         {
             let message = format!("this {id} has the {what} {found}, which is not the one that tests units here");
-            findings.push(finding(&wanted.span, &message).help(help));
+            findings.push(Diagnostic::error(&wanted.span, &message).help(help));
         }
     }
-    None
 }
 
 /// An instrument that is used and whose calibration is overdue refuses the run, or warns.
-pub(crate) fn check_calibration(equipped: &Equipped, procedure: &Procedure, findings: &mut Diagnostics) {
-    let Some(file) = &equipped.file else { return };
+pub(crate) fn check_calibration(file: &StationFile, procedure: &Procedure, findings: &mut Diagnostics) {
     let today = RealClock::new().utc().format("%Y-%m-%d").to_string();
     for name in procedure.instruments.keys() {
         let Some(due) = file

@@ -13,7 +13,7 @@ use crate::{
     outside, procedures, terminal,
 };
 use benchtop_instrument::Capabilities;
-use benchtop_notation::{Diagnostic, Diagnostics};
+use benchtop_notation::Diagnostics;
 use benchtop_procedure::{AsRead, BoundProcedure, LogicalName, Procedure, Slot, Written, is_for_slots};
 use benchtop_run::{Partial, Purpose};
 use benchtop_sim::SimulatedBench;
@@ -133,7 +133,9 @@ pub(super) fn prepare(
                 for (_slot, procedure) in &procedures {
                     let said = benchtop_procedure::ratio_findings(procedure, &equipped.metrology, bench::today());
                     findings.append(said);
-                    gates::check_calibration(equipped, procedure.procedure(), &mut findings);
+                    if let Some(file) = &equipped.file {
+                        gates::check_calibration(file, procedure.procedure(), &mut findings);
+                    }
                 }
                 bound = procedures;
             }
@@ -144,13 +146,13 @@ pub(super) fn prepare(
             for bench in benches(equipped.station.bench(), units) {
                 outside::check(procedure, &source.file, &request.answers, bench.as_ref(), &mut findings);
             }
-            if bound.is_empty() {
-                gates::check_calibration(equipped, procedure, &mut findings);
-            }
-            if request.purpose.as_deref() != Some("engineering") {
-                let digest = source.digest(procedure);
-                let error = Diagnostic::error;
-                sentences.extend(gates::check_allowed(equipped, procedure, &digest, error, &mut findings));
+            if let Some(file) = &equipped.file {
+                if bound.is_empty() {
+                    gates::check_calibration(file, procedure, &mut findings);
+                }
+                if request.purpose.as_deref() != Some("engineering") {
+                    gates::check_allowed(file, procedure, &source.digest(procedure), &mut findings);
+                }
             }
         }
         let targets = equipped

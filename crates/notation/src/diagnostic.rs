@@ -92,6 +92,14 @@ impl Diagnostic {
         self
     }
 
+    /// The same finding in other words.
+    pub(crate) fn saying(self, message: &str) -> Self {
+        Self {
+            message: escape(message).into_owned(),
+            ..self
+        }
+    }
+
     /// How bad it is.
     #[must_use]
     pub fn severity(&self) -> Severity {
@@ -196,10 +204,15 @@ impl Diagnostics {
         self.push(Diagnostic::warning(span, message));
     }
 
-    /// Takes over the findings of another reader.
-    pub fn append(&mut self, other: Self) {
+    /// Counts what another reader did not keep.
+    pub(crate) fn count_left_out_of(&mut self, other: &Self) {
         self.left_out += other.left_out;
         self.left_out_errors += other.left_out_errors;
+    }
+
+    /// Takes over the findings of another reader.
+    pub fn append(&mut self, other: Self) {
+        self.count_left_out_of(&other);
         for finding in other.findings {
             self.push(finding);
         }

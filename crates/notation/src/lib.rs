@@ -48,6 +48,7 @@
 //! # Ok::<(), Diagnostics>(())
 //! ```
 
+mod cases;
 mod diagnostic;
 mod document;
 mod escape;
@@ -63,6 +64,7 @@ mod suggest;
 mod table;
 mod value;
 
+pub use cases::in_cases;
 pub use diagnostic::{Diagnostic, Diagnostics, MAX_FINDINGS, Severity};
 pub use document::{Document, MAX_BYTES, MAX_SYNTAX_ERRORS};
 pub use escape::{brief, escape};

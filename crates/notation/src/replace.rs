@@ -12,6 +12,7 @@ pub struct Scalar(Content);
 pub struct OwnedValue {
     node: Node,
     key: String,
+    is_item: bool,
 }
 
 impl Scalar {
@@ -38,7 +39,10 @@ impl OwnedValue {
     /// The value, to be read like any other.
     #[must_use]
     pub fn value(&self) -> Value<'_> {
-        Value::of_item(&self.key, &self.node)
+        match self.is_item {
+            true => Value::of_item(&self.key, &self.node),
+            false => Value::of_key(&self.key, &self.node),
+        }
     }
 }
 
@@ -64,6 +68,7 @@ impl Value<'_> {
         OwnedValue {
             node: copy(self.node(), replace),
             key: self.key().to_owned(),
+            is_item: self.is_item(),
         }
     }
 }

@@ -67,6 +67,11 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// It stands in an array.
+    pub(crate) const fn is_item(&self) -> bool {
+        self.is_item
+    }
+
     /// What it is.
     #[must_use]
     pub fn kind(&self) -> Kind {

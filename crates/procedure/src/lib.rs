@@ -53,7 +53,7 @@ pub use said::{Extract, Place, Speaker, value_of};
 pub use search::{CaptureGroup, Found, Search};
 pub use slots::{FixtureSteps, Slot, SlotChannel};
 pub use value::{Value, ValueKind};
-pub use written::{AsRead, Checked, Written};
+pub use written::{AsRead, Checked, Reading, Written};
 
 #[cfg(test)]
 mod tests;

@@ -58,7 +58,35 @@ impl Written {
             },
         }
     }
+
+    /// Reads it in every way in which a run may read it with this: for each part, where it tells parts apart, else once. Its own
+    /// part comes first; without one it is never run for none of them, and not read so here.
+    #[must_use]
+    pub fn readings(&self, given: &Given) -> Vec<Reading> {
+        let of_its_own = self.read(given);
+        let told_apart = of_its_own.procedure.as_ref();
+        let mut parts = told_apart.map(|procedure| procedure.parts.clone()).unwrap_or_default();
+        if parts.is_empty() {
+            return vec![(None, of_its_own)];
+        }
+        let mut readings = Vec::with_capacity(parts.len());
+        if let Some(own) = told_apart.and_then(|procedure| procedure.variant.clone()) {
+            parts.remove(&own);
+            readings.push((Some(own), of_its_own));
+        }
+        readings.extend(parts.into_iter().map(|part| {
+            let given = Given {
+                part_number: Some(part.clone()),
+                ..given.clone()
+            };
+            (Some(part), self.read(&given))
+        }));
+        readings
+    }
 }
+
+/// A part number, where there is one, and the procedure as it is for that part.
+pub type Reading = (Option<String>, AsRead);
 
 /// A procedure as far as it could be read, with all that was found.
 #[derive(Debug)]

@@ -27,8 +27,8 @@ pub struct StationFile {
     pub location: Option<String>,
     /// The power line: `50 Hz`.
     pub mains: Option<String>,
-    /// The procedures that test units here, by id; `None` allows all.
-    pub procedures: Option<BTreeMap<String, AllowedProcedure>>,
+    /// The procedures that test units here, by id, and where that is said; `None` allows all.
+    pub procedures: Option<Spanned<BTreeMap<String, AllowedProcedure>>>,
     /// What procedures may ask of the station.
     pub parameters: BTreeMap<String, Spanned<StationParameter>>,
     /// What an overdue calibration does.

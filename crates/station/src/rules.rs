@@ -25,10 +25,11 @@ pub enum StationParameter {
 }
 
 /// `[procedures]`; `None` where every procedure is allowed.
-pub(crate) fn procedures(root: &Table<'_>, sink: &mut Diagnostics) -> Option<BTreeMap<String, AllowedProcedure>> {
-    if !root.contains("procedures") {
-        return None;
-    }
+pub(crate) fn procedures(
+    root: &Table<'_>,
+    sink: &mut Diagnostics,
+) -> Option<Spanned<BTreeMap<String, AllowedProcedure>>> {
+    let place = root.key_span("procedures")?.clone();
     let mut allowed = BTreeMap::new();
     for (id, table) in root.tables_by_name(sink, "procedures", &ALLOWED.names()) {
         let sha256 = table.string(sink, "sha256");
@@ -40,7 +41,7 @@ pub(crate) fn procedures(root: &Table<'_>, sink: &mut Diagnostics) -> Option<BTr
         let version = table.string(sink, "version");
         allowed.insert(id.value, AllowedProcedure { version, sha256 });
     }
-    Some(allowed)
+    Some(Spanned::new(allowed, place))
 }
 
 /// `[parameters]`.

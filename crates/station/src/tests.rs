@@ -105,7 +105,7 @@ fn rules_of_the_station_are_read_and_mistakes_in_them_are_found_in_one_go() {
     );
     let file = parse("s.toml", &good).unwrap();
     assert_eq!(file.mains.as_deref(), Some("50 Hz"));
-    let allowed = file.procedures.unwrap();
+    let allowed = file.procedures.unwrap().value;
     assert_eq!(allowed["RAIL"].sha256.as_ref().unwrap().value, digest);
     assert_eq!(allowed["ANY"].version, None);
     let parameters: Vec<_> = file

@@ -111,15 +111,24 @@ fn outputs_left_on(draft: &mut Draft) {
     }
     for (switching, (instrument, channel)) in left_on {
         let step = &switching.step;
-        let message = format!("{step} turns {instrument} channel {channel} on, and no teardown turns it off");
+        let how = if last_words.may_turn_off((instrument, channel)) {
+            "the teardown turns it off only where a `when` holds"
+        } else {
+            "no teardown turns it off"
+        };
+        let message = format!("{step} turns {instrument} channel {channel} on, and {how}");
         let section = if switching.is_fixture {
             "fixture_teardown"
         } else {
             "teardown"
         };
-        let help = format!(
-            "add a [[{section}]] step with `set = {{ instrument = \"{instrument}\", channel = {channel}, output_enabled = false }}`"
-        );
+        let help = if last_words.may_turn_off((instrument, channel)) {
+            "turn it off whatever happened: nothing is wrong with turning off what is off".to_owned()
+        } else {
+            format!(
+                "add a [[{section}]] step with `set = {{ instrument = \"{instrument}\", channel = {channel}, output_enabled = false }}`"
+            )
+        };
         draft
             .sink
             .push(Diagnostic::error(&switching.place, &message).help(&help));
@@ -161,31 +170,52 @@ fn output(switching: &Switching) -> Option<Output<'_>> {
 /// An output as far as it could be read: `None` may be any.
 type Meant<'d> = (Option<&'d LogicalName>, Option<&'d Channel>);
 
-/// What the teardown says last of each output, and of those that may be any: where it says so, and whether that is on.
-struct LastWords<'d>(BTreeMap<Meant<'d>, (usize, bool)>);
+/// What the teardown says last of each output, and of those that may be any.
+#[derive(Default)]
+struct LastWords<'d> {
+    /// Where it says so, and whether that is on. Off is only what no `when` decides.
+    said: BTreeMap<Meant<'d>, (usize, bool)>,
+    /// What a `when` decides to turn off.
+    perhaps_off: BTreeSet<Meant<'d>>,
+}
 
 impl<'d> LastWords<'d> {
     fn of(switchings: &'d [Switching]) -> Self {
-        let teardown = switchings.iter().enumerate();
-        let teardown = teardown.filter(|(_, switching)| switching.section == Section::Teardown);
-        let said = teardown.filter_map(|(at, switching)| {
+        let mut last = Self::default();
+        for (at, switching) in switchings.iter().enumerate() {
+            let (Section::Teardown, Some(is_on)) = (switching.section, switching.output_enabled) else {
+                continue;
+            };
             let output = (switching.instrument.as_ref(), switching.channel.as_ref());
-            Some((output, (at, switching.output_enabled?)))
-        });
-        // of several at one key the last stands
-        Self(said.collect())
+            if switching.is_conditional && !is_on {
+                last.perhaps_off.insert(output);
+            } else {
+                last.said.insert(output, (at, is_on));
+            }
+        }
+        last
     }
 
-    fn turn_off(&self, (instrument, channel): Output<'_>) -> bool {
-        let may_mean_it = [
-            (Some(instrument), Some(channel)),
-            (Some(instrument), None),
-            (None, Some(channel)),
-            (None, None),
-        ];
-        let last = may_mean_it.iter().filter_map(|output| self.0.get(output)).max();
+    fn turn_off(&self, output: Output<'_>) -> bool {
+        let last = may_mean(output)
+            .into_iter()
+            .filter_map(|output| self.said.get(&output))
+            .max();
         last.is_some_and(|(_, is_on)| !is_on)
     }
+
+    fn may_turn_off(&self, output: Output<'_>) -> bool {
+        may_mean(output).iter().any(|output| self.perhaps_off.contains(output))
+    }
+}
+
+fn may_mean((instrument, channel): Output<'_>) -> [Meant<'_>; 4] {
+    [
+        (Some(instrument), Some(channel)),
+        (Some(instrument), None),
+        (None, Some(channel)),
+        (None, None),
+    ]
 }
 
 /// Without a level, what comes out is up to whoever used the supply last.
@@ -223,13 +253,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What the rule says, word for word: the last switching of the teardown that may mean the output turns it off.
+    /// What the rule says, word for word: the last switching of the teardown that may mean the output turns it off, and none counts as
+    /// that which a condition decides.
     fn is_turned_off(switchings: &[Switching], (instrument, channel): Output<'_>) -> bool {
         let may_mean_it = |switching: &&Switching| {
             switching.section == Section::Teardown
                 && switching.instrument.as_ref().is_none_or(|other| other == instrument)
                 && switching.channel.as_ref().is_none_or(|other| other == channel)
-                && switching.output_enabled.is_some()
+                && (switching.output_enabled == Some(true)
+                    || switching.output_enabled == Some(false) && !switching.is_conditional)
         };
         let last = switchings.iter().rfind(may_mean_it);
         last.is_some_and(|last| last.output_enabled == Some(false))
@@ -240,17 +272,21 @@ mod tests {
         let instrument = proptest::option::of(prop_oneof!["a", "b"].prop_map(LogicalName));
         let channel = proptest::option::of((1..3_u32).prop_map(Channel::Number));
         let enabled = proptest::option::of(any::<bool>());
-        (section, instrument, channel, enabled).prop_map(|(section, instrument, channel, output_enabled)| Switching {
-            section,
-            is_fixture: false,
-            step: String::new(),
-            instrument,
-            channel,
-            output_enabled,
-            has_voltage: true,
-            has_current: true,
-            place: Span::of_file("x.toml"),
-        })
+        let parts = (section, instrument, channel, enabled, any::<bool>());
+        parts.prop_map(
+            |(section, instrument, channel, output_enabled, is_conditional)| Switching {
+                section,
+                is_fixture: false,
+                is_conditional,
+                step: String::new(),
+                instrument,
+                channel,
+                output_enabled,
+                has_voltage: true,
+                has_current: true,
+                place: Span::of_file("x.toml"),
+            },
+        )
     }
 
     proptest! {

@@ -66,6 +66,8 @@ pub(super) struct Switching {
     pub(super) section: Section,
     /// It is a step of the fixture.
     pub(super) is_fixture: bool,
+    /// A `when` decides whether it is done.
+    pub(super) is_conditional: bool,
     /// For messages: `step "Power on"`.
     pub(super) step: String,
     pub(super) instrument: Option<LogicalName>,
@@ -102,7 +104,7 @@ pub(super) struct Draft {
     pub(super) filed_names: Vec<Spanned<String>>,
     /// What the sweeps around the step that is being read set, the outermost first.
     pub(super) scope: Vec<Binding>,
-    /// How many groups around it have a `when`.
+    /// How many of it and the groups around it have a `when`.
     pub(super) conditions: usize,
     /// Measurements that have a mistake, which was reported there.
     pub(super) broken: BTreeSet<String>,

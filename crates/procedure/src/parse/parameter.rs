@@ -200,7 +200,11 @@ impl Declared {
             ) => (self.kind(), false),
         };
         if !fits {
-            let message = format!("the parameter `{}` is {wanted}, not {}", self.name, setting.1);
+            let found = match &setting.1 {
+                Parameter::Text(text) => format!("\"{text}\""),
+                plain @ (Parameter::Quantity(_) | Parameter::Boolean(_)) => plain.to_string(),
+            };
+            let message = format!("the parameter `{}` is {wanted}, not {found}", self.name);
             sink.error(place, &message);
         }
         fits

@@ -39,10 +39,12 @@ pub(super) fn unit_like(sink: &mut Diagnostics, what: &str, text: &str, span: &S
     match text.parse::<Unit>() {
         Ok(unit) if unit.is_like(like) => Some(unit),
         Ok(_) => {
-            sink.push(Diagnostic::error(
-                span,
-                &format!("{what} is in {text}, but {base} is needed here"),
-            ));
+            let needed = if like.base() == BaseUnit::One {
+                "a bare number"
+            } else {
+                base.as_str()
+            };
+            sink.error(span, &format!("{what} is in {text}, but {needed} is needed here"));
             None
         }
         Err(_) => {

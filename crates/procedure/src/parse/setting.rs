@@ -64,6 +64,7 @@ pub(super) fn set(
     draft.switchings.push(Switching {
         section,
         is_fixture: draft.is_fixture,
+        is_conditional: draft.conditions > 0,
         step: step.to_owned(),
         instrument: name.clone(),
         channel: channel.clone(),

@@ -23,7 +23,9 @@ pub(super) fn step(draft: &mut Draft, table: &Table<'_>, section: Section, at: u
     let retry = retry(&mut draft.sink, table);
     let on_fail = on_fail(&mut draft.sink, table);
     let when = condition::when(draft, table, section, &label);
+    draft.conditions += usize::from(table.contains("when"));
     let kind = kind(draft, table, section, &label, name.as_ref(), timeout.as_ref());
+    draft.conditions -= usize::from(table.contains("when"));
     let known = Known {
         section,
         stops: on_fail == OnFail::Stop,

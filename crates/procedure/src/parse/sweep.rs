@@ -145,7 +145,7 @@ fn range(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Vec<Turn>> {
     let (start, stop) = (start?, stop?);
     let unit = start.value.unit;
     let Ok(last) = stop.value.in_unit(unit) else {
-        let message = format!("`stop` is in {}, but `start` is in {unit}", stop.value.unit);
+        let message = format!("`stop` {}, but `start` {}", in_what(stop.value.unit), in_what(unit));
         sink.error(&stop.span, &message);
         return None;
     };
@@ -163,10 +163,8 @@ fn range(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Vec<Turn>> {
         (true, false) => {
             let step = end(sink, table, "step")?;
             let Ok(by) = step.value.in_unit(unit) else {
-                sink.error(
-                    &step.span,
-                    &format!("`step` is in {}, but `start` is in {unit}", step.value.unit),
-                );
+                let message = format!("`step` {}, but `start` {}", in_what(step.value.unit), in_what(unit));
+                sink.error(&step.span, &message);
                 return None;
             };
             let found = stepped(first, last, by.abs());
@@ -212,6 +210,13 @@ fn range(sink: &mut Diagnostics, table: &Table<'_>) -> Option<Vec<Turn>> {
         (scalar, Parameter::Quantity(quantity))
     };
     Some(numbers?.into_iter().map(turn).collect())
+}
+
+fn in_what(unit: Unit) -> String {
+    if unit.base() == BaseUnit::One {
+        return "is a bare number".to_owned();
+    }
+    format!("is in {unit}")
 }
 
 fn end(sink: &mut Diagnostics, table: &Table<'_>, key: &str) -> Option<Spanned<Quantity>> {

@@ -1,6 +1,6 @@
 //! The instruments that bind tests are held against. Ranges and bounds follow the models' data sheets closely enough.
 
-use crate::{LogicalName, Slot, SlotChannel, Span};
+use crate::{Ambient, LogicalName, Meter, Metrology, Slot, SlotChannel, Span};
 use benchtop_instrument::{
     Bounds, Capabilities, Class, Decimal, Function, FunctionCapability, OutputCapability, Quantity, Range,
     ResolutionCapability, SamplingCapability, Trigger,
@@ -8,7 +8,8 @@ use benchtop_instrument::{
 use benchtop_notation::Spanned;
 use std::collections::BTreeMap;
 
-/// Two meters, a scanner, a supply with three outputs, a plain one, the unit's own link and a switch.
+/// Two meters, a scanner, a supply with three outputs, a plain one, one that measures nothing and has a channel that is no output, the
+/// unit's own link and a switch.
 pub(crate) fn instruments() -> BTreeMap<LogicalName, Capabilities> {
     let meter = meter();
     [
@@ -20,6 +21,7 @@ pub(crate) fn instruments() -> BTreeMap<LogicalName, Capabilities> {
             supply("Keysight E36312A", &["6.18", "25.75", "25.75"], Some("28")),
         ),
         ("plain_psu", supply("Acme PS1", &["30"], None)),
+        ("half_psu", half_supply()),
         ("uart", console()),
         ("mux", switch()),
     ]
@@ -28,7 +30,8 @@ pub(crate) fn instruments() -> BTreeMap<LogicalName, Capabilities> {
     .collect()
 }
 
-/// Slot A, whose channels are as procedures write them, and slot B, which has some of its own.
+/// Slot A, whose channels are as procedures write them, and slot B, which has some of its own, and an instrument that stands for
+/// another.
 pub(crate) fn slots() -> BTreeMap<String, Slot> {
     let own = [("psu", "2", 3), ("scanner", "101", 102), ("scanner", "vcc", 102)];
     let channels = own.map(|(instrument, channel, number)| {
@@ -38,11 +41,31 @@ pub(crate) fn slots() -> BTreeMap<String, Slot> {
         };
         (channel, Spanned::new(number, Span::of_file("station.toml")))
     });
+    let named = |name: &str| LogicalName(name.to_owned());
+    let stands_in = Spanned::new(named("plain_psu"), Span::of_file("station.toml"));
     let slot = Slot {
         channels: channels.into(),
-        ..Slot::default()
+        instruments: [(named("spare_psu"), stands_in)].into(),
     };
     [("A".to_owned(), Slot::default()), ("B".to_owned(), slot)].into()
+}
+
+/// A bench that says nothing of how well its instruments measure.
+pub(crate) fn metrology() -> Metrology {
+    let meter = |(name, capabilities)| {
+        let meter = Meter {
+            capabilities,
+            calibrated_on: None,
+            calibration_due: None,
+            warm_up: None,
+        };
+        (name, meter)
+    };
+    Metrology {
+        ambient: Ambient::Unknown,
+        instruments: instruments().into_iter().map(meter).collect(),
+        contributions: Vec::new(),
+    }
 }
 
 fn quantity(text: &str) -> Quantity {
@@ -190,6 +213,14 @@ fn supply(model: &str, volts: &[&str], ovp: Option<&str>) -> Capabilities {
         channel_names: BTreeMap::from([("board".to_owned(), 1)]),
         switched: Vec::new(),
         overrange: None,
+    }
+}
+
+fn half_supply() -> Capabilities {
+    Capabilities {
+        functions: BTreeMap::new(),
+        channels: vec![1, 2],
+        ..supply("Acme PS2", &["30"], None)
     }
 }
 

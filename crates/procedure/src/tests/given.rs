@@ -103,8 +103,12 @@ fn what_does_not_fit_is_refused_where_it_was_said() {
             "90 s",
             "the parameter `pause` cannot be 90 s: it is at most 60 s",
         ),
-        ("pause", "soon", "the parameter `pause` is a quantity in s, not soon"),
-        ("count", "many", "the parameter `count` is a number, not many"),
+        (
+            "pause",
+            "soon",
+            "the parameter `pause` is a quantity in s, not \"soon\"",
+        ),
+        ("count", "many", "the parameter `count` is a number, not \"many\""),
         ("mode", "idle", "the parameter `mode` cannot be idle; one of fast, slow"),
         (
             "puase",
