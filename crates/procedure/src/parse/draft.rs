@@ -62,6 +62,10 @@ impl std::fmt::Display for Channel {
 
 /// One `set` that touches an output, as far as it could be read. `None` may be any.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what was written and where: none of them follows from another"
+)]
 pub(super) struct Switching {
     pub(super) section: Section,
     /// It is a step of the fixture.
