@@ -4,6 +4,7 @@ use crate::testkit::{BOARD, Done, benchtop, done, scratch, write};
 use serde_json::{Value, json};
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
@@ -275,7 +276,8 @@ fn a_bench_or_a_file_that_is_not_there_keeps_nothing_from_being_said() {
     write(&large, &"# more than a page\n".repeat(60_000));
     expect_in_every_format(&large, &[], ("large.toml", 1, 1), "at most 1 MiB is read");
     let latin = folder.path().join("latin.toml");
-    fs::write(&latin, b"procedure = \xff").unwrap();
+    let mut file = fs::File::create(&latin).unwrap();
+    file.write_all(b"procedure = \xff").unwrap();
     expect_in_every_format(
         &latin,
         &[bad.to_str().unwrap()],
@@ -409,10 +411,6 @@ fn mistakes_beyond_the_first_thousand_are_counted_in_each_format() {
         let refused = check(&folder.board(), &["--format", format]);
         assert_eq!(refused.code, Some(2), "{format}");
         let said = format!("{}{}", refused.out, refused.err);
-        assert!(
-            said.contains("more findings, not shown"),
-            "{format}: {}",
-            &said[said.len() - 500..]
-        );
+        assert!(said.contains("more findings, not shown"), "{format}");
     }
 }
