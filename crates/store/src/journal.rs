@@ -33,6 +33,9 @@ use writer::{Order, Writer, locked};
 pub(crate) const FORMAT: &str = "benchtop.journal/1";
 /// Most bytes of a journal that are read.
 pub(crate) const MOST_BYTES: u64 = 1 << 30;
+/// Most bytes of what a run takes: measurements, attachments' names, log lines. What is beyond is refused, so that every record
+/// that is sealed can be read again; the run ends all the same, as an Error, and is saved.
+pub(crate) const MOST_TAKEN_BYTES: usize = 64 << 20;
 const ENDING: &str = ".jsonl";
 
 /// The first line of a journal.
@@ -78,6 +81,7 @@ struct Shared {
     file: Arc<DiskFile>,
     state: Mutex<State>,
     writer: Writer,
+    most_taken: usize,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +90,8 @@ struct State {
     folding: Folding,
     last_checksum: String,
     closed: bool,
+    /// Bytes of what the run took.
+    taken: usize,
 }
 
 impl Journal {
@@ -147,6 +153,7 @@ impl Journal {
                 ..State::default()
             }),
             writer,
+            most_taken: MOST_TAKEN_BYTES,
         })))
     }
 
@@ -210,6 +217,17 @@ impl Shared {
             return Err(StoreError::new(StoreErrorKind::Invalid, "write", self.path(), detail));
         }
         let json = serde_json::to_string(&event);
+        if is_taken(&event.kind) {
+            let bytes = json.as_ref().map_or(0, String::len);
+            let taken = state.taken.saturating_add(bytes);
+            if taken > self.most_taken {
+                let most = self.most_taken >> 20;
+                let detail =
+                    format!("the results of a run may have at most {most} MiB: take fewer samples, or attach them");
+                return Err(StoreError::new(StoreErrorKind::TooLarge, "write", self.path(), detail));
+            }
+            state.taken = taken;
+        }
         state.folding.take(event);
         self.writer.alive()?;
         let json = json.map_err(|error| {
@@ -220,6 +238,19 @@ impl Shared {
         let (line, checksum) = line::encode(&state.last_checksum, &json);
         state.last_checksum = checksum;
         self.writer.send(Order::Line(line))
+    }
+}
+
+/// True for what a run may have any number of.
+const fn is_taken(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::MeasurementTaken(_) | EventKind::Attached(_) | EventKind::Log(_) | EventKind::PromptShown(_) => true,
+        EventKind::RunStarted(_)
+        | EventKind::InstrumentReady(_)
+        | EventKind::StepStarted(_)
+        | EventKind::StepEnded(_)
+        | EventKind::MadeSafe(_)
+        | EventKind::RunEnded(_) => false,
     }
 }
 
@@ -255,6 +286,7 @@ impl Recorder for Journal {
 mod tests {
     use super::*;
     use crate::testkit;
+    use benchtop_run as run;
 
     fn on(store: &crate::Store, file: std::fs::File) -> Journal {
         let (name, clock) = (name_of(testkit::RUN_ID), testkit::ticket().clock);
@@ -340,6 +372,37 @@ mod tests {
         }
         journal.barrier().await.unwrap();
         assert_eq!(watch.syncs_of(&name), events.len() + 1);
+    }
+
+    #[test]
+    fn results_beyond_what_can_be_read_again_are_refused_and_the_run_is_saved_without_them() {
+        let (_folder, store) = testkit::store();
+        let ticket = store.begin(testkit::now()).unwrap();
+        let Ok(mut shared) = Arc::try_unwrap(store.journal(&ticket).unwrap().0) else {
+            panic!()
+        };
+        shared.most_taken = 1 << 20;
+        let mut journal = Journal(Arc::new(shared));
+        let events = testkit::passing(&ticket, "UNIT-1");
+        let is_measured = |event: &run::Event| matches!(event.kind, run::EventKind::MeasurementTaken(_));
+        let measured = events.iter().position(is_measured).unwrap();
+        testkit::record_all(&mut journal, &events[..measured]);
+        let mut kept = 0;
+        let refused = loop {
+            match journal.record(&events[measured]) {
+                Ok(()) => kept += 1,
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(kept > 1_000 && refused.contains("at most 1 MiB"), "{kept}: {refused}");
+        // the run's end still goes in, and what is saved is read again
+        testkit::record_all(&mut journal, &events[measured + 1..]);
+        let saved = store.seal(&journal).unwrap();
+        let bytes = std::fs::read(&saved.path).unwrap();
+        let record = crate::integrity::open(&bytes).unwrap();
+        let measurements: usize = record.steps.iter().map(|step| step.measurements.len()).sum();
+        assert_eq!(measurements, kept);
+        assert!(store.recover().unwrap().is_empty());
     }
 
     #[test]

@@ -32,8 +32,9 @@ use crate::{
 use leftover::{Found, Leftover};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most bytes of a record's file.
-pub(crate) const MOST_RECORD_BYTES: u64 = 64 << 20;
+/// Most bytes of a record's file. A journal's [`MOST_TAKEN_BYTES`](crate::journal::MOST_TAKEN_BYTES) stay below it also where
+/// every number of two bytes has a line with twelve blanks to itself.
+pub(crate) const MOST_RECORD_BYTES: u64 = 512 << 20;
 
 /// What recovery did. Everything in it is worth a line to a person.
 #[derive(Debug, Default)]
