@@ -1,6 +1,9 @@
 //! `benchtop runs list|show|diff|stats`: the station answers questions by itself.
 
-use crate::testkit::{BOARD, Done, benchtop, done, records, scratch, simulated, write};
+use crate::{
+    pages::Browser,
+    testkit::{BOARD, Done, benchtop, done, records, scratch, simulated, write},
+};
 use std::{fs, path::Path};
 
 fn runs(words: &[&str], store: &Path) -> Done {
@@ -279,8 +282,51 @@ fn gauge_studies_are_told_apart_by_name_and_each_trial_must_be_there_once() {
     );
     let listed = runs(&["list", "--study", "GAUGE-1"], &store);
     assert_eq!(listed.out.lines().count(), 8, "{listed}");
+    assert!(listed.out.contains("GAUGE-1, trial 2"), "{listed}");
+    let columns = runs(&["list", "--study", "GAUGE-2", "--format", "csv"], &store);
+    let lines: Vec<&str> = columns.out.lines().collect();
+    assert!(
+        lines[0].ends_with(",reason,study,trial") && lines[1].ends_with(",GAUGE-2,1"),
+        "{columns}"
+    );
     let exported = runs(&["export", "--format", "junit", "--study", "*-2"], &store);
     assert_eq!(exported.out.matches("<testsuite ").count(), 1, "{exported}");
+    assert!(
+        exported.out.contains("<property name=\"study\" value=\"GAUGE-2\""),
+        "{exported}"
+    );
+    assert!(
+        exported.out.contains("<property name=\"trial\" value=\"1\""),
+        "{exported}"
+    );
+    let rows = runs(&["export", "--format", "csv", "--study", "GAUGE-1"], &store);
+    let mut lines = rows.out.lines();
+    assert!(lines.next().unwrap().ends_with(",study,trial"), "{rows}");
+    assert!(
+        lines.all(|line| line.ends_with(",GAUGE-1,1") || line.ends_with(",GAUGE-1,2")),
+        "{rows}"
+    );
+    for (format, more, said) in [
+        ("atml", [].as_slice(), "GAUGE-2"),
+        ("wsjf", &["--process-code", "10"], "\"study\""),
+        ("stdf", &["--output", "lot.stdf"], ""),
+    ] {
+        let words = [&["export", "--format", format, "--study", "GAUGE-2"], more].concat();
+        let file = folder.path().join("lot.stdf");
+        let words = words.into_iter().map(|word| {
+            if word == "lot.stdf" {
+                file.to_str().unwrap()
+            } else {
+                word
+            }
+        });
+        let written = runs(&words.collect::<Vec<_>>(), &store);
+        assert_eq!(written.code, Some(0), "{written}");
+        assert!(written.out.contains(said), "{format}: {written}");
+    }
+    let lot = fs::read(folder.path().join("lot.stdf")).unwrap();
+    let said = b"study=GAUGE-2 trial=1";
+    assert!(lot.windows(said.len()).any(|part| part == said));
     // a trial too many
     in_study(&store, "UNIT-5502", "Bo", "GAUGE-1", "2");
     let twice = runs(&["stats", "--simulated", "--gauge", "--study", "GAUGE-1"], &store);
@@ -343,6 +389,31 @@ fn the_index_is_never_the_truth() {
 }
 
 #[test]
+fn what_hands_do_in_the_same_moment_as_the_store_is_found_by_a_check() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    history(&store, 5501..5504);
+    assert_eq!(runs(&["list"], &store).out.lines().count(), 3);
+    let pending = store.join("pending");
+    let moment = fs::metadata(&pending).unwrap().modified().unwrap();
+    fs::remove_file(&records(&store, "pending")[0]).unwrap();
+    fs::File::open(&pending).unwrap().set_modified(moment).unwrap();
+    let checked = runs(&["list", "--check"], &store);
+    assert_eq!(checked.out.lines().count(), 2, "{checked}");
+    // altered where it lies, and on no page
+    let record = records(&store, "pending")[0].clone();
+    let text = fs::read_to_string(&record).unwrap();
+    write(&record, &text.replacen("UNIT-5502", "UNIT-5512", 1));
+    let page = runs(&["list", "--limit", "1"], &store);
+    assert_eq!(page.code, Some(0), "{page}");
+    let checked = runs(&["list", "--limit", "1", "--check"], &store);
+    assert!(
+        checked.code == Some(3) && checked.err.contains("digest or length differ"),
+        "{checked}"
+    );
+}
+
+#[test]
 fn pages_are_written_and_hold_what_was_tested() {
     let folder = scratch();
     let store = folder.path().join("store");
@@ -360,38 +431,12 @@ fn pages_are_written_and_hold_what_was_tested() {
     look_at(&all, "idle_current_ma");
 }
 
-/// A browser's own view of a page: what it reads, and that it draws something. Skipped in sight where there is none.
+/// A browser's own view of a page: what it reads, and that it draws something.
 fn look_at(page: &Path, needle: &str) {
-    let found = ["chromium", "chromium-browser"].into_iter().find(|name| {
-        let version = std::process::Command::new(name).arg("--version").output();
-        version.is_ok_and(|version| version.status.success())
-    });
-    let Some(browser) = found else {
-        println!("skipped: no chromium to look at pages with");
-        return;
-    };
-    let home = scratch();
-    let start = |arguments: &[&str]| {
-        let mut command = std::process::Command::new(browser);
-        command.args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--hide-scrollbars",
-        ]);
-        command.arg(format!("--user-data-dir={}", home.path().display()));
-        command.args(arguments).arg(format!("file://{}", page.display()));
-        done(&mut command)
-    };
-    let read = start(&["--dump-dom"]);
+    let Some(browser) = Browser::find() else { return };
+    let read = browser.open(page, &["--dump-dom"]);
     assert!(read.out.contains(needle) && read.out.contains("role=\"img\""), "{read}");
-    let picture = home.path().join("picture.png");
-    let drawn = start(&[&format!("--screenshot={}", picture.display()), "--window-size=900,700"]);
-    let bytes = fs::read(&picture).unwrap_or_else(|error| panic!("{error}: {drawn}"));
-    assert!(bytes.starts_with(b"\x89PNG"), "{drawn}");
-    // a blank page of this size comes to some three thousand bytes
-    assert!(bytes.len() > 12_000, "the picture has {} bytes: {drawn}", bytes.len());
+    browser.draw(page, &[]);
 }
 
 /// The README shows this screen; it is what the command prints for the runs that it names.

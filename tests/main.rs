@@ -49,9 +49,13 @@ mod over_tcp;
 #[cfg(test)]
 mod over_visa;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod pains;
 #[cfg(test)]
 mod parameters;
+#[cfg(test)]
+mod progress;
 #[cfg(test)]
 mod prove;
 #[cfg(test)]
