@@ -356,3 +356,27 @@ fn check_finds_nothing_in_what_we_ship_and_everything_in_what_is_broken() {
     let finding: Value = serde_json::from_str(json.out.lines().next().unwrap()).unwrap();
     assert_eq!((&finding["line"], &finding["severity"]), (&json!(12), &json!("error")));
 }
+
+#[test]
+fn a_run_reads_no_definition_that_it_does_not_use() {
+    let folder = scratch();
+    let directory = folder.path().join("instruments");
+    let model = directory.join("broken/meter");
+    fs::create_dir_all(&model).unwrap();
+    // whoever read them all would trip over these
+    for file in ["driver.toml", "sim.toml"] {
+        write(&model.join(file), "[driver\nmodel = ");
+    }
+    let run = done(
+        simulated(&folder.path().join("store"), "UNIT-5501")
+            .arg("--instruments")
+            .arg(&directory),
+    );
+    assert_eq!(run.code, Some(0), "{run}");
+    let check = done(
+        benchtop()
+            .args(["instruments", "check", "broken/meter", "--instruments"])
+            .arg(&directory),
+    );
+    assert_ne!(check.code, Some(0), "it is broken: {check}");
+}

@@ -4,7 +4,7 @@
 //! asked for.
 
 use crate::exit::Failure;
-use benchtop_station::{Catalogue, Entry, Origin};
+use benchtop_station::{Catalogue, Entry, EntryText, Origin};
 use rust_embed::RustEmbed;
 use std::{
     borrow::Cow,
@@ -47,12 +47,11 @@ pub(crate) fn catalogue(directory: Option<&Path>) -> Result<Catalogue, Failure> 
 
 /// A text as it lies in the binary.
 fn shipped(file: String, bytes: Cow<'static, [u8]>) -> Entry {
-    let text = match bytes {
-        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-    };
-    let origin = Origin::Shipped;
-    Entry { file, text, origin }
+    Entry {
+        file,
+        text: EntryText::of(bytes),
+        origin: Origin::Shipped,
+    }
 }
 
 /// `path` is `<vendor>/<model>/<file>`.

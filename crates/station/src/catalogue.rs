@@ -7,7 +7,7 @@ use benchtop_notation::{Diagnostic, Diagnostics, Document, Spanned, suggest};
 use benchtop_scpi::Definition;
 use benchtop_sim::{Bench, Model};
 use sha2::{Digest, Sha256};
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, ops::Deref, sync::Arc};
 
 /// Where a text came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +23,43 @@ pub enum Origin {
 pub struct Entry {
     /// How messages call it: `instruments/keysight/34461a/driver.toml`.
     pub file: String,
-    /// The text; a shipped one is not copied out of the binary.
-    pub text: Cow<'static, str>,
+    /// The text.
+    pub text: EntryText,
     /// Where it came from.
     pub origin: Origin,
+}
+
+/// A text of the catalogue, read as a `str`. A shipped one is not copied out of the binary, nor looked at before it is asked
+/// for: a run uses few of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryText(Cow<'static, [u8]>);
+
+impl EntryText {
+    /// Of bytes that are UTF-8; anything else reads as nothing.
+    #[must_use]
+    pub const fn of(bytes: Cow<'static, [u8]>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<String> for EntryText {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text.into_bytes()))
+    }
+}
+
+impl From<&'static str> for EntryText {
+    fn from(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text.as_bytes()))
+    }
+}
+
+impl Deref for EntryText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 impl Entry {
@@ -119,7 +152,7 @@ impl Catalogue {
 /// File and text of an entry, for those that build on it.
 fn text(entries: &BTreeMap<String, Entry>, name: &str) -> Option<(String, String)> {
     let entry = entries.get(name)?;
-    Some((entry.file.clone(), entry.text.clone().into_owned()))
+    Some((entry.file.clone(), entry.text.to_string()))
 }
 
 /// SHA-256 in hex.

@@ -14,7 +14,7 @@ mod station;
 
 pub use benchtop_scpi::Options;
 pub use benchtop_transport::Recorder;
-pub use catalogue::{Catalogue, Entry, Origin, sha256};
+pub use catalogue::{Catalogue, Entry, EntryText, Origin, sha256};
 pub use console::StationConsole;
 pub use file::{CalibrationRule, StationFile, StationInstrument, TargetEntry, parse};
 pub use keys::{bench_keys, keys};
