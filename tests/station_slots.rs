@@ -172,6 +172,50 @@ fn from_a_pipe_a_line_never_comes_to_stand_for_another_slot() {
 }
 
 #[test]
+fn what_the_procedure_asks_of_a_unit_is_asked_for_each_slot() {
+    let folder = scratch();
+    let procedure = folder.path().join("asks.toml");
+    let text = fs::read_to_string(PROCEDURE).unwrap();
+    let asks = "[unit_under_test]\nrevision = '[A-F]'\nsub_units = ['CELL-\\d+']\n";
+    write(&procedure, &text.replacen("[unit_under_test]\n", asks, 1));
+    let store = folder.path().join("store");
+    let mut command = station(
+        &procedure,
+        &["--simulate=regulator-module", "--operator", "Ada"],
+        &store,
+    );
+    let mut process = Running::start(command.stdin(Stdio::piped()));
+    let mut scanner = process.0.stdin.take().unwrap();
+    // the second confirms the revision of the first, and so does the next round; a cell of the wrong kind tests nobody
+    let lines = "MOD-0001\nB\nCELL-1\nMOD-0002\n\nCELL-2\n\nMOD-0003\n\nBATTERY\n\nMOD-0004\nC\nCELL-4\n";
+    scanner.write_all(lines.as_bytes()).unwrap();
+    drop(scanner);
+    let done = process.finish();
+    assert_eq!(done.code, Some(0), "{done}");
+    assert!(done.out.contains("= NOT TESTED  slot B  MOD-0003 ="), "{done}");
+    assert!(done.err.contains("the sub-unit `BATTERY` does not match"), "{done}");
+    let found: Vec<(Value, Value, Value)> = records(&store, "pending")
+        .iter()
+        .map(|path| json(path))
+        .map(|record| {
+            let unit = &record["unit_under_test"];
+            (
+                unit["serial_number"].clone(),
+                unit["revision"].clone(),
+                unit["sub_units"][0].clone(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("MOD-0001", "B", "CELL-1"),
+        ("MOD-0002", "B", "CELL-2"),
+        ("MOD-0004", "C", "CELL-4"),
+    ];
+    let expected = expected.map(|(serial, revision, cell)| (serial.into(), revision.into(), cell.into()));
+    assert_eq!(found, expected, "{done}");
+}
+
+#[test]
 fn an_operator_makes_a_gauge_study_at_the_bench() {
     let store = scratch();
     let study = ["--purpose", "gauge_study", "--study", "GAUGE-9", "--trial", "2"];
