@@ -51,9 +51,9 @@ fn a_station_tests_units_only_with_the_procedures_that_it_lists() {
         assert!(refused.err.contains("--purpose engineering"), "{refused}");
         // it is told beforehand, and runs for engineering
         let told = check(&path);
-        assert_eq!(told.code, Some(0), "{told}");
+        assert_eq!(told.code, Some(2), "{told}");
         assert!(
-            told.err.contains("warning: ") && told.err.contains("--purpose engineering"),
+            told.err.contains("error: ") && told.err.contains("--purpose engineering"),
             "{told}"
         );
         assert!(records(&served.store(), "pending").is_empty());
