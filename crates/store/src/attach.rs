@@ -9,6 +9,7 @@ use crate::{
     integrity::hex,
     mint,
     name::escaped,
+    publish::sync_name,
     quarantine::{Quarantined, quarantine},
     record::Attachment,
     store::{Layout, Store},
@@ -138,7 +139,7 @@ impl AttachmentWriter {
             Err(error) => return Err(error),
         }
         self.finished = true;
-        to.sync()?;
+        sync_name(to, &sha256)?;
         Ok(self.attachment(sha256))
     }
 

@@ -37,7 +37,7 @@ pub(crate) enum Published {
 
 /// Publishes `bytes` as `name` in `folder`; `stem` goes into the temporary name.
 ///
-/// An error says that it is not saved. A file may be there all the same; publishing it again is then no harm.
+/// An error says that it is not saved. A file may be there all the same, after a crash; publishing it again is then no harm.
 pub(crate) fn publish(folder: &Dir, stem: &str, name: &str, bytes: &[u8]) -> Result<Published, StoreError> {
     let write = |to: &mut dyn Write| {
         to.write_all(bytes)
@@ -59,9 +59,18 @@ pub(crate) fn publish_after<T>(
         Ok(published) => published,
         Err(_first) => write_and_rename(folder, stem, name, &write, &announce)?,
     };
-    // also when it was there already: whoever put it there may have died before this step
-    folder.sync()?;
+    match published {
+        Published::New => sync_name(folder, name)?,
+        // whoever put it there may have died before this step
+        Published::Already | Published::Conflict { .. } => folder.sync()?,
+    }
     Ok(published)
+}
+
+/// Makes a new name durable, or takes it away again: a folder whose sync failed is not synced again as if that made up for it,
+/// and whoever tries once more gives the name anew.
+pub(crate) fn sync_name(folder: &Dir, name: &str) -> Result<(), StoreError> {
+    folder.sync().inspect_err(|_failed| folder.discard(name))
 }
 
 /// Puts bytes durably into a folder that is no store: a stick, a share. The folder is made where it is missing, the ones

@@ -13,6 +13,7 @@ use crate::{
     line::{self, Tail},
     name::RecordName,
     outbox::{Held, held_bytes},
+    publish::sync_name,
     quarantine::{Quarantined, quarantine, quarantine_copy},
     record::{LogLevel, OutputState, Packed, Record},
     space::with_reserve,
@@ -206,7 +207,12 @@ impl Leftover {
         let Some(opened) = opened else {
             return Ok(None);
         };
-        folder.sync()?;
+        if folder.path() == layout.pending.path() {
+            // the journal has all of it: where this fails, the record is published anew
+            sync_name(&folder, name.as_str())?;
+        } else {
+            folder.sync()?;
+        }
         // the power may have gone before its head was durable
         Sealing::begin(layout)?.adopt(&opened.record, &opened.digest)?;
         Ok(Some(Saved {

@@ -45,11 +45,22 @@ struct Seen {
     struck: Option<&'static str>,
     short: bool,
     dead: BTreeSet<u64>,
+    /// Folders whose sync failed, until a name in them changes.
+    dead_folders: BTreeSet<PathBuf>,
     retried: Vec<PathBuf>,
     /// No write has room until a file of this name is removed.
     full_until: Option<&'static str>,
     pretended: Option<FileSystem>,
     locks_lie: bool,
+}
+
+impl Seen {
+    /// A name changed: the folder has something new to sync.
+    fn changed(&mut self, path: &Path) {
+        if let Some(folder) = path.parent() {
+            self.dead_folders.remove(folder);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -101,7 +112,7 @@ impl Watch {
         self.seen().locks_lie
     }
 
-    /// Files on which a sync was tried again after one had failed.
+    /// Files and folders on which a sync was tried again after one had failed, with nothing new in them.
     pub(crate) fn retried(&self) -> Vec<PathBuf> {
         self.seen().retried.clone()
     }
@@ -124,6 +135,11 @@ impl Watch {
             let path = seen.names.get(&file).cloned().unwrap_or_default();
             seen.retried.push(path);
         }
+        if let Call::SyncDir { path } = call
+            && seen.dead_folders.contains(path)
+        {
+            seen.retried.push(path.to_owned());
+        }
         if matches!(call, Call::Write { .. } | Call::Create { .. }) && seen.full_until.is_some() {
             return Err(rustix::io::Errno::NOSPC.into());
         }
@@ -139,6 +155,9 @@ impl Watch {
                 seen.struck = Some(kind(call));
                 if let Call::SyncFile { file } = call {
                     seen.dead.insert(file);
+                }
+                if let Call::SyncDir { path } = call {
+                    seen.dead_folders.insert(path.to_owned());
                 }
                 Err(errno.into())
             }
@@ -170,6 +189,13 @@ impl Watch {
 
     pub(crate) fn after(&self, call: Call<'_>) {
         let mut seen = self.seen();
+        if let Call::Create { path, .. } | Call::Remove { path } | Call::MakeDir { path } = call {
+            seen.changed(path);
+        }
+        if let Call::Rename { from, to } = call {
+            seen.changed(from);
+            seen.changed(to);
+        }
         let step = match call {
             Call::MakeDir { path } => Step::MakeDir(path.to_owned()),
             Call::Create { path, file } => {

@@ -312,4 +312,17 @@ fn a_sync_that_is_tried_again_is_seen() {
     assert_eq!(watch.mend(), Some("fsync"));
     file.sync_all().unwrap();
     assert_eq!(watch.retried(), [folder.path_of("x")]);
+    watch.break_at(0, Fault::Error(Errno::IO), false);
+    folder.sync().unwrap_err();
+    watch.mend();
+    folder.sync().unwrap();
+    assert_eq!(watch.retried(), [folder.path_of("x"), folder.path().to_owned()]);
+    // a name that was given anew is another matter
+    watch.break_at(0, Fault::Error(Errno::IO), false);
+    folder.sync().unwrap_err();
+    watch.mend();
+    let before = watch.retried();
+    drop(folder.create_new("y").unwrap());
+    folder.sync().unwrap();
+    assert_eq!(watch.retried(), before);
 }
