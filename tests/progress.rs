@@ -260,3 +260,45 @@ fn statistics_of_many_records_say_how_far_they_are_at_a_terminal_alone() {
     );
     assert_eq!(screen(&quiet, 80), screen(&piped.out, 80));
 }
+
+#[test]
+fn a_sync_counts_its_records_at_a_terminal_alone() {
+    for (at_a_terminal, quiet) in [(true, false), (true, true), (false, false)] {
+        let folder = scratch();
+        let store = folder.path().join("store");
+        for serial in ["UNIT-5501", "UNIT-5502", "UNIT-5503"] {
+            done(&mut simulated(&store, serial));
+        }
+        let share = folder.path().join("share");
+        fs::create_dir(&share).unwrap();
+        let station = folder.path().join("station.toml");
+        let text = format!(
+            "[station]\nid = \"BENCH-7\"\n[store]\nroot = \"store\"\n[[sync.targets]]\nname = \"share\"\nkind = \"directory\"\n\
+             url = \"{}\"\naccept_simulated = true\n",
+            share.display()
+        );
+        write(&station, &text);
+        let mut command = benchtop();
+        command.args(["sync", "--station"]).arg(&station);
+        if quiet {
+            command.arg("--quiet");
+        }
+        let (seen, code) = if at_a_terminal {
+            let (terminal, theirs) = Terminal::open(80);
+            terminal.until_the_end(at(theirs, command))
+        } else {
+            let plain = done(&mut command);
+            (format!("{}{}", plain.out, plain.err), plain.code)
+        };
+        assert_eq!(code, Some(0), "{seen}");
+        assert!(seen.contains("3 synced, 0 pending"), "{seen}");
+        let counted = passing(&seen);
+        let expected = match (at_a_terminal, quiet) {
+            (true, false) => vec!["  [1/3] records", "  [2/3] records"],
+            (true, true) | (false, _) => Vec::new(),
+        };
+        assert_eq!(counted, expected, "{seen:?}");
+        let left = screen(&seen, 500);
+        assert!(!left.iter().any(|line| line.contains("/3] records")), "{left:?}");
+    }
+}
