@@ -25,7 +25,8 @@ use std::{
 pub struct Population<'a> {
     /// The procedure's `id`.
     pub procedure: String,
-    /// The runs that count, oldest first.
+    /// The runs that count, oldest first by the time at which they started: numbers are each station's own, and a store may
+    /// hold the records of several.
     pub runs: Vec<Indexed<'a>>,
     /// Units that were judged before the moment since which runs count.
     pub earlier: HashSet<&'a str>,
@@ -68,6 +69,9 @@ pub fn populations<'a>(runs: &[Indexed<'a>], wanted: Wanted) -> Vec<Population<'
         } else if is_judged(run) {
             population.earlier.insert(run.serial_number());
         }
+    }
+    for population in found.values_mut() {
+        population.runs.sort_by(Indexed::by_time);
     }
     // procedures of which there is nothing since are not asked about
     let is_asked = |found: &Population<'_>| {
@@ -425,7 +429,7 @@ fn collect<'a>(
         let (Some(asked), Some(value)) = (shape.measurements.get(*at), run.value(*at)) else {
             continue;
         };
-        let (of, samples) = found.get_or_insert_with(|| {
+        let (of, _) = found.get_or_insert_with(|| {
             let samples = Samples {
                 asked: asked.clone(),
                 values: Vec::new(),
@@ -444,17 +448,17 @@ fn collect<'a>(
                 *same.entry(made_of).or_insert_with(|| *of == kind(run, asked)),
             );
         }
-        if last.1 {
-            taken.push((*run, value));
-        } else {
-            samples.others += 1;
-        }
+        taken.push((*run, value, last.1));
     }
     let (_, mut samples) = found?;
     let mut units = HashSet::with_capacity(taken.len());
-    for (run, value) in taken.into_iter().rev() {
+    for (run, value, is_meant) in taken.into_iter().rev() {
         let serial = run.serial_number();
-        if !retests && (population.earlier.contains(serial) || !units.insert(serial)) {
+        // a run of another kind has no value here, but after it the unit's next is no first attempt
+        let is_later = population.earlier.contains(serial) || !units.insert(serial);
+        if !is_meant {
+            samples.others += 1;
+        } else if !retests && is_later {
             samples.retests += 1;
         } else if value.overrange {
             samples.overrange += 1;

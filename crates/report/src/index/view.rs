@@ -16,7 +16,11 @@ use benchtop_store::{
     record::{Purpose, RunOutcome, StepOutcome},
 };
 use chrono::{DateTime, Utc};
-use std::{cmp::Reverse, collections::HashMap, rc::Rc};
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::HashMap,
+    rc::Rc,
+};
 
 /// A run of the index.
 #[derive(Clone, Copy)]
@@ -228,6 +232,17 @@ impl<'a> Indexed<'a> {
     #[must_use]
     pub fn started_at(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.row.started_us()).unwrap_or_default()
+    }
+
+    /// Which of two runs came first: the one that started earlier, and at the same moment by station and its own number.
+    #[must_use]
+    pub fn by_time(&self, other: &Self) -> Ordering {
+        let station = |run: &Self| run.text(Shared::Station);
+        let started = self.row.started_us().cmp(&other.row.started_us());
+        started.then_with(|| {
+            let stations = station(self).cmp(&station(other));
+            stations.then_with(|| (self.sequence(), self.name()).cmp(&(other.sequence(), other.name())))
+        })
     }
 
     /// How long it took, in seconds.

@@ -271,3 +271,81 @@ fn the_first_attempt_counts_where_it_was_beyond_the_range_or_the_last_took_nothi
         );
     });
 }
+
+/// The same run at another station, so many minutes later.
+fn at(mut record: Record, station: &str, minutes: i64) -> Record {
+    station.clone_into(&mut record.station.id);
+    record.started_at += chrono::TimeDelta::minutes(minutes);
+    record.tested_at = record.started_at;
+    record.ended_at += chrono::TimeDelta::minutes(minutes);
+    record
+}
+
+#[test]
+fn time_says_which_run_of_two_stations_was_first_and_not_their_numbers() {
+    let old_limits = |mut record: Record| {
+        testkit::first(&mut record).limit_low = Some(3.2);
+        record
+    };
+    // B has made many more runs than A, and all of these before A's
+    let records = [
+        at(testkit::with_value(run(1, "failed at B"), 3.31), "A", 1000),
+        at(testkit::with_value(run(2, "of A"), 3.32), "A", 1000),
+        ended(at(run(501, "failed at B"), "B", 0), RunOutcome::Fail),
+        old_limits(at(run(502, "of B"), "B", 0)),
+    ];
+    with(&records, Wanted::default(), |population| {
+        let found = yields(population);
+        assert_eq!(found.first_pass, Share { part: 2, whole: 3 });
+        assert_eq!(found.last_pass, Share { part: 3, whole: 3 });
+        assert_eq!(found.retested, Share { part: 1, whole: 3 });
+        assert!((found.rolled.unwrap() - 2.0 / 3.0).abs() < 1e-12);
+        let vcc = &samples(population)[0];
+        assert_eq!(vcc.numbers(), [3.3, 3.32], "of A's limits, B's value first");
+        assert_eq!((vcc.retests, vcc.others), (1, 1));
+    });
+}
+
+#[test]
+fn at_the_same_moment_a_station_keeps_its_own_order() {
+    let records = [
+        ended(at(run(12, "a"), "B", -2), RunOutcome::Fail),
+        at(run(13, "a"), "B", -3),
+        at(run(9, "b"), "A", 1),
+        ended(at(run(10, "c"), "C", 0), RunOutcome::Fail),
+    ];
+    let started = records[0].started_at;
+    assert!(records.iter().all(|record| record.started_at == started));
+    with(&records, Wanted::default(), |population| {
+        let numbers: Vec<u64> = population.runs.iter().map(crate::index::Indexed::sequence).collect();
+        assert_eq!(numbers, [9, 12, 13, 10]);
+        assert_eq!(yields(population).first_pass, Share { part: 1, whole: 3 });
+    });
+}
+
+#[test]
+fn a_unit_measured_under_old_limits_makes_no_first_attempt_under_new_ones() {
+    let mut old = run(1, "again");
+    testkit::first(&mut old).limit_low = Some(3.2);
+    let mut variant = run(2, "as another variant");
+    variant.variant = Some("lite".to_owned());
+    let records = [
+        old,
+        variant,
+        testkit::with_value(run(3, "again"), 3.31),
+        testkit::with_value(run(4, "as another variant"), 3.32),
+        testkit::with_value(run(5, "new"), 3.33),
+    ];
+    with(&records, Wanted::default(), |population| {
+        let vcc = &samples(population)[0];
+        assert_eq!(vcc.numbers(), [3.33]);
+        assert_eq!((vcc.retests, vcc.others), (2, 2));
+        let all = &super::every(population)[0];
+        assert_eq!(
+            all.numbers(),
+            [3.31, 3.32, 3.33],
+            "every attempt, where all are asked for"
+        );
+        assert_eq!((all.retests, all.others), (0, 2));
+    });
+}
