@@ -9,7 +9,6 @@ use crate::{
     integrity::hex,
     mint,
     name::escaped,
-    publish::sync_name,
     quarantine::{Quarantined, quarantine},
     record::Attachment,
     store::{Layout, Store},
@@ -128,7 +127,11 @@ impl AttachmentWriter {
             Ok(()) => {}
             Err(error) if error.kind() == StoreErrorKind::Conflict => {
                 if digest_of(&layout, &sha256)?.as_deref() == Some(sha256.as_str()) {
-                    // the same bytes are there; the drop discards these
+                    // the same bytes are there. Whoever put them there may have failed to make their name durable: the folder
+                    // has something new for this sync
+                    from.rename_new(&self.temporary, to, &self.temporary)?;
+                    self.finished = true;
+                    to.discard(&self.temporary);
                     to.sync()?;
                     return Ok(self.attachment(sha256));
                 }
@@ -139,7 +142,8 @@ impl AttachmentWriter {
             Err(error) => return Err(error),
         }
         self.finished = true;
-        sync_name(to, &sha256)?;
+        // where this fails the name stays: another run may have found it there
+        to.sync()?;
         Ok(self.attachment(sha256))
     }
 

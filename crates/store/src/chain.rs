@@ -18,7 +18,7 @@ use crate::{
     lock::{self, Lock},
     name::RecordName,
     outbox::{Held, held_bytes},
-    publish::TEMPORARY,
+    publish::{TEMPORARY, sync_name},
     record::{Chain, Record},
     recovery::MOST_RECORD_BYTES,
     store::Layout,
@@ -216,7 +216,7 @@ fn exists(layout: &Layout, head: &Head, adopted: &mut Option<RecordName>) -> Res
         // it was synced before its head was made
         if integrity::inspect(&bytes).is_ok_and(|opened| opened.digest == head.digest) {
             pending.rename_new(&temporary, pending, file)?;
-            pending.sync()?;
+            sync_name(pending, head.name.run_id(), file)?;
             *adopted = Some(head.name.clone());
             return Ok(true);
         }

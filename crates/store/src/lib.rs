@@ -66,7 +66,8 @@
 //!     `outgoing::a_move_that_was_lost_is_made_again_without_a_second_upload`, `outgoing::damaged_receipts_are_not_guessed`,
 //!     `outgoing::receipts_cut_at_any_byte_keep_their_whole_lines_and_go_on`.
 //! 14. No number is handed out twice: `hostile::numbers_rise_and_survive_the_loss_of_their_file`,
-//!     `hostile::many_starts_at_once_get_different_numbers`.
+//!     `hostile::many_starts_at_once_get_different_numbers`,
+//!     `pruning::numbers_go_on_where_everything_was_pruned_and_the_count_is_lost`.
 //! 15. Any serial number ends in exactly one file inside the store:
 //!     `hostile::every_serial_number_ends_in_exactly_one_file`, `name::serial_numbers_become_plain_names`.
 //! 16. Results are for their owner only: `hostile::results_are_for_their_owner_only`.
@@ -130,11 +131,20 @@
 //! 35. A record that is moved while another program looks for it is neither saved twice nor forgotten by the chain:
 //!     `recovering::a_record_that_is_moved_while_it_is_looked_for_is_found`,
 //!     `recovering::the_temporary_of_a_record_that_was_moved_since_is_no_second_record`.
+//! 36. A record that was saved stays as it was, also where its journal comes back and the disk fails meanwhile:
+//!     `faults::a_saved_run_whose_journal_came_back_stays_as_it_was_whatever_breaks_meanwhile`.
+//! 37. What comes from another store stays in that one's chain, also where its import died:
+//!     `crash::an_import_killed_at_any_moment_beside_recoveries_brings_every_record_as_it_was`,
+//!     `chain::an_import_that_died_is_finished_and_its_record_stays_in_the_chain_of_the_other_store`.
+//! 38. With the station's key, who has it not can neither alter a record nor call a removed one pruned:
+//!     `pruning::who_has_not_the_key_cannot_call_a_removed_record_pruned`.
+//! 39. Every record that is sealed can be read again:
+//!     `journal::results_beyond_what_can_be_read_again_are_refused_and_the_run_is_saved_without_them`.
 //!
 //! Real processes under strace hold 1, 2, 5, 13 and 23 once more, from outside: `tests/broken_disk.rs` of the workspace.
 //!
-//! Run on Linux. The form for Apple systems is the same code and the one for Windows stands behind the same functions;
-//! neither was run.
+//! Run on Linux. The form for Apple systems is the same code, and was not run there; the one for Windows stands behind the same
+//! functions, and its tests were run on Linux only.
 
 mod adopt;
 mod attach;

@@ -43,7 +43,10 @@ pub(crate) fn publish(folder: &Dir, stem: &str, name: &str, bytes: &[u8]) -> Res
         to.write_all(bytes)
             .map_err(|error| StoreError::io("write", folder.path_of(name), error))
     };
-    publish_after(folder, stem, name, write, |()| Ok(()))
+    let published = named(folder, stem, name, write, |()| Ok(()))?;
+    // also when it was there already: whoever put it there may have died before this step
+    folder.sync()?;
+    Ok(published)
 }
 
 /// As [`publish`], of what `write` writes, the same each time; `announce` hears what it said, when the bytes are on stable
@@ -55,22 +58,34 @@ pub(crate) fn publish_after<T>(
     write: impl Fn(&mut dyn Write) -> Result<T, StoreError>,
     announce: impl Fn(&T) -> Result<(), StoreError>,
 ) -> Result<Published, StoreError> {
-    let published = match write_and_rename(folder, stem, name, &write, &announce) {
-        Ok(published) => published,
-        Err(_first) => write_and_rename(folder, stem, name, &write, &announce)?,
-    };
+    let published = named(folder, stem, name, write, announce)?;
     match published {
-        Published::New => sync_name(folder, name)?,
-        // whoever put it there may have died before this step
+        Published::New => sync_name(folder, stem, name)?,
         Published::Already | Published::Conflict { .. } => folder.sync()?,
     }
     Ok(published)
 }
 
-/// Makes a new name durable, or takes it away again: a folder whose sync failed is not synced again as if that made up for it,
-/// and whoever tries once more gives the name anew.
-pub(crate) fn sync_name(folder: &Dir, name: &str) -> Result<(), StoreError> {
-    folder.sync().inspect_err(|_failed| folder.discard(name))
+fn named<T>(
+    folder: &Dir,
+    stem: &str,
+    name: &str,
+    write: impl Fn(&mut dyn Write) -> Result<T, StoreError>,
+    announce: impl Fn(&T) -> Result<(), StoreError>,
+) -> Result<Published, StoreError> {
+    match write_and_rename(folder, stem, name, &write, &announce) {
+        Ok(published) => Ok(published),
+        Err(_first) => write_and_rename(folder, stem, name, &write, &announce),
+    }
+}
+
+/// Makes a name durable, or takes it back: the file has a temporary one again, from which whoever comes next gives it its name
+/// anew. A folder whose sync failed is not synced again as if that made up for it. Nothing goes; what a syncer has moved
+/// meanwhile stays where it is.
+pub(crate) fn sync_name(folder: &Dir, stem: &str, name: &str) -> Result<(), StoreError> {
+    folder.sync().inspect_err(|_failed| {
+        drop(folder.rename_new(name, folder, &temporary_name(stem)));
+    })
 }
 
 /// Puts bytes durably into a folder that is no store: a stick, a share. The folder is made where it is missing, the ones
@@ -154,12 +169,17 @@ fn write_temporary<T>(
 /// How many leftovers of dead processes with our process id are stepped over.
 const MOST_LEFTOVERS: u32 = 1000;
 
-pub(crate) fn create_temporary(folder: &Dir, stem: &str) -> Result<(DiskFile, String), StoreError> {
+/// A name that this process gives to nothing else.
+fn temporary_name(stem: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{TEMPORARY}{stem}-{}-{number}", process::id())
+}
+
+pub(crate) fn create_temporary(folder: &Dir, stem: &str) -> Result<(DiskFile, String), StoreError> {
     let mut tries = 0;
     loop {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let temporary = format!("{TEMPORARY}{stem}-{}-{number}", process::id());
+        let temporary = temporary_name(stem);
         match folder.create_new(&temporary) {
             Ok(file) => return Ok((file, temporary)),
             Err(error) if error.kind() == StoreErrorKind::Conflict && tries < MOST_LEFTOVERS => tries += 1,

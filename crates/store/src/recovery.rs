@@ -18,13 +18,14 @@ pub use marker::{InterruptedInstrument, InterruptedRun};
 use crate::{
     attach::quarantine_leftovers,
     chain::{Head, Sealing, from_elsewhere},
+    disk::Dir,
     error::{StoreError, StoreErrorKind},
     integrity::{self, IntegrityError},
     journal,
     lock::Lock,
     name::RecordName,
     outbox::{Held, held_bytes},
-    publish::{Published, TEMPORARY, publish},
+    publish::{TEMPORARY, sync_name},
     quarantine::{Quarantined, quarantine},
     record::Record,
     store::{Layout, Saved, Store, discard_probes},
@@ -32,8 +33,8 @@ use crate::{
 use leftover::{Found, Leftover};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most bytes of a record's file. A journal's [`MOST_TAKEN_BYTES`](crate::journal::MOST_TAKEN_BYTES) stay below it also where
-/// every number of two bytes has a line with twelve blanks to itself.
+/// Most bytes of a record's file. What a run may take ([`MOST_TAKEN_BYTES`](crate::journal::MOST_TAKEN_BYTES)) stays below it also
+/// where every number, of three letters and a comma at least, has a line with sixteen blanks to itself: 336 MiB.
 pub(crate) const MOST_RECORD_BYTES: u64 = 512 << 20;
 
 /// What recovery did. Everything in it is worth a line to a person.
@@ -212,10 +213,16 @@ fn adopt_temporaries(store: &Store, alive: &BTreeSet<String>, recovery: &mut Rec
         // one that the chain has announced gets its name first
         recovery.adopted.extend(Sealing::begin(layout)?.adopted);
     }
-    let brought = if temporaries.is_empty() {
-        BTreeSet::new()
-    } else {
-        from_elsewhere(layout)?
+    let brought = match temporaries.as_slice() {
+        [] => BTreeSet::new(),
+        [_, ..] => match from_elsewhere(layout) {
+            Ok(brought) => brought,
+            // whose chain they stand in cannot be said: they wait, and no run does
+            Err(error) => {
+                recovery.failed.push(error);
+                return Ok(());
+            }
+        },
     };
     for name in temporaries {
         let stem = name.trim_start_matches(TEMPORARY);
@@ -223,40 +230,11 @@ fn adopt_temporaries(store: &Store, alive: &BTreeSet<String>, recovery: &mut Rec
         if is_of(alive) {
             continue;
         }
-        let adopted = match is_of(&brought) {
-            true => finish_bringing(layout, &name, recovery),
-            false => adopt(store, &name, stem, recovery),
-        };
-        if let Err(error) = adopted {
+        if let Err(error) = adopt(store, &name, stem, is_of(&brought), recovery) {
             recovery.failed.push(error);
         }
     }
     Ok(())
-}
-
-/// Ends what an import that died had begun: the record of another store gets its name, as it is and outside of our chain. Half
-/// of one is of no use to anybody: the whole is in its bundle.
-fn finish_bringing(layout: &Layout, temporary: &str, recovery: &mut Recovery) -> Result<(), StoreError> {
-    let pending = &layout.pending;
-    let bytes = match pending.read(temporary, MOST_RECORD_BYTES) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(()),
-        Err(error) if error.kind() == StoreErrorKind::Damaged => return pending.remove(temporary),
-        Err(error) => return Err(error),
-    };
-    let Ok(record) = integrity::open(&bytes) else {
-        return pending.remove(temporary);
-    };
-    let name = RecordName::of(&record);
-    if let Some(held) = held_bytes(layout, &name)? {
-        held.folder.sync()?;
-        return pending.remove(temporary);
-    }
-    match publish(pending, &record.run_id, name.as_str(), &bytes)? {
-        Published::New | Published::Already => recovery.adopted.push(name),
-        Published::Conflict { temporary } => pending.discard(&temporary),
-    }
-    pending.remove(temporary)
 }
 
 /// True when these bytes hold this record, whatever its place in the chain.
@@ -271,7 +249,16 @@ fn is_same_run(held: &[u8], record: &Record) -> bool {
     })
 }
 
-fn adopt(store: &Store, temporary: &str, stem: &str, recovery: &mut Recovery) -> Result<(), StoreError> {
+/// Makes the name of a record durable that was found under it; whoever gave it may have died before this step.
+fn sync_held(layout: &Layout, folder: &Dir, name: &RecordName) -> Result<(), StoreError> {
+    if folder.path() == layout.pending.path() {
+        return sync_name(folder, name.run_id(), name.as_str());
+    }
+    folder.sync()
+}
+
+/// Gives a temporary its name. What an import had `brought` when it died stays as it is, outside of our chain.
+fn adopt(store: &Store, temporary: &str, stem: &str, brought: bool, recovery: &mut Recovery) -> Result<(), StoreError> {
     let layout = store.layout();
     let pending = &layout.pending;
     let mut give_up = |reason: &str| {
@@ -309,7 +296,7 @@ fn adopt(store: &Store, temporary: &str, stem: &str, recovery: &mut Recovery) ->
         // an earlier recovery gave it that name, perhaps in another place of the chain, and died before this step; or it was
         // moved since
         Some(held) if held.bytes.as_deref().is_some_and(|bytes| is_same_run(bytes, &record)) => {
-            held.folder.sync()?;
+            sync_held(layout, &held.folder, &name)?;
             return pending.remove(temporary);
         }
         Some(Held { folder, bytes: _ }) => {
@@ -318,14 +305,15 @@ fn adopt(store: &Store, temporary: &str, stem: &str, recovery: &mut Recovery) ->
         }
     }
     let is_head = sealing.head.as_ref().is_some_and(|head| head.digest == opened.digest);
-    if !is_head && !sealing.fits(&record) {
+    let is_placed = is_head || brought;
+    if !is_placed && !sealing.fits(&record) {
         // another record took its place in the chain meanwhile: it gets one at the end
         drop(sealing);
         let saved = store.publish(record.packed())?;
         recovery.adopted.push(saved.name);
         return pending.remove(temporary);
     }
-    let position = record.chain.as_ref().map(|chain| chain.position).filter(|_| !is_head);
+    let position = record.chain.as_ref().map(|chain| chain.position).filter(|_| !is_placed);
     if let Some(position) = position {
         sealing.announce(&Head {
             position,
@@ -335,7 +323,7 @@ fn adopt(store: &Store, temporary: &str, stem: &str, recovery: &mut Recovery) ->
     }
     match pending.rename_new(temporary, pending, name.as_str()) {
         Ok(()) => {
-            pending.sync()?;
+            sync_name(pending, name.run_id(), name.as_str())?;
             if position.is_some() {
                 sealing.done();
             }

@@ -11,10 +11,11 @@ use crate::{
     lock::{self, Lock},
     mint,
     name::RecordName,
+    outbox::{Held, held_bytes},
     publish::{Published, publish_after},
     quarantine::quarantine,
     record::{Packed, Record},
-    recovery::{MOST_RECORD_BYTES, leave_marker},
+    recovery::leave_marker,
     sign::StationKey,
     space::{self, Estimate},
     underway,
@@ -295,17 +296,13 @@ impl Store {
 impl Store {
     /// The same run, published before: a second call, or one that saw only the first part of the first.
     fn saved_before(&self, name: &RecordName, record: &Record<Packed>) -> Result<Option<Saved>, StoreError> {
-        let pending = &self.layout.pending;
-        if !pending.holds(name.as_str())? {
+        // a syncer may have moved it; what is there under its name and is no record is met again, and told, when publishing
+        let Some(Held {
+            folder,
+            bytes: Some(bytes),
+        }) = held_bytes(&self.layout, name)?
+        else {
             return Ok(None);
-        }
-        let bytes = match pending.read(name.as_str(), MOST_RECORD_BYTES) {
-            Ok(bytes) => bytes,
-            // what is there under its name and is no record is met again, and told, when publishing
-            Err(error) if matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::Damaged) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
         };
         let Ok(found) = integrity::open(&bytes) else {
             return Ok(None);
@@ -319,9 +316,9 @@ impl Store {
             return Ok(None);
         }
         // whoever put it there may have died before this step
-        pending.sync()?;
+        folder.sync()?;
         Ok(Some(Saved {
-            path: pending.path_of(name.as_str()),
+            path: folder.path_of(name.as_str()),
             name: name.clone(),
             record: Box::new(found),
         }))

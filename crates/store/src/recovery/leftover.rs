@@ -1,6 +1,6 @@
 //! A journal that nobody holds: the run behind it is dead.
 
-use super::{InterruptedRun, Recovery, marker};
+use super::{InterruptedRun, Recovery, marker, sync_held};
 use crate::{
     chain::Sealing,
     clock::ClockFacts,
@@ -13,7 +13,6 @@ use crate::{
     line::{self, Tail},
     name::RecordName,
     outbox::{Held, held_bytes},
-    publish::sync_name,
     quarantine::{Quarantined, quarantine, quarantine_copy},
     record::{LogLevel, OutputState, Packed, Record},
     space::with_reserve,
@@ -207,12 +206,7 @@ impl Leftover {
         let Some(opened) = opened else {
             return Ok(None);
         };
-        if folder.path() == layout.pending.path() {
-            // the journal has all of it: where this fails, the record is published anew
-            sync_name(&folder, name.as_str())?;
-        } else {
-            folder.sync()?;
-        }
+        sync_held(layout, &folder, &name)?;
         // the power may have gone before its head was durable
         Sealing::begin(layout)?.adopt(&opened.record, &opened.digest)?;
         Ok(Some(Saved {

@@ -187,10 +187,8 @@ fn an_import_killed_at_any_moment_beside_recoveries_brings_every_record_as_it_wa
         let beside = recovering.join().unwrap();
         let recovery = store.recover().unwrap();
         for recovery in [beside, recovery] {
-            assert!(
-                recovery.quarantined.is_empty() && recovery.failed.is_empty(),
-                "{recovery:?}"
-            );
+            let torn = recovery.quarantined.iter().all(|file| file.name.starts_with("tmp-"));
+            assert!(torn && recovery.failed.is_empty(), "{recovery:?}");
         }
         if finished {
             break;

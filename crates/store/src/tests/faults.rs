@@ -300,6 +300,42 @@ fn an_attachment_with_any_call_broken_is_whole_or_not_there() {
     );
 }
 
+/// What a power cut leaves after a run was saved and shown: its record, and its journal once more.
+#[test]
+fn a_saved_run_whose_journal_came_back_stays_as_it_was_whatever_breaks_meanwhile() {
+    every_call(
+        "recovery of a saved run",
+        |store| {
+            let ticket = store.begin(now()).unwrap();
+            let mut journal = store.journal(&ticket).unwrap();
+            record_all(&mut journal, &passing(&ticket, "UNIT-5501"));
+            journal.wait_durable().unwrap();
+            let path = store.root().join("journal").join(format!("{}.jsonl", ticket.run_id));
+            let lines = std::fs::read(&path).unwrap();
+            let saved = store.seal(&journal).unwrap();
+            drop(journal);
+            // as a power cut may have it: without the run's last words
+            let cut = lines.len() - lines.iter().rev().skip(1).position(|byte| *byte == b'\n').unwrap() - 1;
+            testkit::plant(&path, &lines[..cut]);
+            let bytes = std::fs::read(&saved.path).unwrap();
+            (saved, bytes)
+        },
+        |store, _| store.recover().is_ok_and(|recovery| recovery.failed.is_empty()),
+        |store, (saved, bytes), _, place| {
+            recovered(store, place);
+            let found = found(store, saved.name.run_id());
+            assert_eq!(found.len(), 1, "{place}");
+            let now = std::fs::read(&found[0].path).unwrap();
+            assert_eq!(&now, bytes, "{place}: another record");
+            let mut findings = Vec::new();
+            store
+                .verify(None, &mut |finding| findings.push(finding.clone()))
+                .unwrap();
+            assert_eq!(findings, [], "{place}");
+        },
+    );
+}
+
 /// The tests above would see it: a sync that is tried again on a file on which it failed.
 #[test]
 fn a_sync_that_is_tried_again_is_seen() {
