@@ -271,6 +271,52 @@ fn what_a_visa_library_lists_is_asked_and_its_driver_named() {
     }
 }
 
+/// A VISA library lists a port of this test by its address; the user knows it by other names.
+#[test]
+fn nothing_connects_to_an_excluded_host_under_any_spelling_of_its_name() {
+    let counting = TcpListener::bind("127.0.0.1:0").unwrap();
+    counting.set_nonblocking(true).unwrap();
+    let port = counting.local_addr().unwrap().port();
+    let found = format!("TCPIP0::127.0.0.1::{port}::SOCKET");
+    let state = |arguments: &[&str]| {
+        let scanned = listed(
+            &[&found],
+            &[arguments, &["--timeout", "2", "--format", "json"]].concat(),
+        );
+        row(&rows(&scanned), &found)["state"].clone()
+    };
+    let folder = scratch();
+    let station = folder.path().join("named.toml");
+    let station = station.to_str().unwrap();
+    for name in [
+        format!("TCPIP0::localhost::{port}::SOCKET"),
+        format!("tcpip1::LOCALHOST.::{port}::socket"),
+        format!("VISA::TCPIP::localhost::{port}::SOCKET"),
+        format!("visa::TCPIP0::127.0.0.1::{port}::SOCKET"),
+    ] {
+        assert_eq!(state(&["--exclude", &name]), "excluded", "{name}");
+        let text = format!(
+            "[station]\nid = \"S\"\n[instruments.dmm]\ndriver = \"hp/34401a\"\nresource = \"{name}\"\nread_only = true\n"
+        );
+        crate::testkit::write(station.as_ref(), &text);
+        assert_eq!(state(&["--station", station]), "excluded", "{name}");
+    }
+    assert_eq!(state(&["--exclude", "LocalHost"]), "excluded");
+    // what is understood as nothing would protect nothing
+    for name in ["USB0::meter::INSTR", "127.0.0.1:5025", "VISA::ASRL3::INSTR", "GPIB0"] {
+        let refused = listed(&[&found], &["--exclude", name]);
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(refused.err.contains(&format!("--exclude {name}: ")), "{refused}");
+    }
+    let came = counting.accept().map(drop).unwrap_err();
+    assert_eq!(Errno::from_io_error(&came), Some(Errno::AGAIN), "{came}");
+    // under a name that leads nowhere it is connected to, and the user is told: the check above can fail
+    let nowhere = listed(&[&found], &["--exclude", "meter.invalid", "--timeout", "0.5"]);
+    let told = "--exclude meter.invalid: no address of the host meter.invalid could be found out";
+    assert!(nowhere.err.contains(told), "{nowhere}");
+    assert!(counting.accept().is_ok());
+}
+
 /// A responder of this test announces two services on the loopback: a served meter, and a port that counts who connects.
 #[test]
 fn what_announces_itself_over_mdns_is_asked_and_what_is_excluded_is_never_connected_to() {

@@ -3,6 +3,7 @@
 mod accuracy;
 mod check;
 mod evidence;
+mod exclusions;
 mod list;
 mod readings;
 mod said;

@@ -2,6 +2,7 @@
 //!
 //! A place that the user excluded is never opened. To any other one, `*IDN?` is all that is ever said.
 
+use super::exclusions::Exclusions;
 use crate::{
     args::{Format, ScanArguments},
     assets::read_text,
@@ -12,7 +13,7 @@ use crate::{
 };
 use benchtop_instrument::{Clock, Error, ErrorKind, LineSettings, RealClock, Resource, SessionExt};
 use benchtop_notation::brief;
-use benchtop_station::{Catalogue, Recorder};
+use benchtop_station::{Catalogue, Recorder, StationFile};
 use benchtop_transport::{
     self as transport,
     discovery::{self, Found, FoundBy, Interface, Portmapper},
@@ -20,9 +21,8 @@ use benchtop_transport::{
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -60,14 +60,14 @@ pub(super) async fn scan(
     let interfaces = named_interfaces(&arguments.interface)?;
     let clock = RealClock::shared();
     // read before anything is looked for: a mistake in it must not cost a message to an instrument
-    let read_only = read_only(arguments.station.as_deref())?;
+    let station = arguments.station.as_deref().map(station).transpose()?;
+    let mut excluded = Exclusions::new(&arguments.exclude, station.as_ref())?;
     let (places, looked) = look(&arguments, &interfaces, &clock, timeout).await;
-    let mut exclude = arguments.exclude.clone();
-    // one that was not found needs no exclusion, and no warning about it
-    let was_found = |written: &String| places.keys().any(|resource| excludes(written, resource));
-    exclude.extend(read_only.into_iter().filter(was_found));
-    let excluded = Exclusions::new(&exclude);
-    excluded.warn_of_those_that_fit_nothing(&places);
+    let found: Vec<&Resource> = places.keys().collect();
+    excluded
+        .resolve(&found, clock.as_ref(), clock.now().after(timeout))
+        .await;
+    excluded.warn(&found);
     let bauds = match arguments.baud.as_slice() {
         [] => vec![USUAL_BAUD],
         given => given.to_vec(),
@@ -124,29 +124,12 @@ pub(super) async fn scan(
     Ok(Exit::Success)
 }
 
-/// The resources of the instruments that a station file wants to be left alone.
-fn read_only(station: Option<&Path>) -> Result<Vec<String>, Failure> {
-    let Some(path) = station else { return Ok(Vec::new()) };
-    let file = benchtop_station::parse(&path.display().to_string(), &read_text(path)?).map_err(|findings| {
+/// The station file whose instruments may want to be left alone.
+fn station(path: &Path) -> Result<StationFile, Failure> {
+    benchtop_station::parse(&path.display().to_string(), &read_text(path)?).map_err(|findings| {
         terminal::diagnose(&findings);
         Failure::refused("the station file is wrong; nothing was looked for")
-    })?;
-    let marked = file.instruments.values().filter(|instrument| instrument.read_only);
-    // a host answers under several names
-    let names = marked.flat_map(|instrument| {
-        let host = match &instrument.resource {
-            Resource::Lan { host, .. } | Resource::Socket { host, .. } => Some(host.clone()),
-            Resource::Serial { .. }
-            | Resource::Usb { .. }
-            | Resource::Gpib { .. }
-            | Resource::Visa { .. }
-            | Resource::Simulated { .. }
-            | Resource::Replay { .. }
-            | Resource::Process { .. } => None,
-        };
-        host.into_iter().chain([instrument.resource.to_string()])
-    });
-    Ok(names.collect())
+    })
 }
 
 fn named_interfaces(names: &[String]) -> Result<Vec<Interface>, Failure> {
@@ -222,47 +205,6 @@ fn named_port(port: &str) -> Found {
         by: FoundBy::User,
         announced: None,
     }
-}
-
-/// What must not be opened: resources, serial ports under any of their names, hosts.
-struct Exclusions<'a>(&'a [String]);
-
-impl<'a> Exclusions<'a> {
-    const fn new(written: &'a [String]) -> Self {
-        Self(written)
-    }
-
-    fn fits(&self, resource: &Resource) -> bool {
-        self.0.iter().any(|written| excludes(written, resource))
-    }
-
-    /// A misspelt exclusion protects nothing.
-    fn warn_of_those_that_fit_nothing(&self, places: &Places) {
-        for written in self.0 {
-            if !places.keys().any(|resource| excludes(written, resource)) {
-                terminal::warn(&format!("--exclude {written}: nothing that was found is called so"));
-            }
-        }
-    }
-}
-
-fn excludes(written: &str, resource: &Resource) -> bool {
-    if written.eq_ignore_ascii_case(&resource.to_string()) {
-        return true;
-    }
-    match (resource, written.parse::<Resource>()) {
-        (Resource::Serial { port }, Ok(Resource::Serial { port: other })) => same_file(port, &other),
-        (Resource::Visa { name }, _) => name.eq_ignore_ascii_case(written),
-        (Resource::Lan { host, .. } | Resource::Socket { host, .. }, Err(_)) => host.eq_ignore_ascii_case(written),
-        (_, Ok(other)) => *resource == other,
-        (_, Err(_)) => false,
-    }
-}
-
-/// A port has many names: links under `/dev/serial/by-id` lead to it too.
-fn same_file(one: &str, other: &str) -> bool {
-    let real = |path: &str| fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
-    one == other || real(one) == real(other)
 }
 
 /// A place that is about to be asked.

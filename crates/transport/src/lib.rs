@@ -28,6 +28,7 @@ mod vxi11;
 pub use console::open_console;
 pub use framer::{Framer, FramingError, MAX_MESSAGE};
 pub use hislip::HislipSession;
+pub use port::path_of as serial_path;
 pub use serial::SerialSession;
 pub use socket::SocketSession;
 pub use trace::{MemoryTrace, TraceEvent, TraceSink, Traced};

@@ -99,8 +99,10 @@ impl Port {
     }
 }
 
-/// `3` is the third port of this computer, anything else the name that it has here.
-fn path_of(name: &str) -> String {
+/// The system's path of the serial port that a resource names: `3` is the third port of this computer, anything else the name
+/// that it has here.
+#[must_use]
+pub fn path_of(name: &str) -> String {
     match name.parse::<u32>() {
         Ok(number) if cfg!(windows) => format!("COM{number}"),
         Ok(number) => format!("/dev/ttyS{}", number.saturating_sub(1)),

@@ -1,0 +1,63 @@
+//! The addresses of hosts.
+
+use benchtop_instrument::{Clock, ClockExt, Moment};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, ToSocketAddrs},
+    thread,
+};
+use tokio::sync::mpsc;
+
+/// What was found out of each host's name.
+#[derive(Default)]
+pub(super) struct Addresses(BTreeMap<String, BTreeSet<IpAddr>>);
+
+impl Addresses {
+    /// Looks all of them up at once, and takes what is there by `deadline`. The system's own look-up cannot be called off:
+    /// each has a thread, which is not waited for.
+    pub(super) async fn of(hosts: impl Iterator<Item = &str>, clock: &dyn Clock, deadline: Moment) -> Self {
+        let names: BTreeSet<&str> = hosts.filter(|host| literal(host).is_none()).collect();
+        let (tell, mut told) = mpsc::unbounded_channel();
+        for name in names {
+            let (name, tell) = (name.to_owned(), tell.clone());
+            let look_up = move || {
+                if let Ok(found) = (name.as_str(), 0).to_socket_addrs() {
+                    let addresses = found.map(|address| address.ip().to_canonical()).collect();
+                    // nobody listens after the deadline
+                    drop(tell.send((name, addresses)));
+                }
+            };
+            // without a thread the name stays unknown, and is warned of
+            drop(thread::Builder::new().name("host".to_owned()).spawn(look_up));
+        }
+        drop(tell);
+        let mut known = BTreeMap::new();
+        while let Ok(Some((name, addresses))) = clock.within(deadline, told.recv()).await {
+            known.insert(name, addresses);
+        }
+        Self(known)
+    }
+
+    /// Nothing where they could not be found out.
+    fn get(&self, host: &str) -> Option<BTreeSet<IpAddr>> {
+        let found = self.0.get(host).filter(|addresses| !addresses.is_empty());
+        found.cloned().or_else(|| Some(BTreeSet::from([literal(host)?])))
+    }
+
+    pub(super) fn knows(&self, host: &str) -> bool {
+        self.get(host).is_some()
+    }
+
+    /// True where both names lead to one host, or where the one that was found may lead anywhere.
+    pub(super) fn may_share(&self, written: &str, found: &str) -> bool {
+        let Some(found_at) = self.get(found) else { return true };
+        written == found
+            || self
+                .get(written)
+                .is_some_and(|written_at| !written_at.is_disjoint(&found_at))
+    }
+}
+
+fn literal(host: &str) -> Option<IpAddr> {
+    host.parse().ok().map(|address: IpAddr| address.to_canonical())
+}
