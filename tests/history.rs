@@ -146,6 +146,33 @@ fn stats_counts_units_and_says_what_it_left_out() {
         &store,
     );
     assert!(pairs.out.contains("r = ") && pairs.out.contains("12 pairs"), "{pairs}");
+    let correlated = |format| {
+        let words = [
+            "stats",
+            "--simulated",
+            "--format",
+            format,
+            "--correlate",
+            "vcc_3v3",
+            "idle_current_ma",
+        ];
+        runs(&words, &store)
+    };
+    let json = correlated("json");
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&json["pairs"], &json["first"]), (&12.into(), &"vcc_3v3".into()));
+    assert!(json["r"].as_f64().is_some_and(|r| (-1.0..=1.0).contains(&r)), "{json}");
+    let csv = correlated("csv");
+    assert!(csv.out.starts_with("procedure_id,first,second,pairs,r,"), "{csv}");
+    assert_eq!(csv.out.lines().count(), 2, "{csv}");
+    for format in ["json", "csv"] {
+        // of the purpose of which there is none
+        let none = runs(
+            &["stats", "--simulated", "--purpose", "golden", "--format", format],
+            &store,
+        );
+        assert!(none.out.is_empty() && none.err.contains("No run counts."), "{none}");
+    }
     let wrong = runs(&["stats", "--simulated", "--correlate", "vcc_3v3", "vcc"], &store);
     assert_eq!(wrong.code, Some(2), "{wrong}");
     assert!(wrong.err.contains("there are vcc_3v3, idle_current_ma"), "{wrong}");
@@ -386,6 +413,55 @@ fn the_index_is_never_the_truth() {
     assert_eq!(altered.out.lines().count(), 2, "{altered}");
     fs::remove_file(&record).unwrap();
     assert_eq!(runs(&["list"], &store).code, Some(0));
+}
+
+#[test]
+fn a_damaged_record_is_named_where_the_one_before_it_is_taken_for_it() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    done(&mut simulated(&store, "UNIT-5501"));
+    for _ in 0..2 {
+        done(simulated(&store, "UNIT-5501").args(["--purpose", "golden"]));
+    }
+    done(&mut simulated(&store, "UNIT-5501"));
+    let all = records(&store, "pending");
+    let damage = |at: usize| {
+        let text = fs::read_to_string(&all[at]).unwrap();
+        write(&all[at], &text.replacen("UNIT-5501", "UNIT-5511", 1));
+        format!("warning: pending/{}: ", all[at].file_name().unwrap().to_str().unwrap())
+    };
+    let newest = damage(3);
+    for word in ["last", "UNIT-5501"] {
+        let shown = runs(&["show", word], &store);
+        assert!(shown.out.contains("UNIT-5501"), "{shown}");
+        assert_eq!(shown.err.matches(&newest).count(), 1, "{word}: {shown}");
+        assert!(shown.err.contains("digest or length differ"), "{shown}");
+    }
+    let gone = runs(&["show", "4"], &store);
+    assert!(
+        gone.code == Some(2) && gone.err.contains(&newest) && gone.err.contains("no such run"),
+        "{gone}"
+    );
+    let sound = runs(&["show", "1"], &store);
+    assert!(
+        !sound.err.contains(&newest),
+        "it is not the one that was asked for: {sound}"
+    );
+    let golden = damage(2);
+    // the index still knows it from when it was sound: it is the one that is meant, and cannot be read
+    let refused = runs(&["diff", "1"], &store);
+    assert_eq!(refused.code, Some(3), "{refused}");
+    fs::remove_dir_all(store.join("index")).unwrap();
+    let differs = runs(&["diff", "1"], &store);
+    assert_eq!(differs.code, Some(0), "{differs}");
+    assert_eq!(differs.err.matches(&golden).count(), 1, "{differs}");
+    damage(1);
+    fs::remove_dir_all(store.join("index")).unwrap();
+    let none = runs(&["diff", "1"], &store);
+    assert!(
+        none.code == Some(2) && none.err.contains(&golden) && none.err.contains("no golden run"),
+        "{none}"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
     terminal::{self, BAD, DOUBTFUL, Line, PLAIN, QUIET},
 };
 use benchtop_report::{
-    Filter, Order, StoredRun, csv,
+    Filter, StoredRun, csv,
     diff::{Pair, Side, diff as pairs_of},
     shown, words,
 };
@@ -29,10 +29,13 @@ pub(super) fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
                 purposes: vec![Purpose::Golden],
                 ..Filter::default()
             };
-            let found = history
-                .select(&golden, Order::NewestFirst, 0, 1)
-                .map_err(super::failed)?;
-            let golden = found.first().and_then(find::name).ok_or_else(|| {
+            let found = find::newest(&mut history, &golden)?;
+            // a file that cannot be believed does not say whether it is golden; what was warned of is not said twice
+            find::warn_of(&history, |damaged| {
+                !find::is_older(damaged, found.as_ref())
+                    && !find::may_be_meant(damaged, &arguments.run, Some(&first.name))
+            });
+            let golden = found.ok_or_else(|| {
                 Failure::refused(format!(
                     "there is no golden run of {procedure}: make one with `benchtop run ... --purpose golden`, or name a second run"
                 ))

@@ -1,59 +1,91 @@
 //! Which run is meant: by its id, its number, its unit, or its file.
 
-use crate::exit::Failure;
+use crate::{exit::Failure, terminal};
 use benchtop_report::{Filter, History, Order, StoredRun, Unreadable, index::Indexed, named};
 use benchtop_store::{RecordName, Store, integrity};
 use std::path::Path;
 
 /// The run that a word means: `last`, a number, the beginning of an id, the file of a record, or a serial number, whose
-/// newest run is meant then.
+/// newest run is meant then. Records that cannot be believed and may be what was meant are warned of.
 pub(super) fn find(store: &Store, history: &mut History, word: &str) -> Result<StoredRun, Failure> {
     let path = Path::new(word);
     if path.extension().is_some_and(|extension| extension == "json") && path.is_file() {
         return of_file(path);
     }
-    let mut newest = |filter: Filter| -> Result<_, Failure> {
-        let found = history
-            .select(&filter, Order::NewestFirst, 0, 2)
-            .map_err(super::failed)?;
-        Ok(found.first().and_then(name).zip(Some(found.len())))
-    };
+    let found = chosen(history, word);
+    let taken = found.as_ref().ok().and_then(Option::as_ref);
+    warn_of(history, |damaged| may_be_meant(damaged, word, taken));
+    let name = found?.ok_or_else(|| match word {
+        "last" => Failure::refused("the store holds no run"),
+        _ => Failure::refused(format!(
+            "{word}: no such run; expected a number or an id of `benchtop runs list`, a serial number, `last`, or the file of a \
+             record"
+        )),
+    })?;
+    load(store, name)
+}
+
+/// The name of the record that a word means; none where there is none.
+fn chosen(history: &mut History, word: &str) -> Result<Option<RecordName>, Failure> {
     if word == "last" {
-        let Some((name, _)) = newest(Filter::default())? else {
-            return Err(Failure::refused("the store holds no run"));
-        };
-        return load(store, name);
+        return newest(history, &Filter::default());
     }
     if let Ok(sequence) = word.parse::<u64>() {
         let of_number = Filter {
             sequence: Some(sequence),
             ..Filter::default()
         };
-        if let Some((name, _)) = newest(of_number)? {
-            return load(store, name);
+        if let Some(name) = newest(history, &of_number)? {
+            return Ok(Some(name));
         }
     }
     let by_serial = Filter {
         serial: Some(word.replace('*', "")),
         ..Filter::default()
     };
-    if let Some((name, _)) = newest(by_serial)? {
-        return load(store, name);
+    if let Some(name) = newest(history, &by_serial)? {
+        return Ok(Some(name));
     }
     let by_id = Filter {
         run_id: Some(word.to_owned()),
         ..Filter::default()
     };
-    match newest(by_id)? {
-        Some((name, 1)) => load(store, name),
-        Some(_) => Err(Failure::refused(format!(
+    let found = history
+        .select(&by_id, Order::NewestFirst, 0, 2)
+        .map_err(super::failed)?;
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(name(one)),
+        [..] => Err(Failure::refused(format!(
             "{word}: several runs have an id that begins so"
         ))),
-        None => Err(Failure::refused(format!(
-            "{word}: no such run; expected a number or an id of `benchtop runs list`, a serial number, `last`, or the file of a \
-             record"
-        ))),
     }
+}
+
+/// The name of the newest record that a filter accepts.
+pub(super) fn newest(history: &mut History, filter: &Filter) -> Result<Option<RecordName>, Failure> {
+    let found = history
+        .select(filter, Order::NewestFirst, 0, 1)
+        .map_err(super::failed)?;
+    Ok(found.first().and_then(name))
+}
+
+/// Warns of records that cannot be believed and that are meant.
+pub(super) fn warn_of(history: &History, is_meant: impl Fn(&RecordName) -> bool) {
+    for unreadable in history.unreadable().iter().filter(|damaged| is_meant(&damaged.name)) {
+        terminal::warn(&unreadable.to_string());
+    }
+}
+
+/// True where a damaged record may be the one that a word means, as far as its name tells: `taken` is taken in its place.
+pub(super) fn may_be_meant(damaged: &RecordName, word: &str, taken: Option<&RecordName>) -> bool {
+    let is_newest = (word == "last" || damaged.is_of(word)) && !is_older(damaged, taken);
+    is_newest || word.parse() == Ok(damaged.sequence()) || damaged.run_id().starts_with(word)
+}
+
+/// True where a damaged record is older than the one that is taken: it hides nothing newer.
+pub(super) fn is_older(damaged: &RecordName, taken: Option<&RecordName>) -> bool {
+    taken.is_some_and(|taken| damaged.sequence() < taken.sequence())
 }
 
 /// Its record, read and checked.
@@ -67,7 +99,7 @@ pub(super) fn load(store: &Store, name: RecordName) -> Result<StoredRun, Failure
 }
 
 /// The name of its record's file.
-pub(super) fn name(run: &Indexed<'_>) -> Option<RecordName> {
+fn name(run: &Indexed<'_>) -> Option<RecordName> {
     run.name().parse().ok()
 }
 
