@@ -19,7 +19,11 @@ use benchtop_report::{
     page::{Section, of_populations},
     population::{Population, Samples, Wanted, pairs, pareto, populations, samples, yields},
     sentences, shown,
-    stats::{correlation::correlation, gauge},
+    stats::{
+        Unsaid,
+        correlation::{Correlation, correlation},
+        gauge,
+    },
     words,
 };
 use benchtop_store::record::Purpose;
@@ -52,10 +56,10 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
     let populations = populations(&runs, wanted);
     let chosen = |population: &Population<'_>| !population.runs.is_empty();
     if !populations.iter().any(chosen) {
-        say_nothing(&populations);
+        say_nothing(&populations, arguments.format);
         return Ok(ended(unreadable.is_empty()));
     }
-    for population in populations.iter().filter(|population| chosen(population)) {
+    for (at, population) in populations.iter().filter(|population| chosen(population)).enumerate() {
         let all = of_interest(population, arguments);
         if arguments.gauge {
             let each = by_study(population).into_iter().map(|(name, runs)| Gauged {
@@ -65,7 +69,7 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
             });
             screen::gauge(&population.procedure, &each.collect::<Vec<_>>(), arguments.format);
         } else if let [first, second] = arguments.correlate.as_slice() {
-            correlate(population, first, second)?;
+            correlate(population, [first, second], arguments.format, at == 0)?;
         } else if arguments.html.is_none() {
             let analyses: Vec<Analysis<'_>> = all.into_iter().map(analyse).collect();
             print(population, &analyses, arguments.format);
@@ -91,12 +95,17 @@ const fn ended(all_read: bool) -> Exit {
     if all_read { Exit::Success } else { Exit::Error }
 }
 
-fn say_nothing(populations: &[Population<'_>]) {
-    terminal::say(&Line::new().add(PLAIN, "No run counts."));
+/// A program that reads the table gets an empty one: the sentence is for people.
+fn say_nothing(populations: &[Population<'_>], format: TableFormat) {
+    let say = match format {
+        TableFormat::Human => terminal::say,
+        TableFormat::Json | TableFormat::Csv => terminal::say_aside,
+    };
+    say(&Line::new().add(PLAIN, "No run counts."));
     for population in populations {
         if let Some(left_out) = sentences::left_out(population) {
             let text = format!("  {}: left out {left_out}", terminal::clip(&population.procedure, 40));
-            terminal::say(&Line::new().add(DOUBTFUL, &text));
+            say(&Line::new().add(DOUBTFUL, &text));
         }
     }
 }
@@ -298,7 +307,24 @@ fn study(samples: &Samples<'_>) -> Studied {
     }
 }
 
-fn correlate(population: &Population<'_>, first: &str, second: &str) -> Result<(), Failure> {
+const CORRELATED: [&str; 9] = [
+    "procedure_id",
+    "first",
+    "second",
+    "pairs",
+    "r",
+    "r_low",
+    "r_high",
+    "p",
+    "note",
+];
+
+fn correlate(
+    population: &Population<'_>,
+    [first, second]: [&str; 2],
+    format: TableFormat,
+    is_first: bool,
+) -> Result<(), Failure> {
     let all = samples(population);
     let find = |name: &str| {
         all.iter().find(|samples| samples.asked.name == name).ok_or_else(|| {
@@ -311,7 +337,44 @@ fn correlate(population: &Population<'_>, first: &str, second: &str) -> Result<(
         })
     };
     let (one, other) = (find(first)?, find(second)?);
-    let text = match correlation(&pairs(one, other)) {
+    let pairs = pairs(one, other);
+    let found = correlation(&pairs);
+    let fields = || {
+        let of = found.as_ref().ok();
+        let bounds = of.and_then(|found| found.bounds);
+        let unsaid = found.as_ref().err().map(ToString::to_string);
+        [
+            Field::Text(population.procedure.clone()),
+            Field::Text(first.to_owned()),
+            Field::Text(second.to_owned()),
+            Field::Count(pairs.len()),
+            Field::Number(of.map(|found| found.r)),
+            Field::Number(bounds.map(|(low, _)| low)),
+            Field::Number(bounds.map(|(_, high)| high)),
+            Field::Number(of.map(|found| found.p)),
+            Field::Text(unsaid.unwrap_or_default()),
+        ]
+    };
+    match format {
+        TableFormat::Human => say_correlation(&population.procedure, [first, second], &found),
+        TableFormat::Json => {
+            let members = CORRELATED.iter().zip(fields());
+            let members = members.map(|(name, field)| ((*name).to_owned(), field.json()));
+            terminal::emit(&terminal::ascii_json(&serde_json::Value::Object(members.collect())));
+        }
+        TableFormat::Csv => {
+            if is_first {
+                terminal::emit(&csv::line(CORRELATED));
+            }
+            let texts = fields().map(Field::text);
+            terminal::emit(&csv::line(texts.iter().map(String::as_str)));
+        }
+    }
+    Ok(())
+}
+
+fn say_correlation(procedure: &str, [first, second]: [&str; 2], found: &Result<Correlation, Unsaid>) {
+    let text = match found {
         Ok(found) => {
             let bounds = found.bounds.map_or_else(String::new, |(low, high)| {
                 format!(" ({} .. {})", words::digits(low, 3), words::digits(high, 3))
@@ -323,8 +386,7 @@ fn correlate(population: &Population<'_>, first: &str, second: &str) -> Result<(
     };
     terminal::say(
         &Line::new()
-            .add(PLAIN.bold(), &population.procedure)
+            .add(PLAIN.bold(), procedure)
             .add(PLAIN, &format!("  {text}")),
     );
-    Ok(())
 }
