@@ -357,6 +357,20 @@ fn what_announces_itself_over_mdns_is_asked_and_what_is_excluded_is_never_connec
     );
     assert!(meter["announced"].as_str().unwrap().starts_with("ACME"), "{meter}");
     assert_eq!(row(&found, &left_alone)["state"], "excluded");
+    // its own name, which only the announcement leads to its address
+    let by_name = [
+        "--interface",
+        "127.0.0.1",
+        "--exclude",
+        "Counted.local",
+        "--format",
+        "json",
+    ];
+    let by_name = eventually("the announced name", || {
+        let scanned = rows(&scan(&by_name));
+        scanned.into_iter().find(|row| row["resource"] == left_alone)
+    });
+    assert_eq!(by_name["state"], "excluded", "{by_name}");
     let people = scan(&arguments);
     for text in [&json, &people.out, &people.err] {
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");

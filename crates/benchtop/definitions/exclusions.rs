@@ -79,6 +79,13 @@ impl Exclusions {
         }
     }
 
+    /// Takes in the name that an instrument's host gives itself: the system may not know it. Whoever lies about it is asked less.
+    pub(super) fn learn(&mut self, name: &str, found: &Resource) {
+        if let Place::Host { host, .. } = Place::of(found) {
+            self.addresses.learn(place::plain(name), &host);
+        }
+    }
+
     fn written(&self) -> impl Iterator<Item = &Place> {
         self.all.iter().flat_map(|one| &one.places)
     }

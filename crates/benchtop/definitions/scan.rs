@@ -37,6 +37,8 @@ const USUAL_BAUD: u32 = 9600;
 
 /// A place, how it was found, and what it announced.
 type Places = BTreeMap<Resource, (BTreeSet<FoundBy>, Option<String>)>;
+/// The names that hosts go by on their networks.
+type HostNames = Vec<(String, Resource)>;
 
 /// What a place said.
 enum Said {
@@ -62,11 +64,14 @@ pub(super) async fn scan(
     // read before anything is looked for: a mistake in it must not cost a message to an instrument
     let station = arguments.station.as_deref().map(station).transpose()?;
     let mut excluded = Exclusions::new(&arguments.exclude, station.as_ref())?;
-    let (places, looked) = look(&arguments, &interfaces, &clock, timeout).await;
+    let (places, names, looked) = look(&arguments, &interfaces, &clock, timeout).await;
     let found: Vec<&Resource> = places.keys().collect();
     excluded
         .resolve(&found, clock.as_ref(), clock.now().after(timeout))
         .await;
+    for (name, resource) in &names {
+        excluded.learn(name, resource);
+    }
     excluded.warn(&found);
     let bauds = match arguments.baud.as_slice() {
         [] => vec![USUAL_BAUD],
@@ -159,7 +164,7 @@ async fn look(
     interfaces: &[Interface],
     clock: &Arc<dyn Clock>,
     patience: Duration,
-) -> (Places, Vec<String>) {
+) -> (Places, HostNames, Vec<String>) {
     let mut looked = Vec::new();
     let mut all: Vec<Found> = arguments.port.iter().map(|port| named_port(port)).collect();
     let mut note = |place: &str, found: Result<Vec<Found>, String>| match found {
@@ -190,13 +195,14 @@ async fn look(
     if interfaces.is_empty() {
         looked.push("looked at no network: name one with --interface".to_owned());
     }
-    let mut places = Places::new();
+    let (mut places, mut names) = (Places::new(), HostNames::new());
     for found in all {
+        names.extend(found.host_name.map(|name| (name, found.resource.clone())));
         let place = places.entry(found.resource).or_default();
         place.0.insert(found.by);
         place.1 = place.1.take().or(found.announced);
     }
-    (places, looked)
+    (places, names, looked)
 }
 
 fn named_port(port: &str) -> Found {
@@ -204,6 +210,7 @@ fn named_port(port: &str) -> Found {
         resource: Resource::Serial { port: port.to_owned() },
         by: FoundBy::User,
         announced: None,
+        host_name: None,
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Found {
     pub by: FoundBy,
     /// What it, or its cable, says of itself: not to be trusted.
     pub announced: Option<String>,
+    /// The name that its host goes by on its network: not to be trusted either.
+    pub host_name: Option<String>,
 }
 
 /// An interface to a network, IPv4.
@@ -97,6 +99,7 @@ pub fn serial_ports() -> Result<Vec<Found>, String> {
             port: port.port_name.clone(),
         },
         by: FoundBy::SerialPort,
+        host_name: None,
         announced: match port.port_type {
             SerialPortType::UsbPort(usb) => {
                 let words = [usb.manufacturer, usb.product, usb.serial_number];
@@ -121,6 +124,7 @@ pub async fn visa(clock: &dyn Clock, patience: Duration) -> Result<Vec<Found>, S
             resource,
             by: FoundBy::Visa,
             announced: None,
+            host_name: None,
         })
     };
     let others = names

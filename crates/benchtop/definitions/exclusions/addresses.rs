@@ -38,6 +38,15 @@ impl Addresses {
         Self(known)
     }
 
+    /// One more address of a name; what is an address itself stays what it is.
+    pub(super) fn learn(&mut self, name: String, address: &str) {
+        if literal(&name).is_none()
+            && let Some(address) = literal(address)
+        {
+            self.0.entry(name).or_default().insert(address);
+        }
+    }
+
     /// Nothing where they could not be found out.
     fn get(&self, host: &str) -> Option<BTreeSet<IpAddr>> {
         let found = self.0.get(host).filter(|addresses| !addresses.is_empty());

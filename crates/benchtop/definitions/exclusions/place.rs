@@ -170,7 +170,7 @@ pub(super) fn named(written: &str) -> Result<Vec<Place>, String> {
 }
 
 /// A host as it is looked up: names mean the same in either case and with a dot behind them.
-fn plain(host: &str) -> String {
+pub(super) fn plain(host: &str) -> String {
     let bare = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))

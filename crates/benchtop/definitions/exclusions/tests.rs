@@ -159,6 +159,11 @@ async fn a_host_without_an_address_is_warned_of_and_excludes_what_bears_its_name
         assert_eq!(fits, expected, "{found}");
         assert!(doubts.iter().any(|doubt| doubt.contains(told)), "{doubts:?}");
     }
+    // the system does not know it, but the instrument says so itself
+    let found: Resource = "TCPIP0::127.0.0.1::inst0::INSTR".parse().unwrap();
+    let mut taught = marked();
+    taught.learn("Meter.invalid.", &found);
+    assert!(taught.fits(&found) && taught.doubts(&[&found]).is_empty());
     // nothing on a network, nothing to look up
     let (fits, doubts) = excluded(marked(), &"GPIB0::1::INSTR".parse().unwrap()).await;
     assert!(!fits && doubts.is_empty(), "{doubts:?}");

@@ -58,5 +58,6 @@ fn found(host: IpAddr) -> Found {
         },
         by: FoundBy::Vxi11,
         announced: None,
+        host_name: None,
     }
 }

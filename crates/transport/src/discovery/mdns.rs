@@ -84,6 +84,7 @@ async fn browse(
                         resource: kind.resource(host, service.get_port()),
                         by: FoundBy::Mdns,
                         announced: announced(&service),
+                        host_name: Some(service.get_hostname().to_owned()),
                     });
                 }
             }
