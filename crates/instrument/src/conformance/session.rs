@@ -70,6 +70,8 @@ pub(super) const SILENCE: Duration = Duration::from_millis(50);
 /// doing, three times in a row are the session's.
 const PATIENCE: Duration = Duration::from_millis(300);
 const TRIES: usize = 3;
+/// A peer that hung up is seen in this time, in one of so many tries.
+const AT_ONCE: Duration = Duration::from_millis(250);
 
 /// Runs every check against sessions of `rig`.
 ///
@@ -84,6 +86,7 @@ pub async fn session(rig: &dyn SessionRig) -> Result<(), Violation> {
     a_silent_peer_costs_its_timeout(rig).await?;
     a_dropped_read_desynchronises(rig).await?;
     cancelled::a_query_dropped_at_any_await_shifts_nothing(rig).await?;
+    cancelled::nothing_dropped_at_any_await_keeps_a_session_from_recovering(rig).await?;
     an_answer_nobody_asked_for_is_noticed(rig).await?;
     out_of_band::the_status_byte_tells_that_an_answer_waits(rig).await?;
     out_of_band::device_clear_drops_what_was_to_be_said(rig).await?;
@@ -345,22 +348,36 @@ async fn an_answer_nobody_asked_for_is_noticed(rig: &dyn SessionRig) -> Result<(
 }
 
 async fn a_closed_peer_is_disconnected_at_once(rig: &dyn SessionRig) -> Result<(), Violation> {
-    let rule = "a closed peer is disconnected at once";
+    let mut took = Duration::MAX;
+    for _try in 0..TRIES {
+        took = took.min(a_closed_peer_is_disconnected(rig).await?);
+        if took <= AT_ONCE {
+            return Ok(());
+        }
+    }
+    Err(broken(
+        "a closed peer is disconnected at once",
+        format!("it took {took:?}"),
+    ))
+}
+
+/// How long it took to be seen; nothing where what lies beneath cannot see it.
+async fn a_closed_peer_is_disconnected(rig: &dyn SessionRig) -> Result<Duration, Violation> {
+    let rule = "a closed peer is disconnected";
     let clock = rig.clock();
     let (mut session, mut far) = rig.open().await;
-    let begun = clock.now();
-    let deadline = begun.after(SOON);
+    let deadline = clock.now().after(SOON);
     session
         .write(b"READ?", deadline)
         .await
         .map_err(|error| broken(rule, error.to_string()))?;
     far.receive().await;
     far.hang_up().await;
+    let begun = clock.now();
+    let mut took = Duration::ZERO;
     if rig.notices_a_closed_peer() {
         expect_kind(rule, session.read(deadline).await, ErrorKind::Disconnected)?;
-        if clock.now().since(begun) > SOON / 2 {
-            return Err(broken(rule, "it took the whole timeout"));
-        }
+        took = clock.now().since(begun);
         expect_kind(rule, session.write(b"READ?", deadline).await, ErrorKind::Disconnected)?;
     } else {
         expect_kind(rule, session.read(deadline).await, ErrorKind::Timeout)?;
@@ -371,7 +388,8 @@ async fn a_closed_peer_is_disconnected_at_once(rig: &dyn SessionRig) -> Result<(
         .await
         .map_err(|error| broken("a peer that is back can be recovered", error.to_string()))?;
     let got = query(rig, &mut session, far.as_mut(), "READ?", &[b"1\n"]).await?;
-    same(rule, &got, b"1")
+    same(rule, &got, b"1")?;
+    Ok(took)
 }
 
 async fn a_closed_session_does_nothing(rig: &dyn SessionRig) -> Result<(), Violation> {

@@ -1,7 +1,7 @@
 //! Calls that are dropped wherever they wait.
 
-use super::{SILENCE, SOON, SessionRig, Violation, broken, same};
-use crate::{ClockExt, Session, SessionExt, SessionState};
+use super::{FarEnd, SILENCE, SOON, SessionRig, Violation, broken, same};
+use crate::{ClockExt, Error, Moment, Session, SessionExt, SessionState};
 use std::{future::poll_fn, pin::pin, task::Poll};
 
 /// Awaits that a query has at most on the way to its answer.
@@ -36,29 +36,91 @@ pub(super) async fn a_query_dropped_at_any_await_shifts_nothing(rig: &dyn Sessio
                 return Err(broken(rule, format!("dropped at await {awaits}")));
             }
         }
-        session
-            .recover(soon)
-            .await
-            .map_err(|error| broken(rule, format!("dropped at await {awaits}: {error}")))?;
-        session
-            .write(b"AFTER?", soon)
-            .await
-            .map_err(|error| broken(rule, format!("dropped at await {awaits}: {error}")))?;
-        loop {
-            match far.receive().await {
-                Some(message) if message == b"AFTER?" => break,
-                Some(_before) => {}
-                None => return Err(broken(rule, "the far end is gone")),
-            }
-        }
-        far.send(b"AFTER\n").await;
-        let answer = session
-            .read(soon)
-            .await
-            .map_err(|error| broken(rule, format!("dropped at await {awaits}: {error}")))?;
-        same(rule, &answer, b"AFTER")?;
+        recovers(rule, awaits, session.as_mut(), far.as_mut(), soon).await?;
     }
     Err(broken(rule, format!("it was not answered after {MOST} awaits")))
+}
+
+/// What can be asked of a session beside a query.
+#[derive(Clone, Copy, Debug)]
+enum Beside {
+    Recover,
+    Clear,
+    StatusByte,
+}
+
+impl Beside {
+    async fn ask(self, session: &mut dyn Session, soon: Moment) -> Result<(), Error> {
+        match self {
+            Self::Recover => session.recover(soon).await,
+            Self::Clear => session.clear(soon).await,
+            Self::StatusByte => session.status_byte(soon).await.map(drop),
+        }
+    }
+}
+
+/// Drops recovering, device clear and the question for the status byte at every await, while an answer is still to come: the
+/// session recovers, and that answer is never taken for the next one's.
+pub(super) async fn nothing_dropped_at_any_await_keeps_a_session_from_recovering(
+    rig: &dyn SessionRig,
+) -> Result<(), Violation> {
+    let rule = "what is dropped at any await leaves a session that recovers";
+    let there_is = rig.out_of_band();
+    let asked = [
+        Some(Beside::Recover),
+        there_is.device_clear.then_some(Beside::Clear),
+        there_is.status_byte.then_some(Beside::StatusByte),
+    ];
+    for beside in asked.into_iter().flatten() {
+        let mut awaits = 1;
+        loop {
+            let clock = rig.clock();
+            let (mut session, mut far) = rig.open().await;
+            let soon = clock.now().after(SOON);
+            let said = |error: Error| broken(rule, format!("{beside:?}, await {awaits}: {error}"));
+            session.write(b"OLD?", soon).await.map_err(said)?;
+            far.receive().await;
+            if matches!(beside, Beside::Recover) {
+                // desynchronised: its answer did not come in time
+                drop(session.read(clock.now().after(SILENCE / 10)).await);
+            }
+            far.send(b"OLD\n").await;
+            let done = dropped_after(awaits, beside.ask(session.as_mut(), soon)).await;
+            let is_done = done.transpose().map_err(said)?.is_some();
+            recovers(rule, awaits, session.as_mut(), far.as_mut(), soon).await?;
+            if is_done {
+                break;
+            }
+            awaits += 1;
+            if awaits > MOST {
+                return Err(broken(rule, format!("{beside:?} was not done after {MOST} awaits")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a session recovers from wherever it is, and that the next question gets its own answer.
+async fn recovers(
+    rule: &'static str,
+    awaits: usize,
+    session: &mut dyn Session,
+    far: &mut dyn FarEnd,
+    soon: Moment,
+) -> Result<(), Violation> {
+    let said = |error: Error| broken(rule, format!("dropped at await {awaits}: {error}"));
+    session.recover(soon).await.map_err(said)?;
+    session.write(b"AFTER?", soon).await.map_err(said)?;
+    loop {
+        match far.receive().await {
+            Some(message) if message == b"AFTER?" => break,
+            Some(_before) => {}
+            None => return Err(broken(rule, "the far end is gone")),
+        }
+    }
+    far.send(b"AFTER\n").await;
+    let answer = session.read(soon).await.map_err(said)?;
+    same(rule, &answer, b"AFTER")
 }
 
 /// Nothing where `work` was not ready when it was polled that often; it is dropped then.
