@@ -4,14 +4,20 @@ use super::bench::{Bench, config, numbered, opened};
 use crate::{Target, TargetConfig, TargetKind, Timeouts};
 use benchtop_store::{Record, integrity};
 use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::{Client, NoTls};
 
+/// The lock for making tables is the whole database's: while one test holds it, another would wait beyond its deadline.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
 /// Another session in a schema of its own, and what opens the target there; none, said aloud, where there is no database.
-async fn database(schema: &str) -> Option<(Client, impl Fn() -> Vec<Box<dyn Target>>)> {
+/// Nobody else here uses the database meanwhile.
+async fn database(schema: &str) -> Option<(Client, impl Fn() -> Vec<Box<dyn Target>>, MutexGuard<'static, ()>)> {
     let Ok(url) = std::env::var("BENCHTOP_TEST_POSTGRES") else {
         println!("skipped: BENCHTOP_TEST_POSTGRES names no database");
         return None;
     };
+    let alone = ONE_AT_A_TIME.lock().await;
     let url = format!("{url}?options=-csearch_path%3D{schema}");
     let (other, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -26,7 +32,7 @@ async fn database(schema: &str) -> Option<(Client, impl Fn() -> Vec<Box<dyn Targ
             ..config(TargetKind::Postgres, &url)
         })
     };
-    Some((other, open))
+    Some((other, open, alone))
 }
 
 async fn count(other: &Client) -> i64 {
@@ -36,7 +42,7 @@ async fn count(other: &Client) -> i64 {
 
 #[tokio::test]
 async fn who_holds_a_lock_keeps_nobody_waiting_for_ever() {
-    let Some((other, open)) = database("benchtop_locks").await else {
+    let Some((other, open, _alone)) = database("benchtop_locks").await else {
         return;
     };
     let targets = open();
@@ -81,7 +87,7 @@ async fn who_holds_a_lock_keeps_nobody_waiting_for_ever() {
 
 #[tokio::test]
 async fn another_record_under_the_same_run_id_is_parked_and_the_first_stays() {
-    let Some((other, open)) = database("benchtop_clash").await else {
+    let Some((other, open, _alone)) = database("benchtop_clash").await else {
         return;
     };
     let targets = open();
