@@ -167,17 +167,22 @@ fn after_kill_9_and_benchtop_safe() {
     assert_eq!(only_record(&served.store())["outcome"], "ABORTED");
 }
 
+/// A sync that reaches nobody: it saves what was interrupted, and opens no instrument.
+fn synced(served: &Served) -> Done {
+    let mut sync = benchtop();
+    sync.args(["sync", "--url", "http://127.0.0.1:9", "--store"])
+        .arg(served.store())
+        .env("TOFUPILOT_API_KEY", "k");
+    done(&mut sync)
+}
+
 #[test]
 fn a_sync_after_kill_9_saves_the_run_says_so_and_leaves_the_switching_to_the_next_run() {
     let served = Served::bench("UNIT-5501");
     let mut running = under_power(&served);
     running.signal(Signal::SIGKILL);
     running.wait();
-    let mut sync = benchtop();
-    sync.args(["sync", "--url", "http://127.0.0.1:9", "--store"])
-        .arg(served.store())
-        .env("TOFUPILOT_API_KEY", "k");
-    let sync = done(&mut sync);
+    let sync = synced(&served);
     assert!(sync.err.contains("outputs may still be on"), "{sync}");
     assert!(served.output_is_on(), "sync opens no instrument");
     let next = done(&mut served.run("UNIT-5502"));
@@ -185,22 +190,27 @@ fn a_sync_after_kill_9_saves_the_run_says_so_and_leaves_the_switching_to_the_nex
     assert!(next.err.contains("psu output 1 proved off"), "{next}");
 }
 
+/// A run at that bench, killed under power, whose store is not the bench's own.
+fn killed_at(first: &Served, store: &Path) {
+    let mut command = benchtop();
+    command
+        .arg("run")
+        .arg(long_procedure(first))
+        .args(["--serial", "UNIT-5501", "--station"])
+        .arg(&first.station);
+    command.arg("--store").arg(store);
+    let mut running = Running::start(&mut command);
+    begun(store, "Settle");
+    assert!(first.output_is_on());
+    running.signal(Signal::SIGKILL);
+    running.wait();
+}
+
 #[test]
 fn an_output_that_cannot_be_reached_after_kill_9_refuses_the_next_run_by_name() {
     let store = crate::testkit::scratch();
     let first = Served::bench("UNIT-5501");
-    let mut command = benchtop();
-    command
-        .arg("run")
-        .arg(long_procedure(&first))
-        .args(["--serial", "UNIT-5501", "--station"])
-        .arg(&first.station);
-    command.arg("--store").arg(store.path());
-    let mut running = Running::start(&mut command);
-    begun(store.path(), "Settle");
-    assert!(first.output_is_on());
-    running.signal(Signal::SIGKILL);
-    running.wait();
+    killed_at(&first, store.path());
     drop(first);
     let second = Served::bench("UNIT-5502");
     let run = |extra: &[&str]| {
@@ -391,11 +401,7 @@ fn an_output_that_another_program_marks_while_a_run_waits_for_the_store_is_switc
     let mut running = under_power(&served);
     running.signal(Signal::SIGKILL);
     running.wait();
-    let mut sync = benchtop();
-    sync.args(["sync", "--url", "http://127.0.0.1:9", "--store"])
-        .arg(served.store())
-        .env("TOFUPILOT_API_KEY", "k");
-    done(&mut sync);
+    synced(&served);
     // the moment in which that sync holds the store and has left no marker yet
     let markers: Vec<PathBuf> = records(&served.store(), "unsafe");
     let [marker] = &markers[..] else { panic!("{markers:?}") };
@@ -423,17 +429,7 @@ fn an_output_that_another_program_marks_while_a_run_waits_for_the_store_is_switc
 fn what_another_program_drives_is_not_switched_off_under_it() {
     let store = crate::testkit::scratch();
     let first = Served::bench("UNIT-5501");
-    let mut command = benchtop();
-    command
-        .arg("run")
-        .arg(long_procedure(&first))
-        .args(["--serial", "UNIT-5501", "--station"])
-        .arg(&first.station);
-    command.arg("--store").arg(store.path());
-    let mut killed = Running::start(&mut command);
-    begun(store.path(), "Settle");
-    killed.signal(Signal::SIGKILL);
-    killed.wait();
+    killed_at(&first, store.path());
     // somebody is at that bench again, with a store of their own
     let theirs = under_power(&first);
     let second = Served::bench("UNIT-5502");

@@ -16,7 +16,7 @@ use benchtop_run::{
     RunStarted, Surroundings, UnitUnderTest, execute,
 };
 use benchtop_station::{Catalogue, Entry, Origin, Station};
-use benchtop_store::Store;
+use benchtop_store::{Store, Ticket};
 use nix::sys::signal::Signal;
 use std::{fs, sync::Arc};
 
@@ -302,6 +302,59 @@ pub(crate) fn drivers(models: &[&str]) -> Catalogue {
     catalogue
 }
 
+/// What a run of a station in this process says of itself at its beginning: its procedure's id and version, its slot, and its
+/// instruments with their outputs.
+pub(crate) fn started(
+    ticket: &Ticket,
+    [id, version]: [&str; 2],
+    slot: Option<String>,
+    station: &Station,
+    used: &[(&str, &[u32])],
+) -> RunStarted {
+    let used = used.iter().map(|(name, outputs)| {
+        let name = LogicalName((*name).to_owned());
+        InstrumentUse {
+            resource: station.instruments[&name].resource.to_string(),
+            name,
+            class: String::new(),
+            model: String::new(),
+            driver: String::new(),
+            definition_sha256: String::new(),
+            calibration_due: None,
+            papers: Papers::default(),
+            outputs: outputs.to_vec(),
+        }
+    });
+    RunStarted {
+        run_id: ticket.run_id.clone(),
+        sequence: ticket.sequence,
+        procedure: ProcedureUse {
+            id: id.to_owned(),
+            version: version.to_owned(),
+            name: String::new(),
+            sha256: String::new(),
+            resolved: benchtop_run::Resolved::default(),
+        },
+        unit: UnitUnderTest::default(),
+        station_id: "served".to_owned(),
+        fixture_id: None,
+        placement: Placement {
+            slot,
+            ..Placement::default()
+        },
+        earlier: None,
+        operator: None,
+        purpose: Purpose::Engineering,
+        study: None,
+        simulated: true,
+        virtual_clock: false,
+        benchtop_version: String::new(),
+        station_sha256: String::new(),
+        instruments: used.collect(),
+        steps: Vec::new(),
+    }
+}
+
 #[test]
 fn a_panic_in_a_driver_leaves_the_outputs_off() {
     let served = Served::bench("UNIT-5501");
@@ -318,42 +371,8 @@ fn a_panic_in_a_driver_leaves_the_outputs_off() {
     let store = Store::open(&served.store()).unwrap();
     let ticket = store.begin(clock.utc()).unwrap();
     let journal = store.journal(&ticket).unwrap();
-    let used = |name: &str, outputs: &[u32]| InstrumentUse {
-        name: LogicalName(name.to_owned()),
-        class: String::new(),
-        model: String::new(),
-        resource: station.instruments[&LogicalName(name.to_owned())].resource.to_string(),
-        driver: String::new(),
-        definition_sha256: String::new(),
-        calibration_due: None,
-        papers: Papers::default(),
-        outputs: outputs.to_vec(),
-    };
-    let started = RunStarted {
-        run_id: ticket.run_id.clone(),
-        sequence: ticket.sequence,
-        procedure: ProcedureUse {
-            id: "BOARD-FUNCTIONAL-V3".to_owned(),
-            version: "3.0.0".to_owned(),
-            name: String::new(),
-            sha256: String::new(),
-            resolved: benchtop_run::Resolved::default(),
-        },
-        unit: UnitUnderTest::default(),
-        station_id: "served".to_owned(),
-        fixture_id: None,
-        placement: Placement::default(),
-        earlier: None,
-        operator: None,
-        purpose: Purpose::Engineering,
-        study: None,
-        simulated: true,
-        virtual_clock: false,
-        benchtop_version: String::new(),
-        station_sha256: String::new(),
-        instruments: vec![used("psu", &[1, 2, 3]), used("dmm", &[]), used("ammeter", &[])],
-        steps: Vec::new(),
-    };
+    let used = [("psu", &[1, 2, 3][..]), ("dmm", &[]), ("ammeter", &[])];
+    let started = started(&ticket, ["BOARD-FUNCTIONAL-V3", "3.0.0"], None, &station, &used);
     let (wants, interrupt) = tokio::sync::watch::channel(Interrupt::None);
     let job = Job {
         metrology: Arc::default(),

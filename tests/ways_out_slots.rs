@@ -4,14 +4,11 @@
 use crate::{
     slots::{PROCEDURE, by_slot, outputs, served_with, under_power},
     testkit::{Served, benchtop, done, write},
-    ways_out::{Meanwhile, Next, Panicking, drivers},
+    ways_out::{Meanwhile, Next, Panicking, drivers, started},
 };
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_procedure::{Given, LogicalName, Slot, SlotChannel, Written};
-use benchtop_run::{
-    Crew, Deadlines, Fixture, InstrumentUse, Interrupt, Papers, Placement, ProcedureUse, Purpose, RunOutcome,
-    RunStarted, Seat, Surroundings, UnitUnderTest, execute_slots,
-};
+use benchtop_run::{Crew, Deadlines, Fixture, Interrupt, RunOutcome, Seat, Surroundings, execute_slots};
 use benchtop_store::{Journal, Store};
 use nix::sys::signal::Signal;
 use std::{collections::BTreeMap, fs, process::Command, sync::Arc};
@@ -225,17 +222,6 @@ fn a_panic_in_a_shared_driver_leaves_the_outputs_of_both_slots_off() {
     let bound = written.read(&Given::default());
     let bound = bound.bind_slots(&station.capabilities(), &own).unwrap();
     let store = Store::open(&served.store()).unwrap();
-    let used = |name: &str, outputs: &[u32]| InstrumentUse {
-        name: LogicalName(name.to_owned()),
-        class: String::new(),
-        model: String::new(),
-        resource: station.instruments[&LogicalName(name.to_owned())].resource.to_string(),
-        driver: String::new(),
-        definition_sha256: String::new(),
-        calibration_due: None,
-        papers: Papers::default(),
-        outputs: outputs.to_vec(),
-    };
     let mut journals: Vec<Journal> = Vec::new();
     let mut seats = Vec::new();
     for (slot, procedure) in bound {
@@ -248,34 +234,13 @@ fn a_panic_in_a_shared_driver_leaves_the_outputs_of_both_slots_off() {
             .value;
         seats.push(Seat {
             procedure,
-            started: RunStarted {
-                run_id: ticket.run_id.clone(),
-                sequence: ticket.sequence,
-                procedure: ProcedureUse {
-                    id: "REGULATOR-MODULE-R1".to_owned(),
-                    version: "1.0.0".to_owned(),
-                    name: String::new(),
-                    sha256: String::new(),
-                    resolved: benchtop_run::Resolved::default(),
-                },
-                unit: UnitUnderTest::default(),
-                station_id: "served".to_owned(),
-                fixture_id: None,
-                placement: Placement {
-                    slot: Some(slot),
-                    ..Placement::default()
-                },
-                earlier: None,
-                operator: None,
-                purpose: Purpose::Engineering,
-                study: None,
-                simulated: true,
-                virtual_clock: false,
-                benchtop_version: String::new(),
-                station_sha256: String::new(),
-                instruments: vec![used("psu", &[1, module]), used("dmm", &[])],
-                steps: Vec::new(),
-            },
+            started: started(
+                &ticket,
+                ["REGULATOR-MODULE-R1", "1.0.0"],
+                Some(slot),
+                &station,
+                &[("psu", &[1, module]), ("dmm", &[])],
+            ),
             partial: None,
             outside: Surroundings::nothing(),
             recorder: journal.clone(),

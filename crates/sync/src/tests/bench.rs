@@ -125,6 +125,17 @@ impl Drained {
         self.events.iter().map(word).collect()
     }
 
+    /// Checks how many wait for the next drain, and how many for a person.
+    #[track_caller]
+    pub(super) fn leaves(&self, pending: usize, parked: usize) {
+        assert_eq!(
+            (self.summary.pending, self.summary.parked),
+            (pending, parked),
+            "{}",
+            self.text()
+        );
+    }
+
     /// Everything that a person would be shown.
     pub(super) fn text(&self) -> String {
         format!("{self:?}")

@@ -64,6 +64,20 @@ async fn a_connection_that_is_not_made_in_time_was_not_sent() {
     assert!(matches!(bench.standing(1).standing, Standing::Deferred { .. }));
 }
 
+/// Sends a run to that port, and nobody knows afterwards whether it arrived.
+async fn is_lost(port: u16, idle: Duration, total: Duration) {
+    let bench = Bench::new();
+    bench.put_runs(1);
+    let timeouts = Timeouts {
+        connect: LONG,
+        idle,
+        total,
+    };
+    let url = format!("http://127.0.0.1:{port}");
+    bench.drain(&target(TargetKind::TofuPilotV2, &url, timeouts)).await;
+    assert!(matches!(bench.standing(1).standing, Standing::Uncertain { .. }));
+}
+
 #[tokio::test]
 async fn an_answer_that_stops_is_lost_after_the_idle_time() {
     let (port, _) = serve(|mut stream| {
@@ -74,21 +88,7 @@ async fn an_answer_that_stops_is_lost_after_the_idle_time() {
             .unwrap();
         listen_only(stream);
     });
-    let bench = Bench::new();
-    bench.put_runs(1);
-    let timeouts = Timeouts {
-        connect: LONG,
-        idle: SHORT,
-        total: LONG,
-    };
-    bench
-        .drain(&target(
-            TargetKind::TofuPilotV2,
-            &format!("http://127.0.0.1:{port}"),
-            timeouts,
-        ))
-        .await;
-    assert!(matches!(bench.standing(1).standing, Standing::Uncertain { .. }));
+    is_lost(port, SHORT, LONG).await;
 }
 
 #[tokio::test]
@@ -106,21 +106,7 @@ async fn an_answer_that_never_ends_is_lost_after_the_total_time() {
             }
         }
     });
-    let bench = Bench::new();
-    bench.put_runs(1);
-    let timeouts = Timeouts {
-        connect: LONG,
-        idle: LONG,
-        total: SHORT,
-    };
-    bench
-        .drain(&target(
-            TargetKind::TofuPilotV2,
-            &format!("http://127.0.0.1:{port}"),
-            timeouts,
-        ))
-        .await;
-    assert!(matches!(bench.standing(1).standing, Standing::Uncertain { .. }));
+    is_lost(port, LONG, SHORT).await;
 }
 
 #[cfg(feature = "postgres")]

@@ -103,6 +103,14 @@ async fn hanging(lock: u32) -> (Arc<Heard>, Resource) {
     (heard, resource)
 }
 
+/// A session without a lock at such an instrument.
+async fn open(clock: &Arc<dyn Clock>) -> (Arc<Heard>, Vxi11Session) {
+    let (heard, resource) = hanging(0).await;
+    let soon = clock.now().after(SOON);
+    let session = Vxi11Session::open(&resource, None, Arc::clone(clock), soon).await;
+    (heard, session.unwrap())
+}
+
 /// Waits until the link was aborted and then destroyed.
 async fn ended(heard: &Heard, clock: &dyn Clock) {
     let deadline = clock.now().after(SOON);
@@ -116,11 +124,8 @@ async fn ended(heard: &Heard, clock: &dyn Clock) {
 #[tokio::test]
 async fn a_call_whose_deadline_passes_is_ended_on_the_instrument() {
     let clock = RealClock::shared();
-    let (heard, resource) = hanging(0).await;
+    let (heard, mut session) = open(&clock).await;
     let soon = clock.now().after(SOON);
-    let mut session = Vxi11Session::open(&resource, None, Arc::clone(&clock), soon)
-        .await
-        .unwrap();
     session.write(b"READ?", soon).await.unwrap();
     let late = session
         .read(clock.now().after(Duration::from_millis(100)))
@@ -138,11 +143,8 @@ async fn a_call_whose_deadline_passes_is_ended_on_the_instrument() {
 #[tokio::test]
 async fn a_call_that_nobody_waits_for_any_more_is_ended_on_the_instrument() {
     let clock = RealClock::shared();
-    let (heard, resource) = hanging(0).await;
+    let (heard, mut session) = open(&clock).await;
     let soon = clock.now().after(SOON);
-    let mut session = Vxi11Session::open(&resource, None, Arc::clone(&clock), soon)
-        .await
-        .unwrap();
     session.write(b"READ?", soon).await.unwrap();
     let moment = clock.now().after(Duration::from_millis(50));
     let given_up = clock.within(moment, session.read(clock.now().after(SOON * 60))).await;
@@ -188,11 +190,7 @@ async fn a_lock_is_asked_for_given_back_and_refused_by_name() {
 async fn a_status_query_that_nobody_answers_costs_its_deadline() {
     let clock = RealClock::shared();
     costs_its_deadline(async || {
-        let (heard, resource) = hanging(0).await;
-        let soon = clock.now().after(SOON);
-        let mut session = Vxi11Session::open(&resource, None, Arc::clone(&clock), soon)
-            .await
-            .unwrap();
+        let (heard, mut session) = open(&clock).await;
         heard.deaf.store(true, Ordering::SeqCst);
         let waited = wait_of(clock.as_ref(), async |deadline| session.status_byte(deadline).await).await;
         assert_eq!(session.state(), SessionState::Desynchronised);
@@ -208,11 +206,8 @@ async fn a_status_query_that_nobody_answers_costs_its_deadline() {
 #[tokio::test]
 async fn no_call_would_wait_for_a_lock_that_was_not_asked_for() {
     let clock = RealClock::shared();
-    let (heard, resource) = hanging(0).await;
+    let (heard, mut session) = open(&clock).await;
     let soon = clock.now().after(SOON);
-    let mut session = Vxi11Session::open(&resource, None, Arc::clone(&clock), soon)
-        .await
-        .unwrap();
     session.status_byte(soon).await.unwrap();
     session.trigger(soon).await.unwrap();
     session.write(b"READ?", soon).await.unwrap();
