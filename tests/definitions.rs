@@ -128,8 +128,6 @@ fn a_definition_that_its_simulator_does_not_understand_is_refused() {
 /// A driver that measures something else than it says is caught by what the simulated meter was set to.
 #[test]
 fn a_definition_that_sets_the_meter_to_something_else_is_refused() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("instruments/keysight/34461a");
-    let read = |file: &str| fs::read_to_string(path.join(file)).unwrap();
     for (right, wrong, words) in [
         (
             "CONF:FRES",
@@ -172,14 +170,7 @@ fn a_definition_that_sets_the_meter_to_something_else_is_refused() {
             "the input impedance of the simulated meter",
         ),
     ] {
-        let driver = read("driver.toml");
-        assert!(driver.contains(right), "{right}");
-        let checked = own(
-            "wrong",
-            &driver.replace(right, wrong),
-            &read("sim.toml"),
-            &read("transcript.txt"),
-        );
+        let checked = mutated("keysight/34461a", right, wrong);
         assert_eq!(checked.code, Some(2), "{wrong}: {checked}");
         assert!(checked.err.contains(words), "{wrong}: {checked}");
         assert!(checked.err.contains("what was said last:"), "{checked}");
@@ -277,8 +268,9 @@ fn every_function_range_and_accuracy_row_of_every_model_says_where_it_was_read()
             let source = row["source"].as_str().unwrap_or_default();
             let id = source.split([' ', ',', ';', ':']).next().unwrap_or_default();
             assert!(ids.contains(&id), "{name}: {row}");
+            let mut words = source.split(|c: char| !c.is_alphanumeric());
             assert!(
-                !source.contains("ours"),
+                !words.any(|word| word == "ours"),
                 "{name}: a number of ours has no source: {row}"
             );
         };
@@ -335,6 +327,10 @@ fn a_transcript_is_evidence_only_if_somebody_else_wrote_it() {
         ),
         (
             "# source: my bench - kind: real unit\n@ dmm TCPIP0::127.0.0.1::5025::SOCKET\n> VOLT:DC:NPLC?\n< +1.00000000E+01\n",
+            "transcript.txt:2: nothing in this recording says that a real instrument answered",
+        ),
+        (
+            "# source: my bench - kind: real unit\n@ dmm TCPIP0::127.0.0.1::5025::SOCKET\n> READ?\n< 1,2,3,4\n",
             "transcript.txt:2: nothing in this recording says that a real instrument answered",
         ),
         (

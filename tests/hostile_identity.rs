@@ -2,7 +2,7 @@
 //! shown, it is text.
 
 use crate::{
-    over_visa,
+    scan::listed,
     testkit::{Done, Served, benchtop, done, only_record, station_of, write},
 };
 use std::{
@@ -129,19 +129,7 @@ fn a_scan_shows_the_name_of_a_hostile_instrument_as_text() {
     let served = Served::what(&["keysight/34461a"]);
     for (fits, name) in names() {
         let resource = format!("USB0::0x2A8D::0x1301::TCP{}::INSTR", impostor(&served, name.clone()));
-        let scan = |format: &[&str]| {
-            let mut command = benchtop();
-            command.args([
-                "instruments",
-                "scan",
-                "--exclude",
-                "/dev/ttyS0",
-                "--exclude",
-                "/dev/ttyUSB0",
-            ]);
-            command.env(over_visa::VARIABLE, over_visa::double());
-            done(command.env("BENCHTOP_VISA_DOUBLE_LIST", &resource).args(format))
-        };
+        let scan = |format: &[&str]| listed(&[&resource], format);
         let people = scan(&[]);
         assert_eq!(people.code, Some(0), "{}", people.err);
         is_readable(&people, "scan");

@@ -223,8 +223,8 @@ fn instruments_are_found_by_vxi11_broadcast_in_a_network_of_their_own() {
     assert_eq!(row(&excluded, "TCPIP0::127.0.0.1::inst0::INSTR")["state"], "excluded");
 }
 
-/// Two VISA names of a served meter, of a library that lists what it is told.
-fn listed(names: &[&str], arguments: &[&str]) -> Done {
+/// A scan with a VISA library that lists these names.
+pub(crate) fn listed(names: &[&str], arguments: &[&str]) -> Done {
     let mut command = benchtop();
     command.args(["instruments", "scan"]).args(NOT_OURS).args(arguments);
     command.env(over_visa::VARIABLE, over_visa::double());

@@ -93,6 +93,8 @@ fn read(entry: &Entry) -> Result<Vec<Dialogue>, String> {
     let mut refused_next = false;
     // where a recording of ours begins, until a real instrument has said in it who it is
     let mut unnamed: Option<String> = None;
+    // whether the last message asked who is there
+    let mut asked = false;
     for line in lines {
         let place = format!("{}:{}", entry.file, line.number);
         match line.content {
@@ -133,7 +135,10 @@ fn read(entry: &Entry) -> Result<Vec<Dialogue>, String> {
                         "{place}: a simulated instrument answered this: it is no evidence"
                     ));
                 }
-                if names_itself(&event) {
+                if let TraceEvent::Written(message) = &event {
+                    asked = message.trim_ascii().to_ascii_uppercase().ends_with(b"*IDN?");
+                }
+                if asked && names_itself(&event) {
                     unnamed = None;
                 }
                 let Some(dialogue) = dialogues.last_mut() else {

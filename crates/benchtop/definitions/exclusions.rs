@@ -113,7 +113,8 @@ impl Exclusions {
             let fitting: Vec<&Place> = one.places.iter().filter(|place| fits(place)).collect();
             if let Some(kind) = fitting.iter().find_map(|place| place.vague()) {
                 doubts.push(format!(
-                    "{called}: which of the {kind} that is cannot be told, so none of them is asked"
+                    "{called}: which of the {kind} that is cannot be told, so none of them is asked: name it as `instruments scan \
+                     --list-only` shows it"
                 ));
             }
             let mut hosts = one.places.iter().filter_map(Place::host);

@@ -73,11 +73,8 @@ impl FromStr for Identity {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut fields = text.splitn(4, ',').map(|field| field.trim().to_owned());
-        let mut next = || {
-            fields
-                .next()
-                .ok_or_else(|| IdentityError(text.chars().take(160).collect()))
-        };
+        let refused = || IdentityError(text.chars().take(160).collect());
+        let mut next = || fields.next().ok_or_else(refused);
         let identity = Self {
             manufacturer: next()?,
             model: next()?,
@@ -85,7 +82,7 @@ impl FromStr for Identity {
             firmware_revision: next()?,
         };
         if identity.manufacturer.is_empty() || identity.model.is_empty() {
-            return Err(IdentityError(text.chars().take(160).collect()));
+            return Err(refused());
         }
         Ok(identity)
     }

@@ -194,10 +194,10 @@ fn read_sources(root: &Table<'_>, sink: &mut Diagnostics) -> Vec<Source> {
 }
 
 /// Every row says where it was read: `source = "guide p.247"` begins with the id of a source.
-fn check_source(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) {
-    if let Some(source) = table.require_string(sink, "source") {
-        check_known(&source, sink, sources);
-    }
+fn check_source(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<Spanned<String>> {
+    let source = table.require_string(sink, "source")?;
+    check_known(&source, sink, sources);
+    Some(source)
 }
 
 /// What says where something was read begins with the id of a source.

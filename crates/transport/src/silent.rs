@@ -76,6 +76,8 @@ async fn opening_costs_its_deadline(
         })
         .await;
         listening.abort();
+        // its port is free when it has ended
+        drop(listening.await);
         waited
     })
     .await;

@@ -97,12 +97,12 @@ impl Place {
         match (self, found) {
             (Self::Unknown, _) | (_, Self::Unknown) => true,
             (Self::Host { host, spot }, Self::Host { host: at, spot: there }) => {
-                may_equal(spot.as_ref(), there.as_ref(), |one, other| one == other) && addresses.may_share(host, at)
+                may_equal(spot.as_ref(), there.as_ref(), PartialEq::eq) && addresses.may_share(host, at)
             }
             (Self::Serial(one), Self::Serial(other)) => {
                 may_equal(one.as_ref(), other.as_ref(), |one, other| same_file(one, other))
             }
-            (Self::Usb(one), Self::Usb(other)) => may_equal(one.as_ref(), other.as_ref(), |one, other| one == other),
+            (Self::Usb(one), Self::Usb(other)) => may_equal(one.as_ref(), other.as_ref(), PartialEq::eq),
             (Self::Gpib(one), Self::Gpib(other)) => may_equal(one.as_ref(), other.as_ref(), Gpib::may_be),
             (Self::Host { .. } | Self::Serial(_) | Self::Usb(_) | Self::Gpib(_) | Self::Elsewhere, _) => false,
         }
@@ -111,9 +111,8 @@ impl Place {
 
 impl Gpib {
     fn may_be(&self, other: &Self) -> bool {
-        let secondary = |one: &u32, other: &u32| one == other;
         (self.board, self.primary) == (other.board, other.primary)
-            && may_equal(self.secondary.as_ref(), other.secondary.as_ref(), secondary)
+            && may_equal(self.secondary.as_ref(), other.secondary.as_ref(), PartialEq::eq)
     }
 }
 
@@ -131,7 +130,8 @@ pub(super) fn named(written: &str) -> Result<Vec<Place>, String> {
             let place = Place::of(&resource);
             return match place.vague() {
                 Some(kind) => Err(format!(
-                    "which of the {kind} that is cannot be told; nothing was looked for"
+                    "which of the {kind} that is cannot be told; nothing was looked for: name it as `instruments scan \
+                     --list-only` shows it"
                 )),
                 None => Ok(vec![place]),
             };

@@ -9,8 +9,7 @@ const SOURCED_ELSEWHERE: [&str; 4] = ["source", "ranges", "ranges_source", "accu
 
 /// Where a function was read. A file that changes what it inherits says where it read that.
 pub(super) fn function_source(table: &Table<'_>, sink: &mut Diagnostics, sources: &[Source]) -> Option<String> {
-    check_source(table, sink, sources);
-    let source = table.value("source")?.string(&mut Diagnostics::new())?;
+    let source = check_source(table, sink, sources)?;
     // the file that wrote last about the function
     let file = table.span().file();
     if source.span.file() != file {
@@ -51,8 +50,7 @@ impl<'s> RangeSources<'s> {
     /// Where a range was read. A row without a source is reported, and one that only an inherited source would vouch for.
     pub(super) fn of(&self, row: &Table<'_>, sink: &mut Diagnostics) -> Option<String> {
         if row.contains("source") {
-            check_source(row, sink, self.known);
-            return row.string(&mut Diagnostics::new(), "source").map(|source| source.value);
+            return check_source(row, sink, self.known).map(|source| source.value);
         }
         let help = "write `ranges_source` beside `ranges`, or a `source` in the row";
         let Some(source) = &self.of_all else {

@@ -1,7 +1,7 @@
 //! Instruments that need time: between two messages, and after they were told to measure something else.
 
 use super::{alone, definition, quantity, text};
-use crate::{Options, ScpiInstrument};
+use crate::{Options, ScpiInstrument, parse};
 use async_trait::async_trait;
 use benchtop_instrument::{
     Clock, Error, ErrorKind, Function, Instrument, Measure, Moment, RangeRequest, Resource, Session, SessionState,
@@ -144,4 +144,34 @@ async fn a_meter_that_is_slow_after_a_change_of_mode_is_waited_for_and_not_for_e
         assert_eq!(next.range_in_use, Some(quantity("10 V")));
     })
     .await;
+}
+
+/// How long a reading takes of a meter that runs free, in simulated time.
+async fn took(settle: &str) -> Duration {
+    let model = "owon/xdm1041";
+    let file = |name: &str| format!("instruments/{model}/{name}");
+    let was = "settle      = \"2 s\"";
+    let driver = text(&file("driver.toml"));
+    assert!(driver.contains(was));
+    let driver = driver.replace(was, &format!("settle = \"{settle}\""));
+    let definition = Arc::new(parse(model, "driver.toml", &driver).unwrap());
+    let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
+    let parsed = Model::parse("sim.toml", &text(&file("sim.toml"))).unwrap();
+    let bench = SimulatedBench::lone(model, &parsed, Arc::clone(&clock));
+    let session = bench.session("instrument").unwrap();
+    let mut instrument = ScpiInstrument::new(session, definition, Arc::clone(&clock), Options::default());
+    let clock_of_run = Arc::clone(&clock);
+    let work = async move {
+        let begun = clock_of_run.now();
+        instrument.measure(&Measure::of(Function::DcVoltage)).await.unwrap();
+        clock_of_run.now().since(begun)
+    };
+    spawn(clock.as_ref(), work).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settle_is_waited_for_before_every_reading() {
+    let (short, long) = (took("2 s").await, took("7 s").await);
+    assert!(short >= Duration::from_secs(2), "{short:?}");
+    assert_eq!(long - short, Duration::from_secs(5));
 }

@@ -43,9 +43,9 @@ pub struct Bench {
     instruments: Vec<Placed>,
     circuitry: Circuitry,
     faults: Vec<PlannedFault>,
-    /// What is said beside the instruments, for each slot.
+    /// What is said beside the instruments: for each slot, or once where there are none.
     scripts: Vec<Scripts>,
-    /// The slots, each with a unit of its own; one place without a name where there are none.
+    /// The slots, each with a unit of its own; empty where there are none.
     slots: Vec<String>,
 }
 

@@ -83,10 +83,16 @@ impl Scripts {
         let mut each = Vec::new();
         for slot in slots {
             nodes.enter(Some(slot));
-            // what is wrong with them is said for the first slot
+            if each.is_empty() {
+                each.push(Self::read(root, nodes, sink));
+                continue;
+            }
+            // what is wrong with all of them was said for the first slot
             let mut unheard = Diagnostics::new();
-            let sink = if each.is_empty() { &mut *sink } else { &mut unheard };
-            each.push(Self::read(root, nodes, sink));
+            each.push(Self::read(root, nodes, &mut unheard));
+            if !sink.has_errors() {
+                sink.append(unheard);
+            }
         }
         nodes.enter(None);
         if each.is_empty() {

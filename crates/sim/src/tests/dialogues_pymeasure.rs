@@ -463,7 +463,9 @@ async fn hold(dialogue: &Dialogue, model: &Model, clock: Arc<dyn Clock>, found: 
                 (Instead::Refuses(code), None) => matches!(errors.as_slice(), [error, ..] if error.starts_with(code)),
                 (Instead::Answers(text), Some(answer)) => answer == text && errors.is_empty(),
                 (Instead::Begins(text), Some(answer)) => answer.starts_with(text) && errors.is_empty(),
-                (Instead::AnswersFor(word), Some(answer)) => *answer == client.value_of(message, word).await,
+                (Instead::AnswersFor(word), Some(answer)) => {
+                    errors.is_empty() && *answer == client.value_of(message, word).await
+                }
                 _ => false,
             }
         } else {

@@ -39,7 +39,12 @@ pub(super) fn descendants(of: Pid) -> Vec<OwnedFd> {
     let mut waiting = vec![of];
     while let Some(pid) = waiting.pop() {
         for child in children.remove(&pid.as_raw_nonzero().get()).unwrap_or_default() {
-            found.extend(pidfd_open(child, PidfdFlags::empty()));
+            // still this process: another of its number has another parent
+            if let Ok(held) = pidfd_open(child, PidfdFlags::empty())
+                && parent(child) == Some(pid.as_raw_nonzero().get())
+            {
+                found.push(held);
+            }
             waiting.push(child);
         }
     }

@@ -413,7 +413,8 @@ async fn a_hundred_sessions_leave_no_thread_and_no_handle_behind() {
 }
 
 /// What a pseudoterminal keeps of the settings is read from its other end. Eight bits and no parity is all that one has, whatever
-/// it is told (Linux, `pty_set_termios`): those are compared as the system call is given them, here and in `tests/over_serial.rs`.
+/// it is told (Linux, `pty_set_termios`): those are compared in `port.rs`, as the port is told them, and in `tests/over_serial.rs`, as
+/// the system is.
 #[tokio::test]
 async fn a_line_is_set_as_it_is_described() {
     let clock = RealClock::shared();
@@ -440,7 +441,7 @@ async fn a_line_is_set_as_it_is_described() {
         flow_control: FlowControl::XonXoff,
         ..line()
     };
-    // the last one is as the first: nothing is left over from the others
+    // the last one is plain again: nothing is left over from the others
     let all = lines
         .into_iter()
         .chain(parities)
