@@ -37,6 +37,15 @@ impl Guarded {
         }
     }
 
+    /// Begins to bring the session back, or to clear it; only one that is closed refuses. Dropped on the way, one that was ready is
+    /// not any more.
+    pub(crate) fn begin_recovery(&mut self, operation: Operation, resource: &Resource) -> Result<(), Error> {
+        match self.state {
+            SessionState::Ready | SessionState::Closed => self.begin(operation, resource),
+            SessionState::Desynchronised | SessionState::Disconnected => Ok(()),
+        }
+    }
+
     /// The operation ended and nothing is outstanding.
     pub(crate) const fn end_well(&mut self) {
         self.state = SessionState::Ready;

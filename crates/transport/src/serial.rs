@@ -287,10 +287,8 @@ impl Session for SerialSession {
 
     async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Recover;
-        if self.guarded.state() == SessionState::Closed {
-            return self.guarded.begin(operation, &self.resource);
-        }
         let awaited = self.guarded.state() != SessionState::Ready && self.line.clear.is_empty();
+        self.guarded.begin_recovery(operation, &self.resource)?;
         let patience = if awaited {
             self.line.quiet
         } else {

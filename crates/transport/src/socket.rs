@@ -188,9 +188,7 @@ impl Session for SocketSession {
     }
 
     async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {
-        if self.guarded.state() == SessionState::Closed {
-            return self.guarded.begin(Operation::Recover, &self.resource);
-        }
+        self.guarded.begin_recovery(Operation::Recover, &self.resource)?;
         // closed first: some instruments take one connection only
         self.stream = None;
         self.framer.reset();

@@ -323,9 +323,7 @@ impl Session for VisaSession {
             let message = "a byte stream through VISA has no device clear; recover opens it again";
             return Err(Error::new(ErrorKind::Unsupported, operation, &self.resource, message));
         }
-        if self.guarded.state() == SessionState::Closed {
-            return self.guarded.begin(operation, &self.resource);
-        }
+        self.guarded.begin_recovery(operation, &self.resource)?;
         match self
             .call(operation, deadline, |instrument| Ok(instrument.clear()?))
             .await
@@ -357,9 +355,7 @@ impl Session for VisaSession {
     async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Recover;
         let state = self.guarded.state();
-        if state == SessionState::Closed {
-            return self.guarded.begin(operation, &self.resource);
-        }
+        self.guarded.begin_recovery(operation, &self.resource)?;
         if !self.stream && state != SessionState::Disconnected {
             // half of the time is kept for another way, should the library hang
             let half = self.clock.now().after(deadline.since(self.clock.now()) / 2);

@@ -502,9 +502,7 @@ impl Session for HislipSession {
     async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Recover;
         let state = self.guarded.state();
-        if state == SessionState::Closed {
-            return self.guarded.begin(operation, &self.resource);
-        }
+        self.guarded.begin_recovery(operation, &self.resource)?;
         let usable = self.channels.as_ref().is_some_and(|channels| !channels.torn);
         if state == SessionState::Disconnected || !usable {
             self.channels = None;

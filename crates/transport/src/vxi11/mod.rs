@@ -363,9 +363,7 @@ impl Session for Vxi11Session {
     async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Recover;
         let state = self.guarded.state();
-        if state == SessionState::Closed {
-            return self.guarded.begin(operation, &self.resource);
-        }
+        self.guarded.begin_recovery(operation, &self.resource)?;
         if self.link.is_none() || state == SessionState::Disconnected {
             // a call that was given up is answered some day on its own connection: that was given up with it
             self.link = None;

@@ -87,6 +87,13 @@ pub(super) async fn nothing_dropped_at_any_await_keeps_a_session_from_recovering
             far.send(b"OLD\n").await;
             let done = dropped_after(awaits, beside.ask(session.as_mut(), soon)).await;
             let is_done = done.transpose().map_err(said)?.is_some();
+            if session.state() == SessionState::Ready {
+                // nothing was lost: the answer is there still, or was cleared away
+                match session.read(clock.now().after(SILENCE)).await {
+                    Ok(answer) => same(rule, &answer, b"OLD")?,
+                    Err(_cleared) => {}
+                }
+            }
             recovers(rule, awaits, session.as_mut(), far.as_mut(), soon).await?;
             if is_done {
                 break;
