@@ -31,6 +31,21 @@ pub enum Place {
     Kept,
 }
 
+impl Place {
+    /// What it means that a record lies in a folder, by its path below the store's root: `pending`, `synced/2026-03`. Nothing
+    /// where no records lie.
+    #[must_use]
+    pub fn of_folder(path: &str) -> Option<Self> {
+        match path {
+            "pending" => Some(Self::Pending),
+            "synced" => Some(Self::Synced),
+            "parked" => Some(Self::Parked),
+            "kept" => Some(Self::Kept),
+            _ => path.starts_with("synced/").then_some(Self::Synced),
+        }
+    }
+}
+
 /// Names in a folder, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {

@@ -253,10 +253,6 @@ impl History {
 
 /// What it means that a record lies in a folder of this name.
 fn place_of(folder: &str) -> Place {
-    match folder {
-        "pending" => Place::Pending,
-        "parked" => Place::Parked,
-        "kept" => Place::Kept,
-        _month => Place::Synced,
-    }
+    // every folder of the index was one of the store's
+    Place::of_folder(folder).unwrap_or(Place::Kept)
 }

@@ -6,7 +6,7 @@
 //! durable nor complete, and nobody waits for them. One who does not get the lock at once tells nothing.
 
 use super::{Dir, system};
-use crate::name::RecordName;
+use crate::{name::RecordName, outbox::Place};
 use std::{
     fs::{File, Metadata},
     io::{self, Read, Seek, SeekFrom, Write},
@@ -76,7 +76,7 @@ impl Told {
     /// What a folder inside this one tells; nothing where it holds no records.
     pub(super) fn inside(&self, name: &str) -> Option<Self> {
         let folder = match self.folder.as_str() {
-            "" if matches!(name, "pending" | "synced" | "parked" | "kept") => name.to_owned(),
+            "" if Place::of_folder(name).is_some() => name.to_owned(),
             "synced" => format!("synced/{name}"),
             _ => return None,
         };
