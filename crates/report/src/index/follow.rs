@@ -169,6 +169,9 @@ fn changes<'a>(log: &Log, folders: &[RecordFolder], news: &'a [FolderNews]) -> R
 
 /// The lines that lead from what is known of a folder to what it is now, without a gap; `None` where there is one.
 fn since<'l, 'n>(known: Changed, lines: &'l [&'n FolderNews], now: Changed) -> Option<&'l [&'n FolderNews]> {
+    if lines.iter().any(|line| line.before == FolderNews::UNTOLD) {
+        return None;
+    }
     let first = lines.iter().position(|line| line.before == known.0);
     let Some(lines) = first.and_then(|first| lines.get(first..)) else {
         return (known == now).then_some(&[]);

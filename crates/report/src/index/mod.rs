@@ -7,8 +7,11 @@
 //!   happened to it;
 //! - what anybody else did to a folder (a record that was copied, moved or deleted by hand; a program that was killed before
 //!   it told) at the next look too: the times do not fit, and the folder is listed;
-//! - what was done to a folder by hand in the same tick of the file system's clock (a few milliseconds) as something that
-//!   the store did: when every folder is listed, once a day, or at once with [`History::check`];
+//! - what two programs did to a folder in the same moment at the next look too: one of them says that there is something that
+//!   was not told, and the folder is listed;
+//! - what was done to a folder in the same moment (by hand: in the same tick of the file system's clock, a few milliseconds) as
+//!   something that the store did, and not told, by hand, by one who was killed or who cannot write `index/news`: when every
+//!   folder is listed, once a day, or at once with [`History::check`];
 //! - a record that was altered where it lies, as soon as it is to be shown or counted ([`History::select_confirmed`] looks at size and
 //!   time of change): it is read again, and what cannot be believed is named; one altered with the same size and time is found
 //!   by `benchtop runs verify`, which reads all of them;

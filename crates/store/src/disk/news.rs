@@ -3,7 +3,8 @@
 //! A line per change: the folder, its time of change before and after, which record came and which went. Whoever knew the
 //! folder at the first time, and finds it at the last one, knows what is in it without listing it; where a time does not
 //! fit, somebody else was at it, or a line is missing, and it is listed. So nothing rests on the news: they are neither
-//! durable nor complete, and nobody waits for them. One who does not get the lock at once tells nothing.
+//! durable nor complete, and nobody waits for them. One who does not get the lock at once says only that there is something
+//! that was not told: the line of whoever has it may span what was done beside it.
 
 use super::{Dir, system};
 use crate::{name::RecordName, outbox::Place};
@@ -44,6 +45,11 @@ pub struct FolderNews {
     pub came: Option<RecordName>,
     /// The record that went.
     pub went: Option<RecordName>,
+}
+
+impl FolderNews {
+    /// The time of change before and after of something that was done beside another change, and not told: it fits nothing.
+    pub const UNTOLD: i64 = i64::MIN;
 }
 
 /// The news of a store. Their file is open only while something is told: nothing of ours keeps a disk from being mounted
@@ -95,9 +101,13 @@ pub(super) struct Change<'a> {
 
 /// Does something to folders and tells of it. What failed is not told: it is not known whether it was done.
 pub(super) fn telling<T>(changes: &[Change<'_>], act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    let told = changes.iter().find_map(|change| change.dir.told.as_ref());
-    let Some(turn) = told.and_then(|told| Turn::take(&told.news)) else {
+    let Some(told) = changes.iter().find_map(|change| change.dir.told.as_ref()) else {
         return act();
+    };
+    let Some(turn) = Turn::take(&told.news) else {
+        let done = act();
+        told.news.tell_of_untold(changes);
+        return done;
     };
     let times = || {
         changes
@@ -129,11 +139,7 @@ struct Turn<'a> {
 impl<'a> Turn<'a> {
     fn take(news: &'a News) -> Option<Self> {
         let alone = news.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = news.open().ok()?;
-        // a file of ours has one name
-        let is_ours = file
-            .metadata()
-            .is_ok_and(|facts| facts.is_file() && system::names_of(&facts) == 1);
+        let file = news.open_ours()?;
         let tried = || {
             let locked = file.try_lock().is_ok();
             if !locked {
@@ -141,7 +147,7 @@ impl<'a> Turn<'a> {
             }
             locked
         };
-        let locked = is_ours && (0..TRIES).any(|_| tried());
+        let locked = (0..TRIES).any(|_| tried());
         locked.then_some(Self { file, _alone: alone })
     }
 
@@ -159,6 +165,25 @@ impl News {
         // there already, mostly
         drop(self.root.make_dir(FOLDER));
         self.root.open_dir(FOLDER)?.open_append(FILE)
+    }
+
+    /// The same; nothing where it is another's: a file of ours has one name.
+    fn open_ours(&self) -> Option<File> {
+        let file = self.open().ok()?;
+        let facts = file.metadata().ok()?;
+        (facts.is_file() && system::names_of(&facts) == 1).then_some(file)
+    }
+
+    /// Says that something was done to these folders of which nothing else is told, while another has the lock. Where not
+    /// even that can be written it is missed until the times do not fit, or every folder is listed.
+    fn tell_of_untold(&self, changes: &[Change<'_>]) {
+        let untold = FolderNews::UNTOLD;
+        let told = changes.iter().filter_map(|change| change.dir.told.as_ref());
+        let lines: String = told
+            .map(|told| format!("{} {untold} {untold} - -\n", told.folder))
+            .collect();
+        // one write at the end of the file: it stands between the lines of others
+        drop(self.open_ours().map(|mut file| file.write_all(lines.as_bytes())));
     }
 
     fn read(mut file: &File) -> io::Result<Vec<u8>> {
@@ -192,14 +217,15 @@ impl Dir {
         let Some(turn) = self.told.as_ref().and_then(|told| Turn::take(&told.news)) else {
             return;
         };
-        let file = &turn.file;
-        let kept = News::read(file).map(|bytes| {
-            let from = usize::try_from(length).unwrap_or(usize::MAX);
-            bytes.get(from..).unwrap_or_default().to_vec()
-        });
-        let Ok(kept) = kept else { return };
-        let mut to = file;
-        drop(file.set_len(0).and_then(|()| to.write_all(&kept)));
+        let mut file = &turn.file;
+        let Ok(bytes) = News::read(file) else { return };
+        let from = usize::try_from(length).unwrap_or(usize::MAX);
+        let kept = bytes.get(from..).unwrap_or_default();
+        // one without the turn may have told meanwhile that there is something that is not told
+        let is_all = |facts: Metadata| usize::try_from(facts.len()).is_ok_and(|length| length == bytes.len());
+        if file.metadata().is_ok_and(is_all) {
+            drop(file.set_len(0).and_then(|()| file.write_all(kept)));
+        }
     }
 }
 
@@ -289,11 +315,17 @@ mod tests {
             .unwrap();
         other.lock().unwrap();
         pending.rename_new(".tmp-x", &pending, NAME).unwrap();
-        assert_eq!(root.news().0.len(), 1, "told by nobody while another holds it");
+        let (told, _) = root.news();
+        let untold = ("pending", FolderNews::UNTOLD, FolderNews::UNTOLD);
+        assert_eq!((told[1].folder.as_str(), told[1].before, told[1].after), untold);
+        assert_eq!((told.len(), &told[1].came), (2, &None), "not what, only that");
         other.unlock().unwrap();
         pending.remove(NAME).unwrap();
-        let (told, _) = root.news();
-        assert_ne!(told[0].after, told[1].before, "and the times say so");
+        assert_eq!(root.news().0.len(), 3);
+        // one that cannot be told at all is done all the same
+        fs::hard_link(guard.path().join("index/news"), guard.path().join("theirs")).unwrap();
+        drop(pending.create_new(".tmp-y").unwrap());
+        assert_eq!(root.news().0.len(), 3, "another's file is left alone");
     }
 
     #[test]
