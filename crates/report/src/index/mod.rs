@@ -153,12 +153,15 @@ impl History {
 
     /// Reads earlier runs of the index until `enough`, or all of them.
     fn reach(&mut self, mut enough: impl FnMut(&Log) -> bool) -> Result<(), StoreError> {
+        // frames that are whole and make no sense are kept by the first: the second makes all of it anew
+        let mends: [fn(&mut Log); 2] = [Log::salvage, Log::clear];
+        let mut mends = mends.into_iter();
         while !enough(&self.log) {
             match self.log.read_earlier() {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(Torn) => {
-                    self.log.salvage();
+                    mends.next().unwrap_or(Log::clear)(&mut self.log);
                     self.refresh(&mut |_, _| {})?;
                 }
             }

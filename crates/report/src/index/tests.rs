@@ -2,7 +2,12 @@
 
 mod following;
 
-use super::{FILE, History};
+use super::{
+    FILE, History,
+    codec::{Reader, frame, next_frame},
+    log::HEADER,
+    segment::{RUN, TEXT},
+};
 use crate::{
     filter::Filter,
     history::Order,
@@ -146,6 +151,33 @@ fn an_index_cut_or_altered_anywhere_says_the_same() {
     testkit::write_bytes(&path, b"benchtop.index/9\nof a later program");
     assert_eq!(lines(&mut history(&made)), expected);
     assert_eq!(history(&made).records_read(), 0, "and it is whole again");
+}
+
+#[test]
+fn whole_frames_of_an_earlier_part_that_make_no_sense_are_made_anew() {
+    let made = Made::default();
+    for sequence in 1..=12 {
+        made.put("pending", &testkit::record(sequence));
+    }
+    let expected = lines(&mut history(&made));
+    let path = made.path("index").join(FILE);
+    let bytes = std::fs::read(&path).unwrap();
+    let mut reader = Reader(bytes.strip_prefix(HEADER).unwrap());
+    let mut altered = HEADER.to_vec();
+    let mut runs = 0;
+    while let Some((kind, payload)) = next_frame(&mut reader) {
+        runs += usize::from(kind == RUN);
+        // the first run, of the first of three segments: another kind, and a checksum that fits
+        let kind = if kind == RUN && runs == 1 { TEXT } else { kind };
+        frame(&mut altered, kind, payload);
+    }
+    assert_eq!((runs, altered.len()), (12, bytes.len()));
+    testkit::write_bytes(&path, &altered);
+    let (say, said) = std::sync::mpsc::channel();
+    std::thread::spawn(move || say.send((lines(&mut history(&made)), lines(&mut history(&made)), made)));
+    let (found, again, _made) = said.recv_timeout(std::time::Duration::from_secs(60)).expect("an end");
+    assert_eq!(found, expected);
+    assert_eq!(again, expected);
 }
 
 #[test]
