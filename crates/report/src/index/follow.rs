@@ -69,17 +69,16 @@ pub(super) fn follow(
         // the clock was set back
         || log.state.looked_at > moment.now.saturating_add(LOOK_AGAIN);
     let (mut news, mut length) = store.news();
-    let mut tries = 0;
-    while !looks_again && tries < TRIES {
-        tries += 1;
-        let seen = changes(log, folders, &news)?;
+    let mut seen = changes(log, folders, &news)?;
+    for _ in 0..if looks_again { 0 } else { TRIES } {
         let (again, told) = store.news();
         if seen.listed.is_empty() || told == length {
             break;
         }
         (news, length) = (again, told);
+        seen = changes(log, folders, &news)?;
     }
-    let mut changes = changes(log, folders, &news)?;
+    let mut changes = seen;
     if looks_again {
         changes.listed = (0..folders.len()).collect();
         changes.told.clear();

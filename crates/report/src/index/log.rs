@@ -144,9 +144,9 @@ impl Log {
             self.overrides.entry(number).or_insert(folder);
         }
         if !self.overrides.is_empty() {
-            for number in segment.head.base..segment.end() {
+            for (at, number) in (0..).zip(segment.head.base..segment.end()) {
                 if let Some(folder) = self.overrides.remove(&number) {
-                    segment.lies(number, folder, &mut Overrides::new()).ok_or(Torn)?;
+                    segment.place(at, folder).ok_or(Torn)?;
                 }
             }
         }
@@ -280,7 +280,8 @@ impl Log {
         if let Some(folder) = self.overrides.remove(&number) {
             let at = self.segments.partition_point(|segment| segment.end() <= number);
             if let Some(segment) = self.segments.get_mut(at) {
-                let _there = segment.lies(number, folder, &mut Overrides::new());
+                let at = number.saturating_sub(segment.head.base);
+                let _there = segment.place(at, folder);
             }
         }
     }

@@ -232,11 +232,16 @@ impl Segment {
     }
 
     /// Says where a run lies now: one of this segment, or one before it.
-    pub(super) fn lies(&mut self, number: u32, folder: Option<u32>, overrides: &mut Overrides) -> Option<()> {
+    fn lies(&mut self, number: u32, folder: Option<u32>, overrides: &mut Overrides) -> Option<()> {
         let Some(at) = number.checked_sub(self.head.base) else {
             overrides.insert(number, folder);
             return Some(());
         };
+        self.place(at, folder)
+    }
+
+    /// The same of its run at that place.
+    pub(super) fn place(&mut self, at: u32, folder: Option<u32>) -> Option<()> {
         let placed = self.runs.get_mut(usize::try_from(at).ok()?)?;
         match folder {
             Some(folder) => placed.folder = folder,
