@@ -1,27 +1,25 @@
 //! Gauge studies out of runs: by the study that they name, and in it by operator, unit and trial.
 
 use crate::{
-    index::Indexed,
-    population::{Population, Samples},
+    population::{Population, Samples, is_judged},
     stats::{
         Unsaid,
         gauge::{Reading, Study},
     },
 };
-use benchtop_store::record::RunOutcome;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// The runs of a population, apart by the study that they name; those that name none come first and are one. A trial that the
 /// station lost is made again, and does not count.
 #[must_use]
 pub fn by_study<'a>(population: &Population<'a>) -> Vec<(Option<&'a str>, Population<'a>)> {
     let mut found: BTreeMap<Option<&'a str>, Population<'a>> = BTreeMap::new();
-    let is_judged = |run: &&Indexed<'a>| matches!(run.outcome(), RunOutcome::Pass | RunOutcome::Fail);
-    for run in population.runs.iter().filter(is_judged) {
+    for run in population.runs.iter().filter(|run| is_judged(run)) {
         let of_study = found.entry(run.study()).or_insert_with(|| Population {
             procedure: population.procedure.clone(),
             runs: Vec::new(),
-            earlier: population.earlier.clone(),
+            // which of a unit's attempts was its first says nothing in a study
+            earlier: HashSet::new(),
             simulated: population.simulated,
             other_purposes: population.other_purposes,
         });

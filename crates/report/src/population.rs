@@ -210,7 +210,8 @@ fn rolled(population: &Population<'_>) -> Option<f64> {
     (!fractions.is_empty()).then(|| fractions.iter().product())
 }
 
-fn is_judged(run: &Indexed<'_>) -> bool {
+/// The station did not lose it.
+pub(crate) fn is_judged(run: &Indexed<'_>) -> bool {
     match run.outcome() {
         RunOutcome::Pass | RunOutcome::Fail => true,
         RunOutcome::Error | RunOutcome::Timeout | RunOutcome::Aborted => false,
