@@ -1,11 +1,12 @@
 //! However a run ends, the outputs go off: real processes, real signals, a simulated supply in a third process that says
 //! afterwards whether its output is on.
 
-use crate::testkit::{Done, Running, Served, benchtop, done, eventually, json, only_record, records, write};
+use crate::testkit::{BOARD, Done, Running, Served, benchtop, done, eventually, json, only_record, records, write};
 use nix::sys::signal::Signal;
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// The board's procedure with a minute of settling under power.
@@ -28,6 +29,21 @@ pub(crate) fn under_power(served: &Served) -> Running {
     begun(&served.store(), "Settle");
     assert!(served.output_is_on());
     running
+}
+
+/// The same, and killed there: nothing switches its output off before the next start.
+fn killed(served: &Served) {
+    let mut running = under_power(served);
+    running.signal(Signal::SIGKILL);
+    running.wait();
+}
+
+/// A run whose store is not the station's own.
+fn run_in(store: &Path, station: &Path, procedure: &Path, serial: &str) -> Command {
+    let mut command = benchtop();
+    command.arg("run").arg(procedure).args(["--serial", serial]);
+    command.arg("--station").arg(station).arg("--store").arg(store);
+    command
 }
 
 /// Waits until a step has begun: its name is in a journal's plan, and then once more.
@@ -118,9 +134,7 @@ fn after_sighup() {
 #[test]
 fn after_kill_9_and_the_next_run() {
     let served = Served::bench("UNIT-5501");
-    let mut running = under_power(&served);
-    running.signal(Signal::SIGKILL);
-    running.wait();
+    killed(&served);
     assert!(
         served.output_is_on(),
         "nothing can switch it off between a kill and the next start"
@@ -150,9 +164,7 @@ fn after_kill_9_and_the_next_run() {
 #[test]
 fn after_kill_9_and_benchtop_safe() {
     let served = Served::bench("UNIT-5501");
-    let mut running = under_power(&served);
-    running.signal(Signal::SIGKILL);
-    running.wait();
+    killed(&served);
     let safe = done(
         benchtop()
             .arg("safe")
@@ -179,9 +191,7 @@ fn synced(served: &Served) -> Done {
 #[test]
 fn a_sync_after_kill_9_saves_the_run_says_so_and_leaves_the_switching_to_the_next_run() {
     let served = Served::bench("UNIT-5501");
-    let mut running = under_power(&served);
-    running.signal(Signal::SIGKILL);
-    running.wait();
+    killed(&served);
     let sync = synced(&served);
     assert!(sync.err.contains("outputs may still be on"), "{sync}");
     assert!(served.output_is_on(), "sync opens no instrument");
@@ -192,14 +202,7 @@ fn a_sync_after_kill_9_saves_the_run_says_so_and_leaves_the_switching_to_the_nex
 
 /// A run at that bench, killed under power, whose store is not the bench's own.
 fn killed_at(first: &Served, store: &Path) {
-    let mut command = benchtop();
-    command
-        .arg("run")
-        .arg(long_procedure(first))
-        .args(["--serial", "UNIT-5501", "--station"])
-        .arg(&first.station);
-    command.arg("--store").arg(store);
-    let mut running = Running::start(&mut command);
+    let mut running = Running::start(&mut run_in(store, &first.station, &long_procedure(first), "UNIT-5501"));
     begun(store, "Settle");
     assert!(first.output_is_on());
     running.signal(Signal::SIGKILL);
@@ -213,14 +216,7 @@ fn an_output_that_cannot_be_reached_after_kill_9_refuses_the_next_run_by_name() 
     killed_at(&first, store.path());
     drop(first);
     let second = Served::bench("UNIT-5502");
-    let run = |extra: &[&str]| {
-        let mut command = benchtop();
-        command
-            .args(["run", crate::testkit::BOARD, "--serial", "UNIT-5502", "--station"])
-            .arg(&second.station);
-        command.arg("--store").arg(store.path()).args(extra);
-        done(&mut command)
-    };
+    let run = |extra: &[&str]| done(run_in(store.path(), &second.station, Path::new(BOARD), "UNIT-5502").args(extra));
     for _twice in 0..2 {
         let refused = run(&[]);
         assert_eq!(refused.code, Some(2), "{refused}");
@@ -294,11 +290,7 @@ fn with_supply_at(served: &Served, port: u16) -> PathBuf {
 }
 
 fn run_at(served: &Served, station: &Path) -> Done {
-    let mut command = benchtop();
-    command
-        .args(["run", crate::testkit::BOARD, "--serial", "UNIT-5501", "--station"])
-        .arg(station);
-    done(command.arg("--store").arg(served.store()))
+    done(&mut run_in(&served.store(), station, Path::new(BOARD), "UNIT-5501"))
 }
 
 #[test]
@@ -398,9 +390,7 @@ fn waits_for_a_lock(process: u32) -> bool {
 #[test]
 fn an_output_that_another_program_marks_while_a_run_waits_for_the_store_is_switched_off_first() {
     let served = Served::bench("UNIT-5501");
-    let mut running = under_power(&served);
-    running.signal(Signal::SIGKILL);
-    running.wait();
+    killed(&served);
     synced(&served);
     // the moment in which that sync holds the store and has left no marker yet
     let markers: Vec<PathBuf> = records(&served.store(), "unsafe");
@@ -433,14 +423,11 @@ fn what_another_program_drives_is_not_switched_off_under_it() {
     // somebody is at that bench again, with a store of their own
     let theirs = under_power(&first);
     let second = Served::bench("UNIT-5502");
-    let mut elsewhere = benchtop();
-    elsewhere
-        .args(["run", crate::testkit::BOARD, "--serial", "UNIT-5502", "--station"])
-        .arg(&second.station);
-    elsewhere.arg("--store").arg(store.path());
+    let mut elsewhere = run_in(store.path(), &second.station, Path::new(BOARD), "UNIT-5502");
     let refused = done(&mut elsewhere);
     assert_eq!(refused.code, Some(2), "{refused}");
     assert!(refused.err.contains("another benchtop is using psu"), "{refused}");
+    assert!(refused.err.contains("let it finish and start again; else"), "{refused}");
     assert!(first.output_is_on(), "the other run goes on undisturbed");
     theirs.signal(Signal::SIGINT);
     assert_eq!(theirs.finish().code, Some(5));

@@ -47,8 +47,8 @@ pub(crate) async fn before_run(store: &Store, bench: Reach<'_>, accepted: &[Stri
             .map(|doubt| format!("--accept-unsafe {}", doubt.instrument))
             .collect();
         let message = format!(
-            "an interrupted run left outputs that could not be proved off: look at the bench, then use `benchtop safe`, or {} to \
-             take it on yourself",
+            "an interrupted run left outputs that could not be proved off: where another benchtop uses the instrument, let it finish and \
+             start again; else look at the bench, then use `benchtop safe`, or {} to take it on yourself",
             names.join(" ")
         );
         return Err(Failure::refused(message));
