@@ -42,6 +42,8 @@ pub(crate) enum RunsCommand {
     /// Exit code: 0 all well, 3 something is altered, missing, doubled, out of order or not signed.
     Verify(VerifyArguments),
     /// Remove records that every target confirmed before a date; a checkpoint stays in their place.
+    ///
+    /// Targets that were added later are known from `--station` only, and so is the key that signs checkpoints.
     Prune(PruneArguments),
     /// Make a station key, with which records are signed: `[store] signing_key` in the station file names it.
     ///

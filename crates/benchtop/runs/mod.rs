@@ -21,6 +21,7 @@ use crate::{
 use args::{RunsCommand, StoreArguments};
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_report::History;
+use benchtop_station::StationFile;
 use benchtop_store::{Recovery, Store, StoreError};
 
 pub(crate) fn carry_out(command: &RunsCommand) -> Result<Exit, Failure> {
@@ -38,11 +39,11 @@ pub(crate) fn carry_out(command: &RunsCommand) -> Result<Exit, Failure> {
 
 /// The store that is meant, with what dead programs left in it saved.
 fn open(arguments: &StoreArguments) -> Result<(Store, Recovery), Failure> {
-    open_of(arguments, false)
+    open_of(arguments, false).map(|(store, recovery, _)| (store, recovery))
 }
 
-/// The same; where nothing names a store, the one for simulated runs.
-fn open_of(arguments: &StoreArguments, simulated: bool) -> Result<(Store, Recovery), Failure> {
+/// The same, and the station file; where nothing names a store, the one for simulated runs.
+fn open_of(arguments: &StoreArguments, simulated: bool) -> Result<(Store, Recovery, Option<StationFile>), Failure> {
     let path = arguments.station.as_deref();
     let file = match path {
         Some(path) => {
@@ -59,7 +60,7 @@ fn open_of(arguments: &StoreArguments, simulated: bool) -> Result<(Store, Recove
     let recovery = store.recover().map_err(failed)?;
     recovery::tell(&recovery);
     recovery::tell_of_outputs(&recovery);
-    Ok((store, recovery))
+    Ok((store, recovery, file))
 }
 
 /// More records to read than this, and a person is told how far it is.

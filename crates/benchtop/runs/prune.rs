@@ -1,10 +1,8 @@
 //! `benchtop runs prune`.
 
-use super::{args::PruneArguments, open};
+use super::{args::PruneArguments, open_of};
 use crate::{
-    args::SyncArguments,
     exit::{Exit, Failure},
-    sync::Outbox,
     terminal::{self, DOUBTFUL, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{Clock, RealClock};
@@ -13,11 +11,11 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 pub(super) fn prune(arguments: &PruneArguments) -> Result<Exit, Failure> {
     let before = day(&arguments.synced_before)?;
-    let (store, _recovery) = open(&arguments.store)?;
+    let (store, _recovery, file) = open_of(&arguments.store, false)?;
     // what a target lacks that was added later stays for it
-    let of = SyncArguments::of(arguments.store.station.clone(), Some(store.root().to_owned()));
-    let outbox = Outbox::open(&of)?;
-    let pruned = store.prune_for(&outbox.names(), before, RealClock::new().utc(), arguments.dry_run);
+    let targets = file.iter().flat_map(|file| &file.targets);
+    let names: Vec<&str> = targets.map(|target| target.name.value.as_str()).collect();
+    let pruned = store.prune(&names, before, RealClock::new().utc(), arguments.dry_run);
     let pruned = pruned.map_err(|error| match error.kind() {
         StoreErrorKind::Locked => Failure {
             exit: Exit::Fail,

@@ -45,7 +45,7 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
         purpose,
         since,
     };
-    let (store, _recovery) = open_of(&arguments.store, arguments.simulated)?;
+    let (store, _recovery, _file) = open_of(&arguments.store, arguments.simulated)?;
     let mut history = history_of(&store, !arguments.quiet, arguments.look.check)?;
     let (runs, unreadable) = history
         .select_confirmed(&filter, Order::OldestFirst, 0, usize::MAX)

@@ -48,21 +48,14 @@ enum Judged {
 
 impl Store {
     /// Removes the records that were confirmed before `before`; with `dry`, only says what would go. Holds the syncer's lock.
+    /// What one of `targets` has not confirmed stays: one that was added later may lack it without a receipt.
     ///
     /// A confirmation that lies after `now` was made by a clock that is wrong now or was wrong then: its record stays.
     ///
     /// # Errors
     /// [`StoreErrorKind::Locked`] while a sync drains the store; [`StoreErrorKind::Damaged`] when the checkpoints cannot be
     /// believed; trouble with the disk. What went before is behind a checkpoint.
-    pub fn prune(&self, before: DateTime<Utc>, now: DateTime<Utc>, dry: bool) -> Result<Pruned, StoreError> {
-        self.prune_for(&[], before, now, dry)
-    }
-
-    /// As [`Store::prune`], where `targets` want every record too: one that was added later may lack it without a receipt.
-    ///
-    /// # Errors
-    /// As [`Store::prune`].
-    pub fn prune_for(
+    pub fn prune(
         &self,
         targets: &[&str],
         before: DateTime<Utc>,
@@ -151,6 +144,10 @@ impl Store {
             return stays("it holds another run than its name says".to_owned());
         }
         let chain = opened.record.chain.filter(|_| !elsewhere.contains(name.run_id()));
+        if chain.is_some() && opened.signature.is_some() && self.key().is_none() {
+            let reason = "it is signed: name the station file (--station), whose key signs its checkpoint";
+            return stays(reason.to_owned());
+        }
         Ok(Judged::Goes(Candidate {
             name,
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),

@@ -59,12 +59,12 @@ fn only_what_was_confirmed_before_the_day_goes() {
     let broken = synced(&store, "UNIT-BROKEN", day(-40));
     let path = store.root().join("synced/2026-03").join(broken.name.as_str());
     testkit::plant(&path, b"{}");
-    let dry = store.prune(day(-30), now(), true).unwrap();
+    let dry = store.prune(&[], day(-30), now(), true).unwrap();
     assert!(store.root().join("synced/2026-03").join(old.name.as_str()).exists());
     // a target that was added since lacks them all
-    let added = store.prune_for(&["cloud", "added"], day(-30), now(), true).unwrap();
+    let added = store.prune(&["cloud", "added"], day(-30), now(), true).unwrap();
     assert_eq!((added.removed, added.younger), (0, 0), "{added:?}");
-    let pruned = store.prune(day(-30), now(), false).unwrap();
+    let pruned = store.prune(&[], day(-30), now(), false).unwrap();
     assert_eq!(dry, pruned);
     assert_eq!(
         (pruned.removed, pruned.younger, pruned.kept.len()),
@@ -99,7 +99,7 @@ fn the_chain_holds_over_what_was_pruned() {
         let at = if turn % 7 == 3 { day(-1) } else { day(-40) };
         synced(&store, &format!("UNIT-{turn}"), at);
     }
-    let pruned = store.prune(day(-30), now(), false).unwrap();
+    let pruned = store.prune(&[], day(-30), now(), false).unwrap();
     assert_eq!((pruned.removed, pruned.younger), (17, 3));
     let mut found = Vec::new();
     let verified = store.verify(None, &mut |finding| found.push(finding.clone())).unwrap();
@@ -110,7 +110,7 @@ fn the_chain_holds_over_what_was_pruned() {
     for entry in std::fs::read_dir(store.root().join("journal")).unwrap() {
         std::fs::remove_file(entry.unwrap().path()).unwrap();
     }
-    store.prune(day(-30), now(), false).unwrap();
+    store.prune(&[], day(-30), now(), false).unwrap();
     let last = save(&store, "UNIT-22");
     assert_eq!(last.record.chain.unwrap().position, 22);
     assert_eq!(findings(&store), []);
@@ -128,7 +128,7 @@ fn numbers_go_on_where_everything_was_pruned_and_the_count_is_lost() {
     for turn in 0..3 {
         synced(&store, &format!("UNIT-{turn}"), day(-40));
     }
-    store.prune(day(-30), now(), false).unwrap();
+    store.prune(&[], day(-30), now(), false).unwrap();
     let lose = |name: &str| std::fs::remove_file(store.root().join(name)).unwrap();
     lose("sequence");
     assert_eq!(store.begin(now()).unwrap().sequence, 4, "the head of the chain knows");
@@ -154,7 +154,7 @@ fn who_has_not_the_key_cannot_call_a_removed_record_pruned() {
     synced(&store, "UNIT-1", day(-40));
     let removed = synced(&store, "UNIT-2", day(-1));
     save(&store, "UNIT-3");
-    store.prune(day(-30), now(), false).unwrap();
+    store.prune(&[], day(-30), now(), false).unwrap();
     assert_eq!(found(&store), [""; 0]);
     let path = store.root().join("synced/2026-03").join(removed.name.as_str());
     let chain = removed.record.chain.clone().unwrap();
@@ -179,10 +179,32 @@ fn who_has_not_the_key_cannot_call_a_removed_record_pruned() {
 }
 
 #[test]
+fn a_signed_record_stays_where_its_checkpoint_could_not_be_signed() {
+    let (_folder, keyless) = testkit::store();
+    let key = StationKey::of_seed([1; 32]);
+    let public = key.public();
+    let store = keyless.clone().with_key(key);
+    synced(&store, "UNIT-1", day(-40));
+    save(&store, "UNIT-2");
+    let pruned = keyless.prune(&[], day(-30), now(), false).unwrap();
+    assert_eq!((pruned.removed, pruned.kept.len()), (0, 1), "{pruned:?}");
+    assert!(pruned.kept[0].1.contains("name the station file"), "{pruned:?}");
+    let found = |store: &Store| {
+        let mut found = Vec::new();
+        let tell = &mut |finding: &Finding| found.push(finding.to_string());
+        store.verify(Some(&public), tell).unwrap();
+        found
+    };
+    assert_eq!(found(&keyless), [""; 0]);
+    assert_eq!(store.prune(&[], day(-30), now(), false).unwrap().removed, 1);
+    assert_eq!(found(&keyless), [""; 0]);
+}
+
+#[test]
 fn damaged_checkpoints_are_not_guessed() {
     let (_folder, store) = testkit::store();
     synced(&store, "UNIT-1", day(-40));
-    store.prune(day(-30), now(), false).unwrap();
+    store.prune(&[], day(-30), now(), false).unwrap();
     let path = store.root().join("checkpoints.jsonl");
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = bytes.len() - 20;
@@ -192,7 +214,7 @@ fn damaged_checkpoints_are_not_guessed() {
     assert_eq!(error.kind(), StoreErrorKind::Damaged);
     synced(&store, "UNIT-2", day(-40));
     assert_eq!(
-        store.prune(day(-30), now(), false).unwrap_err().kind(),
+        store.prune(&[], day(-30), now(), false).unwrap_err().kind(),
         StoreErrorKind::Damaged
     );
     assert_eq!(names(&store.root().join("synced/2026-03")).len(), 1, "and nothing went");
@@ -203,7 +225,7 @@ fn nothing_is_pruned_while_a_sync_drains() {
     let (_folder, store) = testkit::store();
     let _syncer = store.lock_syncer().unwrap();
     assert_eq!(
-        store.prune(day(0), now(), false).unwrap_err().kind(),
+        store.prune(&[], day(0), now(), false).unwrap_err().kind(),
         StoreErrorKind::Locked
     );
 }
@@ -219,14 +241,14 @@ fn a_prune_with_any_call_broken_loses_nothing_unconfirmed() {
             }
             let pending = save(&store, "UNIT-PENDING");
             watch.break_at(at, Fault::Error(errno), true);
-            let pruned = store.prune(day(-30), now(), false);
+            let pruned = store.prune(&[], day(-30), now(), false);
             if watch.mend().is_none() {
                 assert!(matches!(pruned, Ok(Pruned { removed: 4, .. })));
                 break;
             }
             broken += 1;
             assert_eq!(findings(&store), [], "{errno} at {at}: {pruned:?}");
-            store.prune(day(-30), now(), false).unwrap();
+            store.prune(&[], day(-30), now(), false).unwrap();
             assert_eq!(findings(&store), [], "{errno} at {at}");
             assert!(pending.path.exists());
             assert!(names(&store.root().join("synced/2026-03")).is_empty());
