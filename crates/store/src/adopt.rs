@@ -5,11 +5,13 @@ use crate::{
     error::{StoreError, StoreErrorKind},
     integrity,
     name::RecordName,
-    outbox::Place,
-    publish::{Published, publish},
+    outbox::{Held, held_bytes},
+    publish::{Published, publish, publish_after},
     record::Record,
+    recovery::sync_held,
     store::Store,
 };
+use std::io::Write;
 
 /// What became of a record that was brought.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,17 +44,26 @@ impl Store {
                 detail,
             )
         };
-        for place in [Place::Synced, Place::Parked, Place::Kept, Place::Pending] {
-            match self.read(place, &name) {
-                Ok(sealed) if sealed.bytes == bytes => return Ok(Adopted::Already(name)),
-                Ok(_) => return Err(conflict()),
-                Err(error) if error.kind() == StoreErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+        match held_bytes(self.layout(), &name)? {
+            Some(Held {
+                folder,
+                bytes: Some(held),
+            }) if held == bytes => {
+                // whoever put it there may have died before this step
+                sync_held(self.layout(), &folder, &name)?;
+                return Ok(Adopted::Already(name));
             }
+            // what is no record at all is told as that
+            Some(Held { folder, bytes: _ }) => return Err(self.read_in(&folder, &name).err().unwrap_or_else(conflict)),
+            None => {}
         }
         // it stands in the chain of the store that it comes from
         note_from_elsewhere(self.layout(), &record.run_id)?;
-        match publish(pending, &record.run_id, name.as_str(), bytes)? {
+        let write = |to: &mut dyn Write| {
+            to.write_all(bytes)
+                .map_err(|error| StoreError::io("write", pending.path_of(name.as_str()), error))
+        };
+        match publish_after(pending, &record.run_id, name.as_str(), write, |()| Ok(()))? {
             Published::New | Published::Already => Ok(Adopted::New(name)),
             Published::Conflict { temporary } => {
                 pending.discard(&temporary);

@@ -172,7 +172,7 @@ fn resolved(layout: &Layout, adopted: &mut Option<RecordName>) -> Result<Option<
         // one that stands alone was reached: the one before it went when its record had its name. The first had none
         // before it, and a journal as long as it was not saved
         let journal = journal::name_of(top.name.run_id());
-        let is_reached = heads.is_empty() && (top.position > 1 || !layout.journal.holds(&journal)?);
+        let is_reached = heads.is_empty() && !layout.journal.holds(&journal)?;
         if is_reached || exists(layout, &top, adopted)? {
             heads
                 .iter()

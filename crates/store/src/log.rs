@@ -25,16 +25,17 @@ struct Header {
 impl Log {
     /// Appends entries, durably. The caller holds a lock under which alone it is written.
     ///
-    /// A torn tail is cut. A file that is damaged before its end is an error, and nothing is written.
+    /// A torn tail is cut. A file that is damaged before its end is an error, and nothing is written; after any error nothing of
+    /// the entries stays.
     pub(crate) fn append<T: Serialize + DeserializeOwned>(self, root: &Dir, entries: &[T]) -> Result<(), StoreError> {
         let failed = |operation, error| StoreError::io(operation, root.path_of(self.file), error);
         let file = root.open_append(self.file)?;
         let bytes = root.read_file(&file, self.file, MOST_BYTES)?;
         let lines = line::read(&bytes);
         self.parse::<T>(root, &lines)?;
+        let whole = u64::try_from(lines.length).unwrap_or(u64::MAX);
         if let Tail::Torn { .. } = lines.tail {
-            let good = u64::try_from(lines.length).unwrap_or(u64::MAX);
-            file.set_len(good).map_err(|error| failed("cut", error))?;
+            file.set_len(whole).map_err(|error| failed("cut", error))?;
         }
         let is_new = lines.json.is_empty();
         let mut jsons = Vec::new();
@@ -50,12 +51,17 @@ impl Log {
             text.push_str(&line);
             checksum = next;
         }
-        (&file)
+        let written = (&file)
             .write_all(text.as_bytes())
-            .map_err(|error| failed("write", error))?;
-        file.sync_data().map_err(|error| failed("sync", error))?;
-        // also when another made it: it may have died before this step
-        root.sync()
+            .map_err(|error| failed("write", error))
+            .and_then(|()| file.sync_data().map_err(|error| failed("sync", error)))
+            // also when another made it: it may have died before this step
+            .and_then(|()| root.sync());
+        written.inspect_err(|_failed| match is_new {
+            // nothing of it stays: it is written anew, not believed when a second sync succeeds
+            true => root.discard(self.file),
+            false => drop(file.set_len(whole)),
+        })
     }
 
     /// Every entry; none where there is no file.

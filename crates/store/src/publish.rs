@@ -37,7 +37,7 @@ pub(crate) enum Published {
 
 /// Publishes `bytes` as `name` in `folder`; `stem` goes into the temporary name.
 ///
-/// An error says that it is not saved. A file may be there all the same, after a crash; publishing it again is then no harm.
+/// An error says that it is not saved. A file may be there all the same; publishing it again is then no harm.
 pub(crate) fn publish(folder: &Dir, stem: &str, name: &str, bytes: &[u8]) -> Result<Published, StoreError> {
     let write = |to: &mut dyn Write| {
         to.write_all(bytes)
@@ -50,7 +50,7 @@ pub(crate) fn publish(folder: &Dir, stem: &str, name: &str, bytes: &[u8]) -> Res
 }
 
 /// As [`publish`], of what `write` writes, the same each time; `announce` hears what it said, when the bytes are on stable
-/// storage and before they have their name.
+/// storage and before they have their name. A name whose sync failed is taken back.
 pub(crate) fn publish_after<T>(
     folder: &Dir,
     stem: &str,

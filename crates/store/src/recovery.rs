@@ -250,7 +250,7 @@ fn is_same_run(held: &[u8], record: &Record) -> bool {
 }
 
 /// Makes the name of a record durable that was found under it; whoever gave it may have died before this step.
-fn sync_held(layout: &Layout, folder: &Dir, name: &RecordName) -> Result<(), StoreError> {
+pub(crate) fn sync_held(layout: &Layout, folder: &Dir, name: &RecordName) -> Result<(), StoreError> {
     if folder.path() == layout.pending.path() {
         return sync_name(folder, name.run_id(), name.as_str());
     }

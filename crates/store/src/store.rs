@@ -15,7 +15,7 @@ use crate::{
     publish::{Published, publish_after},
     quarantine::quarantine,
     record::{Packed, Record},
-    recovery::leave_marker,
+    recovery::{leave_marker, sync_held},
     sign::StationKey,
     space::{self, Estimate},
     underway,
@@ -316,7 +316,7 @@ impl Store {
             return Ok(None);
         }
         // whoever put it there may have died before this step
-        folder.sync()?;
+        sync_held(&self.layout, &folder, name)?;
         Ok(Some(Saved {
             path: folder.path_of(name.as_str()),
             name: name.clone(),

@@ -1,7 +1,7 @@
 //! A disk that breaks at every call in turn, in every way: loud, and nothing that was confirmed is lost.
 
 use crate::{
-    Place, Receipt, ReceiptKind, Recovery, Saved, Standing, Store, StoreError, Ticket,
+    Finding, Place, Receipt, ReceiptKind, Recovery, Saved, Standing, Store, StoreError, Ticket,
     testkit::{
         self, names, now, passing, record_all, save,
         watch::{Fault, Watch},
@@ -96,6 +96,14 @@ fn found(store: &Store, run_id: &str) -> Vec<Saved> {
         }
     }
     found
+}
+
+fn findings(store: &Store) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    store
+        .verify(None, &mut |finding| findings.push(finding.clone()))
+        .unwrap();
+    findings
 }
 
 fn recovered(store: &Store, place: &str) -> Recovery {
@@ -327,11 +335,72 @@ fn a_saved_run_whose_journal_came_back_stays_as_it_was_whatever_breaks_meanwhile
             assert_eq!(found.len(), 1, "{place}");
             let now = std::fs::read(&found[0].path).unwrap();
             assert_eq!(&now, bytes, "{place}: another record");
-            let mut findings = Vec::new();
-            store
-                .verify(None, &mut |finding| findings.push(finding.clone()))
-                .unwrap();
-            assert_eq!(findings, [], "{place}");
+            assert_eq!(findings(store), [], "{place}");
+        },
+    );
+}
+
+/// As after a first call that had saved the run and failed after that: the journal is still there.
+#[test]
+fn sealing_once_more_with_any_call_broken_believes_no_second_sync() {
+    every_call(
+        "seal once more",
+        |store| {
+            let ticket = store.begin(now()).unwrap();
+            let mut journal = store.journal(&ticket).unwrap();
+            record_all(&mut journal, &passing(&ticket, "UNIT-5501"));
+            journal.wait_durable().unwrap();
+            store.publish(journal.so_far().unwrap()).unwrap();
+            std::sync::Mutex::new(Some((ticket, journal)))
+        },
+        |store, run| {
+            let run = run.lock().unwrap();
+            let journal = &run.as_ref().unwrap().1;
+            store.seal(journal).is_ok() || store.seal(journal).is_ok()
+        },
+        |store, run, succeeded, place| {
+            let (ticket, journal) = run.lock().unwrap().take().unwrap();
+            if succeeded {
+                assert_eq!(found(store, &ticket.run_id).len(), 1, "{place}");
+            }
+            drop(journal);
+            recovered(store, place);
+            assert_eq!(found(store, &ticket.run_id).len(), 1, "{place}");
+            assert_eq!(findings(store), [], "{place}");
+        },
+    );
+}
+
+#[test]
+fn a_record_that_is_brought_with_any_call_broken_is_here_durably_or_refused() {
+    let (_theirs, other) = testkit::store();
+    let theirs = save(&other, "THEIRS");
+    let bytes = std::fs::read(&theirs.path).unwrap();
+    every_call(
+        "adopt",
+        |_| (),
+        |store, ()| store.adopt(&bytes).is_ok() || store.adopt(&bytes).is_ok(),
+        |store, (), succeeded, place| {
+            if succeeded {
+                assert_eq!(found(store, theirs.name.run_id()).len(), 1, "{place}");
+            }
+            recovered(store, place);
+            store.adopt(&bytes).unwrap();
+            assert_eq!(found(store, theirs.name.run_id()).len(), 1, "{place}");
+            assert_eq!(findings(store), [], "{place}");
+        },
+    );
+    every_call(
+        "adopt once more",
+        |store| drop(store.adopt(&bytes).unwrap()),
+        |store, ()| store.adopt(&bytes).is_ok() || store.adopt(&bytes).is_ok(),
+        |store, (), succeeded, place| {
+            if succeeded {
+                assert_eq!(found(store, theirs.name.run_id()).len(), 1, "{place}");
+            }
+            recovered(store, place);
+            assert_eq!(found(store, theirs.name.run_id()).len(), 1, "{place}");
+            assert_eq!(findings(store), [], "{place}");
         },
     );
 }
