@@ -87,7 +87,11 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Altered { file, reason } => write!(f, "altered: {file}: {reason}"),
-            Self::Newer { file, reason } => write!(f, "not verified: {file}: {reason}: use the program that wrote it"),
+            Self::Newer { file, reason } => write!(
+                f,
+                "not verified: {file}: {reason}: use the program that wrote it; its place in the chain is told as missing for that \
+                 reason alone"
+            ),
             Self::Missing { from, to } if from == to => {
                 write!(f, "missing: the record at position {from} of the chain")
             }
@@ -313,37 +317,47 @@ impl Verifying<'_> {
 
     /// Who removes a record and writes a checkpoint for it has not the key.
     fn checkpoint(&mut self, checkpoint: &Checkpoint) {
-        let reason = match (&checkpoint.signature, self.key) {
-            (None, None) => return,
-            (None, Some(_)) => "it is not signed".to_owned(),
-            (Some(signature), _) if !signature.is_of_checkpoint(&checkpoint.words()) => {
-                "its signature does not verify".to_owned()
-            }
-            (Some(signature), Some(key)) if signature.key != key => {
-                format!("it is signed with another key: {}", signature.key)
-            }
-            (Some(_), _) => return,
-        };
-        let file = format!("the checkpoint of {} to {}", checkpoint.from, checkpoint.to);
-        self.found(&Finding::Signature { file, reason });
+        let is_of_it = |signature: &Signature| signature.is_of_checkpoint(&checkpoint.words());
+        if let Some(reason) = doubt(checkpoint.signature.as_ref(), self.key, is_of_it) {
+            let file = format!("the checkpoint of {} to {}", checkpoint.from, checkpoint.to);
+            self.found(&Finding::Signature { file, reason });
+        }
     }
 
     fn signature(&mut self, signature: Option<&Signature>, digest: &str, record: &Record, name: &RecordName) {
-        let reason = match (signature, self.key) {
-            (None, None) => return,
-            (None, Some(_)) if record.chain.is_none() => return,
-            (None, Some(_)) => "it is not signed".to_owned(),
-            (Some(signature), _) if !signature.is_of(digest) => "its signature does not verify".to_owned(),
-            (Some(signature), Some(key)) if signature.key != key => {
-                format!("it is signed with another key: {}", signature.key)
-            }
-            (Some(signature), _) => {
+        if signature.is_none() && record.chain.is_none() {
+            return;
+        }
+        match (
+            signature,
+            doubt(signature, self.key, |signature| signature.is_of(digest)),
+        ) {
+            (Some(signature), None) => {
                 let count = self.verified.keys.entry(signature.key.clone()).or_default();
                 *count = count.saturating_add(1);
-                return;
             }
-        };
-        let file = name.to_string();
-        self.found(&Finding::Signature { file, reason });
+            (None, None) => {}
+            (_, Some(reason)) => {
+                let file = name.to_string();
+                self.found(&Finding::Signature { file, reason });
+            }
+        }
+    }
+}
+
+/// Why a signature is not the station's own, where it should be: `is_of_it` says whether it is of what it stands beside.
+fn doubt(
+    signature: Option<&Signature>,
+    key: Option<&str>,
+    is_of_it: impl FnOnce(&Signature) -> bool,
+) -> Option<String> {
+    match (signature, key) {
+        (None, None) => None,
+        (None, Some(_)) => Some("it is not signed".to_owned()),
+        (Some(signature), _) if !is_of_it(signature) => Some("its signature does not verify".to_owned()),
+        (Some(signature), Some(key)) if signature.key != key => {
+            Some(format!("it is signed with another key: {}", signature.key))
+        }
+        (Some(_), _) => None,
     }
 }
