@@ -160,7 +160,12 @@ impl Run {
             // the answer is a measurement
             EventKind::PromptShown(_) => {}
             EventKind::MeasurementTaken(taken) => self.steps.measured(*taken, elapsed_s, at),
-            EventKind::StepEnded(ended) => self.steps.ended(&ended, elapsed_s),
+            EventKind::StepEnded(ended) => {
+                self.steps.ended(&ended, elapsed_s);
+                let address = (ended.section, ended.index, ended.attempt);
+                self.open
+                    .retain(|(begun, _)| (begun.section, begun.index, begun.attempt) != address);
+            }
             EventKind::MadeSafe(made_safe) => {
                 self.made_safe(&made_safe, at);
                 self.said.push(made_safe);
@@ -169,8 +174,6 @@ impl Run {
             EventKind::Log(log) => self.log(log, at),
             EventKind::RunEnded(ended) => self.ended = Some((ended, stamp)),
         }
-        let steps = &self.steps;
-        self.open.retain(|(started, _)| !steps.has_ended(started));
     }
 
     /// The record; a run without a last word is closed as interrupted.

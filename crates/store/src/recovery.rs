@@ -209,20 +209,18 @@ fn adopt_temporaries(store: &Store, alive: &BTreeSet<String>, recovery: &mut Rec
             temporaries.push(name.to_owned());
         }
     })?;
-    if !temporaries.is_empty() {
-        // one that the chain has announced gets its name first
-        recovery.adopted.extend(Sealing::begin(layout)?.adopted);
+    if temporaries.is_empty() {
+        return Ok(());
     }
-    let brought = match temporaries.as_slice() {
-        [] => BTreeSet::new(),
-        [_, ..] => match from_elsewhere(layout) {
-            Ok(brought) => brought,
-            // whose chain they stand in cannot be said: they wait, and no run does
-            Err(error) => {
-                recovery.failed.push(error);
-                return Ok(());
-            }
-        },
+    // one that the chain has announced gets its name first
+    recovery.adopted.extend(Sealing::begin(layout)?.adopted);
+    let brought = match from_elsewhere(layout) {
+        Ok(brought) => brought,
+        // whose chain they stand in cannot be said: they wait, and no run does
+        Err(error) => {
+            recovery.failed.push(error);
+            return Ok(());
+        }
     };
     for name in temporaries {
         let stem = name.trim_start_matches(TEMPORARY);

@@ -169,18 +169,6 @@ impl Steps {
         })
     }
 
-    /// Whether an attempt that began has ended; the attempt 0 of a step that was passed over too.
-    pub(super) fn has_ended(&self, started: &StepStarted) -> bool {
-        let slot = self.slots.get(&(started.section, started.index));
-        slot.is_some_and(|slot| match started.attempt {
-            0 => slot.skipped.is_some(),
-            number => slot
-                .attempts
-                .get(&number)
-                .is_some_and(|attempt| attempt.ended.is_some()),
-        })
-    }
-
     pub(super) fn finish(&self, started_at: DateTime<Utc>) -> Vec<Step<Packed>> {
         self.slots.values().map(|slot| slot.finish(started_at)).collect()
     }
