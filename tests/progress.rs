@@ -170,27 +170,22 @@ fn a_terminal_that_is_made_narrow_meanwhile_is_not_littered() {
     let text = fs::read_to_string(BOARD).unwrap();
     let path = folder.path().join("slow.toml");
     write(&path, &text.replace("\"250 ms\"", "\"3 s\""));
+    let slow = |store: &str, more: &[&str]| {
+        let mut command = benchtop();
+        command
+            .arg("run")
+            .arg(&path)
+            .args(["--serial", "UNIT-5501", "--simulate=board-v3", "--store"])
+            .arg(folder.path().join(store))
+            .args(more);
+        command
+    };
     let (terminal, theirs) = Terminal::open(80);
-    let mut command = benchtop();
-    command
-        .arg("run")
-        .arg(&path)
-        .args(["--serial", "UNIT-5501", "--simulate=board-v3"]);
-    command.args(["--pace", "real", "--quiet", "--store"]);
-    command.arg(folder.path().join("quiet"));
-    let (quiet, code) = terminal.until_the_end(at(theirs, command));
+    let (quiet, code) = terminal.until_the_end(at(theirs, slow("quiet", &["--quiet"])));
     assert_eq!(code, Some(0), "{quiet}");
     assert!(passing(&quiet).is_empty(), "--quiet: {quiet:?}");
     let (terminal, theirs) = Terminal::open(80);
-    let mut command = benchtop();
-    command
-        .arg("run")
-        .arg(&path)
-        .args(["--serial", "UNIT-5501", "--simulate=board-v3"]);
-    command
-        .args(["--pace", "real", "--store"])
-        .arg(folder.path().join("store"));
-    let child = at(theirs, command);
+    let child = at(theirs, slow("store", &["--pace", "real"]));
     eventually("the second step", || {
         terminal.text().contains("[2/5] Settle").then_some(())
     });

@@ -72,11 +72,7 @@ fn say(word: &str, what: &str) {
 
 /// Lets a victim live for a moment and kills it; what it said, by word. The moment begins with the victim, or with
 /// its first word, for on a busy machine it may take long to come so far.
-fn kill_after(role: &str, root: &Path, life: Duration, first_word: bool) -> Vec<(String, String)> {
-    kill_after_with(role, root, life, first_word, Path::new(""))
-}
-
-fn kill_after_with(role: &str, root: &Path, life: Duration, first_word: bool, bundle: &Path) -> Vec<(String, String)> {
+fn kill_after(role: &str, root: &Path, life: Duration, first_word: bool, bundle: &Path) -> Vec<(String, String)> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["tests::crash::victim", "--exact", "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
@@ -142,7 +138,7 @@ fn a_kill_at_any_moment_leaves_whole_records_and_every_saved_run() {
     let (_folder, store) = testkit::store();
     let (mut begun, mut saved) = (BTreeSet::new(), BTreeSet::new());
     for (round, life) in (0..kills()).zip(moments(Duration::from_millis(20))) {
-        let sayings = kill_after("runner", store.root(), life, round % 4 != 0);
+        let sayings = kill_after("runner", store.root(), life, round % 4 != 0, Path::new(""));
         begun.extend(said(&sayings, "begun"));
         saved.extend(said(&sayings, "saved"));
     }
@@ -174,16 +170,17 @@ fn an_import_killed_at_any_moment_beside_recoveries_brings_every_record_as_it_wa
         .collect();
     let (_folder, store) = testkit::store();
     testkit::save(&store, "OURS");
-    let mut moments = moments(Duration::from_millis(20));
-    let mut finished = false;
+    let mut moments = moments(Duration::from_millis(2));
+    let (mut finished, mut cut) = (false, 0);
     for _ in 0..kills() / 4 {
         let recovering = std::thread::spawn({
             let store = store.clone();
             move || store.recover().unwrap()
         });
         let bundle = other.root().join("pending");
-        let sayings = kill_after_with("importer", store.root(), moments.next().unwrap(), true, &bundle);
+        let sayings = kill_after("importer", store.root(), moments.next().unwrap(), true, &bundle);
         finished |= said(&sayings, "brought").len() == theirs.len();
+        cut += usize::from(!finished);
         let beside = recovering.join().unwrap();
         let recovery = store.recover().unwrap();
         for recovery in [beside, recovery] {
@@ -194,6 +191,7 @@ fn an_import_killed_at_any_moment_beside_recoveries_brings_every_record_as_it_wa
             break;
         }
     }
+    assert!(cut > 0, "no import was cut off");
     for saved in &theirs {
         drop(store.adopt(&std::fs::read(&saved.path).unwrap()).unwrap());
         let here = store.root().join("pending").join(saved.name.as_str());
@@ -219,7 +217,8 @@ fn a_recovery_killed_at_any_moment_is_finished_by_the_next() {
                 begun.insert(ticket.run_id);
             }
         }
-        let sayings = kill_after("recoverer", store.root(), moments.next().unwrap(), round % 4 != 0);
+        let life = moments.next().unwrap();
+        let sayings = kill_after("recoverer", store.root(), life, round % 4 != 0, Path::new(""));
         finished += said(&sayings, "recovered").len();
     }
     let recovery = store.recover().unwrap();
