@@ -25,10 +25,17 @@ pub(crate) fn found_in_list(exchange: Exchange, started_at: DateTime<Utc>) -> Se
         (300..=399, _) => Settled::NotNow {
             reason: format!("{}; {REDIRECT}", elsewhere(&answer)),
         },
-        // The question is not allowed or not known: it will not be tomorrow either.
-        (400 | 403..=405 | 422, Media::Json | Media::Other) => unknown(&answer),
+        _ if is_never_answered(&answer) => unknown(&answer),
         _ => Settled::NotNow { reason: said(&answer) },
     }
+}
+
+/// The question is not allowed or not known: it will not be tomorrow either.
+pub(crate) fn is_never_answered(answer: &Answer) -> bool {
+    matches!(
+        (answer.status, answer.media),
+        (400 | 403..=405 | 422, Media::Json | Media::Other)
+    )
 }
 
 fn unknown(answer: &Answer) -> Settled {

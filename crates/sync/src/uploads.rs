@@ -6,6 +6,7 @@
 
 use crate::http::{Answer, Exchange, Http};
 use crate::policy;
+use crate::settle::is_never_answered;
 use crate::target::{Enclosure, Patience, Repeat, Step, Steps, Verdict};
 use benchtop_store::{AttachmentStep, StoreError};
 use reqwest::Url;
@@ -168,6 +169,11 @@ async fn unknown(http: &Http, run: Option<Url>, answer: Answer, upload: String) 
     };
     let listed = match http.get(run).await {
         Exchange::Answered(listed) if (200..=299).contains(&listed.status) => listed,
+        // no judgement of the other runs of its procedure
+        Exchange::Answered(no) if is_never_answered(&no) => {
+            let why = policy::said(&no);
+            return not_stored(Patience::Few, format!("{words}; its run cannot be asked: {why}"));
+        }
         other @ (Exchange::Answered(_) | Exchange::NotSent { .. } | Exchange::Lost { .. }) => return verdict(other),
     };
     let known = match policy::proof(&listed) {

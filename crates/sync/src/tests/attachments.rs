@@ -238,6 +238,25 @@ async fn a_last_request_that_is_not_known_confirms_only_what_the_run_names() {
 }
 
 #[tokio::test]
+async fn a_station_that_may_not_ask_for_a_run_keeps_no_other_of_its_procedure_waiting() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    put(&bench, 1);
+    bench.put(&numbered(2));
+    server.questions(Some(json_answer(403, &json!({"message": "Stations cannot read runs"}))));
+    let unknown = || Act::Answer(json_answer(404, &json!({"message": "Not found"})));
+    server.script(std::iter::repeat_n(Act::Store, 3).chain([unknown()]));
+    let targets = v2(&server.url);
+    let drained = bench.drain(&targets).await;
+    assert_eq!(drained.words(), ["waiting", "synced"], "{}", drained.text());
+    for expected in ["waiting", "waiting", "waiting", "parked"] {
+        server.script([unknown()]);
+        let drained = bench.drain(&targets).await;
+        assert_eq!(drained.words(), [expected], "{}", drained.text());
+        assert!(drained.text().contains("its run cannot be asked"), "{}", drained.text());
+    }
+}
+
+#[tokio::test]
 async fn a_storage_that_is_not_there_gets_no_rooms_without_end() {
     for (url, drains) in [("http://169.254.169.254/x", 5), ("http://127.0.0.1:1/x", 20)] {
         let (server, bench) = (Server::start().await, Bench::new());
