@@ -119,7 +119,7 @@ pub struct TargetState {
     pub receipts: u32,
     /// How many uploads were begun.
     pub attempts: u32,
-    /// When the last one was begun.
+    /// When the last one was begun or, where it had no answer, when that was seen.
     pub last_attempt: Option<DateTime<Utc>>,
     /// The outcome so far.
     pub standing: Standing,
@@ -203,6 +203,10 @@ impl TargetState {
                 self.strike(*at_most);
             }
             ReceiptKind::Uncertain { at_most, .. } => {
+                // a question that nobody answers is no request of the run
+                if !self.unanswered {
+                    self.last_attempt = Some(at);
+                }
                 self.unanswered = true;
                 self.strike(*at_most);
             }

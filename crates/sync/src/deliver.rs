@@ -13,8 +13,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// How long after a lost request a target that may store a repeat twice is believed when it says that it has nothing:
-/// longer than any request lives.
+/// How long after a request was seen to be lost a target that may store a repeat twice is believed when it says that it has
+/// nothing.
 const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(2);
 
 /// So many questions about a lost upload go without an answer although the target is well.

@@ -1,9 +1,10 @@
 //! Answers that were lost: the run is there once, whatever was said or not said.
 
-use super::bench::{Bench, later, numbered, v1, v2};
+use super::bench::{Bench, later, now, numbered, v1, v2};
 use super::server::{Act, Server, answer, json_answer};
-use crate::Target;
+use crate::{Pace, Target, drain};
 use benchtop_store::Standing;
+use chrono::TimeDelta;
 use serde_json::json;
 
 /// Opens a target at a URL.
@@ -88,6 +89,23 @@ async fn v1_sends_again_only_when_the_lost_request_is_surely_dead() {
     let much_later = later() + chrono::TimeDelta::minutes(3);
     assert_eq!(bench.drain_at(&targets, much_later).await.unwrap().words(), ["synced"]);
     assert_eq!((server.runs().len(), server.count("POST")), (1, 3));
+}
+
+#[tokio::test]
+async fn a_request_that_took_minutes_may_be_under_way_when_it_is_lost() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    bench.put_runs(1);
+    server.script([Act::HangUp]);
+    let targets = v1(&server.url);
+    let lost = now() + TimeDelta::minutes(5);
+    let clock = || if server.count("POST") == 0 { now() } else { lost };
+    let summary = drain(&bench.store, &targets, &clock, Pace::default(), &mut |_| ()).await;
+    assert_eq!(summary.unwrap().pending, 1);
+    for (minutes, word, posts) in [(1, "waiting", 1), (2, "synced", 2)] {
+        let at = lost + TimeDelta::minutes(minutes);
+        assert_eq!(bench.drain_at(&targets, at).await.unwrap().words(), [word]);
+        assert_eq!(server.count("POST"), posts);
+    }
 }
 
 #[tokio::test]
