@@ -118,7 +118,8 @@ fn spotty_what_waits_waits_and_a_person_sees_why() {
     room.does(&sync, 1);
     assert!(room.does(&status, 1).out.contains("no answer"));
     room.does(&health, 0);
-    demo.faults(&json!({"next": ["200", "422"]}));
+    // who it is, and whether it has the run, it says as ever
+    demo.faults(&json!({"next": ["slow:0", "slow:0", "422"]}));
     room.does(&sync, 3);
     assert!(room.does(&status, 3).out.contains("fault 422 on request"));
     room.does(&health, 3);

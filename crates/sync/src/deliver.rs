@@ -118,14 +118,14 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
             reason: "the answer was lost a moment ago: asked again two minutes after it was sent".into(),
             stop: None,
         }),
-        (Settled::Unknown { reason }, Repeat::MayDouble) => Ok(desk.undecided(state, &reason)),
-        (Settled::NotNow { reason }, repeat) => {
+        (Settled::Unknown { reason }, Repeat::MayDouble) => match desk.nobody_there().await {
+            stop @ Some(_) => Ok(Delivery::Lacks { reason, stop }),
+            None => unless_twice(desk, state, progress, &reason).await,
+        },
+        (Settled::NotNow { reason }, _) => {
             let stop = desk.nobody_there().await;
-            let is_asked_enough = state.strikes_with(MOST_QUESTIONS) >= MOST_QUESTIONS;
-            match (&stop, is_asked_enough, repeat) {
-                (None, true, Repeat::StoredOnce) => return send(desk, state, progress).await,
-                (None, true, Repeat::MayDouble) => return Ok(desk.undecided(state, &reason)),
-                (None, false, _) | (Some(_), _, _) => {}
+            if stop.is_none() && state.strikes_with(MOST_QUESTIONS) >= MOST_QUESTIONS {
+                return unless_twice(desk, state, progress, &reason).await;
             }
             let reason = format!("the answer to its upload was lost, and it cannot be asked for now: {reason}");
             if stop.is_none() {
@@ -136,6 +136,20 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
             }
             Ok(Delivery::Lacks { reason, stop })
         }
+    }
+}
+
+/// Sends what no query can decide, where that stores nothing twice. The target has just answered: what was not known of it before
+/// may be known now.
+async fn unless_twice(
+    desk: &Desk<'_>,
+    state: &TargetState,
+    progress: &mut Progress,
+    reason: &str,
+) -> Result<Delivery, StoreError> {
+    match desk.target.repeat().await {
+        Repeat::StoredOnce => send(desk, state, progress).await,
+        Repeat::MayDouble => Ok(desk.undecided(state, reason)),
     }
 }
 

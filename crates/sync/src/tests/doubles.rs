@@ -13,7 +13,7 @@ type Opener = fn(&str) -> Vec<Box<dyn Target>>;
 /// Both kinds.
 async fn servers() -> [(Server, Opener); 2] {
     let old = Server::start().await;
-    old.is_old();
+    old.is_old(true);
     [(Server::start().await, v1), (old, v2)]
 }
 
@@ -64,6 +64,23 @@ async fn a_station_that_may_not_list_parks_what_an_old_server_may_hold() {
         retry(&bench.store, &Chosen::All, &now, &mut |_, _| ()).unwrap();
         assert_eq!(bench.drain_at(&targets, later()).await.unwrap().words(), ["synced"]);
         assert_eq!((server.runs().len(), server.count("POST")), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_say_how_old_it_is_is_asked_once_more() {
+    let busy = json_answer(429, &json!({"message": "busy"}));
+    for (whoamis, word, posts) in [(1, "synced", 2), (2, "waiting", 1)] {
+        let (server, bench) = (Server::start().await, Bench::new());
+        bench.put_runs(1);
+        server.script([Act::StoreThenHangUp]);
+        server.lists(Some(json_answer(403, &json!({"message": "Stations cannot read runs"}))));
+        assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["waiting"]);
+        // another process, which knows nothing of the server yet
+        server.whoami(whoamis, &busy);
+        let drained = bench.drain_at(&v2(&server.url), later()).await.unwrap();
+        assert_eq!(drained.words()[0], word, "{}", drained.text());
+        assert_eq!((server.runs().len(), server.count("POST")), (1, posts));
     }
 }
 

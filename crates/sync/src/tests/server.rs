@@ -49,6 +49,8 @@ struct Held {
     lists: Option<String>,
     /// Older than `whoami` and the reference of a run.
     is_old: bool,
+    /// Answers to the next `whoami`s, in place of the real ones.
+    whoami: VecDeque<String>,
     /// What a run says of its attachments.
     attachments: Value,
 }
@@ -107,9 +109,14 @@ impl Server {
         self.held().lists = answer;
     }
 
-    /// A server that knows neither `whoami` nor the reference of a run, from now on.
-    pub(super) fn is_old(&self) {
-        self.held().is_old = true;
+    /// What the server answers to the next so many `whoami`s.
+    pub(super) fn whoami(&self, times: usize, answer: &str) {
+        self.held().whoami.extend(std::iter::repeat_n(answer.to_owned(), times));
+    }
+
+    /// Whether the server knows neither `whoami` nor the reference of a run, from now on.
+    pub(super) fn is_old(&self, is_old: bool) {
+        self.held().is_old = is_old;
     }
 
     /// What a run says of its attachments.
@@ -233,6 +240,11 @@ fn reply(held: &mut Held, request: &Request) -> String {
         };
     }
     if request.method == "GET" {
+        if request.target.contains("whoami")
+            && let Some(said) = held.whoami.pop_front()
+        {
+            return said;
+        }
         let lists = held
             .lists
             .clone()
