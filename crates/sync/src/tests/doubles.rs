@@ -1,7 +1,7 @@
 //! Servers that store a repeat twice: v1, and a v2 that is older than the reference of a run. Nothing is sent to them again
 //! before it is known that they lack it.
 
-use super::bench::{Bench, later, now, v1, v2};
+use super::bench::{Bench, later, now, numbered, v1, v2};
 use super::server::{Act, Server, json_answer};
 use crate::{Chosen, Target, retry, send_again};
 use benchtop_store::Standing;
@@ -85,6 +85,29 @@ async fn a_server_that_does_not_say_how_old_it_is_is_asked_once_more() {
 }
 
 #[tokio::test]
+async fn a_server_is_as_old_as_it_last_said() {
+    for (was_old, word, posts) in [(false, "parked", 1), (true, "synced", 2)] {
+        let (server, bench) = (Server::start().await, Bench::new());
+        let targets = v2(&server.url);
+        server.is_old(was_old);
+        bench.put(&numbered(1));
+        server.script([Act::Answer(json_answer(503, &json!({"message": "upstream"})))]);
+        bench.drain(&targets).await;
+        assert_eq!(bench.drain_at(&targets, later()).await.unwrap().words(), ["synced"]);
+        // in the months of one watch
+        server.is_old(!was_old);
+        bench.put(&numbered(2));
+        server.script([Act::StoreThenHangUp]);
+        server.lists(Some(json_answer(403, &json!({"message": "Stations cannot read runs"}))));
+        let before = server.count("POST");
+        bench.drain_at(&targets, later()).await.unwrap();
+        let drained = bench.drain_at(&targets, later()).await.unwrap();
+        assert_eq!(drained.words(), [word], "{}", drained.text());
+        assert_eq!((server.runs().len(), server.count("POST") - before), (2, posts));
+    }
+}
+
+#[tokio::test]
 async fn a_run_that_was_lost_twenty_times_is_asked_for_after_a_persons_retry() {
     for (server, targets) in servers().await {
         let bench = Bench::new();
@@ -100,7 +123,7 @@ async fn a_run_that_was_lost_twenty_times_is_asked_for_after_a_persons_retry() {
         let posts = server.count("POST");
         // the last one arrived after all
         server.keeps(vec![
-            json!({"serial_number": "SN0001", "started_at": super::bench::numbered(1).started_at,
+            json!({"serial_number": "SN0001", "started_at": numbered(1).started_at,
                                  "unit_under_test": {"serial_number": "SN0001"}}),
         ]);
         server.script([Act::Store]);
@@ -146,7 +169,7 @@ async fn a_clash_is_asked_about() {
     for targets in [v1 as Opener, v2] {
         let (server, bench) = (Server::start().await, Bench::new());
         bench.put_runs(2);
-        let started_at = super::bench::numbered(1).started_at;
+        let started_at = numbered(1).started_at;
         server.keeps(vec![json!({"serial_number": "SN0001", "started_at": started_at})]);
         server.script([clash(), clash()]);
         let targets = targets(&server.url);

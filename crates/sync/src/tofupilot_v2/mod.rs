@@ -2,7 +2,7 @@
 //!
 //! After a lost answer the run is first looked for; what is not found is sent again under the same reference. A self-hosted
 //! server may be older than `client_run_ref` (2.19) and store a repeat twice: one that does not know `whoami` (2.22) is treated as
-//! v1 is.
+//! v1 is, those of 2.19 to 2.21 among them, which nothing else tells apart.
 
 pub(crate) mod convert;
 mod wire;
@@ -19,15 +19,15 @@ use async_trait::async_trait;
 use benchtop_store::{Record, Sealed, StoreError};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use secrecy::SecretString;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A TofuPilot server spoken to in v2.
 #[derive(Debug)]
 pub struct TofuPilotV2 {
     config: TargetConfig,
     http: Http,
-    /// As soon as the server has said it.
-    repeat: OnceLock<Repeat>,
+    /// What the server last said of itself; none as long as it has said nothing.
+    repeat: Mutex<Option<Repeat>>,
 }
 
 impl TofuPilotV2 {
@@ -46,15 +46,19 @@ impl TofuPilotV2 {
             });
         }
         let http = Http::new(&config, key)?;
-        let repeat = OnceLock::new();
+        let repeat = Mutex::default();
         Ok(Self { config, http, repeat })
     }
 
-    /// Asks who we are, and takes from it how old the server is.
+    fn known(&self) -> MutexGuard<'_, Option<Repeat>> {
+        self.repeat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks who we are, and takes from it how old the server is: another version may run there since the last question.
     async fn whoami(&self) -> Exchange {
         let exchange = self.http.get(self.http.url(&["api", "v2", "whoami"], &[])).await;
         if let Some(repeat) = repeat_of(&exchange) {
-            self.repeat.get_or_init(|| repeat);
+            *self.known() = Some(repeat);
         }
         exchange
     }
@@ -80,11 +84,12 @@ impl Target for TofuPilotV2 {
     }
 
     async fn repeat(&self) -> Repeat {
-        if self.repeat.get().is_none() {
+        let known = *self.known();
+        if known.is_none() {
             self.whoami().await;
         }
         // as long as nobody has said otherwise
-        self.repeat.get().copied().unwrap_or(Repeat::MayDouble)
+        self.known().unwrap_or(Repeat::MayDouble)
     }
 
     fn wants(&self, record: &Record) -> Wants {
