@@ -93,7 +93,8 @@ impl Folder {
             return Some(format!("{shown} is not there"));
         }
         let place = self.for_sticks.iter().find(|place| self.path.starts_with(place))?;
-        let is_meant = is_another_disk(&self.path, place) || self.path.join(MARKER).exists();
+        // a disk may be mounted at the place itself
+        let is_meant = is_another_disk(&self.path, place.parent().unwrap_or(place)) || self.path.join(MARKER).exists();
         (!is_meant).then(|| {
             format!(
                 "{shown} is there, but nothing is mounted: the stick is missing, or a file {MARKER} in it says that the folder is meant"
@@ -120,7 +121,7 @@ impl Folder {
     }
 }
 
-/// True where something is mounted between the two.
+/// True where something is mounted between the two, or at the folder.
 #[cfg(unix)]
 fn is_another_disk(folder: &Path, place: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
