@@ -117,9 +117,10 @@ pub enum ReceiptKind {
 pub struct TargetState {
     /// How many receipts there are.
     pub receipts: u32,
-    /// How many uploads were begun.
+    /// How many uploads were begun; of a run that is there, how often it came to nothing with its attachments since one of them,
+    /// or the run, got through.
     pub attempts: u32,
-    /// When the last one was begun or, where it had no answer, when that was seen.
+    /// When the last one was begun or, where it had no answer or was one of attachments, when that was seen.
     pub last_attempt: Option<DateTime<Utc>>,
     /// The outcome so far.
     pub standing: Standing,
@@ -179,6 +180,7 @@ impl TargetState {
             }
             ReceiptKind::AttachmentSent { attachment } => return self.reached(attachment, AttachmentStep::Sent),
             ReceiptKind::AttachmentDone { attachment } => {
+                self.attempts = 0;
                 self.strikes.clear();
                 return self.reached(attachment, AttachmentStep::Done);
             }
@@ -200,6 +202,11 @@ impl TargetState {
         match &kind {
             ReceiptKind::Deferred { at_most, .. } => {
                 self.unanswered = false;
+                // one of its attachments did not get through: each try may leave something behind at the target
+                if self.remote_id.is_some() {
+                    self.attempts = self.attempts.saturating_add(1);
+                    self.last_attempt = Some(at);
+                }
                 self.strike(*at_most);
             }
             ReceiptKind::Uncertain { at_most, .. } => {
@@ -210,8 +217,13 @@ impl TargetState {
                 self.unanswered = true;
                 self.strike(*at_most);
             }
-            ReceiptKind::Confirmed { .. } | ReceiptKind::Stored { .. } => {
+            ReceiptKind::Confirmed { .. } => {
                 self.unanswered = false;
+                self.strikes.clear();
+            }
+            ReceiptKind::Stored { .. } => {
+                self.unanswered = false;
+                self.attempts = 0;
                 self.strikes.clear();
             }
             // dropped in the middle of an upload

@@ -1,10 +1,11 @@
 //! Attachments: three requests each, every step remembered, none made twice that can be known to be done.
 
-use super::bench::{Bench, KEY, numbered, v1, v2};
+use super::bench::{Bench, KEY, now, numbered, v1, v2};
 use super::server::{Act, Server, answer, id, json_answer};
-use crate::Target;
+use crate::{Pace, Target, drain};
 use benchtop_store::record::Attachment;
 use benchtop_store::{Place, Record, Standing, integrity};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -48,6 +49,12 @@ fn first(server: &Server, run: &str) -> Vec<String> {
         storage,
         format!("POST /api/v2/attachments/{}/finalize", id(9)),
     ]
+}
+
+/// How often room was asked for.
+fn rooms(server: &Server) -> usize {
+    let changes = server.changes();
+    changes.iter().filter(|change| change.ends_with("/attachments")).count()
 }
 
 #[tokio::test]
@@ -145,7 +152,7 @@ async fn an_attachment_that_is_refused_or_lost_parks_and_a_retry_does_not_send_t
         "{}",
         drained.text()
     );
-    let dealt = crate::retry(&bench.store, &crate::Chosen::All, &super::bench::now, &mut |_, _| ()).unwrap();
+    let dealt = crate::retry(&bench.store, &crate::Chosen::All, &now, &mut |_, _| ()).unwrap();
     assert_eq!(dealt.records.len(), 1);
     assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["synced"]);
     assert_eq!(
@@ -224,11 +231,7 @@ async fn a_last_request_that_is_not_known_confirms_only_what_the_run_names() {
             let (bench, text) = finished_with(&v2(&server.url), &server, act.clone(), attachments).await;
             assert_eq!(bench.names("parked").len(), 1, "{act:?} {text}");
             assert!(text.contains("not its attachment scope-0.png: status 40"), "{text}");
-            let rooms = server
-                .changes()
-                .into_iter()
-                .filter(|change| change.ends_with("/attachments"));
-            assert_eq!(rooms.count(), 1, "the bytes were sent once");
+            assert_eq!(rooms(&server), 1, "the bytes were sent once");
         }
         // v1 ties the file to its run by this request alone
         let server = Server::start().await;
@@ -270,11 +273,38 @@ async fn a_storage_that_is_not_there_gets_no_rooms_without_end() {
             bench.drain(&v2(&server.url)).await;
         }
         assert_eq!(count, drains, "{url}");
-        let rooms = server
-            .changes()
-            .into_iter()
-            .filter(|change| change.ends_with("/attachments"));
-        assert_eq!(rooms.count(), drains, "{url}");
+        assert_eq!(rooms(&server), drains, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_storage_that_is_away_for_minutes_is_tried_ever_less() {
+    let broken = || Act::Answer(json_answer(500, &json!({"message": "oops"})));
+    let room = json!({"id": id(9), "upload_url": "http://127.0.0.1:1/x"});
+    let away = || Act::Answer(json_answer(200, &room));
+    // no room is made, or nobody takes the bytes
+    for (act, looks) in [(&broken as &dyn Fn() -> Act, 5), (&away, 24)] {
+        let (server, bench) = (Server::start().await, Bench::new());
+        put(&bench, 1);
+        server.script([Act::Store]);
+        let targets = v2(&server.url);
+        let pace = Pace {
+            only_due: true,
+            ..Pace::default()
+        };
+        // as a sync that goes on looks at it
+        for look in 0..looks {
+            server.script([act()]);
+            let at = now() + TimeDelta::seconds(15 * look);
+            drain(&bench.store, &targets, &|| at, pace, &mut |_| ()).await.unwrap();
+            server.clear();
+        }
+        assert!(bench.names("parked").is_empty());
+        assert!((3..10).contains(&rooms(&server)), "{}", rooms(&server));
+        // it is back
+        let at = now() + TimeDelta::seconds(15 * looks) + TimeDelta::minutes(5);
+        drain(&bench.store, &targets, &|| at, pace, &mut |_| ()).await.unwrap();
+        assert_eq!(bench.names("synced").len(), 1);
     }
 }
 
