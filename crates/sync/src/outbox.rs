@@ -216,6 +216,7 @@ pub type Count<'a> = &'a mut dyn FnMut(usize, usize);
 /// # Errors
 /// [`StoreError`]: another process drains the store, or trouble with the disk.
 pub fn retry(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> Result<Dealt, StoreError> {
+    let _syncer = store.lock_syncer()?;
     let names = chosen.among(store, Place::Parked)?;
     let reopened = ReceiptKind::Reopened {
         reason: "a person asked for another try".to_owned(),
@@ -231,6 +232,7 @@ pub fn retry(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> 
 /// # Errors
 /// As [`retry`].
 pub fn send_again(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> Result<Dealt, StoreError> {
+    let _syncer = store.lock_syncer()?;
     let names = chosen.among(store, Place::Parked)?;
     let reopened = ReceiptKind::Reopened {
         reason: "a person has looked: the target does not hold it".to_owned(),
@@ -252,6 +254,8 @@ pub fn requeue(
     now: Now<'_>,
     count: Count<'_>,
 ) -> Result<Dealt, StoreError> {
+    // over both halves: a sync that watches wakes up at the first
+    let _syncer = store.lock_syncer()?;
     let reopened = ReceiptKind::Reopened {
         reason: "a person queued it again".to_owned(),
         surely_not_there: false,
@@ -269,6 +273,7 @@ pub fn requeue(
     Ok(dealt)
 }
 
+/// Under the syncer's lock, as the list of the names was made.
 fn bring_back(
     store: &Store,
     from: Place,
@@ -277,7 +282,6 @@ fn bring_back(
     now: Now<'_>,
     count: Count<'_>,
 ) -> Result<Dealt, StoreError> {
-    let _syncer = store.lock_syncer()?;
     let mut dealt = Dealt::default();
     for batch in names.chunks(BATCH) {
         let mut receipts = Vec::new();

@@ -5,6 +5,7 @@ use super::server::{Act, Server, answer, json_answer};
 use crate::{Chosen, Pace, drain, drop_records, requeue, retry, status};
 use benchtop_store::{Receipt, ReceiptKind, RecordName, StoreErrorKind};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn refused() -> Act {
     Act::Answer(json_answer(422, &json!({"message": "too long"})))
@@ -102,6 +103,38 @@ async fn a_dropped_record_is_kept_and_never_sent() {
         2
     );
     assert_eq!(bench.drain(&v2(&server.url)).await.summary.exit_code(), 0);
+}
+
+#[tokio::test]
+async fn a_sync_that_wakes_up_at_the_first_half_of_a_requeue_waits_for_the_second() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    bench.put_runs(100);
+    bench.drain(&v2(&server.url)).await;
+    bench.put(&numbered(101));
+    drop_records(&bench.store, &Chosen::All, &["fleet"], &now, &mut |_, _| ()).unwrap();
+    assert_eq!((bench.names("kept").len(), bench.names("synced").len()), (1, 100));
+    let is_done = AtomicBool::new(false);
+    // takes the lock as soon as it is free
+    let wakes_up = || {
+        while !is_done.load(Ordering::SeqCst) {
+            if let Ok(_lock) = bench.store.lock_syncer() {
+                while !is_done.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+            }
+        }
+    };
+    let dealt = std::thread::scope(|scope| {
+        let mut is_awake = false;
+        let dealt = requeue(&bench.store, &Chosen::All, &["fleet", "added"], &now, &mut |_, _| {
+            if !std::mem::replace(&mut is_awake, true) {
+                scope.spawn(wakes_up);
+            }
+        });
+        is_done.store(true, Ordering::SeqCst);
+        dealt
+    });
+    assert_eq!(dealt.unwrap().records.len(), 101);
 }
 
 #[tokio::test]
