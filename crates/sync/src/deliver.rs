@@ -353,9 +353,10 @@ impl Desk<'_> {
                 at_most: None,
             });
         }
-        let how = "if it is not there: `benchtop sync retry --surely-not-there`; if it is: `benchtop sync drop`";
+        let id = &self.sealed.run_id;
         self.refused(format!(
-            "{lost}, and a query cannot decide ({reason}): a person must; {how}"
+            "{lost}, and a query cannot decide ({reason}): a person must; \
+             if it is not there: `benchtop sync retry {id} --surely-not-there`; if it is: `benchtop sync drop {id}`"
         ))
     }
 

@@ -1,7 +1,7 @@
 //! Servers that store a repeat twice: v1, and a v2 that is older than the reference of a run. Nothing is sent to them again
 //! before it is known that they lack it.
 
-use super::bench::{Bench, later, now, numbered, v1, v2};
+use super::bench::{Bench, later, now, numbered, run_id, v1, v2};
 use super::server::{Act, Server, json_answer};
 use crate::{Chosen, Target, retry, send_again};
 use benchtop_store::Standing;
@@ -46,6 +46,14 @@ async fn a_station_that_may_not_list_parks_what_an_old_server_may_hold() {
         let drained = bench.drain_at(&targets, later()).await.unwrap();
         assert_eq!(drained.words(), ["parked"]);
         assert!(drained.text().contains("a person must"), "{}", drained.text());
+        let id = run_id(1);
+        for command in [format!("retry {id} --surely-not-there"), format!("drop {id}")] {
+            assert!(
+                drained.text().contains(&format!("`benchtop sync {command}`")),
+                "{}",
+                drained.text()
+            );
+        }
 
         // another try is another question, however often
         for _ in 0..3 {
