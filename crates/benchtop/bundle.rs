@@ -107,7 +107,16 @@ fn left_out(carried: &Carried) -> Exit {
 }
 
 fn refused(path: &Path, error: &BundleError) -> Failure {
-    Failure::error(format!("{}: {error}; nothing was taken", path.display()))
+    let path = path.display();
+    Failure::error(match error {
+        BundleError::BrokenOff { .. } => format!("{path}: {error}"),
+        BundleError::Io(_)
+        | BundleError::Torn
+        | BundleError::Altered(_)
+        | BundleError::Foreign(_)
+        | BundleError::Signature(_)
+        | BundleError::Store(_) => format!("{path}: {error}; nothing was taken"),
+    })
 }
 
 /// Writes a new file, whole and durable, or leaves none.

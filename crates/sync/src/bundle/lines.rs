@@ -1,7 +1,7 @@
 //! The form of bundles and of the receipts for them: gzip, lines of JSON, and a last line that proves the ones before it.
 //!
 //! A file is read twice: the first time it is only checked, in little memory, and each line's digest is kept; the second time a line
-//! is given only if it is the one that was checked, so that a stick that reads differently the second time changes nothing.
+//! is given only if it is the one that was checked, so that a stick that reads differently the second time brings in nothing that was not checked.
 
 use super::BundleError;
 use crate::hmac::{hex, hmac};

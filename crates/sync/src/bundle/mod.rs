@@ -43,6 +43,23 @@ pub enum BundleError {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The second reading broke off after something was taken; made again, it goes on from there.
+    #[error("{cause}; what was taken before that stays: do it again once that is mended")]
+    BrokenOff {
+        /// What it was.
+        #[source]
+        cause: Box<Self>,
+    },
+}
+
+impl BundleError {
+    /// The same, with what it leaves behind.
+    fn after(self, is_something_taken: bool) -> Self {
+        match is_something_taken {
+            true => Self::BrokenOff { cause: Box::new(self) },
+            false => self,
+        }
+    }
 }
 
 /// What was put into a bundle, or taken out of one.
@@ -185,7 +202,8 @@ fn attachment_line(store: &Store, attachment: &Attachment) -> Result<Line, Store
 /// `from` gives the same bytes twice: the whole bundle is checked before anything is taken.
 ///
 /// # Errors
-/// [`BundleError`]: what is torn, altered, unsigned or no bundle is refused as a whole.
+/// [`BundleError`]: what is torn, altered, unsigned or no bundle is refused as a whole. Only what goes wrong in the second reading
+/// leaves what came before it: [`BundleError::BrokenOff`].
 pub fn import<R: Read>(
     store: &Store,
     mut from: impl FnMut() -> std::io::Result<R>,
@@ -194,6 +212,13 @@ pub fn import<R: Read>(
     let checked = check(from()?, FORMAT, secret)?;
     let mut reader = Reader::begin(from()?, checked)?;
     let mut carried = Carried::default();
+    match take_all(store, &mut reader, &mut carried) {
+        Ok(()) => Ok(carried),
+        Err(error) => Err(error.after(carried.records + carried.attachments > 0)),
+    }
+}
+
+fn take_all(store: &Store, reader: &mut Reader<impl Read>, carried: &mut Carried) -> Result<(), BundleError> {
     let mut manifest = None;
     while let Some(line) = reader.line()? {
         match serde_json::from_str(&line).map_err(|error| BundleError::Altered(error.to_string()))? {
@@ -225,7 +250,7 @@ pub fn import<R: Read>(
     let missing = records.into_keys().chain(attachments.into_keys());
     let reason = "the manifest names it, and the bundle lacks it";
     carried.left_out.extend(missing.map(|name| (name, reason.to_owned())));
-    Ok(carried)
+    Ok(())
 }
 
 /// What comes is what the manifest names, once.

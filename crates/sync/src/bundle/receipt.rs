@@ -88,7 +88,8 @@ pub fn confirmations(
 /// `targets` are the names of the station's own targets; `from` gives the same bytes twice.
 ///
 /// # Errors
-/// [`BundleError`]: what is torn, altered, unsigned or no receipt is refused as a whole.
+/// [`BundleError`]: what is torn, altered, unsigned or no receipt is refused as a whole. Only what goes wrong in the second reading
+/// leaves what came before it: [`BundleError::BrokenOff`].
 pub fn take_confirmations<R: Read>(
     store: &Store,
     mut from: impl FnMut() -> std::io::Result<R>,
@@ -100,12 +101,24 @@ pub fn take_confirmations<R: Read>(
     let _syncer = store.lock_syncer()?;
     let mut reader = Reader::begin(from()?, checked)?;
     let mut taken = Confirmations::default();
+    match take_all(store, &mut reader, targets, now, &mut taken) {
+        Ok(()) => Ok(taken),
+        Err(error) => Err(error.after(taken.confirmed > 0)),
+    }
+}
+
+fn take_all(
+    store: &Store,
+    reader: &mut Reader<impl Read>,
+    targets: &[&str],
+    now: Now<'_>,
+    taken: &mut Confirmations,
+) -> Result<(), BundleError> {
     while let Some(line) = reader.line()? {
         let line: Confirmed = serde_json::from_str(&line).map_err(|error| BundleError::Altered(error.to_string()))?;
-        take(store, line, targets, now, &mut taken)?;
+        take(store, line, targets, now, taken)?;
     }
-    store.sync_moves()?;
-    Ok(taken)
+    Ok(store.sync_moves()?)
 }
 
 fn take(

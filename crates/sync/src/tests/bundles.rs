@@ -165,7 +165,12 @@ fn an_import_that_was_broken_off_goes_on_where_it_is_made_again() {
     let half = bundle.len() / 2;
     // the stick is pulled out during the second reading
     let mut reads = [bundle.as_slice(), &bundle[..half]].into_iter();
-    import(&office.store, || Ok(reads.next().unwrap()), None).unwrap_err();
+    let error = import(&office.store, || Ok(reads.next().unwrap()), None).unwrap_err();
+    assert!(matches!(error, BundleError::BrokenOff { .. }), "{error}");
+    assert!(
+        error.to_string().contains("torn") && error.to_string().contains("do it again"),
+        "{error}"
+    );
     let there = office.names("pending").len();
     assert!(there > 0 && there < 200, "{there}");
     let carried = imported(&office, &bundle, None).unwrap();
