@@ -96,8 +96,10 @@ impl Folder {
         // a disk may be mounted at the place itself
         let is_meant = is_another_disk(&self.path, place.parent().unwrap_or(place)) || self.path.join(MARKER).exists();
         (!is_meant).then(|| {
+            let marker = self.path.join(MARKER);
             format!(
-                "{shown} is there, but nothing is mounted: the stick is missing, or a file {MARKER} in it says that the folder is meant"
+                "nothing is mounted at {shown}: put the stick in; if the folder itself is meant, make an empty file {}",
+                marker.display()
             )
         })
     }
