@@ -63,7 +63,7 @@ fn drain_all(sync: impl Fn() -> Command, retry: impl Fn() -> Command) {
         if last.code == Some(0) {
             break;
         }
-        // five equal answers in a row park a record: a person looks, and tries again
+        // five failures park a record: a person looks, and tries again
         done(&mut retry());
         last = done(&mut sync());
     }

@@ -30,7 +30,7 @@ fn said(status: u16, message: &str) -> Act {
 }
 
 #[tokio::test]
-async fn the_same_answer_five_times_parks() {
+async fn five_failures_park_whatever_the_words() {
     assert_eq!(
         drains_until_parked(|_| said(500, "ended_at before started_at")).await,
         Some(5)
