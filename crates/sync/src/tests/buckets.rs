@@ -56,11 +56,27 @@ async fn the_same_from_two_at_once_is_there_once_and_confirmed_to_both() {
 }
 
 #[tokio::test]
-async fn an_object_that_went_away_or_says_nothing_of_itself_confirms_nothing() {
+async fn an_object_that_is_not_there_or_says_nothing_of_itself_confirms_nothing() {
+    let (mine, bytes) = station("mine");
+    let name = format!("/bucket/lake/{}.json", numbered(1).run_id);
     let server = Server::start().await;
-    let (bench, _) = station("mine");
     // 412 of a proxy that keeps nothing
     server.script([Act::Answer(answer(412, "application/xml", "", "<Error/>"))]);
-    assert_eq!(bench.drain(&bucket(&server.url)).await.words(), ["waiting"]);
-    assert_eq!(bench.drain(&bucket(&server.url)).await.words(), ["synced"]);
+    let drained = mine.drain(&bucket(&server.url)).await;
+    assert_eq!(drained.words(), ["waiting"]);
+    assert!(drained.text().contains("it is not there"), "{}", drained.text());
+    assert_eq!(mine.drain(&bucket(&server.url)).await.words(), ["synced"]);
+
+    // somebody copied it there by hand, or the server keeps no metadata
+    let (mine, _) = station("mine");
+    server.keeps_object(&name, None, &bytes);
+    let drained = mine.drain(&bucket(&server.url)).await;
+    assert_eq!(drained.words(), ["waiting"]);
+    assert!(
+        drained.text().contains("does not say whose it is"),
+        "{}",
+        drained.text()
+    );
+    server.keeps_object(&name, Some(&integrity::sha256_hex(&bytes)), &bytes);
+    assert_eq!(mine.drain(&bucket(&server.url)).await.words(), ["synced"]);
 }

@@ -39,8 +39,8 @@ pub(super) struct Request {
 struct Held {
     requests: Vec<Request>,
     runs: Vec<Value>,
-    /// Of a bucket: digest and bytes, by path.
-    objects: BTreeMap<String, (String, Vec<u8>)>,
+    /// Of a bucket: what says whose they are, and bytes, by path.
+    objects: BTreeMap<String, (Option<String>, Vec<u8>)>,
     script: VecDeque<Act>,
     url: String,
     /// Answers to questions, in place of the real ones.
@@ -138,6 +138,12 @@ impl Server {
         self.held().objects.get(path).map(|(_, bytes)| bytes.clone())
     }
 
+    /// Puts an object into its bucket; without a digest it does not say whose it is.
+    pub(super) fn keeps_object(&self, path: &str, digest: Option<&str>, bytes: &[u8]) {
+        let object = (digest.map(str::to_owned), bytes.to_vec());
+        self.held().objects.insert(path.to_owned(), object);
+    }
+
     /// Bodies of the runs that it keeps, in the order in which they were kept.
     pub(super) fn runs(&self) -> Vec<Value> {
         self.held().runs.clone()
@@ -230,12 +236,11 @@ async fn receive(stream: &mut TcpStream) -> Option<Request> {
 fn reply(held: &mut Held, request: &Request) -> String {
     if request.method == "HEAD" {
         return match held.objects.get(&request.target) {
-            Some((digest, _)) => answer(
-                200,
-                "text/plain",
-                &format!("x-amz-meta-benchtop-sha256: {digest}\r\n"),
-                "",
-            ),
+            Some((digest, _)) => {
+                let said = digest.as_ref();
+                let said = said.map(|digest| format!("x-amz-meta-benchtop-sha256: {digest}\r\n"));
+                answer(200, "text/plain", &said.unwrap_or_default(), "")
+            }
             None => answer(404, "application/xml", "", ""),
         };
     }
@@ -286,7 +291,7 @@ fn stored(held: &mut Held, request: &Request) -> String {
             return answer(412, "application/xml", "", "<Error/>");
         }
         let line = |name: &str| request.head.lines().find_map(|line| line.strip_prefix(name));
-        let digest = line("x-amz-meta-benchtop-sha256: ").unwrap_or_default().to_owned();
+        let digest = line("x-amz-meta-benchtop-sha256: ").map(str::to_owned);
         held.objects.insert(path.to_owned(), (digest, request.bytes.clone()));
         return answer(200, "application/xml", "", "");
     }
