@@ -27,7 +27,7 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables that this program writes.
 const VERSION: i32 = 1;
 /// Any number, the same on every station: who holds the lock looks after the tables.
-const LOCK: i64 = 0x6265_6e63_6874_6f70;
+pub(crate) const LOCK: i64 = 0x6265_6e63_6874_6f70;
 
 /// A database.
 pub struct Postgres {

@@ -3,8 +3,7 @@
 use super::bench::{Bench, KEY, now, numbered, v1, v2};
 use super::server::{Act, Server, answer, id, json_answer};
 use crate::{Pace, Target, drain};
-use benchtop_store::record::Attachment;
-use benchtop_store::{Place, Record, Standing, integrity};
+use benchtop_store::{Place, Record, Standing};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -13,17 +12,8 @@ const BYTES: &[u8] = b"a waveform";
 
 /// A run with so many attachments, which lie in the store.
 fn put(bench: &Bench, count: u8) {
-    let attachments = (0..count).map(|number| {
-        let bytes = [BYTES, &[number]].concat();
-        let sha256 = integrity::sha256_hex(&bytes);
-        let mut file = std::fs::File::create(bench.store.attachments().join(&sha256)).unwrap();
-        file.write_all(&bytes).unwrap();
-        Attachment {
-            name: format!("scope-{number}.png"),
-            size: u64::try_from(bytes.len()).unwrap(),
-            sha256,
-        }
-    });
+    let attachments =
+        (0..count).map(|number| bench.attachment(&format!("scope-{number}.png"), &[BYTES, &[number]].concat()));
     bench.put(&Record {
         attachments: attachments.collect(),
         ..numbered(1)
@@ -312,16 +302,8 @@ async fn a_storage_that_is_away_for_minutes_is_tried_ever_less() {
 async fn ten_mebibytes_go_through() {
     let (server, bench) = (Server::start().await, Bench::new());
     let bytes = vec![7; 10 * 1024 * 1024];
-    let sha256 = integrity::sha256_hex(&bytes);
-    let mut file = std::fs::File::create(bench.store.attachments().join(&sha256)).unwrap();
-    file.write_all(&bytes).unwrap();
-    let attachment = Attachment {
-        name: "log.txt".into(),
-        size: 10 * 1024 * 1024,
-        sha256,
-    };
     bench.put(&Record {
-        attachments: vec![attachment],
+        attachments: vec![bench.attachment("log.txt", &bytes)],
         ..numbered(1)
     });
     assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["synced"]);

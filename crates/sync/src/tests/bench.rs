@@ -2,6 +2,7 @@
 
 use super::samples::{UUID, at, passing};
 use crate::{DrainEvent, Pace, SecretString, Summary, Target, TargetConfig, TargetKind, Timeouts, drain, open};
+use benchtop_store::record::Attachment;
 use benchtop_store::{Receipt, ReceiptKind, Record, RecordName, Store, StoreError, TargetState, integrity};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::io::Write;
@@ -35,6 +36,18 @@ impl Bench {
     pub(super) fn file(&self, name: &str, bytes: &[u8]) {
         let mut file = std::fs::File::create(self.folder.path().join("pending").join(name)).unwrap();
         file.write_all(bytes).unwrap();
+    }
+
+    /// Puts an attachment's bytes into the store.
+    pub(super) fn attachment(&self, name: &str, bytes: &[u8]) -> Attachment {
+        let sha256 = integrity::sha256_hex(bytes);
+        let mut file = std::fs::File::create(self.store.attachments().join(&sha256)).unwrap();
+        file.write_all(bytes).unwrap();
+        Attachment {
+            name: name.to_owned(),
+            size: u64::try_from(bytes.len()).unwrap(),
+            sha256,
+        }
     }
 
     /// Puts n passing runs into `pending/`, numbered from 1.
@@ -197,6 +210,9 @@ pub(super) fn config(kind: TargetKind, url: &str) -> TargetConfig {
 pub(super) fn opened(config: TargetConfig) -> Vec<Box<dyn Target>> {
     vec![open(config, &SecretString::from(KEY)).unwrap()]
 }
+
+/// Opens a target at a URL.
+pub(super) type Opener = fn(&str) -> Vec<Box<dyn Target>>;
 
 pub(super) fn v2(url: &str) -> Vec<Box<dyn Target>> {
     opened(config(TargetKind::TofuPilotV2, url))

@@ -3,7 +3,6 @@
 use super::bench::{Bench, later, now, numbered, v2};
 use super::server::Server;
 use crate::{BundleError, Carried, SecretString, confirmations, export, import, take_confirmations};
-use benchtop_store::record::Attachment;
 use benchtop_store::{Record, RecordName, integrity};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use std::io::{Read, Write};
@@ -21,17 +20,9 @@ fn imported(bench: &Bench, bytes: &[u8], secret: Option<&SecretString>) -> Resul
 /// A store with two runs, one of them with an attachment.
 fn station() -> Bench {
     let bench = Bench::new();
-    let sha256 = integrity::sha256_hex(b"scope");
-    let path = bench.store.attachments().join(&sha256);
-    std::fs::File::create(path).unwrap().write_all(b"scope").unwrap();
-    let attachment = Attachment {
-        name: "scope.png".into(),
-        size: 5,
-        sha256,
-    };
     bench.put(&numbered(1));
     bench.put(&Record {
-        attachments: vec![attachment],
+        attachments: vec![bench.attachment("scope.png", b"scope")],
         ..numbered(2)
     });
     bench

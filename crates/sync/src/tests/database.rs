@@ -1,6 +1,7 @@
 //! A real database, where `BENCHTOP_TEST_POSTGRES` names one: others hold its locks, and nobody waits for ever.
 
 use super::bench::{Bench, config, numbered, opened};
+use crate::postgres::LOCK;
 use crate::{Target, TargetConfig, TargetKind, Timeouts};
 use benchtop_store::{Record, integrity};
 use std::time::Duration;
@@ -49,15 +50,15 @@ async fn who_holds_a_lock_keeps_nobody_waiting_for_ever() {
     let bench = Bench::new();
     bench.put_runs(2);
     // one that makes the tables, and does not come to an end
-    let lock = "select pg_advisory_lock(7090194561597992816)";
-    other.batch_execute(lock).await.unwrap();
+    let lock = format!("select pg_advisory_lock({LOCK})");
+    other.batch_execute(&lock).await.unwrap();
     let drained = bench.drain(&targets).await;
     drained.leaves(2, 0);
     other.batch_execute("select pg_advisory_unlock_all()").await.unwrap();
     assert_eq!(bench.drain(&targets).await.summary.synced, 2);
 
     // with the tables there, who looks after them is in nobody's way
-    other.batch_execute(lock).await.unwrap();
+    other.batch_execute(&lock).await.unwrap();
     bench.put(&numbered(3));
     let drained = bench.drain(&open()).await;
     assert_eq!(drained.words(), ["synced"], "{}", drained.text());

@@ -1,14 +1,11 @@
 //! Servers that store a repeat twice: v1, and a v2 that is older than the reference of a run. Nothing is sent to them again
 //! before it is known that they lack it.
 
-use super::bench::{Bench, later, now, numbered, run_id, v1, v2};
+use super::bench::{Bench, Opener, later, now, numbered, run_id, v1, v2};
 use super::server::{Act, Server, json_answer};
-use crate::{Chosen, Target, retry, send_again};
+use crate::{Chosen, retry, send_again};
 use benchtop_store::Standing;
 use serde_json::json;
-
-/// Opens a target at a URL.
-type Opener = fn(&str) -> Vec<Box<dyn Target>>;
 
 /// Both kinds.
 async fn servers() -> [(Server, Opener); 2] {

@@ -4,7 +4,6 @@ use super::bench::{Bench, KEY, config, later, numbered, opened};
 use super::server::{Act, Server, answer, json_answer};
 use crate::hmac::{hex, hmac};
 use crate::{SecretString, TargetConfig, TargetKind, open};
-use benchtop_store::record::Attachment;
 use benchtop_store::{Record, RecordName, integrity};
 use serde_json::json;
 use std::io::Write;
@@ -83,15 +82,8 @@ fn directory(folder: &std::path::Path) -> TargetConfig {
 #[tokio::test]
 async fn a_folder_gets_the_file_and_its_attachments() {
     let (stick, bench) = (tempfile::tempdir().unwrap(), Bench::new());
-    let sha256 = integrity::sha256_hex(b"scope");
-    let mut file = std::fs::File::create(bench.store.attachments().join(&sha256)).unwrap();
-    file.write_all(b"scope").unwrap();
     let record = Record {
-        attachments: vec![Attachment {
-            name: "scope.png".into(),
-            size: 5,
-            sha256: sha256.clone(),
-        }],
+        attachments: vec![bench.attachment("scope.png", b"scope")],
         ..numbered(1)
     };
     bench.put(&record);
@@ -99,7 +91,7 @@ async fn a_folder_gets_the_file_and_its_attachments() {
     let copied = std::fs::read(stick.path().join(RecordName::of(&record).as_str())).unwrap();
     assert_eq!(copied, integrity::seal(&record).unwrap());
     assert_eq!(
-        std::fs::read(stick.path().join("attachments").join(sha256)).unwrap(),
+        std::fs::read(stick.path().join("attachments").join(&record.attachments[0].sha256)).unwrap(),
         b"scope"
     );
 }

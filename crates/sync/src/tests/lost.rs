@@ -1,14 +1,11 @@
 //! Answers that were lost: the run is there once, whatever was said or not said.
 
-use super::bench::{Bench, later, now, numbered, v1, v2};
+use super::bench::{Bench, Opener, later, now, numbered, v1, v2};
 use super::server::{Act, Server, answer, json_answer};
-use crate::{Pace, Target, drain};
+use crate::{Pace, drain};
 use benchtop_store::Standing;
 use chrono::TimeDelta;
 use serde_json::json;
-
-/// Opens a target at a URL.
-type Opener = fn(&str) -> Vec<Box<dyn Target>>;
 
 /// Ways in which the answer to a run that is stored does not arrive.
 fn lost() -> [Act; 2] {
@@ -86,7 +83,7 @@ async fn v1_sends_again_only_when_the_lost_request_is_surely_dead() {
     assert_eq!(server.count("POST"), 1);
     assert_eq!(bench.drain_at(&targets, later()).await.unwrap().words(), ["waiting"]);
     assert_eq!(server.count("POST"), 2);
-    let much_later = later() + chrono::TimeDelta::minutes(3);
+    let much_later = later() + TimeDelta::minutes(3);
     assert_eq!(bench.drain_at(&targets, much_later).await.unwrap().words(), ["synced"]);
     assert_eq!((server.runs().len(), server.count("POST")), (1, 3));
 }

@@ -1,10 +1,10 @@
 //! What is durable when a request leaves.
 
-use super::bench::{Bench, numbered, run_id, v2};
+use super::bench::{Bench, config, numbered, run_id, v2};
 use super::server::Server;
-use crate::{Enclosure, Probe, Progress, Repeat, Settled, Steps, Target, Verdict, Wants};
+use crate::{Enclosure, Probe, Progress, Shelf, Target, TargetConfig, TargetKind, Verdict};
 use async_trait::async_trait;
-use benchtop_store::{Place, Record, Sealed, Standing, Store, StoreError};
+use benchtop_store::{Place, Sealed, Standing, Store};
 use futures_util::future::{Either, select};
 use std::path::Path;
 use std::pin::pin;
@@ -12,9 +12,18 @@ use std::sync::Arc;
 
 /// A target that looks into the store while it is being sent to.
 struct Peeking {
+    config: TargetConfig,
     store: Store,
     /// Told when a request has left that is never answered.
     hangs: Option<Arc<tokio::sync::Notify>>,
+}
+
+fn peeking(store: &Store, hangs: Option<Arc<tokio::sync::Notify>>) -> Vec<Box<dyn Target>> {
+    vec![Box::new(Peeking {
+        config: config(TargetKind::Directory, "peeking"),
+        store: store.clone(),
+        hangs,
+    })]
 }
 
 fn copy_all(from: &Path, to: &Path) {
@@ -32,20 +41,12 @@ fn copy_all(from: &Path, to: &Path) {
 }
 
 #[async_trait]
-impl Target for Peeking {
-    fn name(&self) -> &'static str {
-        "fleet"
+impl Shelf for Peeking {
+    fn config(&self) -> &TargetConfig {
+        &self.config
     }
 
-    async fn repeat(&self) -> Repeat {
-        Repeat::StoredOnce
-    }
-
-    fn wants(&self, _record: &Record) -> Wants {
-        Wants::Yes
-    }
-
-    async fn upload(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
+    async fn put(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
         // as a kill would leave it now
         let copy = tempfile::tempdir().unwrap();
         copy_all(self.store.root(), copy.path());
@@ -64,15 +65,11 @@ impl Target for Peeking {
         }
     }
 
-    async fn attach(&self, _enclosure: &Enclosure<'_>, _steps: Steps<'_>) -> Result<Verdict, StoreError> {
+    async fn put_attachment(&self, _enclosure: &Enclosure<'_>) -> Verdict {
         unreachable!("the record has none")
     }
 
-    async fn settle(&self, _sealed: &Sealed) -> Settled {
-        Settled::Absent
-    }
-
-    async fn probe(&self) -> Probe {
+    async fn look(&self) -> Probe {
         Probe::Ready { identity: None }
     }
 }
@@ -81,11 +78,7 @@ impl Target for Peeking {
 async fn the_attempt_is_durable_before_the_request_and_the_confirmation_before_the_move() {
     let bench = Bench::new();
     bench.put(&numbered(1));
-    let targets: Vec<Box<dyn Target>> = vec![Box::new(Peeking {
-        store: bench.store.clone(),
-        hangs: None,
-    })];
-    assert_eq!(bench.drain(&targets).await.words(), ["synced"]);
+    assert_eq!(bench.drain(&peeking(&bench.store, None)).await.words(), ["synced"]);
     let receipts = std::fs::read_to_string(bench.store.root().join(format!("receipts/{}.jsonl", run_id(1)))).unwrap();
     let order = ["\"attempt\"", "\"confirmed\""].map(|word| receipts.find(word).unwrap());
     assert!(order.is_sorted(), "{receipts}");
@@ -97,10 +90,7 @@ async fn a_drain_that_was_dropped_in_a_request_leaves_an_attempt_for_the_next() 
     let bench = Bench::new();
     bench.put_runs(3);
     let reached = Arc::new(tokio::sync::Notify::new());
-    let targets: Vec<Box<dyn Target>> = vec![Box::new(Peeking {
-        store: bench.store.clone(),
-        hangs: Some(Arc::clone(&reached)),
-    })];
+    let targets = peeking(&bench.store, Some(Arc::clone(&reached)));
     match select(pin!(bench.drain(&targets)), pin!(reached.notified())).await {
         Either::Left((drained, _)) => panic!("{drained:?}"),
         Either::Right(_) => {}

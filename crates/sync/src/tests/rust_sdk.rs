@@ -5,10 +5,9 @@ use super::captures::{captured, v2_body};
 use super::equal::assert_equal_but;
 use super::samples::{at, measurement, passing, step};
 use super::server::Server;
-use benchtop_store::record::{Attachment, MeasurementOutcome, Step, StepOutcome};
-use benchtop_store::{Record, integrity};
+use benchtop_store::Record;
+use benchtop_store::record::{MeasurementOutcome, Step, StepOutcome};
 use serde_json::{Value, json};
-use std::io::Write;
 
 const RUST_RUN: &str = include_str!("../../../../fixtures/captures/v2_run__rust_sdk_2.26.1.json");
 const RUST_ATTACHMENT: &str = include_str!("../../../../fixtures/captures/v2_attachment__rust_sdk_2.26.1.json");
@@ -47,15 +46,8 @@ fn the_rust_sdks_run_is_what_we_send() {
 async fn the_rust_sdks_requests_for_an_attachment_are_what_we_send() {
     let theirs: Value = serde_json::from_str(RUST_ATTACHMENT).unwrap();
     let (server, bench) = (Server::start().await, Bench::new());
-    let sha256 = integrity::sha256_hex(b"hello");
-    let mut file = std::fs::File::create(bench.store.attachments().join(&sha256)).unwrap();
-    file.write_all(b"hello").unwrap();
     bench.put(&Record {
-        attachments: vec![Attachment {
-            name: "notes.txt".into(),
-            size: 5,
-            sha256,
-        }],
+        attachments: vec![bench.attachment("notes.txt", b"hello")],
         ..numbered(1)
     });
     assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["synced"]);

@@ -1,8 +1,7 @@
 //! Nothing loops for ever, and nothing gives up because of bad weather.
 
-use super::bench::{Bench, later, v1, v2};
+use super::bench::{Bench, Opener, later, v1, v2};
 use super::server::{Act, Server, answer, json_answer};
-use crate::Target;
 use serde_json::json;
 
 /// How many drains until the run is parked; none when twenty-five do not.
@@ -63,9 +62,6 @@ async fn no_answer_twenty_times_parks() {
     let page = |_| Act::Answer(answer(400, "text/html", "", "<html>blocked"));
     assert_eq!(drains_until_parked(page).await, Some(20));
 }
-
-/// Opens a target at a URL.
-type Opener = fn(&str) -> Vec<Box<dyn Target>>;
 
 #[tokio::test]
 async fn a_question_that_is_never_answered_ends() {
