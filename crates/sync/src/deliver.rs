@@ -166,23 +166,13 @@ async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> 
     desk.note_at(begun, ReceiptKind::Attempt);
     match verdict {
         Verdict::Confirmed { remote_id } => desk.stored(state, remote_id).await,
-        Verdict::Uncertain { patience, reason } => {
-            let trouble = Trouble {
-                is_perhaps_stored: true,
-                after: None,
-                patience,
-                reason,
-            };
-            Ok(desk.not_yet(state, trouble).await)
-        }
-        Verdict::Retry {
-            perhaps_stored,
+        Verdict::Uncertain {
             after,
             patience,
             reason,
         } => {
             let trouble = Trouble {
-                is_perhaps_stored: perhaps_stored,
+                is_perhaps_stored: true,
                 after,
                 patience,
                 reason,
@@ -202,7 +192,7 @@ async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> 
                 Ok(desk.not_yet(state, trouble).await)
             }
         },
-        Verdict::Park { .. } | Verdict::Pause { .. } => desk.put_off(state, verdict).await,
+        Verdict::Retry { .. } | Verdict::Park { .. } | Verdict::Pause { .. } => desk.put_off(state, verdict).await,
     }
 }
 
@@ -300,9 +290,12 @@ impl Desk<'_> {
                 after,
                 patience,
                 reason,
-                perhaps_stored: _,
+            }
+            | Verdict::Uncertain {
+                after,
+                patience,
+                reason,
             } => (after, patience, reason),
-            Verdict::Uncertain { patience, reason } => (None, patience, reason),
         };
         let trouble = Trouble {
             is_perhaps_stored: false,

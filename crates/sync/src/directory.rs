@@ -75,6 +75,7 @@ impl Directory {
             .on_a_thread(move |folder| folder.put_file(below, &name, &bytes))
             .await;
         put.unwrap_or_else(|| Verdict::Uncertain {
+            after: None,
             patience: Patience::Many,
             reason: self.hangs(),
         })
@@ -107,7 +108,6 @@ impl Folder {
     fn put_file(&self, below: Option<&str>, name: &str, bytes: &[u8]) -> Verdict {
         if let Some(reason) = self.trouble() {
             return Verdict::Retry {
-                perhaps_stored: false,
                 after: None,
                 patience: Patience::Endless,
                 reason,

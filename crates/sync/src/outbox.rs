@@ -216,13 +216,7 @@ pub type Count<'a> = &'a mut dyn FnMut(usize, usize);
 /// # Errors
 /// [`StoreError`]: another process drains the store, or trouble with the disk.
 pub fn retry(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> Result<Dealt, StoreError> {
-    let _syncer = store.lock_syncer()?;
-    let names = chosen.among(store, Place::Parked)?;
-    let reopened = ReceiptKind::Reopened {
-        reason: "a person asked for another try".to_owned(),
-        surely_not_there: false,
-    };
-    bring_back(store, Place::Parked, &names, &reopened, now, count)
+    again(store, chosen, "a person asked for another try", false, now, count)
 }
 
 /// As [`retry`], for runs of which a person has seen that their targets do not hold them.
@@ -232,11 +226,24 @@ pub fn retry(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> 
 /// # Errors
 /// As [`retry`].
 pub fn send_again(store: &Store, chosen: &Chosen, now: Now<'_>, count: Count<'_>) -> Result<Dealt, StoreError> {
+    let reason = "a person has looked: the target does not hold it";
+    again(store, chosen, reason, true, now, count)
+}
+
+/// Parked records are pending again, for this reason.
+fn again(
+    store: &Store,
+    chosen: &Chosen,
+    reason: &str,
+    surely_not_there: bool,
+    now: Now<'_>,
+    count: Count<'_>,
+) -> Result<Dealt, StoreError> {
     let _syncer = store.lock_syncer()?;
     let names = chosen.among(store, Place::Parked)?;
     let reopened = ReceiptKind::Reopened {
-        reason: "a person has looked: the target does not hold it".to_owned(),
-        surely_not_there: true,
+        reason: reason.to_owned(),
+        surely_not_there,
     };
     bring_back(store, Place::Parked, &names, &reopened, now, count)
 }

@@ -116,12 +116,12 @@ impl Case {
 pub(crate) fn verdict(exchange: Exchange, repeat: Repeat) -> Verdict {
     match exchange {
         Exchange::NotSent { reason } => Verdict::Retry {
-            perhaps_stored: false,
             after: None,
             patience: Patience::Endless,
             reason: format!("not sent: {reason}"),
         },
         Exchange::Lost { reason } => Verdict::Uncertain {
+            after: None,
             patience: Patience::Many,
             reason: format!("no answer: {reason}"),
         },
@@ -134,6 +134,7 @@ fn judge(answer: &Answer, repeat: Repeat) -> Verdict {
         Case::Stored | Case::Unproven => match proof(answer) {
             Ok(remote_id) => Verdict::Confirmed { remote_id },
             Err(reason) => Verdict::Uncertain {
+                after: None,
                 patience: Patience::Few,
                 reason: format!("status {}, but {reason}", answer.status),
             },
@@ -151,7 +152,6 @@ fn judge(answer: &Answer, repeat: Repeat) -> Verdict {
         Case::Busy if answer.status == 503 && repeat == Repeat::MayDouble => broken(answer),
         Case::Busy => retry(answer, Patience::Endless),
         Case::NotItsAnswer => Verdict::Retry {
-            perhaps_stored: false,
             after: answer.retry_after,
             patience: Patience::Many,
             reason: format!("{}; this is not the target's answer: is the url right?", said(answer)),
@@ -169,8 +169,7 @@ const fn what_is_missing(status: u16) -> &'static str {
 }
 
 fn broken(answer: &Answer) -> Verdict {
-    Verdict::Retry {
-        perhaps_stored: true,
+    Verdict::Uncertain {
         after: answer.retry_after,
         patience: Patience::Few,
         reason: said(answer),
@@ -210,7 +209,6 @@ pub(crate) fn is_usable_id(id: &str) -> bool {
 
 fn retry(answer: &Answer, patience: Patience) -> Verdict {
     Verdict::Retry {
-        perhaps_stored: false,
         after: answer.retry_after,
         patience,
         reason: said(answer),
@@ -257,9 +255,6 @@ mod tests {
     fn word(verdict: &Verdict) -> &'static str {
         match verdict {
             Verdict::Confirmed { .. } => "confirmed",
-            Verdict::Retry {
-                perhaps_stored: true, ..
-            } => "perhaps",
             Verdict::Retry { .. } => "retry",
             Verdict::Park { .. } => "park",
             Verdict::Clash { .. } => "clash",
@@ -277,8 +272,8 @@ mod tests {
             (&[409], "clash", "clash"),
             (&[401, 402, 403, 407, 301, 302, 303, 307, 308], "pause", "pause"),
             (&[425, 429], "retry", "retry"),
-            (&[408, 499, 500, 501, 502, 504, 520, 599], "perhaps", "perhaps"),
-            (&[503], "retry", "perhaps"),
+            (&[408, 499, 500, 501, 502, 504, 520, 599], "uncertain", "uncertain"),
+            (&[503], "retry", "uncertain"),
             (&[405, 406, 410, 418, 431, 600], "retry", "retry"),
             (&[200, 201, 202, 204, 299], "uncertain", "uncertain"),
         ] {
@@ -351,7 +346,6 @@ mod tests {
         assert_eq!(
             judge(&resting, Repeat::StoredOnce),
             Verdict::Retry {
-                perhaps_stored: false,
                 after: Some(Duration::from_secs(10)),
                 patience: Patience::Endless,
                 reason: "status 429: {}".into()

@@ -108,10 +108,8 @@ pub enum Verdict {
         /// Its name for the run.
         remote_id: String,
     },
-    /// Send it again later.
+    /// The target surely does not have it: send it again later.
     Retry {
-        /// True where the target may hold the run all the same: it is asked before the run is sent again.
-        perhaps_stored: bool,
         /// How long the target asked to be left alone; at most five minutes.
         after: Option<Duration>,
         /// How often it may come to that.
@@ -134,8 +132,10 @@ pub enum Verdict {
         /// Why.
         reason: String,
     },
-    /// The target may or may not have the run.
+    /// The target may or may not have the run: it is asked before the run is sent again.
     Uncertain {
+        /// As in a retry.
+        after: Option<Duration>,
         /// How often it may come to that.
         patience: Patience,
         /// Why.
@@ -153,17 +153,20 @@ impl Verdict {
             Self::Clash { reason } => Self::Clash { reason: words(&reason) },
             Self::Pause { reason } => Self::Pause { reason: words(&reason) },
             Self::Retry {
-                perhaps_stored,
                 after,
                 patience,
                 reason,
             } => Self::Retry {
-                perhaps_stored,
                 after,
                 patience,
                 reason: words(&reason),
             },
-            Self::Uncertain { patience, reason } => Self::Uncertain {
+            Self::Uncertain {
+                after,
+                patience,
+                reason,
+            } => Self::Uncertain {
+                after,
                 patience,
                 reason: words(&reason),
             },

@@ -119,6 +119,7 @@ fn room(exchange: Exchange) -> Result<(String, String), Verdict> {
 
 fn unproven(answer: &Answer, reason: &str) -> Verdict {
     Verdict::Uncertain {
+        after: None,
         patience: Patience::Few,
         reason: format!("status {}, but {reason}", answer.status),
     }
@@ -132,7 +133,6 @@ fn put(exchange: Exchange) -> Result<(), Verdict> {
             reason: policy::said(&answer),
         }),
         Exchange::Answered(answer) => Err(Verdict::Retry {
-            perhaps_stored: false,
             after: answer.retry_after,
             patience: Patience::Few,
             reason: format!("the storage says {}", policy::said(&answer)),
@@ -146,7 +146,6 @@ fn put(exchange: Exchange) -> Result<(), Verdict> {
 
 fn not_stored(patience: Patience, reason: String) -> Verdict {
     Verdict::Retry {
-        perhaps_stored: false,
         after: None,
         patience,
         reason,

@@ -101,8 +101,9 @@ impl Postgres {
         let client = self.connect.client(&self.server).await;
         let client = client.map_err(|error| Trouble::Away(told(&error)))?;
         let longest = self.config.timeouts.total.as_millis();
-        let limits = format!("set statement_timeout = {longest}; set lock_timeout = {longest}");
-        let limited = client.batch_execute(&limits).await;
+        let limited = client
+            .batch_execute(&format!("set statement_timeout = {longest}"))
+            .await;
         limited.map_err(|error| Trouble::Away(told(&error)))?;
         migrate(&client).await?;
         let client = Arc::new(client);
@@ -131,6 +132,7 @@ impl Postgres {
         match put {
             Some(verdict) => verdict.in_words(|reason| self.redacted(reason)),
             None => Verdict::Uncertain {
+                after: None,
                 patience: Patience::Many,
                 reason: self.give_up(),
             },
@@ -293,7 +295,6 @@ async fn version(client: &Client) -> Result<i32, Error> {
 fn trouble(trouble: Trouble) -> Verdict {
     match trouble {
         Trouble::Away(reason) => Verdict::Retry {
-            perhaps_stored: false,
             after: None,
             patience: Patience::Endless,
             reason: format!("not sent: {reason}"),
@@ -311,19 +312,18 @@ fn refused(error: &Error) -> Verdict {
         Some("22" | "23") => Verdict::Park { reason },
         // no permission, no such table or database, login
         Some("28" | "3D" | "3F" | "42") => Verdict::Pause { reason },
-        Some("08" | "40" | "53" | "55" | "57") => Verdict::Retry {
-            perhaps_stored: true,
+        Some("08" | "40" | "53" | "55" | "57") => Verdict::Uncertain {
             after: None,
             patience: Patience::Endless,
             reason,
         },
-        Some(_) => Verdict::Retry {
-            perhaps_stored: true,
+        Some(_) => Verdict::Uncertain {
             after: None,
             patience: Patience::Few,
             reason,
         },
         None => Verdict::Uncertain {
+            after: None,
             patience: Patience::Many,
             reason: format!("no answer: {reason}"),
         },

@@ -112,11 +112,13 @@ impl S3 {
                     reason: format!("another object lies there as {}", path.join("/")),
                 },
                 None => Verdict::Uncertain {
+                    after: None,
                     patience: Patience::Few,
                     reason: "it was taken, but what lies there does not say whose it is".into(),
                 },
             },
             Exchange::Answered(answer) if answer.status == 404 => Verdict::Uncertain {
+                after: None,
                 patience: Patience::Few,
                 reason: "it was taken, but it is not there".into(),
             },
