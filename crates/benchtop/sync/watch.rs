@@ -64,29 +64,32 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
                 _ = interrupt.changed() => break,
             },
         };
-        if is_there.is_none() {
+        match is_there {
             // nobody is to be tried; whoever comes back first ends the rest
-        } else if is_there == Some(true) {
-            // at the start, on another network, and when somebody is back, nothing rests
-            let pace = Pace {
-                only_due: !all_at_once && away == 0,
-                resting: Some(&left_alone),
-                ..Pace::default()
-            };
-            // before the drain: a record that comes in during it is seen; our own moves cost one more look
-            signs.forget();
-            let drained = one_drain(&outbox.store, &targets, arguments, pace, &mut interrupt).await?;
-            let Some(summary) = drained else { break };
-            resting.take(&summary.stopped, clock.now());
-            let is_any_away = resting.at(clock.now()).len() < targets.len();
-            away = u32::from(summary.stopped.len() == targets.len() && is_any_away);
-            notify(&format!(
-                "STATUS={} pending, {} for a person",
-                summary.pending, summary.need_a_person
-            ));
-        } else {
-            away = away.saturating_add(1);
-            rest = Duration::from_secs(2).saturating_mul(1 << away.min(6)).min(LONGEST);
+            None => {}
+            Some(true) => {
+                // at the start, on another network, and when somebody is back, nothing rests
+                let pace = Pace {
+                    only_due: !all_at_once && away == 0,
+                    resting: Some(&left_alone),
+                    ..Pace::default()
+                };
+                // before the drain: a record that comes in during it is seen; our own moves cost one more look
+                signs.forget();
+                let drained = one_drain(&outbox.store, &targets, arguments, pace, &mut interrupt).await?;
+                let Some(summary) = drained else { break };
+                resting.take(&summary.stopped, clock.now());
+                let is_any_away = resting.at(clock.now()).len() < targets.len();
+                away = u32::from(summary.stopped.len() == targets.len() && is_any_away);
+                notify(&format!(
+                    "STATUS={} pending, {} for a person",
+                    summary.pending, summary.need_a_person
+                ));
+            }
+            Some(false) => {
+                away = away.saturating_add(1);
+                rest = Duration::from_secs(2).saturating_mul(1 << away.min(6)).min(LONGEST);
+            }
         }
         let all_rest = resting.at(clock.now()).len() == targets.len();
         let usual = clock.now().after(rest);
