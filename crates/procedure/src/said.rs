@@ -96,12 +96,14 @@ impl Extract {
     /// # Errors
     /// As [`find`](Self::find), and where the rest would have to be known.
     pub fn find_in_beginning(&self, beginning: &str, kind: ValueKind) -> Result<Vec<String>, String> {
-        let unknown = |what: &str| format!("{what}, and not all that was said is known: too much of it was left out");
+        let unknown = |what: &str| format!("{what}; what was left out may change it: let the command say less");
         match &self.place {
             Place::Match(search, group) if kind != ValueKind::Numbers => {
                 let found = search.find(beginning, std::iter::once(group));
                 let found = found.ok_or_else(|| unknown(&format!("nothing matches {search} in the beginning")))?;
-                if found.place.end == beginning.len() {
+                let behind = beginning.get(found.place.end..).unwrap_or_default();
+                // what comes behind a whole line changes nothing of what matches within it
+                if !search.stays_on_a_line() || !behind.contains('\n') {
                     return Err(unknown(&format!("what matches {search} may go on")));
                 }
                 self.find(beginning, kind)

@@ -1,4 +1,4 @@
-//! Whether a regular expression can match anything at all: `a^b` compiles, and no text matches it.
+//! Whether a regular expression can match anything at all, and beyond a line: `a^b` compiles, and no text matches it.
 //!
 //! A text is followed as kinds of characters only. What is decided is exact for ASCII; of other characters everything is
 //! taken for possible, so that an expression that can match is never said not to.
@@ -40,6 +40,22 @@ pub(crate) fn can_match_whole(pattern: &str) -> bool {
 pub(crate) fn can_be_found(pattern: &str) -> bool {
     let begin = CHARACTERS.iter().chain([&EDGE]).map(|before| (*before, ALL)).collect();
     ends(pattern, &begin).is_none_or(|ends| !ends.is_empty())
+}
+
+/// True where no match of the expression has a line feed in it. One that cannot be read may have one.
+pub(crate) fn stays_on_a_line(pattern: &str) -> bool {
+    Parser::new().parse(pattern).is_ok_and(|hir| !takes_a_line_feed(&hir))
+}
+
+fn takes_a_line_feed(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => literal.0.contains(&b'\n'),
+        HirKind::Class(class) => kinds_in(class) & LINE_FEED != 0,
+        HirKind::Repetition(repetition) => takes_a_line_feed(&repetition.sub),
+        HirKind::Capture(capture) => takes_a_line_feed(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(takes_a_line_feed),
+    }
 }
 
 fn ends(pattern: &str, begin: &BTreeSet<Situation>) -> Option<BTreeSet<Situation>> {
@@ -212,6 +228,23 @@ mod tests {
         assert!(!can_match_whole(inside) && can_be_found(inside));
     }
 
+    #[test]
+    fn an_expression_that_takes_a_line_feed_is_found_out() {
+        for (pattern, stays) in [
+            (r"V=([\d.]+)", true),
+            (".*$", true),
+            (r"(?m)^a\b", true),
+            ("", true),
+            (r"(?s)a.*", false),
+            (r"a\s+b", false),
+            ("[^a]", false),
+            ("a(?:b|(?:c\n)?)", false),
+            ("(", false),
+        ] {
+            assert_eq!(stays_on_a_line(pattern), stays, "{pattern}");
+        }
+    }
+
     /// Every text of up to three of these characters.
     fn texts() -> Vec<String> {
         let mut all = vec![String::new()];
@@ -243,6 +276,13 @@ mod tests {
             for text in texts() {
                 prop_assert!(!found.is_match(&text) || can_be_found(&pattern), "{} on {:?}", pattern, text);
                 prop_assert!(!whole.is_match(&text) || can_match_whole(&pattern), "{} on {:?}", pattern, text);
+                let mut matches = found.find_iter(&text);
+                prop_assert!(
+                    !stays_on_a_line(&pattern) || !matches.any(|found| found.as_str().contains('\n')),
+                    "{} on {:?}",
+                    pattern,
+                    text
+                );
             }
         }
     }

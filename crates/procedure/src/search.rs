@@ -1,7 +1,7 @@
 //! Regular expressions that are looked for in a text, with ASCII `\d`, `\w` and `\s`.
 
 use crate::pattern::{ascii_classes, reason};
-use crate::satisfiable::can_be_found;
+use crate::satisfiable::{can_be_found, stays_on_a_line};
 use regex::{Captures, Regex};
 use std::ops::Range;
 
@@ -90,6 +90,11 @@ impl Search {
     /// True where it can be found in some text.
     pub(crate) fn can_match(&self) -> bool {
         can_be_found(&ascii_classes(&self.text))
+    }
+
+    /// True where nothing that it matches goes beyond the end of a line.
+    pub(crate) fn stays_on_a_line(&self) -> bool {
+        stays_on_a_line(&ascii_classes(&self.text))
     }
 
     /// True when it matches a text in which there is nothing.

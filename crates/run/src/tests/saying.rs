@@ -526,6 +526,15 @@ async fn what_was_left_out_of_a_commands_words_passes_nothing() {
             "pattern = 'last=(\\d+)'\nkind = \"number\"\nlimit = { high = 20 }",
             false,
         ),
+        // what was left out may be a part of the match
+        (
+            "pattern = '(?s).*V=([\\d.]+)'\nkind = \"number\"\nlimit = { high = 3.4 }",
+            false,
+        ),
+        (
+            "pattern = 'last(?:=\\d+ V)?'\nkind = \"text\"\nlimit = { equals = \"last\" }",
+            false,
+        ),
         // the first may have been left out
         (
             "pattern = 'done=(\\d+)'\nkind = \"number\"\nlimit = { equals = 1 }",
