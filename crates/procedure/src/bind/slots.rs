@@ -15,11 +15,15 @@ use std::{
 /// A channel of one of the station's instruments.
 type Physical = (LogicalName, u32);
 
+/// Who closes a relay that is closed for all units.
+const FIXTURE: &str = "the fixture";
+
 /// As [`check_with`](crate::check_with), once for each slot.
 ///
 /// # Errors
 /// Those of [`check_with`](crate::check_with) in any slot; an output that two slots set, or a slot and the fixture; a channel that two
-/// slots measure although the instrument has others; a console that two units would have.
+/// slots measure although the instrument has others; a relay that two slots close, or that one opens and another closes, or the
+/// fixture; what they use in turn without a `lock`; a console that two units would have.
 pub fn check_slots(
     name: &str,
     text: &str,
@@ -49,6 +53,7 @@ pub(crate) fn bound_slots(
     outputs(&mut sink, &placed);
     inputs(&mut sink, &placed, instruments);
     opens(&mut sink, &placed);
+    exclusives(&mut sink, &placed);
     turns(&mut sink, &placed, instruments);
     consoles(&mut sink, &placed);
     if sink.has_errors() {
@@ -268,7 +273,7 @@ fn opens(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>) {
         closers.extend(closed.map(|(relay, ..)| (relay, format!("slot {slot}"))));
     }
     let of_fixture = placed.values().flat_map(Procedure::fixture_steps).flat_map(closed_by);
-    closers.extend(of_fixture.map(|(relay, ..)| (relay, "the fixture".to_owned())));
+    closers.extend(of_fixture.map(|(relay, ..)| (relay, FIXTURE.to_owned())));
     for (slot, procedure) in placed {
         let own = format!("slot {slot}");
         for step in procedure.unit_steps() {
@@ -280,12 +285,67 @@ fn opens(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>) {
                 let Some(closer) = closer.filter(|closer| **closer != own) else {
                     continue;
                 };
+                let closes_it = |(relay, ..): &(Physical, &Step, &Span)| relay == &(instrument.clone(), *channel);
+                // of a relay that two slots close `inputs` has said it
+                if closer != FIXTURE
+                    && procedure
+                        .unit_steps()
+                        .flat_map(closed_by)
+                        .any(|closed| closes_it(&closed))
+                {
+                    continue;
+                }
                 let message = format!(
                     "step \"{}\": {own} opens {instrument} channel {channel}, which {closer} closes",
                     step.name
                 );
                 let help = format!("give each slot its own in the station file, [slots.{slot}] channels = {{ ... }}");
                 sink.push(Diagnostic::error(&written.place, &message).help(&help));
+            }
+        }
+    }
+}
+
+/// `exclusive` opens every other relay of its switch, and a `lock` keeps only those apart that are closed under one: what the
+/// fixture closes stays closed for all units, and what a unit closes without holding the switch is closed at any time.
+fn exclusives(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>) {
+    let mut stays: BTreeMap<Physical, BTreeSet<Option<&str>>> = BTreeMap::new();
+    for (relay, ..) in placed.values().flat_map(Procedure::fixture_steps).flat_map(closed_by) {
+        stays.entry(relay).or_default().insert(None);
+    }
+    for (slot, procedure) in placed {
+        let steps = held(procedure).into_iter();
+        let closed =
+            steps.flat_map(|(step, held)| closed_by(step).into_iter().map(move |closed| (closed.0, held.clone())));
+        for (relay, _) in closed.filter(|((switch, _), held)| !held.contains(&switch)) {
+            stays.entry(relay).or_default().insert(Some(slot));
+        }
+    }
+    let mut told = BTreeSet::new();
+    for (own, procedure) in placed {
+        for (step, held) in held(procedure) {
+            let Some((instrument, Setting::Switch(switch))) = step.kind.setting() else {
+                continue;
+            };
+            let others = stays.iter().filter(|((stays_on, channel), _)| {
+                switch.exclusive && stays_on == instrument && !switch.close.contains(channel)
+            });
+            for (relay, closers) in others {
+                // without a `lock` the units themselves are told apart by what they use in turn
+                let is_held = held.contains(&instrument);
+                let other = |closer: &&Option<&str>| closer.is_none_or(|slot| is_held && slot != *own);
+                let Some(closer) = closers.iter().find(other) else {
+                    continue;
+                };
+                if told.insert((&step.name, relay)) {
+                    let closer = closer.map_or_else(|| FIXTURE.to_owned(), |slot| format!("slot {slot}"));
+                    let message = format!(
+                        "step \"{}\": `exclusive` opens {instrument} channel {}, which {closer} closes",
+                        step.name, relay.1
+                    );
+                    let finding = Diagnostic::error(&step.place, &message);
+                    sink.push(finding.help("name what it opens: open = [...]"));
+                }
             }
         }
     }

@@ -33,7 +33,12 @@ pub(crate) fn instruments() -> BTreeMap<LogicalName, Capabilities> {
 /// Slot A, whose channels are as procedures write them, and slot B, which has some of its own, and an instrument that stands for
 /// another.
 pub(crate) fn slots() -> BTreeMap<String, Slot> {
-    let own = [("psu", "2", 3), ("scanner", "101", 102), ("scanner", "vcc", 102)];
+    let own = [
+        ("mux", "vcc", 102),
+        ("psu", "2", 3),
+        ("scanner", "101", 102),
+        ("scanner", "vcc", 102),
+    ];
     let channels = own.map(|(instrument, channel, number)| {
         let channel = SlotChannel {
             instrument: LogicalName(instrument.to_owned()),
