@@ -46,7 +46,9 @@ struct Way {
 }
 
 const LONG: (&str, &str) = ("\"250 ms\"", "\"60 s\"");
-const MEDIUM: (&str, &str) = ("\"250 ms\"", "\"3 s\"");
+/// Goes on when the file is there, and not before.
+pub(crate) const HOLD: &str = r#"exec = { argv = ["sh", "-c", "until test -e go; do sleep 0.02; done"] }"#;
+const HELD: (&str, &str) = ("wait = \"250 ms\"", HOLD);
 
 const WAYS: &[Way] = &[
     Way {
@@ -79,7 +81,7 @@ const WAYS: &[Way] = &[
     Way {
         name: "the run's timeout",
         serial: "UNIT-5501",
-        edits: &[("[procedure]\n", "[procedure]\ntimeout = \"251 ms\"\n")],
+        edits: &[HELD, ("[procedure]\n", "[procedure]\ntimeout = \"5 s\"\n")],
         meanwhile: Meanwhile::Nothing,
         code: 4,
         outcome: "TIMEOUT",
@@ -87,7 +89,7 @@ const WAYS: &[Way] = &[
     Way {
         name: "an instrument that answers no more",
         serial: "UNIT-5501",
-        edits: &[MEDIUM],
+        edits: &[HELD],
         meanwhile: Meanwhile::Fault("dmm", "no_answer"),
         code: 3,
         outcome: "ERROR",
@@ -96,7 +98,7 @@ const WAYS: &[Way] = &[
         name: "an instrument that hangs",
         serial: "UNIT-5501",
         edits: &[
-            MEDIUM,
+            HELD,
             (
                 "name = \"Power Rail Check\"",
                 "name = \"Power Rail Check\"\ntimeout = \"1 s\"",
@@ -177,6 +179,7 @@ fn leave(way: &Way) {
         Meanwhile::Fault(instrument, fault) => {
             let running = under_power(&served, &mut command);
             served.fault(instrument, fault);
+            write(&served.folder.path().join("go"), "");
             running.finish().code
         }
         Meanwhile::Killed(next) => {

@@ -4,7 +4,7 @@
 use crate::{
     slots::{PROCEDURE, by_slot, outputs, served_with, under_power},
     testkit::{Served, benchtop, done, write},
-    ways_out::{Meanwhile, Next, Panicking, drivers, started},
+    ways_out::{HOLD, Meanwhile, Next, Panicking, drivers, started},
 };
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_procedure::{Given, LogicalName, Slot, SlotChannel, Written};
@@ -26,7 +26,7 @@ struct Way {
 
 const GOOD: [&str; 2] = ["MOD-0001", "MOD-0002"];
 const LONG: (&str, &str) = ("\"200 ms\"", "\"60 s\"");
-const MEDIUM: (&str, &str) = ("\"200 ms\"", "\"3 s\"");
+const HELD: (&str, &str) = ("wait = \"200 ms\"", HOLD);
 const ABORTED: [&str; 2] = ["ABORTED", "ABORTED"];
 
 const WAYS: &[Way] = &[
@@ -65,7 +65,7 @@ const WAYS: &[Way] = &[
     Way {
         name: "the run's timeout",
         units: GOOD,
-        edits: &[("[procedure]\n", "[procedure]\ntimeout = \"1250 ms\"\n")],
+        edits: &[HELD, ("[procedure]\n", "[procedure]\ntimeout = \"5 s\"\n")],
         meanwhile: Meanwhile::Nothing,
         code: 4,
         outcomes: ["TIMEOUT", "TIMEOUT"],
@@ -73,7 +73,7 @@ const WAYS: &[Way] = &[
     Way {
         name: "a shared instrument that answers no more",
         units: GOOD,
-        edits: &[MEDIUM],
+        edits: &[HELD],
         meanwhile: Meanwhile::Fault("dmm", "no_answer"),
         code: 3,
         outcomes: ["ERROR", "ERROR"],
@@ -162,6 +162,7 @@ fn leave(way: &Way) {
         Meanwhile::Fault(instrument, fault) => {
             let running = under_power(&served, &mut command);
             served.fault(instrument, fault);
+            write(&served.folder.path().join("go"), "");
             running.finish()
         }
         Meanwhile::Killed(next) => {
