@@ -5,7 +5,7 @@
 //! it held. What a person, a command or the unit takes is not known, and said apart.
 
 use crate::model::{
-    Group, LogicalName, Measurement, Plan, PlanNode, Poll, Procedure, ReadingSource, Retry, Step, StepKind,
+    Group, LogicalName, Measurement, Plan, PlanNode, Poll, Procedure, ReadingSource, Retry, Step, StepKind, Until,
 };
 use benchtop_instrument::{Capabilities, Decimal};
 use std::{collections::BTreeMap, time::Duration};
@@ -135,8 +135,20 @@ impl Sum<'_> {
         };
         let one = self.reading(source);
         match source.poll {
-            // the last reading begins when the hold is over
-            Some(Poll { hold, patience, .. }) => Estimate::of(one.saturating_add(hold), patience.max(one)),
+            // the last reading begins when the hold is over, and the first alone cannot be stable
+            Some(Poll {
+                hold,
+                every,
+                patience,
+                until,
+            }) => {
+                let before = match until {
+                    Until::Stable(_) => hold.max(one).max(every),
+                    Until::InLimit => hold,
+                };
+                let usual = one.saturating_add(before);
+                Estimate::of(usual, patience.max(usual))
+            }
             None => Estimate::of(one, one),
         }
     }
@@ -210,6 +222,13 @@ mod tests {
         check(&sampled, 300, 300);
         let polled = "nplc = 1\npoll = { until = 'stable', band = 1, hold = '300 ms', for = '5 s' }";
         check(&reading("p", polled), 340, 5000);
+        // two readings are the least that is stable, and what is usual never takes longer than the longest
+        let short = "nplc = 10\npoll = { until = 'stable', band = 1, hold = '300 ms', for = '5 s' }";
+        check(&reading("p", short), 800, 5000);
+        let seldom = "nplc = 10\npoll = { until = 'stable', band = 1, hold = '300 ms', every = '1 s', for = '5 s' }";
+        check(&reading("p", seldom), 1400, 5000);
+        let held = "nplc = 10\npoll = { until = 'in_limit', hold = '5 s', for = '5001 ms' }";
+        check(&reading("p", held), 5400, 5400);
     }
 
     #[test]
