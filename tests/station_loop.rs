@@ -1,6 +1,6 @@
 //! The operator's loop, on a real terminal and from a pipe.
 
-use crate::testkit::{Running, Served, benchtop, eventually, json, records, scratch};
+use crate::testkit::{Running, Served, after, benchtop, eventually, json, records, scratch};
 use rustix::{
     fs::{OFlags, fcntl_setfl},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
@@ -11,6 +11,7 @@ use std::{
     io::{Read, Write},
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 /// A terminal with an operator at it.
@@ -138,10 +139,15 @@ fn pushing_unit_after_unit_leaves_no_dead_process() {
         terminal.expect(&format!("= PASS  {unit} ="));
     }
     terminal.expect("scan the unit:");
-    // each sync ends: nobody is there; nothing of it is left
-    eventually("no child, dead or alive", || {
-        children(process.0.id()).is_empty().then_some(())
+    // what is refused leaves a receipt
+    eventually("a push", || {
+        let receipts = std::fs::read_dir(store.path().join("store/receipts"));
+        receipts.is_ok_and(|all| all.count() > 0).then_some(())
     });
+    let id = process.0.id();
+    assert!(Path::new(&format!("/proc/{id}/task/{id}/children")).exists());
+    // each sync ends: nobody is there; nothing of it is left
+    eventually("no child, dead or alive", || children(id).is_empty().then_some(()));
     terminal.types("\u{4}");
     assert_eq!(process.wait().code(), Some(0));
 }
@@ -156,18 +162,23 @@ fn what_the_procedure_asks_is_confirmed_for_each_unit() {
     let kept = store.path().join("store");
     let mut command = station(&procedure, &["--simulate=board-v3", "--operator", "Ada"], &kept);
     let (mut terminal, mut process) = Terminal::start(&mut command);
-    for (answers, verdict) in [(["B", "CELL-1"], "PASS"), (["", "CELL-2"], "PASS")] {
+    for (revision, sub_unit) in [("B", "CELL-1"), ("", "CELL-2"), ("C", "CELL-3")] {
         terminal.expect("scan the unit:");
-        terminal.types("UNIT-5501\r");
+        // a scanner ends its text with CR and LF: the second line confirms nothing
+        terminal.types("UNIT-5501\r\n");
         terminal.expect("revision");
-        terminal.types(&format!("{}\r", answers[0]));
+        if revision.is_empty() {
+            // a person reads the question
+            after(Duration::from_millis(300));
+        }
+        terminal.types(&format!("{revision}\r"));
         terminal.expect("sub-unit 1 of 1:");
-        terminal.types(&format!("{}\r", answers[1]));
-        if answers[0].is_empty() {
+        terminal.types(&format!("{sub_unit}\r\n"));
+        if sub_unit != "CELL-1" {
             terminal.expect("Test it again? [y/N]");
             terminal.types("y\r");
         }
-        terminal.expect(&format!("= {verdict}  UNIT-5501 ="));
+        terminal.expect("= PASS  UNIT-5501 =");
     }
     terminal.expect("scan the unit:");
     terminal.types("quit\r");
@@ -176,6 +187,8 @@ fn what_the_procedure_asks_is_confirmed_for_each_unit() {
     assert_eq!(found[1]["unit_under_test"]["revision"], "B");
     assert_eq!(found[1]["unit_under_test"]["sub_units"], json!(["CELL-2"]));
     assert_eq!(found[1]["earlier_runs"]["count"], 1);
+    assert_eq!(found[2]["unit_under_test"]["revision"], "C");
+    assert_eq!(found[2]["unit_under_test"]["sub_units"], json!(["CELL-3"]));
 }
 
 #[test]

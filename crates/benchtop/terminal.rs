@@ -2,10 +2,12 @@
 //! cursor of the operator's terminal.
 
 use anstyle::{AnsiColor, Style};
+use benchtop_instrument::{Clock, RealClock};
 use benchtop_notation::escape;
 use std::{
     io::{self, IsTerminal, Write},
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 /// Bold red.
@@ -127,11 +129,25 @@ pub(crate) fn ask_yes(question: &str) -> Option<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return None;
     }
+    let clock = RealClock::new();
     let mut err = anstream::stderr();
-    report(write!(err, "{} [y/N] ", escape(question)).and_then(|()| err.flush()));
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).ok()?;
-    Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    loop {
+        report(write!(err, "{} [y/N] ", escape(question)).and_then(|()| err.flush()));
+        let asked = clock.now();
+        let mut answer = String::new();
+        let length = io::stdin().read_line(&mut answer).ok()?;
+        let answer = answer.trim();
+        if length == 0 || !is_stray(answer, clock.now().since(asked)) {
+            return Some(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"));
+        }
+    }
+}
+
+/// A scanner that ends its text with CR and LF ends two lines at a terminal: an empty one that comes sooner after a question
+/// than a person can have read it answers nothing.
+pub(crate) fn is_stray(line: &str, after: Duration) -> bool {
+    const NOBODY_READS_SO_FAST: Duration = Duration::from_millis(150);
+    line.is_empty() && after < NOBODY_READS_SO_FAST
 }
 
 /// True when a person sits at both ends.

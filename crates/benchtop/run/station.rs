@@ -27,7 +27,7 @@ use benchtop_instrument::{Clock, RealClock};
 use benchtop_procedure::Procedure;
 use benchtop_run::{Interrupt, Study};
 use benchtop_station::{Catalogue, Recorder};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 pub(crate) async fn station(
     arguments: StationArguments,
@@ -95,10 +95,6 @@ fn requested(arguments: StationArguments, answers: Answers) -> Request {
         sync: arguments.sync,
     }
 }
-
-/// A scanner that ends its text with CR and LF ends two lines at a terminal: an empty one that comes sooner than a person can have
-/// read the question does not say that the next slot is empty.
-const NOBODY_READS_SO_FAST: Duration = Duration::from_millis(150);
 
 /// What the operator has put into the fixture, or wants instead.
 enum Round {
@@ -204,15 +200,11 @@ impl Desk {
             Some(slot) => format!("slot {slot}: scan the unit, or Enter where it is empty:"),
             None => "scan the unit:".to_owned(),
         };
-        let clock = RealClock::new();
         loop {
-            let asked = clock.now();
             let Some(scanned) = self.ask(&question).await else {
                 return Place::End;
             };
-            let is_late = clock.now().since(asked) >= NOBODY_READS_SO_FAST;
             match scanned.as_str() {
-                "" if slot.is_some() && !is_late && terminal::is_attended() => continue,
                 "" => return Place::Empty,
                 "quit" => return Place::End,
                 "logout" => return Place::LogOut,
@@ -295,12 +287,21 @@ impl Desk {
 
     /// A line from the operator; `None` at the end of the input, or when a signal ends the loop.
     async fn ask(&mut self, prompt: &str) -> Option<String> {
-        terminal::ask_for(prompt);
+        let clock = RealClock::new();
         let mut wanted = self.interrupts.wanted.clone();
-        tokio::select! {
-            biased;
-            _ended = wanted.wait_for(|wanted| *wanted > Interrupt::None) => None,
-            line = self.typed.line() => line,
+        loop {
+            terminal::ask_for(prompt);
+            let asked = clock.now();
+            let line = tokio::select! {
+                biased;
+                _ended = wanted.wait_for(|wanted| *wanted > Interrupt::None) => None,
+                line = self.typed.line() => line,
+            };
+            let waited = clock.now().since(asked);
+            let is_stray = line.as_deref().is_some_and(|line| terminal::is_stray(line, waited));
+            if !is_stray || !terminal::is_attended() {
+                return line;
+            }
         }
     }
 }
