@@ -36,6 +36,10 @@ fn a_station_tests_units_only_with_the_procedures_that_it_lists() {
             "does not test units with BOARD-FUNCTIONAL-V3, only with OTHER",
         ),
         (
+            "[procedures]",
+            "does not test units with BOARD-FUNCTIONAL-V3: its [procedures] lists none",
+        ),
+        (
             "[procedures.BOARD-FUNCTIONAL-V3]\nversion = \"2.9.0\"",
             "rules.toml:3:11",
         ),

@@ -1,7 +1,7 @@
 //! What refuses a run although procedure and bench are right in themselves: names, calibration.
 
 use super::request::Unit;
-use benchtop_instrument::{Clock, RealClock};
+use crate::bench;
 use benchtop_notation::{Diagnostic, Diagnostics};
 use benchtop_procedure::{Pattern, Procedure};
 use benchtop_station::{CalibrationRule, StationFile};
@@ -98,8 +98,12 @@ pub(crate) fn check_allowed(file: &StationFile, procedure: &Procedure, sha256: &
     let help = "--purpose engineering runs it all the same";
     let Some(allowed) = listed.value.get(id) else {
         let names: Vec<&str> = listed.value.keys().map(String::as_str).collect();
-        let names = names.join(", ");
-        let message = format!("{} does not test units with {id}, only with {names}", file.id);
+        let only = if names.is_empty() {
+            ": its [procedures] lists none".to_owned()
+        } else {
+            format!(", only with {}", names.join(", "))
+        };
+        let message = format!("{} does not test units with {id}{only}", file.id);
         findings.push(Diagnostic::error(&listed.span, &message).help(help));
         return;
     };
@@ -119,7 +123,7 @@ pub(crate) fn check_allowed(file: &StationFile, procedure: &Procedure, sha256: &
 
 /// An instrument that is used and whose calibration is overdue refuses the run, or warns.
 pub(crate) fn check_calibration(file: &StationFile, procedure: &Procedure, findings: &mut Diagnostics) {
-    let today = RealClock::new().utc().format("%Y-%m-%d").to_string();
+    let today = bench::today().to_string();
     for name in procedure.instruments.keys() {
         let Some(due) = file
             .instruments
