@@ -150,19 +150,15 @@ pub(super) fn without_a_measurement(draft: &mut Draft, part: Option<&str>) {
     let mut unjudged = BTreeSet::new();
     for name in &draft.filed_names {
         let exists = draft.measurement_names.contains_key(&name.value);
-        if let Some(part) = part.filter(|_| exists && !draft.filed.contains_key(&name.value))
-            && unjudged.insert(name.value.as_str())
-        {
-            let message = format!(
-                "part `{part}` has no limit for `{}`, which another part has",
-                name.value
-            );
+        let is_filed = draft.filed.contains_key(&name.value);
+        if part.is_some() && exists && !is_filed && unjudged.insert(name.value.as_str()) {
+            let message = format!("`{}` has no limit for this part, and another part has one", name.value);
             let help = "it would go unjudged: write its limit for this part too, or one for all under [limits]";
             draft.sink.push(Diagnostic::error(&name.span, &message).help(help));
         }
-        if draft.measurement_names.contains_key(&name.value) {
+        if exists {
             let is_used = draft.filed_used.contains(&name.value) || draft.broken.contains(&name.value);
-            if draft.filed.contains_key(&name.value) && !is_used {
+            if is_filed && !is_used {
                 let message = format!("a limits file cannot judge `{}`", name.value);
                 let help = "the answer that passes a `yes_no` is written with it, and a time to settle is judged by its `poll`";
                 draft.sink.push(Diagnostic::error(&name.span, &message).help(help));

@@ -317,7 +317,7 @@ fn a_part_that_has_no_limit_where_another_has_is_refused() {
     refused(
         &text,
         &given(Some("P-2"), &[], &[], &[("l.toml", limits)]),
-        "l.toml:2:21: error: part `P-2` has no limit for `vcc`, which another part has; it would go unjudged: write its limit for \
+        "l.toml:2:21: error: `vcc` has no limit for this part, and another part has one; it would go unjudged: write its limit for \
          this part too, or one for all under [limits]\n",
     );
     // one for all is enough
