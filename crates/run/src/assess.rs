@@ -2,8 +2,8 @@
 
 use benchtop_instrument::{Decimal, NaiveDate, Reading, ReadingKind, Scatter, Uncertainty, Unknown, Used};
 use benchtop_procedure::{
-    Acceptance, Decision, GuardBand, Limit, Measured, Measurement, Metrology, Moment, Origin, OverrangeRule,
-    ReadingSource, acceptance, decide,
+    Acceptance, Decision, GuardBand, Judgement, Limit, Measured, Measurement, Metrology, Moment, Origin, OverrangeRule,
+    ReadingSource, acceptance, decide, judge_within,
 };
 use std::sync::Arc;
 
@@ -115,6 +115,14 @@ pub(crate) fn without_instrument(
     }
     let accepted = assessment.judge_by(limit, measured);
     (assessment, accepted)
+}
+
+/// Judges a value by its limit within what is accepted of it, or says why that cannot be said.
+pub(crate) fn judge(measurement: &Measurement, measured: &Measured, accepted: Result<Acceptance, String>) -> Judgement {
+    match accepted {
+        Ok(accepted) => judge_within(measurement.limit.as_deref(), accepted, measured, measurement.unit),
+        Err(reason) => Judgement::unusable(reason),
+    }
 }
 
 impl Assessment {

@@ -5,7 +5,7 @@ use crate::{
     event::{MeasurementTaken, ReadingWord},
 };
 use benchtop_instrument::{Decimal, Polarity, Quantity, Unit};
-use benchtop_procedure::{Judgement, Measured, Measurement, Reduction, Value, judge_within};
+use benchtop_procedure::{Judgement, Measured, Measurement, Reduction, Value};
 use std::collections::BTreeMap;
 
 /// The arrays of an attempt, by the names of their measurements.
@@ -57,10 +57,7 @@ impl Arrays {
                 };
                 let (assessment, accepted) = assess::without_instrument(measurement, &measured);
                 taken.assessment = assessment;
-                match accepted {
-                    Ok(accepted) => judge_within(measurement.limit.as_deref(), accepted, &measured, measurement.unit),
-                    Err(reason) => Judgement::unusable(reason),
-                }
+                assess::judge(measurement, &measured, accepted)
             }
             Err(reason) => Judgement::unusable(reason),
         };

@@ -20,7 +20,6 @@ use crate::{
 };
 use benchtop_procedure::{
     Extract, Judgement, Measured, Measurement, MeasurementOutcome, MeasurementSource, Parameter, Value, full_name,
-    judge_within,
 };
 use std::collections::BTreeMap;
 
@@ -118,10 +117,7 @@ impl Attempt<'_> {
                 let measured = Measured::Value(value);
                 let (assessment, accepted) = assess::without_instrument(measurement, &measured);
                 taken.assessment = assessment;
-                match accepted {
-                    Ok(accepted) => judge_within(measurement.limit.as_deref(), accepted, &measured, measurement.unit),
-                    Err(reason) => Judgement::unusable(reason),
-                }
+                assess::judge(measurement, &measured, accepted)
             }
         };
         taken.outcome = judgement.outcome;

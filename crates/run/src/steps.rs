@@ -23,7 +23,7 @@ use crate::{
 use benchtop_instrument::{Choices, Clock, ClockExt, Moment, Polarity, Reading, ReadingKind, Sampling, Setting};
 use benchtop_procedure::{
     Evaluated, Expression, Judgement, LogicalName, Measured, Measurement, MeasurementOutcome, MeasurementSource,
-    Origin, ReadingSource, Retry, Step, StepKind, Value, full_name, judge_within,
+    Origin, ReadingSource, Retry, Step, StepKind, Value, full_name,
 };
 use std::{
     collections::BTreeMap,
@@ -416,10 +416,7 @@ fn computed(
             let origin = origin.as_ref().map(Option::as_ref).map_err(String::as_str);
             let (assessment, accepted) = assess::computed(measurement, &measured, origin, is_specified);
             taken.assessment = assessment;
-            match accepted {
-                Ok(accepted) => judge_within(measurement.limit.as_deref(), accepted, &measured, measurement.unit),
-                Err(reason) => Judgement::unusable(reason),
-            }
+            assess::judge(measurement, &measured, accepted)
         }
         Err(reason) => Judgement::unusable(reason),
     };
@@ -526,7 +523,6 @@ fn judge_reading(
     reading: &Reading,
     taken: &mut MeasurementTaken,
 ) -> Judgement {
-    let limit = measurement.limit.as_deref();
     let (word, measured) = match reading.kind {
         ReadingKind::Value(quantity) => match quantity.in_unit(measurement.unit) {
             Ok(value) => {
@@ -557,8 +553,5 @@ fn judge_reading(
         }
         None => assess::without_instrument(measurement, &measured).1,
     };
-    match accepted {
-        Ok(accepted) => judge_within(limit, accepted, &measured, measurement.unit),
-        Err(reason) => Judgement::unusable(reason),
-    }
+    assess::judge(measurement, &measured, accepted)
 }
