@@ -18,7 +18,7 @@ pub(crate) enum Scale {
     Percent,
 }
 
-/// What a number measures. Per cent have none: 5 % is 0.05.
+/// What a number measures. Per cent are bare numbers with a sign: 5 % is 0.05.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dimension {
     powers: [i8; 4],

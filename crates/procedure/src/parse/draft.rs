@@ -281,7 +281,7 @@ impl Draft {
     }
 
     /// Reports a name that is too long with what the sweeps around it add to it, once.
-    fn is_short_enough(&mut self, name: &Spanned<String>) {
+    fn refuse_too_long(&mut self, name: &Spanned<String>) {
         if self.scope.is_empty() {
             return;
         }
@@ -295,13 +295,13 @@ impl Draft {
 
     /// Keeps a step's name, reporting one that is taken.
     pub(super) fn claim_step_name(&mut self, name: &Spanned<String>) {
-        self.is_short_enough(name);
+        self.refuse_too_long(name);
         claim(&mut self.sink, &mut self.step_names, "step", name);
     }
 
     /// Keeps a measurement's name, reporting one that is taken.
     pub(super) fn claim_measurement_name(&mut self, name: &Spanned<String>) {
-        self.is_short_enough(name);
+        self.refuse_too_long(name);
         claim(&mut self.sink, &mut self.measurement_names, "measurement", name);
     }
 }

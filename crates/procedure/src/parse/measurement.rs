@@ -168,24 +168,13 @@ fn computed_unit(sink: &mut Diagnostics, table: &Table<'_>, label: &str, dimensi
     }
     let message = format!("{label}: `unit` is {unit}, but `compute` comes to {dimension}");
     let finding = Diagnostic::error(&text.span, &message);
-    sink.push(match unit.base() {
-        BaseUnit::Decibel | BaseUnit::DecibelMilliwatt => {
+    sink.push(
+        if matches!(unit.base(), BaseUnit::Decibel | BaseUnit::DecibelMilliwatt) {
             finding.help("decibels are `20 * log10(ratio of volts)`, or `10 * log10(ratio of watts)`")
-        }
-        BaseUnit::Volt
-        | BaseUnit::Ampere
-        | BaseUnit::Ohm
-        | BaseUnit::Hertz
-        | BaseUnit::Second
-        | BaseUnit::Farad
-        | BaseUnit::Henry
-        | BaseUnit::Watt
-        | BaseUnit::Kelvin
-        | BaseUnit::Celsius
-        | BaseUnit::Fahrenheit
-        | BaseUnit::Percent
-        | BaseUnit::One => finding,
-    });
+        } else {
+            finding
+        },
+    );
     None
 }
 
