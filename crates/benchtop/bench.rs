@@ -1,6 +1,6 @@
 //! Which instruments a command works with: those of a station file, or simulated ones. And the runner's view of them.
 
-use crate::{args::BenchArguments, assets::read_text, exit::Failure, terminal};
+use crate::{args::BenchArguments, assets::read_text, exit::Failure};
 use async_trait::async_trait;
 use benchtop_instrument::{Clock, Console, Error, Instrument, NaiveDate, RealClock, VirtualClock};
 use benchtop_notation::Diagnostics;
@@ -58,25 +58,8 @@ impl From<Failure> for Refused {
     }
 }
 
-/// The bench that the command line names, with the units in it if it is simulated; `None` if it names none. Warnings about its
-/// file are printed.
+/// The bench that the command line names, with the units in it if it is simulated; `None` if it names none.
 pub(crate) fn equip(
-    arguments: &BenchArguments,
-    catalogue: &Catalogue,
-    procedure_id: Option<&str>,
-    units: &Units,
-    real_pace: bool,
-) -> Result<Option<Equipped>, Refused> {
-    let equipped = resolve(arguments, catalogue, procedure_id, units, real_pace)?;
-    let file = equipped.as_ref().and_then(|equipped| equipped.file.as_ref());
-    if let Some(file) = file.filter(|file| !file.warnings.is_empty()) {
-        terminal::diagnose(&file.warnings);
-    }
-    Ok(equipped)
-}
-
-/// As [`equip`], and prints nothing.
-pub(crate) fn resolve(
     arguments: &BenchArguments,
     catalogue: &Catalogue,
     procedure_id: Option<&str>,

@@ -1,6 +1,5 @@
 //! What there is to say of a procedure: read for each part that it tells apart, and bound to the bench in each slot.
 
-use super::own_of;
 use crate::{
     args::BenchArguments,
     bench::{self, Equipped, Refused},
@@ -39,7 +38,6 @@ pub(super) fn examine(arguments: &BenchArguments, catalogue: &Catalogue, source:
         Ok(equipped) => {
             let file = equipped.as_ref().and_then(|equipped| equipped.file.as_ref());
             if let Some(file) = file {
-                of_bench = file.warnings.clone();
                 unreadable_key(arguments, file, &mut of_bench);
             }
             let capabilities = equipped.as_ref().map(|equipped| equipped.station.capabilities());
@@ -86,7 +84,7 @@ fn equipped(
 ) -> Result<Option<Equipped>, Diagnostics> {
     let id = source.written().id();
     let unit = bench::Units::One("SIM-UNIT".to_owned());
-    bench::resolve(arguments, catalogue, id.as_deref(), &unit, false).map_err(|refused| match refused {
+    bench::equip(arguments, catalogue, id.as_deref(), &unit, false).map_err(|refused| match refused {
         Refused::Findings(mistakes) => mistakes,
         Refused::Failure(failure) => {
             let station = arguments.station.as_ref().map(|path| path.display().to_string());
@@ -131,7 +129,7 @@ impl Seen {
                 slots: Vec::new(),
             };
         };
-        let own = own_of(&equipped.station);
+        let own = equipped.station.own_slots();
         let in_slots = procedure.is_some_and(|procedure| is_for_slots(procedure, &own));
         let slots = if in_slots {
             own.keys().cloned().collect()
@@ -198,7 +196,7 @@ fn bind(read: AsRead, known: &Known, in_slots: bool) -> Bound {
         return (checked.procedure, bound);
     };
     let procedure = read.procedure().cloned().map(Arc::new);
-    let bound = read.bind_slots(&known.capabilities, &own_of(&equipped.station));
+    let bound = read.bind_slots(&known.capabilities, &equipped.station.own_slots());
     let named = bound.map(|bound| {
         let slots = bound.into_iter();
         slots

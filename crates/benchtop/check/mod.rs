@@ -12,12 +12,10 @@ use crate::{
     procedures, prove,
 };
 use benchtop_notation::{Diagnostic, Diagnostics, Severity, Span};
-use benchtop_procedure::Slot;
-use benchtop_station::{Catalogue, Station};
+use benchtop_station::Catalogue;
 use examine::examine;
 pub(crate) use show::as_annotation;
 use show::{show, show_estimate, show_ratio};
-use std::collections::BTreeMap;
 
 pub(crate) async fn check(arguments: &CheckArguments, catalogue: &Catalogue) -> Exit {
     let mut errors = 0;
@@ -100,10 +98,4 @@ async fn proved(arguments: &CheckArguments, catalogue: &Catalogue, source: &proc
     };
     show(arguments.format, &source.file, &findings);
     findings.count(Severity::Error)
-}
-
-/// What each slot of a bench has of its own.
-pub(crate) fn own_of(station: &Station) -> BTreeMap<String, Slot> {
-    let slots = station.slots().iter();
-    slots.map(|(name, slot)| (name.clone(), slot.own.clone())).collect()
 }

@@ -2,7 +2,6 @@
 
 use crate::{
     bench::Refused,
-    check::own_of,
     exit::Failure,
     outside::{self, Forgetful},
     procedures::Source,
@@ -173,7 +172,7 @@ impl<'b> Laboratory<'b> {
         let station = stand(bench, slots, catalogue, None, None)?.station;
         let metrology = Arc::new(station.metrology(said));
         let read = source.written().read(&source.given());
-        let own = own_of(&station);
+        let own = station.own_slots();
         let bound = if read.procedure().is_some_and(|procedure| is_for_slots(procedure, &own)) {
             let bound = read.bind_slots(&station.capabilities(), &own)?;
             bound.into_iter().map(|(slot, bound)| (Some(slot), bound)).collect()

@@ -8,7 +8,6 @@ use super::{
 use crate::{
     args::BenchArguments,
     bench::{self, Equipped, Refused, Units},
-    check::own_of,
     exit::Failure,
     outside, procedures, terminal,
 };
@@ -121,7 +120,7 @@ pub(super) fn prepare(
     let mut bound = Vec::new();
     if let Some(equipped) = &equipped {
         let capabilities = equipped.station.capabilities();
-        let own = own_of(&equipped.station);
+        let own = equipped.station.own_slots();
         let is_for_slots = read.procedure().is_some_and(|procedure| is_for_slots(procedure, &own));
         let misplaced = slots::mistakes(units, equipped.station.slots(), is_for_slots);
         let is_placed = misplaced.is_empty();

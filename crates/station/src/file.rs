@@ -59,8 +59,6 @@ pub struct StationFile {
     pub visa_library: Option<PathBuf>,
     /// Where records go.
     pub targets: Vec<TargetEntry>,
-    /// What is worth a second look.
-    pub warnings: Diagnostics,
 }
 
 /// What an overdue calibration does.
@@ -149,13 +147,7 @@ pub fn parse(file: &str, text: &str) -> Result<StationFile, Diagnostics> {
     let mut sink = Diagnostics::new();
     let folder = Path::new(file).parent().unwrap_or_else(|| Path::new(""));
     let station = read(&document, folder, &mut sink);
-    match station {
-        Some(station) if !sink.has_errors() => Ok(StationFile {
-            warnings: sink,
-            ..station
-        }),
-        Some(_) | None => Err(sink),
-    }
+    station.filter(|_| !sink.has_errors()).ok_or(sink)
 }
 
 fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<StationFile> {
@@ -258,7 +250,6 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
         refuse_below: refuse_below.map(|bytes| bytes.value),
         visa_library,
         targets,
-        warnings: Diagnostics::new(),
     })
 }
 

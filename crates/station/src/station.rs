@@ -11,7 +11,7 @@ use benchtop_instrument::{
     Capabilities, Class, Clock, Console, Error, ErrorKind, Instrument, LineSettings, Operation, Resource, Session,
 };
 use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned};
-use benchtop_procedure::{LogicalName, Meter, Metrology};
+use benchtop_procedure::{LogicalName, Meter, Metrology, Slot};
 use benchtop_scpi::{Definition, Options, ScpiInstrument};
 use benchtop_sim::SimulatedBench;
 use benchtop_transport::{self as transport, Recorder};
@@ -178,6 +178,13 @@ impl Station {
     #[must_use]
     pub const fn slots(&self) -> &BTreeMap<String, StationSlot> {
         &self.slots
+    }
+
+    /// What each slot has of its own.
+    #[must_use]
+    pub fn own_slots(&self) -> BTreeMap<String, Slot> {
+        let slots = self.slots.iter();
+        slots.map(|(name, slot)| (name.clone(), slot.own.clone())).collect()
     }
 
     /// Writes down every dialogue with its instruments from here on.
