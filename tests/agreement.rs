@@ -2,7 +2,6 @@
 //! and what it refuses cannot be run at all.
 
 use crate::testkit::{benchtop, done, scratch, write};
-use serde_json::Value;
 use std::{fs, path::Path};
 
 /// What `check` says of a pair: refused, or sound for one unit, or for the slots.
@@ -14,11 +13,7 @@ fn checked(procedure: &str, bench: &str) -> Option<Vec<String>> {
         Some(2) => false,
         _ => panic!("{procedure} on {bench}: {check}"),
     };
-    let lines: Vec<Value> = check
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = check.json();
     let slots = lines.iter().find_map(|line| line["slots"].as_array().cloned());
     let slots = slots.unwrap_or_default();
     let slots = slots.iter().map(|slot| slot.as_str().unwrap().to_owned());

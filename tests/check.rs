@@ -55,11 +55,7 @@ fn expect_in_every_format(procedure: &Path, words: &[&str], place: (&str, usize,
     assert!(human.out.contains("refused"), "{human}");
     let json = check(procedure, &[words, &["--format", "json"]].concat());
     assert_eq!(json.code, Some(2), "{json}");
-    let lines: Vec<Value> = json
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = json.json();
     let is_it = |found: &&Value| {
         found["severity"] == "error"
             && found["file"].as_str().is_some_and(|found| found.ends_with(file))
@@ -287,26 +283,6 @@ fn a_bench_or_a_file_that_is_not_there_keeps_nothing_from_being_said() {
 }
 
 #[test]
-fn warnings_about_a_station_file_are_in_the_format_that_was_asked_for() {
-    let folder = scratch();
-    let text = fs::read_to_string(STATION).unwrap();
-    let path = folder.path().join("station.toml");
-    write(
-        &path,
-        &text.replacen(
-            "[instruments.psu]\n",
-            "[instruments.psu]\ncalibrated_on = 2999-01-01\n",
-            1,
-        ),
-    );
-    let found = check(
-        Path::new(BOARD),
-        &["--station", path.to_str().unwrap(), "--format", "github"],
-    );
-    assert_eq!(found.err, "", "{found}");
-}
-
-#[test]
 fn the_ratios_of_every_part_are_printed_with_its_name() {
     let folder = scratch();
     let text = fs::read_to_string("procedures/reference-board.toml").unwrap();
@@ -331,11 +307,7 @@ fn the_ratios_of_every_part_are_printed_with_its_name() {
     assert!(human.out.contains("TUR 2.9:1  part NARROW: vref  (U = "), "{human}");
     assert!(human.err.contains("warning: part NARROW: "), "{human}");
     let json = check(&path, &["--simulate=reference-board", "--format", "json"]);
-    let lines: Vec<Value> = json
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = json.json();
     let cases: Vec<&Value> = lines
         .iter()
         .filter(|line| line["kind"] == "TUR")
@@ -351,11 +323,7 @@ fn about_how_long_it_takes_is_printed() {
     // a wait of 250 ms and two readings of 400 ms
     assert!(human.out.contains("takes about 1.05 s"), "{human}");
     let json = check(Path::new(BOARD), &["--simulate", "--format", "json"]);
-    let lines: Vec<Value> = json
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = json.json();
     let estimate = lines.iter().find(|line| line["duration_s"].is_number()).unwrap();
     assert_eq!(
         (&estimate["duration_s"], &estimate["prompts"], &estimate["case"]),

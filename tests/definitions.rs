@@ -15,8 +15,8 @@ fn check(directory: &Path, model: &str) -> Done {
 fn models() -> Vec<String> {
     let list = done(benchtop().args(["instruments", "list", "--format", "json"]));
     assert_eq!(list.code, Some(0), "{list}");
-    let rows = list.out.lines().map(|line| serde_json::from_str(line).unwrap());
-    rows.map(|row: serde_json::Value| {
+    let rows = list.json().into_iter();
+    rows.map(|row| {
         // we own no instruments
         assert_ne!(row["evidence"], "hardware", "{row}");
         row["name"].as_str().unwrap().to_owned()

@@ -169,11 +169,7 @@ fn a_person_sees_what_is_parked_and_gives_it_another_try() {
     let retried = sync(&["retry", "UNIT-5501"], &station);
     assert_eq!(retried.code, Some(0), "{retried}");
     let synced = sync(&["--format", "json"], &station);
-    let lines: Vec<Value> = synced
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = synced.json();
     assert_eq!(
         (&lines[0]["event"], &lines[1]["event"]),
         (&json!("synced"), &json!("summary"))

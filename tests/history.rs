@@ -126,11 +126,7 @@ fn stats_counts_units_and_says_what_it_left_out() {
         assert!(!all.out.contains(word), "{word}: {all}");
     }
     let json = runs(&["stats", "--simulated", "--format", "json"], &store);
-    let lines: Vec<serde_json::Value> = json
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = json.json();
     assert_eq!((&lines[0]["kind"], &lines[0]["units"]), (&"yield".into(), &12.into()));
     assert_eq!(
         (&lines[1]["measurement"], &lines[1]["n"]),
@@ -298,11 +294,7 @@ fn gauge_studies_are_told_apart_by_name_and_each_trial_must_be_there_once() {
         &store,
     );
     assert!(json.err.is_empty(), "{json}");
-    let lines: Vec<serde_json::Value> = json
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = json.json();
     assert!(
         !lines.is_empty() && lines.iter().all(|line| line["study"] == "GAUGE-1"),
         "{json}"

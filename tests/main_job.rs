@@ -249,11 +249,7 @@ fn json_lines_are_the_only_thing_on_standard_output() {
     let store = scratch();
     let run = done(simulated(store.path(), "UNIT-5501").args(["--format", "json"]));
     assert_eq!(run.code, Some(0), "{run}");
-    let lines: Vec<Value> = run
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = run.json();
     let last = lines.last().unwrap();
     assert_eq!((&last["event"], &last["outcome"]), (&json!("saved"), &json!("PASS")));
     assert!(std::path::Path::new(last["path"].as_str().unwrap()).is_file());

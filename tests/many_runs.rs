@@ -271,21 +271,22 @@ fn what_the_procedure_asks_of_a_unit_must_be_named() {
     assert_eq!(right.code, Some(0), "{right}");
 }
 
+/// Runs the board with a rule for units that come back, in a store in `folder`.
+fn with_rule(folder: &Path, rule: &str, serial: &str, extra: &[&str]) -> Done {
+    let procedure = folder.join("rule.toml");
+    let text = fs::read_to_string(crate::testkit::BOARD).unwrap();
+    let rule = format!("[unit_under_test]\nretest = \"{rule}\"\n");
+    write(&procedure, &text.replacen("[unit_under_test]\n", &rule, 1));
+    let mut command = crate::testkit::benchtop();
+    command.arg("run").arg(&procedure);
+    command.args(["--serial", serial, "--simulate=board-v3"]).args(extra);
+    done(command.arg("--store").arg(folder.join("store")))
+}
+
 #[test]
 fn a_unit_that_comes_back_is_a_retest_and_the_procedure_has_the_last_word() {
     let store = scratch();
-    let procedure = store.path().join("rule.toml");
-    let text = fs::read_to_string("procedures/board-functional-v3.toml").unwrap();
-    let with = |rule: &str, serial: &str, extra: &[&str]| {
-        let rule = format!("[unit_under_test]\nretest = \"{rule}\"\n");
-        write(&procedure, &text.replacen("[unit_under_test]\n", &rule, 1));
-        let mut command = crate::testkit::benchtop();
-        command
-            .arg("run")
-            .arg(&procedure)
-            .args(["--serial", serial, "--simulate=board-v3"]);
-        done(command.args(extra).arg("--store").arg(store.path().join("store")))
-    };
+    let with = |rule, serial, extra: &[&str]| with_rule(store.path(), rule, serial, extra);
     let first = with("ask", "UNIT-5599", &[]);
     assert_eq!(first.code, Some(1), "{first}");
     let asked = with("ask", "UNIT-5599", &[]);
@@ -314,18 +315,7 @@ fn a_unit_that_comes_back_is_a_retest_and_the_procedure_has_the_last_word() {
 #[test]
 fn a_unit_whose_earlier_runs_cannot_be_read_is_not_tested_once_too_often() {
     let store = scratch();
-    let procedure = store.path().join("rule.toml");
-    let text = fs::read_to_string("procedures/board-functional-v3.toml").unwrap();
-    let with = |rule: &str, extra: &[&str]| {
-        let rule = format!("[unit_under_test]\nretest = \"{rule}\"\n");
-        write(&procedure, &text.replacen("[unit_under_test]\n", &rule, 1));
-        let mut command = crate::testkit::benchtop();
-        command
-            .arg("run")
-            .arg(&procedure)
-            .args(["--serial", "UNIT-5501", "--simulate=board-v3"]);
-        done(command.args(extra).arg("--store").arg(store.path().join("store")))
-    };
+    let with = |rule, extra: &[&str]| with_rule(store.path(), rule, "UNIT-5501", extra);
     assert_eq!(with("max 1", &[]).code, Some(0));
     // what is remembered of the unit cannot be read: a folder stands in its place
     let units = store.path().join("store/units");

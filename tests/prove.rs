@@ -29,11 +29,7 @@ fn every_shipped_procedure_is_proved_on_its_bench() {
     ] {
         let proved = prove(procedure, &["--format", "json"]);
         assert_eq!(proved.code, Some(0), "{proved}");
-        let lines: Vec<Value> = proved
-            .out
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let lines = proved.json();
         let moved: Vec<&Value> = lines.iter().filter(|line| line["bound"].is_string()).collect();
         assert_eq!(moved.len(), limits, "{proved}");
         assert!(moved.iter().all(|line| line["moved_across"] == "FAIL"), "{proved}");
@@ -53,11 +49,7 @@ fn every_shipped_procedure_is_proved_on_its_bench() {
 fn a_procedure_for_slots_is_proved_in_each_of_them() {
     let proved = prove("procedures/regulator-module.toml", &["--format", "json"]);
     assert_eq!(proved.code, Some(0), "{proved}");
-    let lines: Vec<Value> = proved
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = proved.json();
     for slot in ["A", "B"] {
         let moved: Vec<&Value> = lines
             .iter()

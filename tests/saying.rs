@@ -1,6 +1,8 @@
 //! Prompts, commands and the unit's own link, with real processes, pipes and a real pseudoterminal.
 
-use crate::testkit::{Done, Running, Served, benchtop, done, eventually, json, only_record, records, scratch, write};
+use crate::testkit::{
+    Done, Running, Served, attachment, benchtop, done, eventually, json, only_record, records, scratch, write,
+};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use std::{
@@ -25,17 +27,6 @@ fn measurement<'r>(record: &'r Value, name: &str) -> &'r Value {
     let steps = record["steps"].as_array().unwrap().iter();
     let mut measurements = steps.flat_map(|step| step["measurements"].as_array().unwrap());
     measurements.find(|measurement| measurement["name"] == name).unwrap()
-}
-
-/// What was kept of a run under a name.
-fn attachment(store: &Path, record: &Value, name: &str) -> String {
-    let attachments = record["attachments"].as_array().unwrap();
-    let found = attachments.iter().find(|attachment| attachment["name"] == name);
-    let found = found.unwrap_or_else(|| panic!("{name} among {attachments:?}"));
-    let digest = found["sha256"].as_str().unwrap();
-    let bytes = fs::read(store.join("attachments").join(digest)).unwrap();
-    assert_eq!(u64::try_from(bytes.len()).unwrap(), found["size"].as_u64().unwrap());
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[test]

@@ -35,11 +35,7 @@ fn scan(arguments: &[&str]) -> Done {
 
 fn rows(scanned: &Done) -> Vec<Value> {
     assert_eq!(scanned.code, Some(0), "{scanned}");
-    scanned
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    scanned.json()
 }
 
 fn row<'a>(rows: &'a [Value], resource: &str) -> &'a Value {

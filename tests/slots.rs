@@ -2,7 +2,7 @@
 
 use crate::{
     outputs_off::begun,
-    testkit::{Done, Running, Served, benchtop, done, json, records, scratch, write},
+    testkit::{Done, Running, Served, attachment, benchtop, done, json, records, scratch, write},
 };
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -298,14 +298,6 @@ fn after_a_kill_both_units_are_found_once_and_made_safe() {
     assert_eq!(by_slot(&served.store()).len(), 2);
 }
 
-/// What was kept of a run under a name.
-fn kept(store: &Path, record: &Value, name: &str) -> String {
-    let attachments = record["attachments"].as_array().unwrap();
-    let found = attachments.iter().find(|attachment| attachment["name"] == name);
-    let found = found.unwrap_or_else(|| panic!("{name} among {attachments:?}"));
-    fs::read_to_string(store.join("attachments").join(found["sha256"].as_str().unwrap())).unwrap()
-}
-
 #[test]
 fn each_unit_of_a_simulated_fixture_speaks_on_a_link_of_its_own() {
     // one whose memory is bad beside a good one; one that says nothing beside a good one
@@ -351,7 +343,7 @@ fn each_unit_of_a_simulated_fixture_speaks_on_a_link_of_its_own() {
                 continue;
             }
             assert_eq!(logs, 1, "{record}");
-            let heard = kept(store.path(), record, &format!("{slot}.uart.log"));
+            let heard = attachment(store.path(), record, &format!("{slot}.uart.log"));
             let bad = record["unit_under_test"]["serial_number"] == "FW-9903";
             assert!(
                 heard.contains("firmware 2.1.7") && heard.contains("memory bad") == bad,
@@ -416,6 +408,6 @@ fn the_file_that_a_command_writes_is_kept_with_its_own_unit() {
     let run = done(command.args(["--slot", "A=MOD-0001", "--slot", "B=MOD-0002"]));
     assert_eq!(run.code, Some(0), "{run}");
     for (record, slot) in by_slot(&served.store()).iter().zip(["A", "B"]) {
-        assert_eq!(kept(&served.store(), record, "out.txt"), format!("{slot}\n"));
+        assert_eq!(attachment(&served.store(), record, "out.txt"), format!("{slot}\n"));
     }
 }

@@ -48,6 +48,14 @@ impl From<Output> for Done {
     }
 }
 
+impl Done {
+    /// The lines of JSON that it printed.
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        let lines = self.out.lines();
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
 impl std::fmt::Display for Done {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
@@ -93,6 +101,17 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
             found.push(path);
         }
     }
+}
+
+/// What was kept of a run under a name.
+pub(crate) fn attachment(store: &Path, record: &serde_json::Value, name: &str) -> String {
+    let attachments = record["attachments"].as_array().unwrap();
+    let found = attachments.iter().find(|attachment| attachment["name"] == name);
+    let found = found.unwrap_or_else(|| panic!("{name} among {attachments:?}"));
+    let digest = found["sha256"].as_str().unwrap();
+    let bytes = fs::read(store.join("attachments").join(digest)).unwrap();
+    assert_eq!(u64::try_from(bytes.len()).unwrap(), found["size"].as_u64().unwrap());
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Fails where a file below `folder` holds this text: a secret, say.

@@ -7,11 +7,11 @@ use crate::{
     ways_out::{HOLD, Meanwhile, Next, Panicking, drivers, started},
 };
 use benchtop_instrument::{Clock, RealClock};
-use benchtop_procedure::{Given, LogicalName, Slot, SlotChannel, Written};
+use benchtop_procedure::{Given, LogicalName, SlotChannel, Written};
 use benchtop_run::{Crew, Deadlines, Fixture, Interrupt, RunOutcome, Seat, Surroundings, execute_slots};
 use benchtop_store::{Journal, Store};
 use nix::sys::signal::Signal;
-use std::{collections::BTreeMap, fs, process::Command, sync::Arc};
+use std::{fs, process::Command, sync::Arc};
 
 struct Way {
     name: &'static str,
@@ -213,11 +213,7 @@ fn a_panic_in_a_shared_driver_leaves_the_outputs_of_both_slots_off() {
     let file = benchtop_station::parse("station.toml", &fs::read_to_string(&served.station).unwrap()).unwrap();
     let models = drivers(&["keithley/2000", "keithley/2000-scan", "keysight/e36312a"]);
     let station = benchtop_station::Station::real(&file, &models, Arc::clone(&clock)).unwrap();
-    let own: BTreeMap<String, Slot> = station
-        .slots()
-        .iter()
-        .map(|(name, slot)| (name.clone(), slot.own.clone()))
-        .collect();
+    let own = station.own_slots();
     let text = fs::read_to_string(PROCEDURE).unwrap();
     let written = Written::new(PROCEDURE, &text);
     let bound = written.read(&Given::default());
