@@ -25,6 +25,8 @@ mod exports;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod guard_bands;
 #[cfg(test)]
 mod history;

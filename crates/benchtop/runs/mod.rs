@@ -3,6 +3,7 @@
 pub(crate) mod args;
 mod diff;
 mod export;
+mod figures;
 pub(crate) mod filter;
 mod find;
 mod key;

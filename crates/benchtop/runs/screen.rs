@@ -2,12 +2,12 @@
 
 use super::{
     args::TableFormat,
-    stats::{Field, Gauged, Studied},
+    figures::{self, Field},
+    stats::{Gauged, Studied},
 };
 use crate::terminal::{self, BAD, DOUBTFUL, Line, PLAIN, QUIET};
 use benchtop_report::{
     analysis::Analysis,
-    csv,
     population::{Population, Share, pareto, yields},
     sentences, shown,
     stats::{distribution::count, gauge::Components, histogram::Bin},
@@ -16,6 +16,8 @@ use benchtop_report::{
 
 /// Failures that are shown; the rest is counted.
 const MOST_FAILING: usize = 10;
+/// Characters of a line.
+const WIDTH: usize = 80;
 /// Characters of the longest bar.
 const BAR: f64 = 40.0;
 /// Eighths of a character.
@@ -26,16 +28,8 @@ const BLOCKS: [&str; 8] = [
 /// What is said of a procedure and its measurements.
 pub(super) fn population(population: &Population<'_>, analyses: &[Analysis<'_>]) {
     let found = yields(population);
-    let span = population
-        .runs
-        .first()
-        .zip(population.runs.last())
-        .map(|(first, last)| {
-            let moment =
-                |run: &benchtop_report::index::Indexed<'_>| run.started_at().format("%Y-%m-%d %H:%M").to_string();
-            format!("{} to {}", moment(first), moment(last))
-        });
-    let title = format!("  {} runs, {}", found.runs, span.unwrap_or_default());
+    let span = sentences::span(&population.runs).unwrap_or_default();
+    let title = format!("  {}, {span}", counted(found.runs, "run"));
     terminal::say(
         &Line::new()
             .add(PLAIN.bold(), &terminal::clip(&population.procedure, 40))
@@ -138,11 +132,31 @@ fn measurement(analysis: &Analysis<'_>) {
         } else {
             PLAIN
         };
-        terminal::say(&Line::new().add(style, &format!("  {}", terminal::clip(&line, 160))));
+        for part in wrapped(&terminal::clip(&line, 240), WIDTH - 2) {
+            terminal::say(&Line::new().add(style, &format!("  {part}")));
+        }
     }
     if let Ok(bins) = &analysis.histogram {
         histogram(bins, asked.low, asked.high);
     }
+}
+
+/// A text in lines of at most so many characters, those after the first set in by two; a longer word stands alone.
+fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut words = text.split(' ');
+    let mut lines = Vec::new();
+    let mut line = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let is_full = line.chars().count() + 1 + word.chars().count() > most;
+        if is_full && !word.is_empty() && !line.trim().is_empty() {
+            lines.push(std::mem::replace(&mut line, format!("  {word}")));
+        } else {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines.push(line);
+    lines
 }
 
 fn bar(characters: f64) -> String {
@@ -175,7 +189,8 @@ fn histogram(bins: &[Bin], low: Option<f64>, high: Option<f64>) {
     }
 }
 
-const GAUGE_HEADING: [&str; 12] = [
+/// The columns of gauge studies in a table.
+pub(super) const GAUGE_HEADING: [&str; 12] = [
     "procedure_id",
     "measurement",
     "unit",
@@ -192,9 +207,6 @@ const GAUGE_HEADING: [&str; 12] = [
 
 /// What the gauge studies of a procedure found.
 pub(super) fn gauge(procedure: &str, studies: &[Gauged], format: TableFormat) {
-    if format == TableFormat::Csv {
-        terminal::emit(&csv::line(GAUGE_HEADING));
-    }
     for study in studies {
         let name = study.name.as_deref().unwrap_or_default();
         if format == TableFormat::Human {
@@ -268,14 +280,11 @@ fn gauged(procedure: &str, name: &str, studied: &Studied, format: TableFormat) {
             fields.extend(values.map(|value| Field::Number(Some(value))));
             fields.extend([found.of_tolerance, components.distinct].map(Field::Number));
             fields.push(Field::Text(name.to_owned()));
-            if format == TableFormat::Csv {
-                let texts: Vec<String> = fields.into_iter().map(Field::text).collect();
-                terminal::emit(&csv::line(texts.iter().map(String::as_str)));
-            } else {
-                let members = GAUGE_HEADING.iter().zip(fields);
-                let members = members.map(|(name, field)| ((*name).to_owned(), field.json()));
-                terminal::emit(&terminal::ascii_json(&serde_json::Value::Object(members.collect())));
-            }
+            let columns = GAUGE_HEADING.into_iter().zip(fields).collect();
+            terminal::emit(&match format {
+                TableFormat::Csv => figures::row(columns),
+                TableFormat::Human | TableFormat::Json => figures::object(columns),
+            });
         }
     }
 }
@@ -312,4 +321,22 @@ fn say_components(method: &str, components: &Components) {
         .distinct
         .map_or_else(|| "-".to_owned(), |distinct| distinct.to_string());
     terminal::say(&Line::new().add(PLAIN, &format!("    number of distinct categories: {distinct}")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn a_line_is_broken_between_words_and_keeps_its_blanks() {
+        for (text, most, expected) in [
+            ("one two", 80, &["one two"][..]),
+            ("  rule 1: x", 80, &["  rule 1: x"]),
+            ("Cp 1   Cpk 2", 9, &["Cp 1  ", "  Cpk 2"]),
+            ("abcdefgh ij", 4, &["abcdefgh", "  ij"]),
+            ("", 4, &[""]),
+        ] {
+            assert_eq!(wrapped(text, most), expected, "{text:?}");
+        }
+    }
 }

@@ -2,21 +2,23 @@
 
 use super::{
     args::{StatsArguments, TableFormat},
-    failed, history_of, open_of, screen,
+    failed,
+    figures::{self, Column, Field},
+    find, history_of, open_of, screen,
     show::write_page,
 };
 use crate::{
     exit::{Exit, Failure},
-    terminal::{self, DOUBTFUL, Line, PLAIN},
+    terminal::{self, DOUBTFUL, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_report::{
-    Order,
-    analysis::{Analysis, analyse},
+    Order, StoredRun,
+    analysis::{Acceptance, Analysis, analyse},
     csv,
     filter::is_like,
     gauges::{by_study, study_of},
-    page::{Section, of_populations},
+    page::{Scope, Section, of_populations},
     population::{Population, Samples, Wanted, pairs, pareto, populations, samples, yields},
     sentences, shown,
     stats::{
@@ -26,7 +28,7 @@ use benchtop_report::{
     },
     words,
 };
-use benchtop_store::record::Purpose;
+use benchtop_store::{Store, record::Purpose};
 
 pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
     let mut filter = arguments.filter.filter(RealClock::new().utc())?;
@@ -54,48 +56,91 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
         terminal::warn(&unreadable.to_string());
     }
     let populations = populations(&runs, wanted);
-    let chosen = |population: &Population<'_>| !population.runs.is_empty();
-    if !populations.iter().any(chosen) {
-        say_nothing(&populations, arguments.format);
-        return Ok(ended(unreadable.is_empty()));
+    let chosen: Vec<&Population<'_>> = populations
+        .iter()
+        .filter(|population| !population.runs.is_empty())
+        .collect();
+    let is_page_alone = arguments.html.is_some() && !arguments.gauge && arguments.correlate.is_empty();
+    if arguments.format == TableFormat::Csv && !is_page_alone {
+        // once, whatever there is
+        terminal::emit(&heading(arguments));
     }
-    for (at, population) in populations.iter().filter(|population| chosen(population)).enumerate() {
-        let all = of_interest(population, arguments);
-        if arguments.gauge {
-            let each = by_study(population).into_iter().map(|(name, runs)| Gauged {
-                name: name.map(str::to_owned),
-                runs: runs.runs.len(),
-                measurements: of_interest(&runs, arguments).iter().map(study).collect(),
-            });
-            screen::gauge(&population.procedure, &each.collect::<Vec<_>>(), arguments.format);
-        } else if let [first, second] = arguments.correlate.as_slice() {
-            correlate(population, [first, second], arguments.format, at == 0)?;
-        } else if arguments.html.is_none() {
-            let analyses: Vec<Analysis<'_>> = all.into_iter().map(analyse).collect();
+    if chosen.is_empty() {
+        say_nothing(&populations, arguments.format);
+    } else if arguments.gauge {
+        chosen.iter().for_each(|population| say_gauge(population, arguments));
+    } else if let [first, second] = arguments.correlate.as_slice() {
+        correlate(&chosen, [first, second], arguments.format)?;
+    } else if !is_page_alone {
+        for population in &chosen {
+            let analyses: Vec<Analysis<'_>> = of_interest(population, arguments).into_iter().map(analyse).collect();
             print(population, &analyses, arguments.format);
         }
     }
     if let Some(path) = &arguments.html {
-        let sections: Vec<Section<'_>> = populations
+        let sections: Vec<Section<'_>> = chosen
             .iter()
-            .filter(|population| chosen(population))
             .map(|population| Section {
                 population,
                 yields: yields(population),
                 failing: pareto(population),
-                analyses: of_interest(population, arguments).into_iter().map(analyse).collect(),
+                analyses: guarded(of_interest(population, arguments), &store),
             })
             .collect();
-        write_page(path, &of_populations("Statistics", &sections))?;
+        let scope = Scope {
+            filter: &filter,
+            wanted,
+            measurement: arguments.measurement.as_deref(),
+        };
+        write_page(path, &of_populations(&scope, &sections))?;
     }
     Ok(ended(unreadable.is_empty()))
+}
+
+/// The first line of a table.
+fn heading(arguments: &StatsArguments) -> String {
+    match (arguments.gauge, arguments.correlate.is_empty()) {
+        (true, _) => csv::line(screen::GAUGE_HEADING),
+        (false, false) => figures::heading(&correlated(["", "", ""], 0, None)),
+        (false, true) => figures::heading(&figures::of_measurement(None, None, true)),
+    }
+}
+
+fn say_gauge(population: &Population<'_>, arguments: &StatsArguments) {
+    let each = by_study(population).into_iter().map(|(name, runs)| Gauged {
+        name: name.map(str::to_owned),
+        runs: runs.runs.len(),
+        measurements: of_interest(&runs, arguments).iter().map(study).collect(),
+    });
+    screen::gauge(&population.procedure, &each.collect::<Vec<_>>(), arguments.format);
+}
+
+/// Everything that can be said of these values, with what the guard bands of the newest run accept.
+fn guarded<'a>(all: Vec<Samples<'a>>, store: &Store) -> Vec<Analysis<'a>> {
+    // most were taken last by the same run
+    let mut newest: Option<(&str, Option<StoredRun>)> = None;
+    let each = all.into_iter().map(|samples| {
+        let last = samples.values.last().map(|sample| sample.run.name());
+        let mut analysis = analyse(samples);
+        let Some(name) = last else { return analysis };
+        if newest.as_ref().is_none_or(|(known, _)| *known != name) {
+            // one that went meanwhile, or was damaged, says nothing of its guard bands
+            let run = name.parse().ok().and_then(|name| find::load(store, name).ok());
+            newest = Some((name, run));
+        }
+        let asked = &analysis.samples.asked;
+        let run = newest.as_ref().and_then(|(_, run)| run.as_ref());
+        analysis.accepted = run.and_then(|run| Acceptance::of(&run.record, &asked.step, &asked.name));
+        analysis
+    });
+    each.collect()
 }
 
 const fn ended(all_read: bool) -> Exit {
     if all_read { Exit::Success } else { Exit::Error }
 }
 
-/// A program that reads the table gets an empty one: the sentence is for people.
+/// A program that reads the table gets one without a row: the sentence is for people.
 fn say_nothing(populations: &[Population<'_>], format: TableFormat) {
     let say = match format {
         TableFormat::Human => terminal::say,
@@ -126,155 +171,26 @@ fn print(population: &Population<'_>, analyses: &[Analysis<'_>], format: TableFo
     match format {
         TableFormat::Human => screen::population(population, analyses),
         TableFormat::Json => {
-            let yields = yields(population);
-            let share = |share: benchtop_report::population::Share| serde_json::json!({ "part": share.part, "of": share.whole });
-            let failing: Vec<serde_json::Value> = sentences::pareto_lines(&pareto(population))
-                .into_iter()
-                .map(|[step, measurement, outcome, runs, ..]| {
-                    serde_json::json!({ "step": step, "measurement": measurement, "outcome": outcome, "runs": runs.parse::<u64>().ok() })
-                })
-                .collect();
-            let line = serde_json::json!({
-                "kind": "yield",
-                "procedure_id": population.procedure,
-                "runs": yields.runs,
-                "units": yields.units,
-                "first_pass": share(yields.first_pass),
-                "final": share(yields.last_pass),
-                "retested": share(yields.retested),
-                "came_back": yields.came_back,
-                "rolled": yields.rolled,
-                "errors": yields.errors,
-                "timeouts": yields.timeouts,
-                "aborted": yields.aborted,
-                "simulated_left_out": population.simulated,
-                "other_purposes_left_out": population.other_purposes,
-                "failing": failing,
-            });
-            terminal::emit(&terminal::ascii_json(&line));
+            let found = yields(population);
+            let of = Some((population, &found));
+            terminal::emit(&figures::of_population(population, &found));
             for analysis in analyses {
-                let fields = HEADING.iter().zip(fields(population, analysis));
-                let members = fields.map(|(name, field)| ((*name).to_owned(), field.json()));
-                terminal::emit(&terminal::ascii_json(&serde_json::Value::Object(members.collect())));
+                let mut columns = vec![("kind", Field::Text("measurement".to_owned()))];
+                columns.extend(figures::of_measurement(of, Some(analysis), false));
+                terminal::emit(&figures::object(columns));
             }
         }
         TableFormat::Csv => {
-            terminal::emit(&csv::line(HEADING));
-            for analysis in analyses {
-                let texts: Vec<String> = fields(population, analysis).into_iter().map(Field::text).collect();
-                terminal::emit(&csv::line(texts.iter().map(String::as_str)));
+            let found = yields(population);
+            let of = Some((population, &found));
+            // a procedure that measured nothing has a row all the same
+            let all = analyses.iter().map(Some);
+            let all = all.chain(analyses.is_empty().then_some(None));
+            for analysis in all {
+                terminal::emit(&figures::row(figures::of_measurement(of, analysis, true)));
             }
         }
     }
-}
-
-/// What a column holds.
-pub(super) enum Field {
-    Text(String),
-    Number(Option<f64>),
-    Count(usize),
-}
-
-impl Field {
-    pub(super) fn text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Number(number) => number.map_or_else(String::new, |number| number.to_string()),
-            Self::Count(count) => count.to_string(),
-        }
-    }
-
-    pub(super) fn json(self) -> serde_json::Value {
-        match self {
-            Self::Text(text) => text.into(),
-            Self::Number(number) => number.into(),
-            Self::Count(count) => count.into(),
-        }
-    }
-}
-
-const HEADING: [&str; 31] = [
-    "procedure_id",
-    "step",
-    "measurement",
-    "unit",
-    "limit_low",
-    "limit_high",
-    "n",
-    "mean",
-    "s",
-    "min",
-    "p01",
-    "p05",
-    "p25",
-    "p50",
-    "p75",
-    "p95",
-    "p99",
-    "max",
-    "sigma_within",
-    "cp",
-    "cpk",
-    "cpk_low",
-    "cpk_high",
-    "pp",
-    "ppk",
-    "anderson_darling",
-    "normality_p",
-    "control_low",
-    "control_high",
-    "out_of_control",
-    "note",
-];
-
-fn fields(population: &Population<'_>, analysis: &Analysis<'_>) -> Vec<Field> {
-    let asked = &analysis.samples.asked;
-    let summary = analysis.summary.as_ref().ok();
-    let number = Field::Number;
-    let mut fields = vec![
-        Field::Text(population.procedure.clone()),
-        Field::Text(asked.step.clone()),
-        Field::Text(asked.name.clone()),
-        Field::Text(asked.unit.clone()),
-        number(asked.low),
-        number(asked.high),
-        Field::Count(analysis.samples.values.len()),
-        number(summary.map(|summary| summary.mean)),
-        number(summary.and_then(|summary| summary.s)),
-        number(summary.map(|summary| summary.min)),
-    ];
-    let percentiles = summary.map_or([None; 7], |summary| summary.percentiles.map(Some));
-    fields.extend(percentiles.map(number));
-    fields.push(number(summary.map(|summary| summary.max)));
-    let found = analysis.capability.as_ref().ok();
-    let within = found.and_then(|found| found.within);
-    let overall = found.map(|found| found.overall);
-    let chart = analysis.chart.as_ref().ok();
-    let normality = analysis.normality.as_ref().ok();
-    fields.extend(
-        [
-            within.map(|within| within.sigma),
-            within.and_then(|within| within.potential).map(|index| index.value),
-            within.map(|within| within.actual.value),
-            within.map(|within| within.actual.low),
-            within.map(|within| within.actual.high),
-            overall.and_then(|overall| overall.potential).map(|index| index.value),
-            overall.map(|overall| overall.actual.value),
-            normality.map(|normality| normality.adjusted),
-            normality.map(|normality| normality.p),
-            chart.map(|chart| chart.lower),
-            chart.map(|chart| chart.upper),
-        ]
-        .map(number),
-    );
-    let out = chart.map_or(0, |chart| {
-        chart.points.iter().filter(|point| !point.broken.is_empty()).count()
-    });
-    fields.push(Field::Count(out));
-    let unsaid = analysis.capability.as_ref().err().map(ToString::to_string);
-    let notes: Vec<String> = unsaid.into_iter().chain(analysis.samples.left_out()).collect();
-    fields.push(Field::Text(notes.join("; ")));
-    fields
 }
 
 /// The runs that are one gauge study.
@@ -307,70 +223,68 @@ fn study(samples: &Samples<'_>) -> Studied {
     }
 }
 
-const CORRELATED: [&str; 9] = [
-    "procedure_id",
-    "first",
-    "second",
-    "pairs",
-    "r",
-    "r_low",
-    "r_high",
-    "p",
-    "note",
-];
+/// What is known of two measurements of the same runs; without it, the names of the columns.
+fn correlated(names: [&str; 3], pairs: usize, found: Option<&Result<Correlation, Unsaid>>) -> Vec<Column> {
+    let of = found.and_then(|found| found.as_ref().ok());
+    let bounds = of.and_then(|found| found.bounds);
+    let unsaid = found.and_then(|found| found.as_ref().err()).map(ToString::to_string);
+    let [procedure, first, second] = names.map(|name| Field::Text(name.to_owned()));
+    vec![
+        ("procedure_id", procedure),
+        ("first", first),
+        ("second", second),
+        ("pairs", Field::Count(Some(pairs))),
+        ("r", Field::Number(of.map(|found| found.r))),
+        ("r_low", Field::Number(bounds.map(|(low, _)| low))),
+        ("r_high", Field::Number(bounds.map(|(_, high)| high))),
+        ("p", Field::Number(of.map(|found| found.p))),
+        ("note", Field::Text(unsaid.unwrap_or_default())),
+    ]
+}
 
-fn correlate(
-    population: &Population<'_>,
-    [first, second]: [&str; 2],
-    format: TableFormat,
-    is_first: bool,
-) -> Result<(), Failure> {
-    let all = samples(population);
-    let find = |name: &str| {
-        all.iter().find(|samples| samples.asked.name == name).ok_or_else(|| {
-            let known: Vec<&str> = all.iter().map(|samples| samples.asked.name.as_str()).collect();
-            Failure::refused(format!(
-                "{}: no measurement {name}; there are {}",
-                population.procedure,
-                known.join(", ")
-            ))
-        })
-    };
-    let (one, other) = (find(first)?, find(second)?);
-    let pairs = pairs(one, other);
-    let found = correlation(&pairs);
-    let fields = || {
-        let of = found.as_ref().ok();
-        let bounds = of.and_then(|found| found.bounds);
-        let unsaid = found.as_ref().err().map(ToString::to_string);
-        [
-            Field::Text(population.procedure.clone()),
-            Field::Text(first.to_owned()),
-            Field::Text(second.to_owned()),
-            Field::Count(pairs.len()),
-            Field::Number(of.map(|found| found.r)),
-            Field::Number(bounds.map(|(low, _)| low)),
-            Field::Number(bounds.map(|(_, high)| high)),
-            Field::Number(of.map(|found| found.p)),
-            Field::Text(unsaid.unwrap_or_default()),
-        ]
-    };
-    match format {
-        TableFormat::Human => say_correlation(&population.procedure, [first, second], &found),
-        TableFormat::Json => {
-            let members = CORRELATED.iter().zip(fields());
-            let members = members.map(|(name, field)| ((*name).to_owned(), field.json()));
-            terminal::emit(&terminal::ascii_json(&serde_json::Value::Object(members.collect())));
-        }
-        TableFormat::Csv => {
-            if is_first {
-                terminal::emit(&csv::line(CORRELATED));
+/// How two measurements go together in each procedure that has both; refused where none has.
+fn correlate(chosen: &[&Population<'_>], names: [&str; 2], format: TableFormat) -> Result<(), Failure> {
+    let mut lacking = Vec::new();
+    let mut found_any = false;
+    for population in chosen {
+        let all = samples(population);
+        match names.map(|name| all.iter().find(|samples| samples.asked.name == name)) {
+            [Some(one), Some(other)] => {
+                found_any = true;
+                say_pair(&population.procedure, names, &pairs(one, other), format);
             }
-            let texts = fields().map(Field::text);
-            terminal::emit(&csv::line(texts.iter().map(String::as_str)));
+            [None, _] => lacking.push(lacks(population, names[0], &all)),
+            [Some(_), None] => lacking.push(lacks(population, names[1], &all)),
         }
     }
+    if !found_any {
+        return Err(Failure::refused(lacking.join("\n")));
+    }
+    for lacking in lacking {
+        terminal::say_aside(&Line::new().add(QUIET, &lacking));
+    }
     Ok(())
+}
+
+fn lacks(population: &Population<'_>, name: &str, all: &[Samples<'_>]) -> String {
+    let known: Vec<&str> = all.iter().map(|samples| samples.asked.name.as_str()).collect();
+    let known = if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    };
+    let procedure = &population.procedure;
+    terminal::clip(&format!("{procedure}: no measurement {name}; there are {known}"), 400)
+}
+
+fn say_pair(procedure: &str, [first, second]: [&str; 2], pairs: &[(f64, f64)], format: TableFormat) {
+    let found = correlation(pairs);
+    let columns = || correlated([procedure, first, second], pairs.len(), Some(&found));
+    match format {
+        TableFormat::Human => say_correlation(procedure, [first, second], &found),
+        TableFormat::Json => terminal::emit(&figures::object(columns())),
+        TableFormat::Csv => terminal::emit(&figures::row(columns())),
+    }
 }
 
 fn say_correlation(procedure: &str, [first, second]: [&str; 2], found: &Result<Correlation, Unsaid>) {
@@ -386,7 +300,7 @@ fn say_correlation(procedure: &str, [first, second]: [&str; 2], found: &Result<C
     };
     terminal::say(
         &Line::new()
-            .add(PLAIN.bold(), procedure)
-            .add(PLAIN, &format!("  {text}")),
+            .add(PLAIN.bold(), &terminal::clip(procedure, 40))
+            .add(PLAIN, &format!("  {}", terminal::clip(&text, 160))),
     );
 }

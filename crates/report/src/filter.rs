@@ -1,5 +1,6 @@
 //! Which runs are meant.
 
+use crate::words::{moment, run_outcome};
 use benchtop_store::{
     Place, Record,
     record::{Purpose, RunOutcome},
@@ -118,6 +119,59 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// The conditions in words, in their order: `batch W7`, `serial number like UNIT-55*`. None of none.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let Self {
+            sequence,
+            run_id,
+            procedure,
+            serial,
+            part,
+            batch,
+            study,
+            station,
+            outcomes,
+            purposes,
+            simulated,
+            since,
+            until,
+            places,
+        } = self;
+        let text = |what: &str, pattern: &Option<String>| {
+            let pattern = pattern.as_ref()?;
+            let like = if pattern.contains('*') { " like" } else { "" };
+            Some(format!("{what}{like} {pattern}"))
+        };
+        let one_of =
+            |what: &str, words: Vec<&str>| (!words.is_empty()).then(|| format!("{what} {}", words.join(" or ")));
+        let all = [
+            sequence.map(|sequence| format!("number {sequence}")),
+            run_id.as_ref().map(|id| format!("an id that begins with {id}")),
+            text("procedure", procedure),
+            text("serial number", serial),
+            text("part", part),
+            text("batch", batch),
+            text("study", study),
+            text("station", station),
+            one_of(
+                "outcome",
+                outcomes.iter().map(|outcome| run_outcome(*outcome)).collect(),
+            ),
+            one_of(
+                "purpose",
+                purposes.iter().map(|purpose| purpose_word(*purpose)).collect(),
+            ),
+            simulated.map(|simulated| if simulated { "simulated" } else { "not simulated" }.to_owned()),
+            since.map(|since| format!("since {}", moment(since))),
+            until.map(|until| format!("until {}", moment(until))),
+            one_of("state", places.iter().map(|place| place_word(*place)).collect()),
+        ];
+        all.into_iter().flatten().collect()
+    }
+}
+
 /// True when all of `text` is what `pattern` says; `*` stands for anything, also for nothing.
 #[must_use]
 pub fn is_like(text: &str, pattern: &str) -> bool {
@@ -214,6 +268,24 @@ mod tests {
             simulated: true,
             started_at: Utc.with_ymd_and_hms(2026, 3, 4, 5, 6, 7).unwrap(),
         }
+    }
+
+    #[test]
+    fn conditions_are_said_as_they_were_given() {
+        let some = |text: &str| Some(text.to_owned());
+        let filter = Filter {
+            serial: some("UNIT-55*"),
+            batch: some("W7"),
+            outcomes: vec![RunOutcome::Fail, RunOutcome::Error],
+            since: Some(Utc.with_ymd_and_hms(2026, 3, 4, 5, 6, 7).unwrap()),
+            places: vec![Place::Kept],
+            ..Filter::default()
+        };
+        assert_eq!(
+            filter.words().join(", "),
+            "serial number like UNIT-55*, batch W7, outcome FAIL or ERROR, since 2026-03-04 05:06, state kept"
+        );
+        assert!(Filter::default().words().is_empty());
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! What figures mean, in sentences: the same on the screen and on the page.
 
 use crate::{
+    Filter,
     analysis::Analysis,
-    population::{Failing, Population, Share, Yield},
-    stats::{capability::Index, control::Rule},
-    words::{counted, digits, number, percent, probability, step_outcome},
+    filter::purpose_word,
+    index::Indexed,
+    population::{Failing, Population, Share, Wanted, Yield},
+    stats::{Unsaid, capability::Index, control::Rule},
+    words::{counted, digits, moment, number, percent, probability, step_outcome},
 };
+use benchtop_store::record::Purpose;
+use chrono::{DateTime, Utc};
 
 /// With a capital letter and a full stop.
 #[must_use]
@@ -13,6 +18,48 @@ pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string());
     format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+}
+
+/// When the first and the last of these started: `from 2026-03-04 05:06 to 2026-03-05 17:00`; none of none. They need not be
+/// in order.
+#[must_use]
+pub fn span<'a, 'b: 'a>(runs: impl IntoIterator<Item = &'a Indexed<'b>>) -> Option<String> {
+    let (first, last) = first_and_last(runs)?;
+    let (first, last) = (moment(first), moment(last));
+    Some(if first == last {
+        format!("at {first}")
+    } else {
+        format!("from {first} to {last}")
+    })
+}
+
+/// When the first and the last of these started; none of none.
+#[must_use]
+pub fn first_and_last<'a, 'b: 'a>(
+    runs: impl IntoIterator<Item = &'a Indexed<'b>>,
+) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    runs.into_iter()
+        .map(Indexed::started_at)
+        .fold(None, |found, at| match found {
+            None => Some((at, at)),
+            Some((first, last)) => Some((at.min(first), at.max(last))),
+        })
+}
+
+/// Which runs were asked for: `production, batch W7, since 2026-03-04 05:06, simulated ones too`.
+#[must_use]
+pub fn asked(filter: &Filter, wanted: Wanted) -> String {
+    let purpose = wanted.purpose.unwrap_or(Purpose::Production);
+    let mut said = vec![purpose_word(purpose).replace('_', " ")];
+    // what the population asks in the filter's place
+    let filter = Filter {
+        purposes: Vec::new(),
+        since: filter.since.or(wanted.since),
+        ..filter.clone()
+    };
+    said.extend(filter.words());
+    said.extend(wanted.simulated.then(|| "simulated ones too".to_owned()));
+    said.join(", ")
 }
 
 /// The runs that judged nothing.
@@ -94,36 +141,32 @@ fn index(name: &str, index: Index) -> String {
 #[must_use]
 pub fn of_analysis(analysis: &Analysis<'_>) -> Vec<String> {
     let mut lines = Vec::new();
-    match &analysis.capability {
-        Ok(found) => {
-            if let Some(within) = &found.within {
-                let potential = within
-                    .potential
-                    .map(|potential| format!("{}   ", index("Cp", potential)));
-                lines.push(format!(
-                    "{}{}",
-                    potential.unwrap_or_default(),
-                    index("Cpk", within.actual)
-                ));
-            }
-            let potential = found
-                .overall
+    if let Ok(found) = &analysis.capability {
+        if let Some(within) = &found.within {
+            let potential = within
                 .potential
-                .map(|potential| format!("{}   ", index("Pp", potential)));
+                .map(|potential| format!("{}   ", index("Cp", potential)));
             lines.push(format!(
                 "{}{}",
                 potential.unwrap_or_default(),
-                index("Ppk", found.overall.actual)
+                index("Cpk", within.actual)
             ));
-            if found.is_thin() {
-                lines.push(format!(
-                    "only {}: the intervals (95 %) say more than the indices",
-                    counted(found.n, "value")
-                ));
-            }
         }
-        Err(unsaid) if analysis.samples.values.len() > 1 => lines.push(format!("no capability: {unsaid}")),
-        Err(_) => {}
+        let potential = found
+            .overall
+            .potential
+            .map(|potential| format!("{}   ", index("Pp", potential)));
+        lines.push(format!(
+            "{}{}",
+            potential.unwrap_or_default(),
+            index("Ppk", found.overall.actual)
+        ));
+        if found.is_thin() {
+            lines.push(format!(
+                "only {}: the intervals (95 %) say more than the indices",
+                counted(found.n, "value")
+            ));
+        }
     }
     match &analysis.normality {
         Ok(found) if found.is_doubtful() => lines.push(format!(
@@ -153,11 +196,64 @@ pub fn of_analysis(analysis: &Analysis<'_>) -> Vec<String> {
     }
     lines.extend(trend(analysis));
     lines.extend(drift(analysis));
+    lines.extend(missing(analysis));
     lines.extend(analysis.samples.left_out());
     lines
 }
 
-fn trend(analysis: &Analysis<'_>) -> Option<String> {
+/// Which figures cannot be given, and why: a sentence a reason.
+#[must_use]
+pub fn missing(analysis: &Analysis<'_>) -> Vec<String> {
+    if analysis.samples.values.is_empty() {
+        return Vec::new();
+    }
+    let mut few: Vec<String> = Vec::new();
+    let mut others: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut add = |what: &'static str, unsaid: &Unsaid| match unsaid {
+        Unsaid::TooFew { needed, .. } => few.push(format!("{what} ({needed})")),
+        Unsaid::NoValue | Unsaid::AllEqual(_) | Unsaid::NoLimit | Unsaid::CrossedLimits | Unsaid::Study(_) => {
+            let reason = unsaid.to_string();
+            match others.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, all)) => all.push(what),
+                None => others.push((reason, vec![what])),
+            }
+        }
+    };
+    let capability = analysis.capability.as_ref();
+    for (what, unsaid) in [
+        ("capability", capability.err()),
+        ("control chart", analysis.chart.as_ref().err()),
+        ("trend", analysis.trend.as_ref().err()),
+        ("check for a normal distribution", analysis.normality.as_ref().err()),
+        ("histogram", analysis.histogram.as_ref().err()),
+    ] {
+        if let Some(unsaid) = unsaid {
+            add(what, unsaid);
+        }
+    }
+    let mut said: Vec<String> = Vec::new();
+    if !few.is_empty() {
+        let values = counted(analysis.samples.values.len(), "value");
+        said.push(format!("{values}: too few for {}", few.join(", ")));
+    }
+    said.extend(
+        others
+            .into_iter()
+            .map(|(reason, all)| format!("no {}: {reason}", all.join(", "))),
+    );
+    if let Ok(found) = capability {
+        if found.within.is_none() {
+            said.push("no Cp, Cpk: neighbours do not differ".to_owned());
+        }
+        if found.overall.potential.is_none() {
+            said.push("no Cp, Pp: there is one limit".to_owned());
+        }
+    }
+    said
+}
+
+/// Where the values run away to; none where they do not.
+pub(crate) fn trend(analysis: &Analysis<'_>) -> Option<String> {
     let trend = analysis.trend.as_ref().ok().filter(|trend| trend.is_believed())?;
     let asked = &analysis.samples.asked;
     let (verb, by) = if trend.slope > 0.0 {

@@ -1,6 +1,7 @@
 //! Numbers and outcomes for people.
 
 use benchtop_store::record::{MeasurementOutcome, RunOutcome, StepOutcome};
+use chrono::{DateTime, Utc};
 
 /// Six significant digits, without zeros at the end; as a power of ten where it is very large or very small.
 #[must_use]
@@ -49,6 +50,12 @@ pub fn probability(p: f64) -> String {
     } else {
         format!("{p:.3}")
     }
+}
+
+/// A moment to the minute, in UTC: `2026-03-04 05:06`.
+#[must_use]
+pub fn moment(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M").to_string()
 }
 
 /// `1 run`, `2 runs`.

@@ -50,7 +50,7 @@ svg { max-width: 100%; height: auto; display: block; }
 svg text { fill: var(--ink); font: 11px system-ui, sans-serif; }
 .axis { stroke: var(--rule); } .zone { fill: var(--zone); } .guard { fill: var(--guard); } .bar { fill: var(--bar); }
 .limit { stroke: var(--bad); stroke-dasharray: 5 3; fill: none; } .line { stroke: var(--bar); fill: none; stroke-width: 1.5; }
-.centre { stroke: var(--faint); fill: none; } .mark { stroke: var(--ink); stroke-width: 2.5; } .out { fill: var(--bad); } .dot { fill: var(--bar); }
+.centre { stroke: var(--faint); fill: none; } .course { stroke: var(--doubt); stroke-width: 2; stroke-dasharray: 2 3; } .mark { stroke: var(--ink); stroke-width: 2.5; } .out { fill: var(--bad); } .dot { fill: var(--bar); }
 section { break-inside: avoid-page; }
 @media screen { main { overflow-x: auto; } }
 @media print { :root { --ink: #000; --paper: #fff; --faint: #444; --rule: #bbb; --good: #0a6b2d; --bad: #b3141c; --doubt: #7a5200;

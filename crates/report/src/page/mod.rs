@@ -7,8 +7,9 @@ mod html;
 mod population;
 mod run;
 mod svg;
+mod trend;
 
-pub use population::{Section, of_populations};
+pub use population::{Scope, Section, of_populations};
 pub use run::of_run;
 
 #[cfg(test)]
@@ -16,9 +17,10 @@ mod tests {
     use super::*;
     use crate::{
         Filter, Order,
+        analysis::{Acceptance, Analysis},
         history::StoredRun,
         index::History,
-        population::{Wanted, pareto, populations, samples, yields},
+        population::{Samples, Wanted, pareto, populations, samples, yields},
         testkit::{self, Made},
     };
     use benchtop_store::{Place, Record, RecordName};
@@ -166,11 +168,26 @@ mod tests {
         }
     }
 
+    /// As a guard band of 10 mV would have it.
+    fn guarded(samples: Samples<'_>) -> Analysis<'_> {
+        let mut analysis = crate::analysis::analyse(samples);
+        let mut record = testkit::record(1);
+        let first = testkit::first(&mut record);
+        (first.acceptance_low, first.acceptance_high) = (Some(3.26), Some(3.34));
+        let asked = &analysis.samples.asked;
+        analysis.accepted = Acceptance::of(&record, &asked.step, &asked.name);
+        analysis
+    }
+
     #[test]
     fn a_populations_page_shows_histogram_and_chart() {
         let made = Made::default();
         for sequence in 1..=40 {
-            let value = 3.3 + f64::from(u32::try_from(sequence).unwrap() % 7) / 1000.0;
+            let value = if sequence == 20 {
+                3.36
+            } else {
+                3.3 + f64::from(u32::try_from(sequence).unwrap() % 7) / 1000.0
+            };
             made.put("pending", &testkit::with_value(testkit::record(sequence), value));
         }
         let mut history = History::open(&made.store(), chrono::DateTime::default(), &mut |_, _| {}).unwrap();
@@ -188,10 +205,16 @@ mod tests {
                 population,
                 yields: yields(population),
                 failing: pareto(population),
-                analyses: samples(population).into_iter().map(crate::analysis::analyse).collect(),
+                analyses: samples(population).into_iter().map(guarded).collect(),
             })
             .collect();
-        let page = of_populations("Everything", &sections);
+        let filter = Filter::default();
+        let scope = Scope {
+            filter: &filter,
+            wanted,
+            measurement: None,
+        };
+        let page = of_populations(&scope, &sections);
         assert_accessible(&page);
         assert_harmless(&page);
         for needed in [
@@ -199,11 +222,15 @@ mod tests {
             "Cpk",
             "Histogram of vcc_3v3",
             "Control chart of vcc_3v3",
-            "40",
+            "Trend of vcc_3v3: 40 values; limits 3.25 .. 3.35 V; inside the guard band of the newest run 3.26 .. 3.34 V; 1 beyond them",
+            "class=\"guard\"",
+            "<h1>BOARD-FUNCTIONAL-V3: statistics</h1>",
+            "<p>40 runs, ",
+            "<p>Which runs: production, simulated ones too.</p>",
         ] {
             assert!(page.contains(needed), "{needed}");
         }
-        let nothing = of_populations("Nothing", &[]);
+        let nothing = of_populations(&scope, &[]);
         assert!(nothing.contains("There is no run"));
         assert!(!page.contains("NaN") && !page.contains("inf"));
     }

@@ -3,13 +3,27 @@
 use super::{
     html::{page, table, text},
     svg,
+    trend::trend,
 };
 use crate::{
+    Filter,
     analysis::Analysis,
-    population::{Failing, Population, Share, Yield},
+    population::{Failing, Population, Share, Wanted, Yield},
     sentences, shown,
-    words::{digits, number, percent},
+    words::{counted, digits, number, percent},
 };
+use std::borrow::Cow;
+
+/// What a page of populations was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// Which runs.
+    pub filter: &'a Filter,
+    /// And what of them counts.
+    pub wanted: Wanted,
+    /// Only measurements of such a name.
+    pub measurement: Option<&'a str>,
+}
 
 /// What a page says of one procedure.
 #[derive(Debug)]
@@ -24,18 +38,44 @@ pub struct Section<'a> {
     pub analyses: Vec<Analysis<'a>>,
 }
 
-/// The page of populations, one section a procedure.
+/// The page of populations, one section a procedure. Its title says what it shows; below stand which runs that are, and when
+/// the first and the last of them started.
 #[must_use]
-pub fn of_populations(title: &str, sections: &[Section<'_>]) -> String {
-    let mut body = format!("<h1>{}</h1>\n", text(title));
+pub fn of_populations(scope: &Scope<'_>, sections: &[Section<'_>]) -> String {
+    let title = title(scope.filter, sections);
+    let mut body = format!("<h1>{}</h1>\n", text(&title));
+    let runs = sections.iter().flat_map(|section| &section.population.runs);
+    let mut lead = vec![match sentences::span(runs.clone()) {
+        Some(span) => format!("{}, {span} (UTC).", counted(runs.count(), "run")),
+        None => "There is no run.".to_owned(),
+    }];
+    lead.push(format!("Which runs: {}.", sentences::asked(scope.filter, scope.wanted)));
+    lead.extend(scope.measurement.map(|name| format!("Only measurements named {name}.")));
+    for line in lead {
+        body.push_str(&format!("<p>{}</p>\n", text(&line)));
+    }
     if sections.is_empty() {
-        body.push_str("<p>There is no run.</p>\n");
         body.push_str(&table("Runs", &["Procedure"], &[]));
     }
     for section in sections {
         body.push_str(&procedure(section));
     }
-    page(title, &body)
+    page(&title, &body)
+}
+
+/// `Batch W7: BOARD-FUNCTIONAL-V3`, `Statistics of 3 procedures`.
+fn title(filter: &Filter, sections: &[Section<'_>]) -> String {
+    let what: Cow<'_, str> = match sections {
+        [] => "no run".into(),
+        [one] => one.population.procedure.as_str().into(),
+        [_, _, ..] => counted(sections.len(), "procedure").into(),
+    };
+    match (&filter.batch, sections) {
+        (Some(batch), _) => format!("Batch {batch}: {what}"),
+        (None, []) => format!("Statistics: {what}"),
+        (None, [_]) => format!("{what}: statistics"),
+        (None, [_, _, ..]) => format!("Statistics of {what}"),
+    }
 }
 
 fn share(share: Share) -> String {
@@ -55,6 +95,10 @@ fn procedure(section: &Section<'_>) -> String {
     let mut body = format!("<h2>{}</h2>\n", text(&population.procedure));
     let rows = [
         ("runs", yields.runs.to_string()),
+        (
+            "started",
+            sentences::span(&population.runs).unwrap_or_else(|| "none".to_owned()),
+        ),
         ("first pass", share(yields.first_pass)),
         ("final", share(yields.last_pass)),
         (
@@ -123,6 +167,7 @@ fn measurement(analysis: &Analysis<'_>) -> String {
     for line in sentences::of_analysis(analysis) {
         body.push_str(&format!("<p>{}</p>\n", text(&line)));
     }
+    body.push_str(&trend(analysis).unwrap_or_default());
     if let Ok(bins) = &analysis.histogram {
         body.push_str(&svg::histogram(&asked.name, bins, asked.low, asked.high).unwrap_or_default());
     } else {

@@ -13,7 +13,7 @@ use crate::{
 };
 use benchtop_store::record::{Measurement, Value};
 
-fn svg(width: f64, height: f64, label: &str, inside: &str) -> String {
+pub(super) fn svg(width: f64, height: f64, label: &str, inside: &str) -> String {
     let label = text(label);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" \
@@ -22,16 +22,16 @@ fn svg(width: f64, height: f64, label: &str, inside: &str) -> String {
 }
 
 /// From values to places on the picture.
-struct Scale {
-    from: f64,
-    to: f64,
-    start: f64,
-    end: f64,
+pub(super) struct Scale {
+    pub(super) from: f64,
+    pub(super) to: f64,
+    pub(super) start: f64,
+    pub(super) end: f64,
 }
 
 impl Scale {
     /// Over all of these, with a little room; `None` for none.
-    fn over(values: impl IntoIterator<Item = f64>, start: f64, end: f64) -> Option<Self> {
+    pub(super) fn over(values: impl IntoIterator<Item = f64>, start: f64, end: f64) -> Option<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values {
             (low, high) = (low.min(value), high.max(value));
@@ -53,7 +53,7 @@ impl Scale {
         })
     }
 
-    fn at(&self, value: f64) -> f64 {
+    pub(super) fn at(&self, value: f64) -> f64 {
         let part = (value - self.from) / (self.to - self.from);
         let place = self.start + part * (self.end - self.start);
         if place.is_finite() {
