@@ -169,12 +169,12 @@ pub(crate) struct StatsArguments {
     #[arg(long)]
     pub(crate) quiet: bool,
 
-    /// What is printed.
+    /// What is printed: json and csv hold every figure that people are shown, csv a row a measurement.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TableFormat,
 
     /// Write a page for a browser and a printer to this file instead (`-`: standard output).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["gauge", "correlate"])]
     pub(crate) html: Option<PathBuf>,
 }
 

@@ -57,8 +57,14 @@ const HEADING: [&str; 15] = [
 ];
 
 fn print(page: &[Indexed<'_>], format: TableFormat) {
+    if page.is_empty() {
+        let line = Line::new().add(QUIET, "no such run");
+        match format {
+            TableFormat::Human => terminal::say(&line),
+            TableFormat::Json | TableFormat::Csv => terminal::say_aside(&line),
+        }
+    }
     match format {
-        TableFormat::Human if page.is_empty() => terminal::say(&Line::new().add(QUIET, "no such run")),
         TableFormat::Human => page.iter().for_each(say),
         TableFormat::Json => {
             for run in page {

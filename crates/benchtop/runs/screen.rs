@@ -6,6 +6,7 @@ use super::{
     stats::{Gauged, Studied},
 };
 use crate::terminal::{self, BAD, DOUBTFUL, Line, PLAIN, QUIET};
+use anstyle::Style;
 use benchtop_report::{
     analysis::Analysis,
     population::{Population, Share, pareto, yields},
@@ -63,7 +64,18 @@ pub(super) fn population(population: &Population<'_>, analyses: &[Analysis<'_>])
 }
 
 fn fact(name: &str, text: &str) {
-    terminal::say(&Line::new().column(QUIET, &format!("  {name}"), 18).add(PLAIN, text));
+    let mut name = format!("  {name}");
+    for part in wrapped(text, WIDTH - 18) {
+        let name = std::mem::take(&mut name);
+        terminal::say(&Line::new().column(QUIET, &name, 18).add(PLAIN, &part));
+    }
+}
+
+/// Prints a text that may be longer than a line, set in by two.
+pub(super) fn say_long(say: fn(&Line), style: Style, text: &str) {
+    for part in wrapped(&terminal::clip(text, 240), WIDTH - 2) {
+        say(&Line::new().add(style, &format!("  {part}")));
+    }
 }
 
 fn failing(population: &Population<'_>) {
@@ -132,9 +144,7 @@ fn measurement(analysis: &Analysis<'_>) {
         } else {
             PLAIN
         };
-        for part in wrapped(&terminal::clip(&line, 240), WIDTH - 2) {
-            terminal::say(&Line::new().add(style, &format!("  {part}")));
-        }
+        say_long(terminal::say, style, &line);
     }
     if let Ok(bins) = &analysis.histogram {
         histogram(bins, asked.low, asked.high);

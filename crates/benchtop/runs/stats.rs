@@ -60,18 +60,18 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
         .iter()
         .filter(|population| !population.runs.is_empty())
         .collect();
-    let is_page_alone = arguments.html.is_some() && !arguments.gauge && arguments.correlate.is_empty();
-    if arguments.format == TableFormat::Csv && !is_page_alone {
+    let is_page = arguments.html.is_some();
+    if arguments.format == TableFormat::Csv && !is_page {
         // once, whatever there is
         terminal::emit(&heading(arguments));
     }
     if chosen.is_empty() {
-        say_nothing(&populations, arguments.format);
+        say_nothing(&populations, arguments.format == TableFormat::Human && !is_page);
     } else if arguments.gauge {
         chosen.iter().for_each(|population| say_gauge(population, arguments));
     } else if let [first, second] = arguments.correlate.as_slice() {
         correlate(&chosen, [first, second], arguments.format)?;
-    } else if !is_page_alone {
+    } else if !is_page {
         for population in &chosen {
             let analyses: Vec<Analysis<'_>> = of_interest(population, arguments).into_iter().map(analyse).collect();
             print(population, &analyses, arguments.format);
@@ -140,17 +140,14 @@ const fn ended(all_read: bool) -> Exit {
     if all_read { Exit::Success } else { Exit::Error }
 }
 
-/// A program that reads the table gets one without a row: the sentence is for people.
-fn say_nothing(populations: &[Population<'_>], format: TableFormat) {
-    let say = match format {
-        TableFormat::Human => terminal::say,
-        TableFormat::Json | TableFormat::Csv => terminal::say_aside,
-    };
+/// A program that reads the table gets one without a row: the sentence is for people, on standard error where that is not theirs.
+fn say_nothing(populations: &[Population<'_>], to_people: bool) {
+    let say = if to_people { terminal::say } else { terminal::say_aside };
     say(&Line::new().add(PLAIN, "No run counts."));
     for population in populations {
         if let Some(left_out) = sentences::left_out(population) {
-            let text = format!("  {}: left out {left_out}", terminal::clip(&population.procedure, 40));
-            say(&Line::new().add(DOUBTFUL, &text));
+            let text = format!("{}: left out {left_out}", terminal::clip(&population.procedure, 40));
+            screen::say_long(say, DOUBTFUL, &text);
         }
     }
 }
@@ -227,7 +224,11 @@ fn study(samples: &Samples<'_>) -> Studied {
 fn correlated(names: [&str; 3], pairs: usize, found: Option<&Result<Correlation, Unsaid>>) -> Vec<Column> {
     let of = found.and_then(|found| found.as_ref().ok());
     let bounds = of.and_then(|found| found.bounds);
-    let unsaid = found.and_then(|found| found.as_ref().err()).map(ToString::to_string);
+    let unsaid = match (found, of) {
+        (Some(Err(unsaid)), _) => Some(unsaid.to_string()),
+        (_, Some(found)) if found.bounds.is_none() => Some("no bounds: 4 pairs or more are needed".to_owned()),
+        (Some(Ok(_)) | None, _) => None,
+    };
     let [procedure, first, second] = names.map(|name| Field::Text(name.to_owned()));
     vec![
         ("procedure_id", procedure),
@@ -261,7 +262,7 @@ fn correlate(chosen: &[&Population<'_>], names: [&str; 2], format: TableFormat) 
         return Err(Failure::refused(lacking.join("\n")));
     }
     for lacking in lacking {
-        terminal::say_aside(&Line::new().add(QUIET, &lacking));
+        screen::say_long(terminal::say_aside, QUIET, &lacking);
     }
     Ok(())
 }
@@ -298,9 +299,6 @@ fn say_correlation(procedure: &str, [first, second]: [&str; 2], found: &Result<C
         }
         Err(unsaid) => format!("{first} and {second}: {unsaid}"),
     };
-    terminal::say(
-        &Line::new()
-            .add(PLAIN.bold(), &terminal::clip(procedure, 40))
-            .add(PLAIN, &format!("  {}", terminal::clip(&text, 160))),
-    );
+    terminal::say(&Line::new().add(PLAIN.bold(), &terminal::clip(procedure, 40)));
+    screen::say_long(terminal::say, PLAIN, &text);
 }
