@@ -132,12 +132,16 @@
 //!     `recovering::a_record_that_is_moved_while_it_is_looked_for_is_found`,
 //!     `recovering::the_temporary_of_a_record_that_was_moved_since_is_no_second_record`.
 //! 36. A record that was saved stays as it was, also where its journal comes back and the disk fails meanwhile:
-//!     `faults::a_saved_run_whose_journal_came_back_stays_as_it_was_whatever_breaks_meanwhile`.
+//!     `faults::a_saved_run_whose_journal_came_back_stays_as_it_was_whatever_breaks_meanwhile`; so does one that was uploaded
+//!     before its name was durable: `faults::what_is_uploaded_before_its_name_is_durable_is_the_record_that_is_found`. No second
+//!     sync is believed: `faults::sealing_once_more_with_any_call_broken_believes_no_second_sync`,
+//!     `faults::a_record_that_is_brought_with_any_call_broken_is_here_durably_or_refused`.
 //! 37. What comes from another store stays in that one's chain, also where its import died:
 //!     `crash::an_import_killed_at_any_moment_beside_recoveries_brings_every_record_as_it_was`,
 //!     `chain::an_import_that_died_is_finished_and_its_record_stays_in_the_chain_of_the_other_store`.
 //! 38. With the station's key, who has it not can neither alter a record nor call a removed one pruned:
-//!     `pruning::who_has_not_the_key_cannot_call_a_removed_record_pruned`.
+//!     `pruning::who_has_not_the_key_cannot_call_a_removed_record_pruned`,
+//!     `pruning::a_signed_record_stays_where_its_checkpoint_could_not_be_signed`.
 //! 39. Every record that is sealed can be read again:
 //!     `journal::results_beyond_what_can_be_read_again_are_refused_and_the_run_is_saved_without_them`.
 //!

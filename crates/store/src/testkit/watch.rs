@@ -3,7 +3,7 @@
 use crate::{disk::eye::Call, ground::FileSystem};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard},
 };
@@ -35,6 +35,15 @@ pub(crate) enum Fault {
     Dead,
 }
 
+/// What somebody else does in the moment in which the disk refuses.
+struct Meanwhile(Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Meanwhile")
+    }
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     steps: Vec<Step>,
@@ -43,6 +52,7 @@ struct Seen {
     /// From which call on what goes wrong; with true, every call of its kind after it too.
     fault: Option<(usize, Fault, bool)>,
     struck: Option<&'static str>,
+    meanwhile: Option<Meanwhile>,
     short: bool,
     dead: BTreeSet<u64>,
     /// Folders whose sync failed, until a name in them changes.
@@ -77,6 +87,11 @@ impl Watch {
         seen.calls = 0;
         seen.struck = None;
         seen.fault = Some((at, fault, for_good));
+    }
+
+    /// Somebody else does this when the disk refuses a call, before whoever called hears of it. They have a store of their own.
+    pub(crate) fn meanwhile(&self, act: impl FnOnce() + Send + 'static) {
+        self.seen().meanwhile = Some(Meanwhile(Box::new(act)));
     }
 
     /// The disk is well again; answers the kind of call that was refused, if any was.
@@ -158,6 +173,11 @@ impl Watch {
                 }
                 if let Call::SyncDir { path } = call {
                     seen.dead_folders.insert(path.to_owned());
+                }
+                let meanwhile = seen.meanwhile.take();
+                drop(seen);
+                if let Some(Meanwhile(act)) = meanwhile {
+                    act();
                 }
                 Err(errno.into())
             }

@@ -431,3 +431,65 @@ fn a_sync_that_is_tried_again_is_seen() {
     folder.sync().unwrap();
     assert_eq!(watch.retried(), before);
 }
+
+/// A syncer meets a record after the rename that gives it its name, and before the call that fails.
+#[test]
+fn what_is_uploaded_before_its_name_is_durable_is_the_record_that_is_found() {
+    for (is_moved, again) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut refused = 0;
+        for at in 0..MOST_CALLS {
+            let (_folder, store, watch) = testkit::watched_store();
+            save(&store, "UNIT-KEPT");
+            let ticket = store.begin(now()).unwrap();
+            let mut journal = store.journal(&ticket).unwrap();
+            record_all(&mut journal, &passing(&ticket, "UNIT-5501"));
+            journal.wait_durable().unwrap();
+            let (run_id, beside) = (ticket.run_id, Store::open(store.root()).unwrap());
+            let (sent, uploaded) = std::sync::mpsc::channel();
+            watch.meanwhile({
+                let run_id = run_id.clone();
+                move || {
+                    for saved in found(&beside, &run_id) {
+                        sent.send(std::fs::read(&saved.path).unwrap()).unwrap();
+                        confirm(&beside, &saved).unwrap();
+                        if is_moved {
+                            beside.settle(&saved.name, &["cloud"], now()).unwrap();
+                        }
+                    }
+                }
+            });
+            watch.break_at(at, Fault::Error(Errno::IO), false);
+            let is_sealed = store.seal(&journal).is_ok();
+            let Some(kind) = watch.mend() else { break };
+            let Ok(bytes) = uploaded.try_recv() else { continue };
+            let place = format!("EIO at {kind} ({at}), moved {is_moved}, again {again}");
+            refused += usize::from(!is_sealed);
+            if again && !is_sealed {
+                store.seal(&journal).unwrap();
+            }
+            drop(journal);
+            recovered(&store, &place);
+            let mut found_now = found(&store, &run_id);
+            if let [saved] = &found_now[..]
+                && !is_moved
+            {
+                assert_eq!(store.settle(&saved.name, &["cloud"], now()).unwrap(), Place::Synced);
+                found_now = found(&store, &run_id);
+            }
+            let [saved] = &found_now[..] else {
+                panic!("{place}: {found_now:?}")
+            };
+            assert!(
+                saved.path.starts_with(store.root().join("synced")),
+                "{place}: {saved:?}"
+            );
+            assert_eq!(
+                std::fs::read(&saved.path).unwrap(),
+                bytes,
+                "{place}: not what was uploaded"
+            );
+            assert_eq!(findings(&store), [], "{place}");
+        }
+        assert!(refused > 0, "no call failed after the rename");
+    }
+}
