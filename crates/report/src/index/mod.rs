@@ -61,6 +61,9 @@ use std::{
 const FILE: &str = "history.idx";
 /// An index with so many dead entries beside its living ones is made anew.
 const MOST_DEAD: u32 = 1000;
+/// What is done in turn about an index that is torn: frames that are whole and make no sense are kept by the first, and the second
+/// makes all of it anew.
+const MENDS: [fn(&mut Log); 2] = [Log::salvage, Log::clear];
 /// More records than so many are looked at on two threads.
 const MANY: usize = 512;
 
@@ -128,8 +131,7 @@ impl History {
     /// Brings it up to date; an index that is torn somewhere is cut there, or made anew.
     fn refresh(&mut self, progress: Progress<'_>) -> Result<(), StoreError> {
         let before: BTreeSet<String> = self.log.state.unbelieved.keys().cloned().collect();
-        let mends: [fn(&mut Log); 2] = [Log::salvage, Log::clear];
-        let mut mends = mends.into_iter();
+        let mut mends = MENDS.into_iter();
         loop {
             match follow(&mut self.log, (&self.store, &self.folders), self.moment, progress) {
                 Ok(work) => {
@@ -153,9 +155,7 @@ impl History {
 
     /// Reads earlier runs of the index until `enough`, or all of them.
     fn reach(&mut self, mut enough: impl FnMut(&Log) -> bool) -> Result<(), StoreError> {
-        // frames that are whole and make no sense are kept by the first: the second makes all of it anew
-        let mends: [fn(&mut Log); 2] = [Log::salvage, Log::clear];
-        let mut mends = mends.into_iter();
+        let mut mends = MENDS.into_iter();
         while !enough(&self.log) {
             match self.log.read_earlier() {
                 Ok(true) => {}
