@@ -13,17 +13,41 @@ pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     pub(crate) fn mount(folder: &Path, options: &str) -> Option<Self> {
+        Self::of(folder, "tmpfs", Path::new("tmpfs"), options)
+    }
+
+    /// One that keeps no modes, as sticks have it: FAT, or exFAT where this machine has only that.
+    fn of_a_stick(folder: &Path, options: &str) -> Option<Self> {
+        ["vfat", "exfat"].into_iter().find_map(|kind| {
+            let (path, image) = (folder.join(kind), folder.join(format!("{kind}.image")));
+            fs::create_dir(&path).unwrap();
+            fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
+            let made = Command::new(format!("mkfs.{kind}"))
+                .arg(&image)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            if !made.is_ok_and(|status| status.success()) {
+                println!("skipped: this machine has no mkfs.{kind}");
+                return None;
+            }
+            Self::of(&path, kind, &image, &format!("loop,{options}"))
+        })
+    }
+
+    fn of(folder: &Path, kind: &str, what: &Path, options: &str) -> Option<Self> {
         let path = folder.join("disk");
         fs::create_dir(&path).unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .args(["-t", kind, "-o", options])
+            .arg(what)
             .arg(&path)
             .stderr(Stdio::null())
             .status();
         if mounted.is_ok_and(|status| status.success()) {
             return Some(Self(path));
         }
-        println!("skipped: this machine does not let us mount a small disk");
+        println!("skipped: this machine does not let us mount a small disk of {kind}");
         None
     }
 
@@ -151,6 +175,25 @@ fn records_are_not_readable_by_others() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&root), 0o700);
     assert_eq!(mode(&records(&root, "pending")[0]), 0o600);
+}
+
+#[test]
+fn a_store_on_a_file_system_without_file_modes_says_who_may_read_it() {
+    for (options, is_told) in [("umask=022", true), ("umask=077", false)] {
+        let folder = scratch();
+        let Some(disk) = SmallDisk::of_a_stick(folder.path(), options) else {
+            return;
+        };
+        let store = disk.path().join("store");
+        for serial in ["UNIT-5501", "UNIT-5502"] {
+            let run = done(&mut simulated(&store, serial));
+            assert_eq!(run.code, Some(0), "{run}");
+            assert_eq!(run.err.contains("without file modes"), is_told, "{options}: {run}");
+        }
+        let verified = done(benchtop().args(["runs", "verify", "--store"]).arg(&store));
+        assert_eq!(verified.code, Some(0), "{verified}");
+        assert_eq!(records(&store, "pending").len(), 2);
+    }
 }
 
 fn killed_at(call: &str, when: usize, store: &Path) -> bool {

@@ -1,6 +1,6 @@
 //! Where the records are kept, when the command line does not say.
 
-use crate::exit::Failure;
+use crate::{exit::Failure, terminal};
 use benchtop_station::StationFile;
 use benchtop_store::{StationKey, Store};
 use std::{
@@ -38,6 +38,13 @@ pub(crate) fn open(root: &Path, file: Option<&StationFile>) -> Result<Store, Fai
         Some(_) | None => Store::open(root),
     };
     let mut store = store.map_err(|error| Failure::error(error.to_string()))?;
+    if !store.keeps_modes() {
+        terminal::warn(&format!(
+            "the store {} lies on a file system without file modes (FAT?): others than its owner may read it; keep it on another one, \
+             or mount this one for its owner alone (uid=, umask=077)",
+            root.display()
+        ));
+    }
     if let Some(bytes) = file.and_then(|file| file.refuse_below) {
         store = store.with_least_bytes(bytes);
     }

@@ -103,10 +103,14 @@ pub(crate) fn refuse_other_machines(root: &Dir) -> Result<(), StoreError> {
 }
 
 /// Makes and removes a file, so that a store that cannot be written to is refused at once; and locks it twice on the way:
-/// where that goes, no lock can be believed.
-pub(crate) fn probe(folder: &Dir) -> Result<(), StoreError> {
+/// where that goes, no lock can be believed. True where the file system keeps modes, and what is made is for its owner alone.
+pub(crate) fn probe(folder: &Dir) -> Result<bool, StoreError> {
     let name = format!("{PROBE}{}", mint::unique());
     let first = folder.create_new(&name)?;
+    // what cannot be looked at is told by the locks
+    let keeps_modes = first
+        .is_for_others(folder.is_shared())
+        .map_or(true, |for_others| !for_others);
     let lies = first.try_lock().and_then(|locked| match folder.open_existing(&name) {
         Ok(second) => Ok(locked && second.try_lock()?),
         // a recovery took it for a leftover; what else is wrong is told by the removal
@@ -125,7 +129,7 @@ pub(crate) fn probe(folder: &Dir) -> Result<(), StoreError> {
         ))
     };
     match lies {
-        Ok(false) => Ok(()),
+        Ok(false) => Ok(keeps_modes),
         Ok(true) => no_locks(
             "this file system gave one lock to two at once; keep the store on a disk of this machine".to_owned(),
         ),
@@ -199,6 +203,15 @@ mod tests {
         // and honest ones are
         let store = Store::open(folder.path()).unwrap();
         assert_eq!(names(&store.root().join("journal")), [""; 0]);
+    }
+
+    #[test]
+    fn a_file_system_that_keeps_no_modes_is_told() {
+        let (_folder, store, watch) = testkit::watched_store();
+        assert!(store.keeps_modes());
+        watch.forget_modes();
+        let again = Store::open_before(store.root(), crate::disk::eye::Eye::of(&watch)).unwrap();
+        assert!(!again.keeps_modes());
     }
 
     /// A real one, where this machine can mount one: its own folder through 9P, NFS or the like needs a server that few have.

@@ -124,7 +124,8 @@
 //!     `space::a_disk_below_the_threshold_is_told_and_below_the_floor_refused`.
 //! 33. A file system of another machine, or one whose locks lie, is refused:
 //!     `ground::a_store_on_a_network_file_system_is_refused_before_anything_is_made`,
-//!     `ground::locks_that_are_given_to_two_are_not_believed`, `ground::file_systems_of_other_machines_are_named`.
+//!     `ground::locks_that_are_given_to_two_are_not_believed`, `ground::file_systems_of_other_machines_are_named`; one that
+//!     keeps no modes is told ([`Store::keeps_modes`]): `ground::a_file_system_that_keeps_no_modes_is_told`.
 //! 34. A shared store is for the group of its folder and for nobody else, and no link is followed on the way:
 //!     `sharing::a_shared_store_is_for_the_group_of_its_folder_and_for_nobody_else`,
 //!     `sharing::a_store_that_was_private_is_given_to_the_group_whole`.

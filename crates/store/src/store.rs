@@ -35,6 +35,7 @@ pub struct Store {
     pub(crate) least_bytes: u64,
     pub(crate) warn_below: Option<u64>,
     key: Option<Arc<StationKey>>,
+    keeps_modes: bool,
 }
 
 /// The open folders of a store.
@@ -130,8 +131,9 @@ impl Store {
             units: root.child("units")?,
             root,
         };
-        ground::probe(&layout.journal)?;
+        let keeps_modes = ground::probe(&layout.journal)?;
         Ok(Self {
+            keeps_modes,
             layout: Arc::new(layout),
             least_bytes: space::LEAST_BYTES,
             warn_below: None,
@@ -150,6 +152,13 @@ impl Store {
     #[must_use]
     pub fn root(&self) -> &Path {
         self.layout.root.path()
+    }
+
+    /// False on a file system that has one mode for every file, as FAT has: others than the owner may read the results there, and
+    /// alter them where that mode lets them.
+    #[must_use]
+    pub const fn keeps_modes(&self) -> bool {
+        self.keeps_modes
     }
 
     /// The folder for attachments; each file lies there under its digest.

@@ -57,6 +57,11 @@ impl Eye {
     pub(crate) const fn locks_lie(&self) -> bool {
         false
     }
+
+    #[expect(clippy::unused_self, reason = "the form that the tests share")]
+    pub(crate) const fn keeps_no_modes(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +101,11 @@ mod watched {
         /// True on a file system that gives one lock to many.
         pub(crate) fn locks_lie(&self) -> bool {
             self.0.as_ref().is_some_and(|watch| watch.locks_lie())
+        }
+
+        /// True on a file system that has one mode for every file.
+        pub(crate) fn keeps_no_modes(&self) -> bool {
+            self.0.as_ref().is_some_and(|watch| watch.keeps_no_modes())
         }
     }
 }

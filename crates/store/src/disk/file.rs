@@ -1,6 +1,9 @@
 //! An open file of the store.
 
-use super::eye::{Call, Eye};
+use super::{
+    eye::{Call, Eye},
+    system,
+};
 use std::{
     fs::{File, Metadata, TryLockError},
     io::{self, Read, Seek, Write},
@@ -34,6 +37,14 @@ impl DiskFile {
 
     pub(crate) fn metadata(&self) -> io::Result<Metadata> {
         self.file.metadata()
+    }
+
+    /// True of a file that was made for its owner, or its group where `shared`, and with which others may do something all the
+    /// same: the file system keeps no modes.
+    pub(crate) fn is_for_others(&self, shared: bool) -> io::Result<bool> {
+        let others = if shared { 0o007 } else { 0o077 };
+        let mode = system::mode_of(&self.metadata()?);
+        Ok(self.eye.keeps_no_modes() || mode.is_some_and(|mode| mode & others != 0))
     }
 
     /// Ends when the file is on stable storage, its size and times too.

@@ -62,6 +62,7 @@ struct Seen {
     full_until: Option<&'static str>,
     pretended: Option<FileSystem>,
     locks_lie: bool,
+    keeps_no_modes: bool,
 }
 
 impl Seen {
@@ -125,6 +126,15 @@ impl Watch {
 
     pub(crate) fn locks_lie(&self) -> bool {
         self.seen().locks_lie
+    }
+
+    /// The disk has one mode for every file.
+    pub(crate) fn forget_modes(&self) {
+        self.seen().keeps_no_modes = true;
+    }
+
+    pub(crate) fn keeps_no_modes(&self) -> bool {
+        self.seen().keeps_no_modes
     }
 
     /// Files and folders on which a sync was tried again after one had failed, with nothing new in them.
