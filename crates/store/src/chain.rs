@@ -169,8 +169,8 @@ fn resolved(layout: &Layout, adopted: &mut Option<RecordName>) -> Result<Option<
         return derived(layout);
     };
     loop {
-        // one that stands alone was reached: the one before it went when its record had its name. The first had none
-        // before it, and a journal as long as it was not saved
+        // one that stands alone was reached: the one before it went when its record had its name. As long as its journal is
+        // there that is not sure: its name may have been taken back since, and the first had none before it
         let journal = journal::name_of(top.name.run_id());
         let is_reached = heads.is_empty() && !layout.journal.holds(&journal)?;
         if is_reached || exists(layout, &top, adopted)? {

@@ -25,8 +25,8 @@ struct Header {
 impl Log {
     /// Appends entries, durably. The caller holds a lock under which alone it is written.
     ///
-    /// A torn tail is cut. A file that is damaged before its end is an error, and nothing is written; after any error nothing of
-    /// the entries stays.
+    /// A torn tail is cut. A file that is damaged before its end is an error, and nothing is written. After an error
+    /// nothing of the entries stays, as far as the disk lets it be taken away.
     pub(crate) fn append<T: Serialize + DeserializeOwned>(self, root: &Dir, entries: &[T]) -> Result<(), StoreError> {
         let failed = |operation, error| StoreError::io(operation, root.path_of(self.file), error);
         let file = root.open_append(self.file)?;
@@ -58,7 +58,7 @@ impl Log {
             // also when another made it: it may have died before this step
             .and_then(|()| root.sync());
         written.inspect_err(|_failed| match is_new {
-            // nothing of it stays: it is written anew, not believed when a second sync succeeds
+            // it is written anew then, and not believed for a second sync that succeeds
             true => root.discard(self.file),
             false => drop(file.set_len(whole)),
         })

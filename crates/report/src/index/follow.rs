@@ -71,8 +71,11 @@ pub(super) fn follow(
     let (mut news, mut length) = store.news();
     let mut seen = changes(log, folders, &news)?;
     for _ in 0..if looks_again { 0 } else { TRIES } {
+        if seen.listed.is_empty() {
+            break;
+        }
         let (again, told) = store.news();
-        if seen.listed.is_empty() || told == length {
+        if told == length {
             break;
         }
         (news, length) = (again, told);
