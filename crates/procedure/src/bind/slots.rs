@@ -276,25 +276,22 @@ fn opens(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>) {
     closers.extend(of_fixture.map(|(relay, ..)| (relay, FIXTURE.to_owned())));
     for (slot, procedure) in placed {
         let own = format!("slot {slot}");
+        let closes: BTreeSet<Physical> = procedure
+            .unit_steps()
+            .flat_map(closed_by)
+            .map(|(relay, ..)| relay)
+            .collect();
         for step in procedure.unit_steps() {
             let Some((instrument, Setting::Switch(switch))) = step.kind.setting() else {
                 continue;
             };
             for (channel, written) in switch.open.iter().zip(&step.set_places.open) {
-                let closer = closers.get(&(instrument.clone(), *channel));
-                let Some(closer) = closer.filter(|closer| **closer != own) else {
+                let relay = (instrument.clone(), *channel);
+                // of one that two slots close `inputs` has said it
+                let is_said = |closer: &String| *closer == own || (closer != FIXTURE && closes.contains(&relay));
+                let Some(closer) = closers.get(&relay).filter(|closer| !is_said(closer)) else {
                     continue;
                 };
-                let closes_it = |(relay, ..): &(Physical, &Step, &Span)| relay == &(instrument.clone(), *channel);
-                // of a relay that two slots close `inputs` has said it
-                if closer != FIXTURE
-                    && procedure
-                        .unit_steps()
-                        .flat_map(closed_by)
-                        .any(|closed| closes_it(&closed))
-                {
-                    continue;
-                }
                 let message = format!(
                     "step \"{}\": {own} opens {instrument} channel {channel}, which {closer} closes",
                     step.name
@@ -310,15 +307,19 @@ fn opens(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>) {
 /// fixture closes stays closed for all units, and what a unit closes without holding the switch is closed at any time.
 fn exclusives(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>) {
     let mut stays: BTreeMap<Physical, BTreeSet<Option<&str>>> = BTreeMap::new();
-    for (relay, ..) in placed.values().flat_map(Procedure::fixture_steps).flat_map(closed_by) {
-        stays.entry(relay).or_default().insert(None);
-    }
     for (slot, procedure) in placed {
-        let steps = held(procedure).into_iter();
-        let closed =
-            steps.flat_map(|(step, held)| closed_by(step).into_iter().map(move |closed| (closed.0, held.clone())));
-        for (relay, _) in closed.filter(|((switch, _), held)| !held.contains(&switch)) {
-            stays.entry(relay).or_default().insert(Some(slot));
+        // what its teardown closes is not closed while units are tested
+        let of_fixture = procedure.setup.iter().take(procedure.fixture.setup);
+        for (relay, ..) in of_fixture.flat_map(closed_by) {
+            stays.entry(relay).or_default().insert(None);
+        }
+        for (step, held) in held(procedure) {
+            for (relay, ..) in closed_by(step)
+                .into_iter()
+                .filter(|((switch, _), ..)| !held.contains(&switch))
+            {
+                stays.entry(relay).or_default().insert(Some(slot));
+            }
         }
     }
     let mut told = BTreeSet::new();

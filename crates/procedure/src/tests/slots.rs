@@ -199,3 +199,25 @@ fn a_name_and_the_number_that_the_station_has_for_it_are_one_channel_in_a_slot_t
         assert_eq!(channels, [channel, channel], "{slot}");
     }
 }
+
+#[test]
+fn exclusive_opens_what_the_fixture_keeps_closed_and_nothing_that_is_closed_behind_the_tests() {
+    let checked = |section: &str| {
+        let of_fixture = format!("[[{section}]]\nname = 'Relay'\nset = {{ instrument = 'mux', close = [103] }}\n");
+        let group = "[[steps]]\nname = 'Locked'\nlock = ['mux']\n[[steps.steps]]\nname = 'Route'\n\
+                     set = { instrument = 'mux', close = ['vcc'], exclusive = true }\n";
+        let text = format!("{HEAD}[instruments.mux]\nclass = 'switch'\n{PROCEDURE}{of_fixture}{group}");
+        let bound = check_slots(
+            "x.toml",
+            &text,
+            &Given::default(),
+            &bench::instruments(),
+            &bench::slots(),
+        );
+        bound
+            .map(drop)
+            .map_err(|mistakes| mistakes.to_string().matches("which the fixture closes").count())
+    };
+    assert_eq!(checked("fixture_setup"), Err(1));
+    assert_eq!(checked("fixture_teardown"), Ok(()));
+}
