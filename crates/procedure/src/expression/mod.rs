@@ -123,9 +123,49 @@ impl Expression {
         });
         found
     }
+
+    /// True where it comes to a hundred times what its measurements come to: somebody made per cent of a share.
+    pub(crate) fn makes_per_cent(&self) -> bool {
+        self.root.hundreds_of_term() > 0
+    }
 }
 
 impl Node {
+    /// How many factors of 100 that were written as bare numbers are in what it comes to; of terms, in the one that has most.
+    fn hundreds(&self) -> i32 {
+        match self {
+            Self::Quantity(quantity) if Dimension::of(quantity.unit) == Dimension::NONE => {
+                let is = |number: &str| number.parse() == Ok(quantity.value);
+                i32::from(is("100")) - i32::from(is("0.01"))
+            }
+            Self::Negative(inner) => inner.hundreds(),
+            Self::Product(left, right) => left.hundreds() + right.hundreds(),
+            Self::Quotient(left, right) => left.hundreds() - right.hundreds(),
+            Self::Sum(_, left, right) => left.hundreds_of_term().max(right.hundreds_of_term()),
+            Self::Call(Function::Abs | Function::Min | Function::Max, arguments) => {
+                arguments.iter().map(Self::hundreds_of_term).max().unwrap_or_default()
+            }
+            Self::Call(Function::Sqrt | Function::Log10, _)
+            | Self::Quantity(_)
+            | Self::Text(_)
+            | Self::Boolean(_)
+            | Self::Measurement(_)
+            | Self::Outcome(_)
+            | Self::Not(_)
+            | Self::Compare(..)
+            | Self::Both(..)
+            | Self::Either(..) => 0,
+        }
+    }
+
+    /// The same of a term: a number alone is no factor.
+    fn hundreds_of_term(&self) -> i32 {
+        match self.is_written() {
+            true => 0,
+            false => self.hundreds(),
+        }
+    }
+
     /// True where nothing in it is measured.
     pub(crate) fn is_written(&self) -> bool {
         let mut is_written = true;

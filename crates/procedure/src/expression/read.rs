@@ -3,6 +3,7 @@
 use super::lexer::{Token, tokens};
 use super::{Comparison, Dimension, Expression, Function, Kind, Node, Operand, Parameter, Sign};
 use crate::value::ValueKind;
+use benchtop_instrument::Decimal;
 
 /// Deeper nesting is refused: nobody reads it, and it would fill the stack.
 const DEEPEST: usize = 64;
@@ -163,6 +164,11 @@ impl Reader<'_> {
             let (mine, theirs) = (number(&left)?, number(&right)?);
             let dimension = mine.plus(theirs, sign == Sign::Minus);
             let dimension = dimension.ok_or_else(|| format!("{theirs} cannot be {word} {mine}"))?;
+            if mixes_percent(&left, &right) && !is_one(&left.0) && !is_one(&right.0) {
+                return Err(
+                    "% is added to no bare number but 1: 80 % is 0.8, so write the sign with it, `80 %`".to_owned(),
+                );
+            }
             left = (
                 Node::Sum(sign, Box::new(left.0), Box::new(right.0)),
                 Kind::Number(dimension),
@@ -342,6 +348,11 @@ fn mixes_percent(left: &Part, right: &Part) -> bool {
             }
             (Kind::Number(_) | Kind::Text | Kind::Boolean, _) => false,
         })
+}
+
+/// The whole, of which a per cent is a share.
+fn is_one(node: &Node) -> bool {
+    matches!(node, Node::Quantity(one) if one.value == Decimal::ONE && Dimension::of(one.unit) == Dimension::NONE)
 }
 
 fn check_comparison(word: &str, comparison: Comparison, left: &Part, right: &Part) -> Result<(), String> {

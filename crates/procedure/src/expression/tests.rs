@@ -229,6 +229,12 @@ fn decibels_are_logarithms_and_per_cent_are_hundredths() {
         ("80 < eff * 2", "% is never compared with a bare number"),
         ("1 - eff > param.twenty", "% is never compared with a bare number"),
         ("max(eff, 80) > 90 %", "`max()` compares % with a bare number"),
+        (
+            "eff - 80",
+            "% is added to no bare number but 1: 80 % is 0.8, so write the sign with it, `80 %`",
+        ),
+        ("1 % + 80", "% is added to no bare number but 1"),
+        ("param.twenty + eff", "% is added to no bare number but 1"),
     ] {
         let said = expression(text).expect_err(text);
         assert!(said.starts_with(reason), "{text}: {said}");
@@ -241,6 +247,35 @@ fn decibels_are_logarithms_and_per_cent_are_hundredths() {
         "eff / 2 > 10 %",
     ] {
         assert!(expression(text).is_ok(), "{text}: {:?}", expression(text));
+    }
+}
+
+#[test]
+fn a_factor_that_makes_per_cent_of_a_share_is_found() {
+    for (text, is_made) in [
+        ("v_out / v_in * 100", true),
+        ("100 * v_out / v_in", true),
+        ("1 V * 100 / v_out", true),
+        ("v_out / v_in / 0.01", true),
+        ("v_out / (v_in / 100)", true),
+        ("(v_out / v_in - 1) * 1e2", true),
+        ("-abs((v_out - v_in) * 100 / v_in)", true),
+        ("100 * v_out / v_in - 100", true),
+        ("max(ratio, 0.1) * 100", true),
+        ("eff * 100", true),
+        ("v_out / v_in", false),
+        ("ratio * 100 / 100", false),
+        ("v_out / (100 * v_in)", false),
+        ("v_out / v_in * 10000 %", false),
+        ("ratio * 100 %", false),
+        ("ratio * 50", false),
+        ("sqrt(ratio * 100)", false),
+        ("(100 + ratio) / 200", false),
+        ("max(ratio, 100)", false),
+        ("v_out / 100 mV", false),
+    ] {
+        let expression = expression(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(expression.makes_per_cent(), is_made, "{text}");
     }
 }
 

@@ -4,7 +4,7 @@ use super::draft::{Channel, Draft, Named};
 use super::judging::{is_judged, limit_of, limit_of_no_reading, limit_place};
 use super::vocabulary::MEASUREMENT;
 use super::{condition, head, limit, quantity, range, reduce, sampling};
-use crate::expression::{Dimension, Kind};
+use crate::expression::{Dimension, Expression, Kind};
 use crate::model::{
     InstrumentNeed, LogicalName, Measurement, MeasurementPlaces, MeasurementSource, ReadingSource, settle_time_name,
 };
@@ -101,7 +101,20 @@ fn computed(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spa
         .as_ref()
         .and_then(|text| condition::expression(draft, &format!("{label}: `compute`"), text));
     let unit = match expression.as_ref().map(|expression| expression.kind) {
-        Some(Kind::Number(dimension)) => computed_unit(&mut draft.sink, table, label, dimension),
+        Some(Kind::Number(dimension)) => {
+            let unit = computed_unit(&mut draft.sink, table, label, dimension);
+            let is_percent = unit.is_some_and(|unit| unit.base() == BaseUnit::Percent);
+            if is_percent && expression.as_ref().is_some_and(Expression::makes_per_cent) {
+                let place = text.as_ref().map_or(table.span(), |text| &text.span);
+                let message = format!(
+                    "{label}: `compute` multiplies by 100, and a share that is declared in % is shown as per cent already: \
+                     0.05 is 5 %"
+                );
+                let help = "leave the 100 out; a factor that is not for the per cent is written `10000 %`";
+                draft.sink.push(Diagnostic::error(place, &message).help(help));
+            }
+            unit
+        }
         Some(Kind::Boolean) if !table.contains("unit") => Some(Unit::of(BaseUnit::One)),
         Some(Kind::Boolean | Kind::Text) => {
             let place = table.value("unit").map_or(table.span(), |unit| unit.span());
