@@ -1,6 +1,9 @@
 //! A switch over a real socket: what a step closes is closed, and nothing is left closed, whatever happens.
 
-use crate::testkit::{Running, Served, benchtop, done, eventually, only_record, scratch, write};
+use crate::{
+    testkit::{Running, Served, benchtop, done, eventually, only_record, scratch, write},
+    ways_out::HOLD,
+};
 use std::{fs, path::PathBuf};
 
 /// The board's bench with an actuator beside it.
@@ -13,7 +16,8 @@ fn served() -> Served {
     Served::what(&[bench.to_str().unwrap(), "--serial", "UNIT-6001"])
 }
 
-fn procedure(served: &Served, wait: &str) -> PathBuf {
+/// `look` is what its step between the switching and the measurement does.
+fn procedure(served: &Served, look: &str) -> PathBuf {
     let file = served.folder.path().join("switched-procedure.toml");
     let text = format!(
         r#"[procedure]
@@ -36,7 +40,7 @@ set = {{ instrument = "mux", open = [104] }}
 
 [[steps]]
 name = "Look"
-wait = "{wait}"
+{look}
 
 [[steps]]
 name = "Nothing is on"
@@ -60,7 +64,7 @@ const STATES: &str = "ROUT:CLOS? (@101:105)";
 fn what_a_step_closed_is_open_after_the_run() {
     let served = served();
     served.ask("mux", "ROUT:CLOS (@105);:ROUT:CLOS? (@105)");
-    let run = done(&mut served.run_procedure(&procedure(&served, "10 ms"), "UNIT-6001"));
+    let run = done(&mut served.run_procedure(&procedure(&served, "wait = \"10 ms\""), "UNIT-6001"));
     assert_eq!(run.code, Some(0), "{run}");
     assert!(run.out.contains("119, 120 proved open"), "{run}");
     assert_eq!(served.ask("mux", STATES), "0,0,0,0,0");
@@ -78,7 +82,7 @@ fn what_a_step_closed_is_open_after_the_run() {
 #[test]
 fn a_switch_that_a_killed_run_left_closed_is_opened_by_safe() {
     let served = served();
-    let mut run = Running::start(&mut served.run_procedure(&procedure(&served, "60 s"), "UNIT-6001"));
+    let mut run = Running::start(&mut served.run_procedure(&procedure(&served, "wait = \"60 s\""), "UNIT-6001"));
     eventually("the run closes 101 and 103 and opens 104", || {
         (served.ask("mux", STATES) == "1,0,1,0,0").then_some(())
     });
@@ -95,11 +99,12 @@ fn a_switch_that_a_killed_run_left_closed_is_opened_by_safe() {
 #[test]
 fn a_switch_that_does_not_answer_may_be_closed_and_is_no_output() {
     let served = served();
-    let run = Running::start(&mut served.run_procedure(&procedure(&served, "2 s"), "UNIT-6001"));
+    let run = Running::start(&mut served.run_procedure(&procedure(&served, HOLD), "UNIT-6001"));
     eventually("the run closes 101 and 103 and opens 104", || {
         (served.ask("mux", STATES) == "1,0,1,0,0").then_some(())
     });
     served.fault("mux", "no_answer");
+    write(&served.folder.path().join("go"), "");
     let run = run.finish();
     assert_ne!(run.code, Some(0), "{run}");
     let said = format!("{}{}", run.out, run.err);

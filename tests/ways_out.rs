@@ -46,8 +46,9 @@ struct Way {
 }
 
 const LONG: (&str, &str) = ("\"250 ms\"", "\"60 s\"");
-/// Goes on when the file is there, and not before.
-pub(crate) const HOLD: &str = r#"exec = { argv = ["sh", "-c", "until test -e go; do sleep 0.02; done"] }"#;
+/// Goes on when the file is there, and not before; after a minute without one, so that it outlives no test for long.
+pub(crate) const HOLD: &str =
+    r#"exec = { argv = ["sh", "-c", "for _ in $(seq 3000); do test -e go && break; sleep 0.02; done"] }"#;
 const HELD: (&str, &str) = ("wait = \"250 ms\"", HOLD);
 
 const WAYS: &[Way] = &[
