@@ -115,7 +115,9 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
         (Settled::Absent | Settled::Unknown { .. }, Repeat::StoredOnce) => send(desk, state, progress).await,
         (Settled::Absent, Repeat::MayDouble) if desk.is_settled(state) => send(desk, state, progress).await,
         (Settled::Absent, Repeat::MayDouble) => Ok(Delivery::Lacks {
-            reason: "the answer was lost a moment ago: asked again two minutes after it was sent".into(),
+            reason:
+                "its upload was lost a moment ago, and the target does not have it yet: believed two minutes after that"
+                    .into(),
             stop: None,
         }),
         (Settled::Unknown { reason }, Repeat::MayDouble) => match desk.nobody_there().await {
