@@ -17,7 +17,8 @@ use tokio::task::spawn_blocking;
 /// In a folder below a place for sticks where nothing is mounted, it says that records may go there all the same.
 pub(crate) const MARKER: &str = "benchtop-records";
 /// Where systems mount sticks and shares.
-const FOR_STICKS: [&str; 4] = ["/media", "/run/media", "/mnt", "/Volumes"];
+const FOR_STICKS: [&str; 4] = ["/media", "/run/media", "/mnt", MACOS];
+const MACOS: &str = "/Volumes";
 
 /// A folder that records are put into.
 #[derive(Debug)]
@@ -94,8 +95,7 @@ impl Folder {
             return Some(format!("{shown} is not there"));
         }
         let place = self.for_sticks.iter().find(|place| self.path.starts_with(place))?;
-        // a disk may be mounted at the place itself
-        let is_meant = is_another_disk(&self.path, place.parent().unwrap_or(place)) || self.path.join(MARKER).exists();
+        let is_meant = is_another_disk(&self.path, beside(place)) || self.path.join(MARKER).exists();
         (!is_meant).then(|| {
             let marker = self.path.join(MARKER);
             format!(
@@ -120,6 +120,15 @@ impl Folder {
             },
             Err(error) => refused(&error),
         }
+    }
+}
+
+/// What is on the same disk as a place for sticks where nothing is mounted: what is above it, for a disk may be mounted at the place
+/// itself. Where macOS mounts, nothing is, and the place lies on another volume than `/` anyway.
+fn beside(place: &Path) -> &Path {
+    match place.parent() {
+        Some(above) if place != Path::new(MACOS) => above,
+        Some(_) | None => place,
     }
 }
 
@@ -178,6 +187,23 @@ impl Shelf for Directory {
             Some(None) => Probe::Ready { identity: None },
             Some(Some(reason)) => Probe::Unreachable { reason },
             None => Probe::Unreachable { reason: self.hangs() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_may_be_mounted_at_a_place_for_sticks_but_not_where_macos_has_another_volume_anyway() {
+        for (place, expected) in [
+            ("/mnt", "/"),
+            ("/run/media", "/run"),
+            ("/Volumes", "/Volumes"),
+            ("/", "/"),
+        ] {
+            assert_eq!(beside(Path::new(place)), Path::new(expected), "{place}");
         }
     }
 }
