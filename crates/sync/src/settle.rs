@@ -18,7 +18,8 @@ pub(crate) fn found_in_list(exchange: Exchange, started_at: DateTime<Utc>) -> Se
     match (answer.status, answer.media) {
         (200..=299, Media::Json) => match &answer.body {
             Some(body) => listed(body, started_at),
-            None => Settled::Unknown {
+            // what was cut now need not be cut the next time; one that is too long is asked for only so often
+            None => Settled::NotNow {
                 reason: "the list of the unit's runs was cut short or is too long".into(),
             },
         },
@@ -87,8 +88,8 @@ fn started(run: &Value) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn check(status: u16, media: Media, body: &str, expected: &str) {
-        let answer = Answer {
+    fn answer(status: u16, media: Media, body: &str) -> Answer {
+        Answer {
             status,
             media,
             retry_after: None,
@@ -96,7 +97,11 @@ mod tests {
             stored_sha256: None,
             location: None,
             body: Some(body.as_bytes().to_vec()),
-        };
+        }
+    }
+
+    fn check(status: u16, media: Media, body: &str, expected: &str) {
+        let answer = answer(status, media, body);
         let started_at = "2026-03-04T05:06:07.123456Z".parse().unwrap();
         let word = match found_in_list(Exchange::Answered(answer), started_at) {
             Settled::Confirmed { remote_id } => remote_id,
@@ -142,6 +147,14 @@ mod tests {
         check(200, json, "{}", "unknown");
         check(403, json, r#"{"message":"Stations cannot read runs"}"#, "unknown");
         check(404, Media::Other, "", "unknown");
+        let cut = Answer {
+            body: None,
+            ..answer(200, json, "")
+        };
+        assert!(matches!(
+            found_in_list(Exchange::Answered(cut), DateTime::default()),
+            Settled::NotNow { .. }
+        ));
         for (status, media) in [
             (401, json),
             (500, json),
