@@ -154,6 +154,28 @@ fn after(kinds: impl IntoIterator<Item = ReceiptKind>) -> TargetState {
 }
 
 #[test]
+fn what_gets_through_begins_the_count_of_attempts_anew() {
+    let stored = || ReceiptKind::Stored { remote_id: "x".into() };
+    let run = [ReceiptKind::Attempt, uncertain(), ReceiptKind::Attempt];
+    let first = ReceiptKind::AttachmentBegun {
+        attachment: 0,
+        remote_id: "y".into(),
+    };
+    let steps = [
+        stored(),
+        deferred(None),
+        first,
+        deferred(Some(20)),
+        ReceiptKind::AttachmentDone { attachment: 0 },
+    ];
+    let all: Vec<_> = run.into_iter().chain(steps).collect();
+    // after the run, after each failure of its attachment, and after that got through
+    for (length, expected) in [(3, 2), (4, 0), (5, 1), (7, 2), (8, 0)] {
+        assert_eq!(after(all[..length].iter().cloned()).attempts, expected, "{length}");
+    }
+}
+
+#[test]
 fn strikes_are_counted_by_how_many_there_may_be_whatever_comes_between() {
     let attempt = || ReceiptKind::Attempt;
     let state = after([
