@@ -7,6 +7,8 @@ mod architecture;
 #[cfg(test)]
 mod broken_disk;
 #[cfg(test)]
+mod carrying;
+#[cfg(test)]
 mod chaos;
 #[cfg(test)]
 mod check;

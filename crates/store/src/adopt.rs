@@ -6,7 +6,7 @@ use crate::{
     integrity,
     name::RecordName,
     outbox::{Held, held_bytes},
-    publish::{Published, publish, publish_after},
+    publish::{Published, TEMPORARY, publish, publish_after},
     record::Record,
     recovery::sync_held,
     store::Store,
@@ -70,6 +70,23 @@ impl Store {
                 Err(conflict())
             }
         }
+    }
+
+    /// Removes what imports that were killed had begun to write of attachments: their bundles still have it. An import that runs
+    /// beside this one writes its own once more.
+    ///
+    /// # Errors
+    /// Trouble with the disk.
+    pub fn forget_broken_off_imports(&self) -> Result<(), StoreError> {
+        let folder = &self.layout().attachments;
+        let mut begun = Vec::new();
+        folder.each_name(|name| {
+            if name.starts_with(TEMPORARY) {
+                begun.push(name.to_owned());
+            }
+        })?;
+        begun.iter().for_each(|name| folder.discard(name));
+        Ok(())
     }
 
     /// Puts an attachment of another store away, under its digest.

@@ -210,6 +210,7 @@ pub fn import<R: Read>(
     secret: Option<&SecretString>,
 ) -> Result<Carried, BundleError> {
     let checked = check(from()?, FORMAT, secret)?;
+    store.forget_broken_off_imports()?;
     let mut reader = Reader::begin(from()?, checked)?;
     let mut carried = Carried::default();
     match take_all(store, &mut reader, &mut carried) {

@@ -164,9 +164,13 @@ fn an_import_that_was_broken_off_goes_on_where_it_is_made_again() {
     );
     let there = office.names("pending").len();
     assert!(there > 0 && there < 200, "{there}");
+    // and what a killed one had begun to write
+    let begun = format!(".tmp-{}-77-0", integrity::sha256_hex(b"scope"));
+    std::fs::File::create(office.store.attachments().join(begun)).unwrap();
     let carried = imported(&office, &bundle, None).unwrap();
     assert_eq!((carried.already, carried.records), (there, 200 - there));
     assert_eq!(office.names("pending").len(), 200);
+    assert!(office.names("attachments").is_empty());
 }
 
 #[test]
