@@ -9,6 +9,8 @@ mod bundles;
 mod captures;
 #[cfg(feature = "postgres")]
 mod database;
+#[cfg(all(feature = "postgres", target_os = "linux"))]
+mod database_tls;
 mod doubles;
 mod elsewhere;
 mod equal;
