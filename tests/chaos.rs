@@ -3,6 +3,7 @@
 
 mod line;
 mod proxy;
+mod v1;
 
 use crate::demo::{Demo, station};
 use crate::testkit::{benchtop, done, records, scratch, simulated};
@@ -30,6 +31,15 @@ fn sync(station: &Path) -> Command {
     command.arg("sync").arg("--station").arg(station);
     command.env("TOFUPILOT_API_KEY", "canary-chaos-key");
     command
+}
+
+/// Tells those who go on until they are told to stop, also when a test ends by a panic.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Starts syncs one after the other and kills most of them, until it is told to stop; how many it killed.
@@ -109,7 +119,7 @@ fn retry(station: &Path) -> Command {
 #[test]
 fn every_run_arrives_exactly_once_whatever_happens_on_the_way() {
     let demo = Demo::start(&[]);
-    let proxy = Proxy::start(&demo.url, 7);
+    let proxy = Proxy::start(&demo.url, 7, &proxy::SPOILT);
     let folder = scratch();
     let store = folder.path().join("store");
     let station = station(folder.path(), &proxy.url);
@@ -121,11 +131,11 @@ fn every_run_arrives_exactly_once_whatever_happens_on_the_way() {
             let (stop, killed, station) = (&stop, &killed, &station);
             scope.spawn(move || kill_syncers(station, seed, stop, killed));
         }
+        let _stops = Stops(&stop);
         for number in 1..runs() {
             let run = done(&mut simulated(&store, &format!("UNIT-{:04}", number % 10_000)));
             assert!(matches!(run.code, Some(0 | 1)), "{run}");
         }
-        stop.store(true, Ordering::Relaxed);
     });
     // what still waits meets the same line once more, and nobody kills
     done(&mut sync(&station));

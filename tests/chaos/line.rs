@@ -1,7 +1,7 @@
 //! A real line that breaks: a network of its own whose only link goes down under the uploads and comes back, and which loses,
 //! doubles and delays packets where the kernel can. What cannot be had here is said aloud.
 
-use super::{assert_each_is_there_once, drain_all};
+use super::{Stops, assert_each_is_there_once, drain_all};
 use crate::demo::station;
 use crate::testkit::{Done, benchtop, done, scratch, simulated};
 use std::{
@@ -133,10 +133,11 @@ fn every_run_arrives_exactly_once_over_a_line_that_breaks() {
                 done(&mut network.sync(&station));
             }
         });
+        let stops = Stops(&stop);
         for number in 0..RUNS {
             done(&mut simulated(&store, &format!("UNIT-{number:04}")));
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stops);
         breaking.join().unwrap()
     });
     network.shell("tc qdisc del dev lo root 2>/dev/null; ip link set lo up");

@@ -55,11 +55,25 @@ pub(super) const SPOILT: [Spoilt; 11] = [
     Spoilt::AnswerCut,
 ];
 
+/// Without those that send it twice themselves: a v1 server has no way to know.
+pub(super) const SPOILT_ONCE: [Spoilt; 9] = [
+    Spoilt::HungUp,
+    Spoilt::RequestCut,
+    Spoilt::Delayed,
+    Spoilt::Error500,
+    Spoilt::Busy429,
+    Spoilt::Html,
+    Spoilt::Gateway504,
+    Spoilt::AnswerLost,
+    Spoilt::AnswerCut,
+];
+
 /// How long a line may be silent before its thread ends.
 const SILENCE: Duration = Duration::from_secs(30);
 
 struct Shared {
     server: String,
+    kinds: &'static [Spoilt],
     percent: AtomicU64,
     dice: Mutex<u64>,
     spoiled: Mutex<BTreeMap<Spoilt, u64>>,
@@ -74,11 +88,12 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    pub(super) fn start(server: &str, seed: u64) -> Self {
+    pub(super) fn start(server: &str, seed: u64, kinds: &'static [Spoilt]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             server: server.trim_start_matches("http://").to_owned(),
+            kinds,
             percent: AtomicU64::new(0),
             dice: Mutex::new(seed | 1),
             spoiled: Mutex::default(),
@@ -137,8 +152,8 @@ impl Shared {
         if self.roll(100) >= self.percent.load(Ordering::Relaxed) {
             return None;
         }
-        let which = usize::try_from(self.roll(u64::try_from(SPOILT.len()).unwrap())).unwrap();
-        Some(SPOILT[which])
+        let which = usize::try_from(self.roll(u64::try_from(self.kinds.len()).unwrap())).unwrap();
+        Some(self.kinds[which])
     }
 
     fn note(&self, spoilt: Spoilt) {
