@@ -287,9 +287,32 @@ fn every_function_range_and_accuracy_row_of_every_model_says_where_it_was_read()
     }
     // none of them is there no more
     assert!(
-        functions > 250 && ranges > 700 && rows > 100,
+        functions > 290 && ranges > 880 && rows > 220,
         "{functions} {ranges} {rows}"
     );
+}
+
+#[test]
+fn these_meters_measure_all_that_was_read_of_them() {
+    let common =
+        "ac_current ac_voltage continuity dc_current dc_voltage diode four_wire_resistance frequency period resistance";
+    for (model, more) in [
+        ("hp/34401a", None),
+        ("keithley/2000", None),
+        ("keithley/dmm6500", Some("capacitance")),
+        ("keysight/34461a", Some("capacitance temperature")),
+    ] {
+        let shown = done(benchtop().args(["instruments", "show", model, "--format", "json"]));
+        assert_eq!(shown.code, Some(0), "{shown}");
+        let shown: serde_json::Value = serde_json::from_str(&shown.out).unwrap();
+        let functions: Vec<&String> = shown["functions"].as_object().unwrap().keys().collect();
+        let words = common
+            .split(' ')
+            .chain(more.into_iter().flat_map(|more| more.split(' ')));
+        let mut expected: Vec<&str> = words.collect();
+        expected.sort_unstable();
+        assert_eq!(functions, expected, "{model}");
+    }
 }
 
 #[test]
