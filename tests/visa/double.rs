@@ -1,8 +1,10 @@
 //! A VISA library for tests: what VPP-4.3.2 asks of the calls that Benchtop makes, and nothing else.
 //!
 //! `TCPIP0::127.0.0.1::<port>::SOCKET` is a byte stream. `USB0::...::TCP<port>::INSTR` and `GPIB0::TCP<port>::INSTR` are message
-//! based: a message has an end, there is a status byte and device clear; behind them lies the same TCP port. `GPIB0::<n>::INSTR`
-//! fails in the way of number `n`: see `Fault`.
+//! based: a message has an end, there is a status byte, device clear and a trigger (the port hears `*TRG`); behind them lies the
+//! same TCP port. A message ends there with a line feed; behind `USB0::...::END<port>::INSTR` it ends where the port says so, with
+//! or without one: what comes from there is frames of a length in four bytes, its highest bit for the end, and so many bytes.
+//! `GPIB0::<n>::INSTR` fails in the way of number `n`: see `Fault`. Locks keep the other sessions of one name out.
 #![expect(unsafe_code, reason = "it is called from C's side of an interface")]
 #![expect(missing_docs, clippy::missing_safety_doc, reason = "VPP-4.3.2 documents the calls")]
 #![expect(clippy::disallowed_methods, reason = "a library from elsewhere has its own clock")]
@@ -26,10 +28,12 @@ const SUCCESS: Status = 0;
 const SUCCESS_TERMINATOR: Status = 0x3FFF_0005;
 const SUCCESS_COUNT: Status = 0x3FFF_0006;
 const NO_OBJECT: Status = error(0x0E);
+const LOCKED: Status = error(0x0F);
 const NOT_FOUND: Status = error(0x11);
 const TIMEOUT: Status = error(0x15);
 const LOST: Status = error(0xA6);
 const NOT_SUPPORTED: Status = error(0x67);
+const NOT_LOCKED: Status = error(0x9C);
 /// No status that a VISA library may answer with.
 const NONSENSE: Status = error(0xFFF);
 
@@ -53,6 +57,8 @@ enum Fault {
     ShortWrites,
     /// 4: the status byte does not keep its timeout, by far.
     StatusHangs,
+    /// 5: it has no trigger and no lock.
+    Bare,
 }
 
 struct Session {
@@ -66,17 +72,52 @@ struct Session {
     terminator: Option<u8>,
     enabled: bool,
     message_based: bool,
+    /// Its messages end where its frames say so: how they came, and behind how many bytes of `pending` one ends.
+    frames: Option<Frames>,
     fault: Fault,
+}
+
+#[derive(Default)]
+struct Frames {
+    raw: Vec<u8>,
+    ends: VecDeque<usize>,
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
 /// What is left of each list.
 static LISTS: Mutex<Option<HashMap<u32, VecDeque<CString>>>> = Mutex::new(None);
 static SESSIONS: Mutex<Option<HashMap<u32, Arc<Mutex<Session>>>>> = Mutex::new(None);
+/// What each session is called, and which session has the lock of that name.
+static NAMES: Mutex<Option<HashMap<u32, String>>> = Mutex::new(None);
+static LOCKS: Mutex<Option<HashMap<String, u32>>> = Mutex::new(None);
 
 fn sessions<T>(work: impl FnOnce(&mut HashMap<u32, Arc<Mutex<Session>>>) -> T) -> T {
     let mut all = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
     work(all.get_or_insert_default())
+}
+
+fn name_of(id: u32) -> Option<String> {
+    let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    names.as_ref()?.get(&id).cloned()
+}
+
+fn locks<T>(work: impl FnOnce(&mut HashMap<String, u32>) -> T) -> T {
+    let mut all = LOCKS.lock().unwrap_or_else(PoisonError::into_inner);
+    work(all.get_or_insert_default())
+}
+
+/// Another session of the same name has the lock.
+fn is_locked_out(id: u32) -> bool {
+    let name = name_of(id).unwrap_or_default();
+    locks(|all| all.get(&name).is_some_and(|holder| *holder != id))
+}
+
+/// Input and output, which a lock of another session forbids.
+fn operation(id: u32, work: impl FnOnce(&mut Session) -> Status) -> Status {
+    if is_locked_out(id) {
+        return LOCKED;
+    }
+    with(id, work)
 }
 
 fn with(id: u32, work: impl FnOnce(&mut Session) -> Status) -> Status {
@@ -95,11 +136,18 @@ impl Session {
             "2" => Some(Fault::Hangs),
             "3" => Some(Fault::ShortWrites),
             "4" => Some(Fault::StatusHangs),
+            "5" => Some(Fault::Bare),
             _ => None,
         };
+        let framed = |place: &str| place.strip_prefix("END").and_then(|port| port.parse().ok());
+        let mut frames = None;
         let (port, message_based, fault) = match parts.as_slice() {
             ["TCPIP0", "127.0.0.1", port, "SOCKET"] => (port.parse().ok()?, false, Fault::None),
             ["GPIB0", number, "INSTR"] if fault(number).is_some() => (0, true, fault(number)?),
+            ["GPIB0" | "USB0", .., place, "INSTR"] if framed(place).is_some() => {
+                frames = Some(Frames::default());
+                (framed(place)?, true, Fault::None)
+            }
             ["GPIB0" | "USB0", .., place, "INSTR"] => (place.strip_prefix("TCP")?.parse().ok()?, true, Fault::None),
             _ => return None,
         };
@@ -112,6 +160,7 @@ impl Session {
             terminator: Some(b'\n'),
             enabled: false,
             message_based,
+            frames,
             fault,
         })
     }
@@ -119,6 +168,7 @@ impl Session {
     fn connect(&mut self) -> bool {
         self.pending.clear();
         self.left = None;
+        self.frames = self.frames.take().map(|_| Frames::default());
         self.stream = TcpStream::connect(("127.0.0.1", self.port)).ok();
         if let Some(stream) = &self.stream {
             drop(stream.set_nodelay(true));
@@ -129,6 +179,12 @@ impl Session {
     /// Where what is pending may be handed over, and why there.
     fn end(&mut self, most: usize) -> Option<(usize, Status)> {
         let at_most = |end: usize, why: Status| Some(if end <= most { (end, why) } else { (most, SUCCESS_COUNT) });
+        if let Some(frames) = &self.frames {
+            return match frames.ends.front() {
+                Some(end) => at_most(*end, SUCCESS),
+                None => (self.pending.len() >= most).then_some((most, SUCCESS_COUNT)),
+            };
+        }
         if self.message_based {
             let left = self.left.or_else(|| end_of_message(&self.pending))?;
             self.left = left.checked_sub(most).filter(|left| *left > 0);
@@ -154,7 +210,11 @@ impl Session {
         match stream.read(&mut chunk) {
             Ok(0) => Err(LOST),
             Ok(count) => {
-                self.pending.extend_from_slice(chunk.get(..count).unwrap_or_default());
+                let came = chunk.get(..count).unwrap_or_default();
+                match &mut self.frames {
+                    Some(frames) => frames.take(came, &mut self.pending),
+                    None => self.pending.extend_from_slice(came),
+                }
                 Ok(())
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Err(TIMEOUT),
@@ -170,15 +230,46 @@ impl Session {
                 thread::sleep(self.timeout + Duration::from_secs(3));
                 return (Vec::new(), TIMEOUT);
             }
-            Fault::None | Fault::ShortWrites | Fault::StatusHangs => {}
+            Fault::None | Fault::ShortWrites | Fault::StatusHangs | Fault::Bare => {}
         }
         loop {
             if let Some((end, status)) = self.end(most) {
+                if let Some(frames) = &mut self.frames {
+                    frames.handed_over(end);
+                }
                 return (self.pending.drain(..end).collect(), status);
             }
             if let Err(status) = self.fill(until) {
                 return (Vec::new(), status);
             }
+        }
+    }
+}
+
+impl Frames {
+    /// Takes what came, and puts what is whole of it behind what is pending.
+    fn take(&mut self, came: &[u8], pending: &mut Vec<u8>) {
+        self.raw.extend_from_slice(came);
+        while let Some((head, rest)) = self.raw.split_first_chunk::<4>() {
+            let head = u32::from_be_bytes(*head);
+            let length = usize::try_from(head & 0x7FFF_FFFF).unwrap_or(usize::MAX);
+            let Some(bytes) = rest.get(..length) else {
+                return;
+            };
+            pending.extend_from_slice(bytes);
+            if head & 0x8000_0000 != 0 {
+                self.ends.push_back(pending.len());
+            }
+            drop(self.raw.drain(..4 + length));
+        }
+    }
+
+    fn handed_over(&mut self, count: usize) {
+        for end in &mut self.ends {
+            *end -= count;
+        }
+        while self.ends.front() == Some(&0) {
+            self.ends.pop_front();
         }
     }
 }
@@ -290,6 +381,9 @@ pub unsafe extern "C" fn viOpen(
     }
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
     sessions(|all| all.insert(id, Arc::new(Mutex::new(session))));
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    names.get_or_insert_default().insert(id, name.to_string());
+    drop(names);
     // SAFETY: the caller hands over a place for a session
     unsafe { *opened = id };
     SUCCESS
@@ -298,7 +392,66 @@ pub unsafe extern "C" fn viOpen(
 #[unsafe(no_mangle)]
 pub extern "C" fn viClose(object: u32) -> Status {
     drop(sessions(|all| all.remove(&object)));
+    // its lock goes with it
+    locks(|all| all.retain(|_, holder| *holder != object));
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(names.get_or_insert_default().remove(&object));
     SUCCESS
+}
+
+/// A lock of its own (1); shared ones are not here.
+#[unsafe(no_mangle)]
+pub extern "C" fn viLock(object: u32, mode: u32, timeout: u32, _asked: *const c_char, _key: *mut c_char) -> Status {
+    let mut fault = Fault::None;
+    let status = with(object, |session| {
+        fault = session.fault;
+        SUCCESS
+    });
+    let Some(name) = name_of(object).filter(|_| status == SUCCESS) else {
+        return NO_OBJECT;
+    };
+    if mode != 1 || fault == Fault::Bare {
+        return NOT_SUPPORTED;
+    }
+    let until = Instant::now() + Duration::from_millis(timeout.into());
+    loop {
+        let holder = locks(|all| *all.entry(name.clone()).or_insert(object));
+        if holder == object {
+            return SUCCESS;
+        }
+        if Instant::now() >= until {
+            return TIMEOUT;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn viUnlock(object: u32) -> Status {
+    let name = name_of(object).unwrap_or_default();
+    locks(|all| match all.get(&name) {
+        Some(holder) if *holder == object => {
+            all.remove(&name);
+            SUCCESS
+        }
+        _ => NOT_LOCKED,
+    })
+}
+
+/// The trigger of the interface, which the port hears as the message that means the same.
+#[unsafe(no_mangle)]
+pub extern "C" fn viAssertTrigger(object: u32, protocol: u16) -> Status {
+    operation(object, |session| {
+        if !session.message_based || protocol != 0 || session.fault == Fault::Bare {
+            return NOT_SUPPORTED;
+        }
+        let sent = session.stream.as_mut().map(|stream| stream.write_all(b"*TRG\n"));
+        if sent.is_some_and(|sent| sent.is_ok()) {
+            SUCCESS
+        } else {
+            LOST
+        }
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -321,7 +474,7 @@ pub extern "C" fn viGetAttribute(_object: u32, _attribute: u32, _value: *mut c_v
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn viRead(object: u32, buffer: *mut u8, count: u32, taken: *mut u32) -> Status {
-    with(object, |session| {
+    operation(object, |session| {
         let (bytes, status) = session.read(usize::try_from(count).unwrap_or_default());
         // SAFETY: the buffer holds `count` bytes, and no more are taken; `taken` is a place for their number
         unsafe {
@@ -336,11 +489,11 @@ pub unsafe extern "C" fn viRead(object: u32, buffer: *mut u8, count: u32, taken:
 pub unsafe extern "C" fn viWrite(object: u32, buffer: *const u8, count: u32, sent: *mut u32) -> Status {
     // SAFETY: the buffer holds `count` bytes
     let bytes = unsafe { std::slice::from_raw_parts(buffer, usize::try_from(count).unwrap_or_default()) };
-    with(object, |session| {
+    operation(object, |session| {
         let all = bytes.len();
         let (written, status) = match (&mut session.stream, session.fault) {
             (_, Fault::ShortWrites) => (all / 2, SUCCESS),
-            (_, Fault::UnknownStatus | Fault::Hangs | Fault::StatusHangs) => (all, SUCCESS),
+            (_, Fault::UnknownStatus | Fault::Hangs | Fault::StatusHangs | Fault::Bare) => (all, SUCCESS),
             (Some(stream), Fault::None) => match stream.write_all(bytes) {
                 Ok(()) => (all, SUCCESS),
                 Err(_) => (0, LOST),
@@ -355,7 +508,7 @@ pub unsafe extern "C" fn viWrite(object: u32, buffer: *const u8, count: u32, sen
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn viReadSTB(object: u32, status: *mut u16) -> Status {
-    with(object, |session| {
+    operation(object, |session| {
         if !session.message_based {
             return NOT_SUPPORTED;
         }
@@ -377,7 +530,7 @@ pub unsafe extern "C" fn viReadSTB(object: u32, status: *mut u16) -> Status {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn viClear(object: u32) -> Status {
-    with(object, |session| match (session.message_based, session.fault) {
+    operation(object, |session| match (session.message_based, session.fault) {
         (false, _) => NOT_SUPPORTED,
         // who hangs up forgets what it wanted to say, as an instrument does that was cleared
         (true, Fault::None) if !session.connect() => LOST,

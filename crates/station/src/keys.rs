@@ -143,7 +143,7 @@ pub(crate) static INSTRUMENT: Keys = Keys {
         Key::new("certificate", Shape::Text, "The certificate of its last calibration."),
         Key::new("read_only", Shape::Boolean, "`instruments scan --station` never opens it."),
         Key::new("shared", Shape::Boolean, "Others use it too: it is not reset. Of a source only the `channels` named here are used and made safe."),
-        Key::new("exclusive", Shape::Boolean, "Others are kept out: its lock is taken when it is opened, waited for as long as for an answer, and given back at the end. Over VXI-11 and HiSLIP."),
+        Key::new("exclusive", Shape::Boolean, "Others are kept out: its lock is taken when it is opened, waited for as long as for an answer, and given back at the end. Over VXI-11, HiSLIP and VISA (where it keeps out the sessions of the same library)."),
         Key::new("channels", Shape::Map(&Shape::Integer(1)), "What its channels are called in procedures, such as { vcc = 101 }."),
         Key::new("timeout", Shape::Quantity, "How long to wait for an answer, instead of what its definition says."),
         Key::new(

@@ -80,13 +80,10 @@ pub async fn open(
 #[must_use]
 pub const fn why_no_lock(resource: &Resource) -> Option<&'static str> {
     match resource {
-        Resource::Lan { .. } => None,
-        Resource::Socket { .. } => Some("a plain socket has no lock; VXI-11 and HiSLIP have"),
+        Resource::Lan { .. } | Resource::Usb { .. } | Resource::Gpib { .. } | Resource::Visa { .. } => None,
+        Resource::Socket { .. } => Some("a plain socket has no lock; VXI-11, HiSLIP and VISA have"),
         Resource::Serial { .. } => {
             Some("a serial line has no lock and needs none: a port is opened by one program at a time")
-        }
-        Resource::Usb { .. } | Resource::Gpib { .. } | Resource::Visa { .. } => {
-            Some("through a VISA library no lock is taken; over VXI-11 and HiSLIP one is")
         }
         Resource::Replay { .. } => Some("a transcript is nobody else's to use"),
         Resource::Simulated { .. } => Some("a simulated instrument lives in this process"),

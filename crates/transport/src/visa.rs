@@ -2,10 +2,12 @@
 //!
 //! The library is looked for when the first session opens; without one that is a clean error. Its calls block, so each session
 //! has a thread of its own; a panic on it (visa-rs panics on a status code that it does not know, and where the library lacks
-//! a function) is an error of the call.
+//! a function) is an error of the call. An exclusive session takes the library's lock when it opens, and lets go when it closes:
+//! that keeps out the sessions of the same library on this computer, and others where the library hands the lock on.
 
 mod attributes;
 pub mod library;
+mod reading;
 mod worker;
 
 use crate::{framer::Framer, guarded::Guarded, message::without_terminator};
@@ -14,7 +16,8 @@ use benchtop_instrument::{
     Clock, ClockExt, Elapsed, Error, ErrorKind, LineSettings, Moment, Operation, Resource, Session, SessionState,
     Terminator,
 };
-use std::{io::Read, io::Write, sync::Arc, time::Duration};
+use std::{io::Write, sync::Arc, time::Duration};
+use visa_rs::enums::assert::AssertTrigPro;
 use worker::{Trouble, Worker};
 
 /// Bytes that one read takes.
@@ -66,8 +69,9 @@ impl VisaSession {
     /// Opens the resource by `deadline`.
     ///
     /// # Errors
-    /// `Unsupported` where there is no VISA library, or for a resource that is not VISA's; `Disconnected` for an instrument
-    /// that is not there, `Timeout`, `Io` with VISA's own words.
+    /// `Unsupported` where there is no VISA library, for a resource that is not VISA's, and for a lock that the instrument has
+    /// not got; `Disconnected` for an instrument that is not there, `Timeout`, `Io` with VISA's own words, also where another
+    /// session has the lock.
     pub async fn open(
         resource: &Resource,
         line: &LineSettings,
@@ -134,12 +138,13 @@ impl VisaSession {
         }
     }
 
-    async fn read_chunk(&self, operation: Operation, deadline: Moment) -> Result<Vec<u8>, Error> {
-        self.call(operation, deadline, |mut instrument| {
+    /// What came, and whether there may be more of the same message: the buffer was full before it was over.
+    async fn read_chunk(&self, operation: Operation, deadline: Moment) -> Result<(Vec<u8>, bool), Error> {
+        self.call(operation, deadline, |instrument| {
             let mut chunk = vec![0; CHUNK];
-            let count = instrument.read(&mut chunk).map_err(Trouble::from)?;
+            let (count, is_full) = reading::read(instrument, &mut chunk)?;
             chunk.truncate(count);
-            Ok(chunk)
+            Ok((chunk, is_full))
         })
         .await
     }
@@ -201,21 +206,20 @@ impl VisaSession {
                     return Err(Error::new(ErrorKind::Garbled, operation, &self.resource, message).with_source(error));
                 }
             }
-            let chunk = self.read_chunk(operation, deadline).await?;
+            let (chunk, _) = self.read_chunk(operation, deadline).await?;
             self.framer.push(&chunk);
         }
     }
 
-    /// A message whose end the interface marks. A read that filled its buffer may have met the end just there: then its
-    /// terminator says so.
+    /// A message whose end the interface marks. Of a library that does not say whether it met the end just where the buffer was
+    /// full, the terminator says so.
     async fn read_message(&self, deadline: Moment) -> Result<Vec<u8>, Error> {
         let operation = Operation::Read;
         let mut message = Vec::new();
         loop {
-            let chunk = self.read_chunk(operation, deadline).await?;
-            let full = chunk.len() == CHUNK;
+            let (chunk, is_full) = self.read_chunk(operation, deadline).await?;
             message.extend_from_slice(&chunk);
-            if !full || ends_here(&message) {
+            if !is_full || ends_here(&message) {
                 return Ok(without_terminator(message));
             }
             if message.len() > LARGEST {
@@ -349,6 +353,27 @@ impl Session for VisaSession {
                 Err(error)
             }
             byte => self.guarded.end(byte.map(|byte| byte.to_le_bytes()[0])),
+        }
+    }
+
+    async fn trigger(&mut self, deadline: Moment) -> Result<(), Error> {
+        let operation = Operation::Trigger;
+        if self.stream {
+            let message = "a byte stream through VISA has no trigger; send *TRG";
+            return Err(Error::new(ErrorKind::Unsupported, operation, &self.resource, message));
+        }
+        self.guarded.begin(operation, &self.resource)?;
+        let triggered = self
+            .call(operation, deadline, |instrument| {
+                Ok(instrument.assert_trigger(AssertTrigPro::TrigProtDefault)?)
+            })
+            .await;
+        match triggered {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                self.guarded.end_well();
+                Err(error)
+            }
+            triggered => self.guarded.end(triggered),
         }
     }
 

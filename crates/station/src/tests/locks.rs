@@ -207,17 +207,21 @@ fn where_there_is_no_lock_exclusive_is_refused_with_the_reason() {
     for (resource, why) in [
         (
             "TCPIP::10.0.0.7::5025::SOCKET",
-            "a plain socket has no lock; VXI-11 and HiSLIP have",
+            "a plain socket has no lock; VXI-11, HiSLIP and VISA have",
         ),
         ("ASRL/dev/ttyUSB0::INSTR", "a serial line has no lock and needs none"),
-        ("GPIB0::22::INSTR", "through a VISA library no lock is taken"),
         ("REPLAY::a.txt::dmm", "a transcript is nobody else's to use"),
     ] {
         let said = station(resource, "").unwrap_err().render_short();
         let expected = format!("s.toml:6:13: error: `exclusive` keeps nobody out here: {why}");
         assert!(said.contains(&expected), "{said}");
     }
-    for resource in ["TCPIP::10.0.0.7::inst0::INSTR", "TCPIP::10.0.0.7::hislip0::INSTR"] {
+    for resource in [
+        "TCPIP::10.0.0.7::inst0::INSTR",
+        "TCPIP::10.0.0.7::hislip0::INSTR",
+        "GPIB0::22::INSTR",
+        "USB0::0x2A8D::0x1301::MY1::INSTR",
+    ] {
         assert!(station(resource, "").unwrap());
         let said = station(resource, "shared = true\n").unwrap_err().render_short();
         assert!(said.contains("keeps out those with whom it is `shared`"), "{said}");

@@ -1,5 +1,8 @@
 //! Sessions through the library that `BENCHTOP_VISA_LIBRARY` names, else through the double of `tests/visa`.
 
+mod boundaries;
+mod locks;
+
 use super::*;
 use crate::{
     silent::{costs_its_deadline, wait_of},

@@ -1,7 +1,7 @@
 //! The thread that blocks in a VISA library.
 
 use super::{attributes, library};
-use benchtop_instrument::{ErrorKind, LineSettings};
+use benchtop_instrument::{ErrorKind, LineSettings, human_duration};
 use std::{
     cell::Cell,
     fmt,
@@ -28,6 +28,10 @@ pub(super) enum Trouble {
     Told(String),
     /// There is no library.
     NoLibrary(String),
+    /// Another session has the lock, and kept it for so long.
+    Locked(Duration),
+    /// There is no lock to take.
+    NoLock,
     /// The thread has ended.
     Gone,
 }
@@ -40,10 +44,10 @@ impl Trouble {
                 ErrorCode::ErrorConnLost | ErrorCode::ErrorInvObject | ErrorCode::ErrorRsrcNfound | ErrorCode::ErrorIo,
             )
             | Self::Gone => ErrorKind::Disconnected,
-            Self::Status(ErrorCode::ErrorNsupOper | ErrorCode::ErrorNimplOper) | Self::NoLibrary(_) => {
+            Self::Status(ErrorCode::ErrorNsupOper | ErrorCode::ErrorNimplOper) | Self::NoLibrary(_) | Self::NoLock => {
                 ErrorKind::Unsupported
             }
-            Self::Status(_) | Self::Panicked(_) | Self::Told(_) => ErrorKind::Io,
+            Self::Status(_) | Self::Panicked(_) | Self::Told(_) | Self::Locked(_) => ErrorKind::Io,
         }
     }
 }
@@ -54,6 +58,12 @@ impl fmt::Display for Trouble {
             Self::Status(code) => write!(f, "VISA says: {code}"),
             Self::Panicked(message) => write!(f, "the VISA library did what its interface does not allow: {message}"),
             Self::Told(message) | Self::NoLibrary(message) => f.write_str(message),
+            Self::Locked(waited) => write!(
+                f,
+                "the instrument is locked by another session; it did not let go in {}",
+                human_duration(*waited)
+            ),
+            Self::NoLock => f.write_str("the instrument cannot be locked through this VISA library"),
             Self::Gone => f.write_str("the VISA session has ended"),
         }
     }
@@ -211,10 +221,24 @@ fn open(name: &str, line: &LineSettings, stream: bool, patience: Duration) -> Re
     let resource = VisaString::from_string(name.to_owned());
     let resource = resource.ok_or_else(|| Trouble::Told("a resource name has no NUL in it".to_owned()))?;
     let instrument = manager.open(&resource, AccessMode::NO_LOCK, patience)?;
+    if let Some(longest) = line.exclusive {
+        // a refusal comes before the deadline
+        lock(&instrument, longest.min(patience.saturating_sub(patience / 20)))?;
+    }
     if stream {
         attributes::set_stream(&instrument, line, name.to_ascii_uppercase().starts_with("ASRL"))?;
     }
     Ok((manager, instrument))
+}
+
+/// Takes the lock, which goes with the session: whoever closes it lets go.
+fn lock(instrument: &Instrument, patience: Duration) -> Result<(), Trouble> {
+    let refused = |visa_rs::Error(code): visa_rs::Error| match Trouble::Status(code) {
+        Trouble::Status(ErrorCode::ErrorTmo | ErrorCode::ErrorRsrcLocked) => Trouble::Locked(patience),
+        trouble if trouble.kind() == ErrorKind::Unsupported => Trouble::NoLock,
+        trouble => trouble,
+    };
+    instrument.lock_exclusive(patience).map_err(refused)
 }
 
 /// What has come, without waiting for more.
