@@ -1,7 +1,11 @@
 //! The same over serial lines: pseudoterminals of a simulated bench in one process, the run in another.
 
 use crate::testkit::{Served, benchtop, done, only_record, scratch, station_of, write};
-use std::process::Command;
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Write},
+    process::Command,
+};
 
 #[test]
 fn the_procedure_runs_over_serial_lines_as_it_does_in_process() {
@@ -48,6 +52,79 @@ fn a_meter_that_must_be_told_to_go_to_remote_is_told() {
         let identity = done(benchtop().args(["query", &resource, "*IDN?", "--baud", "19200"]));
         assert!(identity.out.contains("SIM-"), "{model}: {identity}");
     }
+}
+
+/// What a stranger hears who asks on the line as it is.
+fn heard_on(resource: &str, message: &str) -> String {
+    let path = resource.trim_start_matches("ASRL").trim_end_matches("::INSTR");
+    let mut line = File::options().read(true).write(true).open(path).unwrap();
+    line.write_all(message.as_bytes()).unwrap();
+    let mut heard = String::new();
+    BufReader::new(line).read_line(&mut heard).unwrap();
+    heard.trim_end().to_owned()
+}
+
+/// These refuse a reading as long as their front panel has them: error 550, in the guide of the 34401A.
+#[test]
+fn a_meter_is_given_back_to_its_front_panel_however_it_was_driven() {
+    let in_local = "+550,\"Command not allowed in local\"";
+    for model in ["hp/34401a", "fluke/8845a"] {
+        let served = Served::what(&[model, "--pty"]);
+        let resource = served.resource("instrument", "ASRL");
+        let is_in_local = |after: &str| {
+            let heard = heard_on(&resource, "READ?\nSYST:ERR?\n");
+            assert!(heard.contains("not allowed in local"), "{model}, {after}: {heard}");
+            if model == "hp/34401a" {
+                assert_eq!(heard, in_local, "{after}");
+            }
+        };
+        is_in_local("before");
+        let measured = done(benchtop().args(["measure", &resource, "dc_voltage", "--driver", model]));
+        assert_eq!(measured.code, Some(0), "{model}: {measured}");
+        is_in_local("measure");
+        let unknown = done(benchtop().args(["measure", &resource, "temperature", "--driver", model]));
+        assert_ne!(unknown.code, Some(0), "{model}: {unknown}");
+        is_in_local("a measurement that was refused");
+        write(
+            &served.station,
+            &format!("[station]\nid = \"S\"\n[instruments.dmm]\ndriver = \"{model}\"\nresource = \"{resource}\"\n"),
+        );
+        let procedure = served.folder.path().join("volts.toml");
+        write(
+            &procedure,
+            "[procedure]\nid = \"VOLTS\"\nversion = \"1\"\nname = \"Volts\"\n[unit_under_test]\n\
+             [instruments.dmm]\nclass = \"dmm\"\nneeds = [\"dc_voltage\"]\n[[steps]]\nname = \"Volts\"\n\
+             [[steps.measurements]]\nname = \"volts\"\ninstrument = \"dmm\"\nfunction = \"dc_voltage\"\n\
+             range = \"10 V\"\nunit = \"V\"\nlimit = { low = -1, high = 1 }\n",
+        );
+        let run = done(&mut served.run_procedure(&procedure, "UNIT-5501"));
+        assert_eq!(run.code, Some(0), "{model}: {run}");
+        is_in_local("a run");
+    }
+}
+
+#[test]
+fn a_meter_whose_answers_end_with_lf_cr_is_given_back_too() {
+    let served = Served::what(&["gw-instek/gdm-8251a", "--pty"]);
+    let resource = served.resource("instrument", "ASRL");
+    let said = served.folder.path().join("said.txt");
+    let mut command = benchtop();
+    command.args([
+        "measure",
+        &resource,
+        "dc_voltage",
+        "--driver",
+        "gw-instek/gdm-8251a",
+        "--record",
+    ]);
+    let measured = done(command.arg(&said));
+    assert_eq!(measured.code, Some(0), "{measured}");
+    let said = std::fs::read_to_string(said).unwrap();
+    let sent: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("> ")).collect();
+    let remote = sent.iter().position(|message| *message == "SYST:REM");
+    let reset = sent.iter().position(|message| *message == "*RST");
+    assert!(remote.is_some() && remote < reset.or(Some(usize::MAX)), "{said}");
+    assert_eq!(sent.last(), Some(&"SYST:LOC"), "{said}");
 }
 
 #[test]

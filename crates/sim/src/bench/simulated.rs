@@ -315,6 +315,14 @@ impl SimulatedBench {
         world.instruments.get(number)?.device.output_enabled(channel)
     }
 
+    /// Whether it was told to go to remote, and not to go back since; nothing where there is no such instrument.
+    #[must_use]
+    pub fn is_remote(&self, logical_name: &str) -> Option<bool> {
+        let number = self.number(logical_name)?;
+        let world = self.shared.lock();
+        Some(world.instruments.get(number)?.device.is_remote())
+    }
+
     /// What a meter is set to for readings on a channel; nothing where there is no such meter.
     #[must_use]
     pub fn meter_state(&self, logical_name: &str, channel: u32) -> Option<MeterState> {

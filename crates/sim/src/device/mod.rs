@@ -471,6 +471,11 @@ impl Device {
         self.down_until.is_none() && !self.faults.has(Fault::Refused)
     }
 
+    /// It was told to go to remote, and not to go back since.
+    pub(crate) const fn is_remote(&self) -> bool {
+        self.remote
+    }
+
     /// What a meter is set to; nothing for anything else.
     pub(crate) fn meter_state(&self, channel: u32) -> Option<dmm::MeterState> {
         match (&self.class, &self.model.0.class) {
