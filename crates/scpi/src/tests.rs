@@ -2,7 +2,10 @@
 
 mod accuracy;
 mod acknowledge;
+mod dialogues;
+mod local;
 mod one_switch;
+mod overheard;
 mod protection;
 mod readback;
 mod reconnect;
