@@ -44,7 +44,15 @@ const NONSENSE: &str = "BENCHTOP:NONSENSE";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was compared of each driver: a list that shrinks, here, in the definitions or in the recording, is noticed.
-const COMPARED: &[(&str, Count)] = &[];
+const COMPARED: &[(&str, Count)] = &[
+    ("HP34401A", Count::new(112, 21, 31, 60)),
+    ("Agilent34450A", Count::new(89, 84, 0, 5)),
+    ("Keithley2000", Count::new(100, 3, 12, 85)),
+    ("Keithley2182", Count::new(32, 6, 10, 16)),
+    ("Keithley2400", Count::new(29, 13, 11, 5)),
+    ("KeithleyDMM6500", Count::new(159, 30, 49, 80)),
+    ("KeithleyDAQ6510", Count::new(55, 2, 0, 53)),
+];
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Count {
@@ -56,6 +64,17 @@ struct Count {
     alike: usize,
     /// Named here.
     exempt: usize,
+}
+
+impl Count {
+    const fn new(sent: usize, equal: usize, alike: usize, exempt: usize) -> Self {
+        Self {
+            sent,
+            equal,
+            alike,
+            exempt,
+        }
+    }
 }
 
 #[derive(Debug)]
