@@ -233,10 +233,16 @@ fn open(name: &str, line: &LineSettings, stream: bool, patience: Duration) -> Re
 
 /// Takes the lock, which goes with the session: whoever closes it lets go.
 fn lock(instrument: &Instrument, patience: Duration) -> Result<(), Trouble> {
-    let refused = |visa_rs::Error(code): visa_rs::Error| match Trouble::Status(code) {
-        Trouble::Status(ErrorCode::ErrorTmo | ErrorCode::ErrorRsrcLocked) => Trouble::Locked(patience),
-        trouble if trouble.kind() == ErrorKind::Unsupported => Trouble::NoLock,
-        trouble => trouble,
+    let refused = |visa_rs::Error(code): visa_rs::Error| {
+        if matches!(code, ErrorCode::ErrorTmo | ErrorCode::ErrorRsrcLocked) {
+            return Trouble::Locked(patience);
+        }
+        let trouble = Trouble::Status(code);
+        if trouble.kind() == ErrorKind::Unsupported {
+            Trouble::NoLock
+        } else {
+            trouble
+        }
     };
     instrument.lock_exclusive(patience).map_err(refused)
 }
