@@ -34,7 +34,7 @@ pub(super) enum Argument {
 impl Argument {
     fn of(text: &str) -> Self {
         let text = match text.rfind("(@") {
-            Some(list) => text[..list].trim().trim_end_matches(',').trim(),
+            Some(list) => text.get(..list).unwrap_or(text).trim().trim_end_matches(',').trim(),
             None => text.trim(),
         };
         if text.is_empty() {
@@ -75,10 +75,10 @@ impl fmt::Display for Argument {
 /// The short form of a keyword (SCPI-1999, 6.2.1): four letters, or three where the fourth is a vowel; a number stays behind it.
 fn short(word: &str) -> String {
     let letters = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
-    let number = &word[letters.len()..];
+    let number = word.strip_prefix(letters).unwrap_or_default();
     let kept = match letters.as_bytes() {
-        [_, _, _, fourth, _, ..] if b"AEIOU".contains(fourth) => &letters[..3],
-        [_, _, _, _, _, ..] => &letters[..4],
+        [_, _, _, fourth, _, ..] if b"AEIOU".contains(fourth) => letters.get(..3).unwrap_or(letters),
+        [_, _, _, _, _, ..] => letters.get(..4).unwrap_or(letters),
         _ => letters,
     };
     format!("{kept}{number}")
