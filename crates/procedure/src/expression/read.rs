@@ -352,7 +352,11 @@ fn mixes_percent(left: &Part, right: &Part) -> bool {
 
 /// The whole, of which a per cent is a share.
 fn is_one(node: &Node) -> bool {
-    matches!(node, Node::Quantity(one) if one.value == Decimal::ONE && Dimension::of(one.unit) == Dimension::NONE)
+    let amount = match node {
+        Node::Negative(inner) => inner.as_ref(),
+        other => other,
+    };
+    matches!(amount, Node::Quantity(one) if one.value == Decimal::ONE && Dimension::of(one.unit) == Dimension::NONE)
 }
 
 fn check_comparison(word: &str, comparison: Comparison, left: &Part, right: &Part) -> Result<(), String> {

@@ -218,7 +218,7 @@ fn decibels_are_logarithms_and_per_cent_are_hundredths() {
         assert!(!fits(text, "dBm"), "{text}");
         assert!(fits(text, ""), "{text}");
     }
-    for text in ["v_out / v_in", "1 - eff", "eff * v_out / v_in", "eff + 1"] {
+    for text in ["v_out / v_in", "1 - eff", "eff * v_out / v_in", "eff + 1", "-1 + eff"] {
         assert!(fits(text, "%"), "{text}");
     }
     for (text, reason) in [
