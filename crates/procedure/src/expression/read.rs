@@ -352,10 +352,7 @@ fn mixes_percent(left: &Part, right: &Part) -> bool {
 
 /// The whole, of which a per cent is a share.
 fn is_one(node: &Node) -> bool {
-    let amount = match node {
-        Node::Negative(inner) => inner.as_ref(),
-        other => other,
-    };
+    let amount = if let Node::Negative(inner) = node { inner } else { node };
     matches!(amount, Node::Quantity(one) if one.value == Decimal::ONE && Dimension::of(one.unit) == Dimension::NONE)
 }
 

@@ -1,9 +1,10 @@
 //! One procedure, two slots: what each has of its own, and what the fixture does for both.
 
 use super::bench;
-use crate::{Given, LogicalName, PlanNode, Slot, Span, StepKind, check_slots, parse};
+use crate::{BoundProcedure, Given, LogicalName, PlanNode, Slot, Span, StepKind, check_slots, parse};
 use benchtop_instrument::Setting;
-use benchtop_notation::Spanned;
+use benchtop_notation::{Diagnostics, Spanned};
+use std::collections::BTreeMap;
 
 const HEAD: &str = r#"
 [procedure]
@@ -43,6 +44,17 @@ name = "Fixture off"
 set = { instrument = "psu", channel = 1, output_enabled = false }
 "#;
 
+/// Checks a procedure for the two slots.
+fn in_slots(text: &str) -> Result<BTreeMap<String, BoundProcedure>, Diagnostics> {
+    check_slots(
+        "x.toml",
+        text,
+        &Given::default(),
+        &bench::instruments(),
+        &bench::slots(),
+    )
+}
+
 fn set_channel(kind: &StepKind) -> Option<u32> {
     match kind {
         StepKind::Set {
@@ -63,14 +75,7 @@ fn set_channel(kind: &StepKind) -> Option<u32> {
 #[test]
 fn each_slot_has_its_own_channels_and_the_fixture_keeps_its() {
     let text = format!("{HEAD}{PROCEDURE}");
-    let bound = check_slots(
-        "x.toml",
-        &text,
-        &Given::default(),
-        &bench::instruments(),
-        &bench::slots(),
-    )
-    .unwrap();
+    let bound = in_slots(&text).unwrap();
     for (slot, output, input) in [("A", 2, 101), ("B", 3, 102)] {
         let procedure = bound[slot].procedure();
         let of = |steps: Vec<&crate::Step>| {
@@ -111,14 +116,7 @@ fn steps_of_the_fixture_stand_at_the_ends_and_locks_are_sorted() {
 #[test]
 fn a_mapped_channel_that_nothing_uses_is_a_warning_with_its_place() {
     let text = format!("{HEAD}{PROCEDURE}");
-    let bound = check_slots(
-        "x.toml",
-        &text,
-        &Given::default(),
-        &bench::instruments(),
-        &bench::slots(),
-    )
-    .unwrap();
+    let bound = in_slots(&text).unwrap();
     let warnings = bound["A"].warnings().render_short();
     assert_eq!(
         warnings,
@@ -182,14 +180,7 @@ fn a_name_and_the_number_that_the_station_has_for_it_are_one_channel_in_a_slot_t
         measurement("by_number", "101")
     );
     let text = text.replace("[instruments.psu]\nclass = \"dc_power\"\n", "");
-    let bound = check_slots(
-        "x.toml",
-        &text,
-        &Given::default(),
-        &bench::instruments(),
-        &bench::slots(),
-    )
-    .unwrap();
+    let bound = in_slots(&text).unwrap();
     for (slot, channel) in [("A", 101), ("B", 102)] {
         let measurements = bound[slot].procedure().steps[0].kind.measurements();
         let channels: Vec<u32> = measurements
@@ -207,13 +198,7 @@ fn exclusive_opens_what_the_fixture_keeps_closed_and_nothing_that_is_closed_behi
         let group = "[[steps]]\nname = 'Locked'\nlock = ['mux']\n[[steps.steps]]\nname = 'Route'\n\
                      set = { instrument = 'mux', close = ['vcc'], exclusive = true }\n";
         let text = format!("{HEAD}[instruments.mux]\nclass = 'switch'\n{PROCEDURE}{of_fixture}{group}");
-        let bound = check_slots(
-            "x.toml",
-            &text,
-            &Given::default(),
-            &bench::instruments(),
-            &bench::slots(),
-        );
+        let bound = in_slots(&text);
         bound
             .map(drop)
             .map_err(|mistakes| mistakes.to_string().matches("which the fixture closes").count())
