@@ -228,7 +228,7 @@ pub(crate) mod tests {
     use std::{io::Read, time::Duration};
     use tokio::net::TcpListener;
 
-    struct Rig(Arc<dyn Clock>);
+    pub(crate) struct Rig(pub(crate) Arc<dyn Clock>);
 
     /// Who listens on a port, played by the suite.
     pub(crate) struct Peer {

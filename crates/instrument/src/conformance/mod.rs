@@ -1,7 +1,8 @@
 //! The suites that every implementation of [`Session`](crate::Session) and [`Instrument`](crate::Instrument) enrols in.
 //!
 //! An implementation provides a rig (how to open one against a far end that the suite plays) and calls one
-//! function; a session calls [`endurance`] beside it, in a test of its own. Nothing can be skipped by name: what a transport has not got it reports as `Unsupported`.
+//! function; a session calls [`endurance`] beside it, in a test of its own. What a transport has not got it reports as `Unsupported`;
+//! only what a recording cannot show is exempted by name, with the reason.
 
 mod console;
 mod endurance;

@@ -6,7 +6,7 @@ mod out_of_band;
 use super::{Violation, broken};
 use crate::{Clock, ClockExt, Error, ErrorKind, Session, SessionExt, SessionState};
 use async_trait::async_trait;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// The instrument's end, played by the suite.
 #[async_trait]
@@ -60,6 +60,11 @@ pub trait SessionRig: Send + Sync {
     fn notices_a_closed_peer(&self) -> bool {
         true
     }
+
+    /// Checks that cannot be made, by their names, each with the reason: nothing but a transcript has any.
+    fn exempt(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
 }
 
 /// How long the suite waits for something that must come.
@@ -73,25 +78,47 @@ const TRIES: usize = 3;
 /// A peer that hung up is seen in this time, in one of so many tries.
 const AT_ONCE: Duration = Duration::from_millis(250);
 
-/// Runs every check against sessions of `rig`.
+/// Makes the checks that `rig` does not exempt, in this order; and takes what it exempts off the list of what it exempts.
+macro_rules! checked {
+    ($rig:expr, $exempt:expr, $($check:path => $name:literal),+ $(,)?) => {
+        $(
+            if $exempt.remove($name).is_none() {
+                $check($rig).await?;
+            }
+        )+
+    };
+}
+
+/// Runs every check against sessions of `rig`, but for those that it exempts by name.
 ///
 /// # Errors
-/// The first [`Violation`].
+/// The first [`Violation`]; that what is exempted is no check.
 pub async fn session(rig: &dyn SessionRig) -> Result<(), Violation> {
-    a_query_gets_its_answer(rig).await?;
-    framing_is_the_sessions_business(rig).await?;
-    blocks_keep_their_newlines(rig).await?;
-    a_large_block_arrives_whole(rig).await?;
-    a_late_answer_is_never_the_next_one(rig).await?;
-    a_silent_peer_costs_its_timeout(rig).await?;
-    a_dropped_read_desynchronises(rig).await?;
-    cancelled::a_query_dropped_at_any_await_shifts_nothing(rig).await?;
-    cancelled::nothing_dropped_at_any_await_keeps_a_session_from_recovering(rig).await?;
-    an_answer_nobody_asked_for_is_noticed(rig).await?;
-    out_of_band::the_status_byte_tells_that_an_answer_waits(rig).await?;
-    out_of_band::device_clear_drops_what_was_to_be_said(rig).await?;
-    a_closed_peer_is_disconnected_at_once(rig).await?;
-    a_closed_session_does_nothing(rig).await
+    let mut exempt: BTreeMap<&str, &str> = rig.exempt().iter().copied().collect();
+    checked!(rig, exempt,
+        a_query_gets_its_answer => "a_query_gets_its_answer",
+        framing_is_the_sessions_business => "framing_is_the_sessions_business",
+        blocks_keep_their_newlines => "blocks_keep_their_newlines",
+        a_large_block_arrives_whole => "a_large_block_arrives_whole",
+        a_late_answer_is_never_the_next_one => "a_late_answer_is_never_the_next_one",
+        a_silent_peer_costs_its_timeout => "a_silent_peer_costs_its_timeout",
+        a_dropped_read_desynchronises => "a_dropped_read_desynchronises",
+        cancelled::a_query_dropped_at_any_await_shifts_nothing => "a_query_dropped_at_any_await_shifts_nothing",
+        cancelled::nothing_dropped_at_any_await_keeps_a_session_from_recovering
+            => "nothing_dropped_at_any_await_keeps_a_session_from_recovering",
+        an_answer_nobody_asked_for_is_noticed => "an_answer_nobody_asked_for_is_noticed",
+        out_of_band::the_status_byte_tells_that_an_answer_waits => "the_status_byte_tells_that_an_answer_waits",
+        out_of_band::device_clear_drops_what_was_to_be_said => "device_clear_drops_what_was_to_be_said",
+        a_closed_peer_is_disconnected_at_once => "a_closed_peer_is_disconnected_at_once",
+        a_closed_session_does_nothing => "a_closed_session_does_nothing",
+    );
+    match exempt.into_iter().next() {
+        None => Ok(()),
+        Some((name, why)) => Err(broken(
+            "what is exempted is a check",
+            format!("there is no {name} ({why})"),
+        )),
+    }
 }
 
 async fn answer(far: &mut dyn FarEnd, expected: &str, bytes: &[u8]) -> Result<(), Violation> {

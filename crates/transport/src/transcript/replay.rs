@@ -83,11 +83,16 @@ impl ReplaySession {
         Error::new(kind, operation, &self.resource, message)
     }
 
-    fn usable(&self, operation: Operation) -> Result<(), Error> {
+    /// Nothing stands in the way of an operation: neither the dialogue, which has left the transcript, nor a failure that the
+    /// transcript holds next, nor the state that one has left behind.
+    fn usable(&mut self, operation: Operation) -> Result<(), Error> {
         if let Some(refused) = &self.refused {
             return Err(self.error(ErrorKind::Unsupported, operation, refused.clone()));
         }
-        let recovers = matches!(operation, Operation::Recover | Operation::Close);
+        if let Some(error) = self.failure(operation) {
+            return Err(error);
+        }
+        let recovers = matches!(operation, Operation::Recover | Operation::Clear | Operation::Close);
         match self.state {
             SessionState::Ready => Ok(()),
             SessionState::Desynchronised | SessionState::Disconnected if recovers => Ok(()),
@@ -122,15 +127,19 @@ impl ReplaySession {
         }
         let (kind, message) = (*kind, message.clone());
         self.next += 1;
-        self.state = match kind {
-            ErrorKind::Timeout | ErrorKind::Garbled | ErrorKind::Desynchronised => SessionState::Desynchronised,
-            ErrorKind::Disconnected => SessionState::Disconnected,
-            ErrorKind::Unsupported
-            | ErrorKind::OutOfRange
-            | ErrorKind::Instrument
-            | ErrorKind::Readback
-            | ErrorKind::WrongIdentity
-            | ErrorKind::Io => self.state,
+        self.state = match (self.state, kind) {
+            (SessionState::Closed, _) => SessionState::Closed,
+            (_, ErrorKind::Timeout | ErrorKind::Garbled | ErrorKind::Desynchronised) => SessionState::Desynchronised,
+            (_, ErrorKind::Disconnected) => SessionState::Disconnected,
+            (
+                state,
+                ErrorKind::Unsupported
+                | ErrorKind::OutOfRange
+                | ErrorKind::Instrument
+                | ErrorKind::Readback
+                | ErrorKind::WrongIdentity
+                | ErrorKind::Io,
+            ) => state,
         };
         Some(self.error(kind, operation, message))
     }
@@ -166,14 +175,11 @@ impl Session for ReplaySession {
 
     async fn write(&mut self, message: &[u8], _deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Write;
-        self.usable(operation)?;
         if self.upcoming() == Some(&TraceEvent::Closed) {
             // it was opened again: asked who it is first, driven then
             self.next += 1;
         }
-        if let Some(error) = self.failure(operation) {
-            return Err(error);
-        }
+        self.usable(operation)?;
         match self.upcoming() {
             Some(TraceEvent::Written(known)) if known == message => {
                 self.next += 1;
@@ -189,9 +195,6 @@ impl Session for ReplaySession {
     async fn read(&mut self, _deadline: Moment) -> Result<Vec<u8>, Error> {
         let operation = Operation::Read;
         self.usable(operation)?;
-        if let Some(error) = self.failure(operation) {
-            return Err(error);
-        }
         let Some(TraceEvent::Read(answer)) = self.upcoming() else {
             return Err(self.refuse(operation, "an answer was waited for"));
         };
@@ -203,11 +206,9 @@ impl Session for ReplaySession {
     async fn clear(&mut self, _deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Clear;
         self.usable(operation)?;
-        if let Some(error) = self.failure(operation) {
-            return Err(error);
-        }
         if self.upcoming() == Some(&TraceEvent::Cleared) {
             self.next += 1;
+            self.state = SessionState::Ready;
             return Ok(());
         }
         // one that a person wrote, as on a socket
@@ -221,9 +222,6 @@ impl Session for ReplaySession {
     async fn status_byte(&mut self, _deadline: Moment) -> Result<u8, Error> {
         let operation = Operation::StatusByte;
         self.usable(operation)?;
-        if let Some(error) = self.failure(operation) {
-            return Err(error);
-        }
         if let Some(TraceEvent::StatusByte(byte)) = self.upcoming() {
             let byte = *byte;
             self.next += 1;
@@ -239,9 +237,6 @@ impl Session for ReplaySession {
     async fn trigger(&mut self, _deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Trigger;
         self.usable(operation)?;
-        if let Some(error) = self.failure(operation) {
-            return Err(error);
-        }
         if self.upcoming() == Some(&TraceEvent::Triggered) {
             self.next += 1;
             return Ok(());
@@ -256,9 +251,6 @@ impl Session for ReplaySession {
     async fn recover(&mut self, _deadline: Moment) -> Result<(), Error> {
         let operation = Operation::Recover;
         self.usable(operation)?;
-        if let Some(error) = self.failure(operation) {
-            return Err(error);
-        }
         if self.upcoming() == Some(&TraceEvent::Recovered) {
             self.next += 1;
         }

@@ -1,3 +1,5 @@
+mod conformance;
+
 use super::{Content, Line, Recorder, ReplaySession, parse};
 use crate::TraceEvent;
 use benchtop_instrument::{Clock, ErrorKind, RealClock, Resource, Session, SessionExt, SessionState};

@@ -37,9 +37,9 @@ pub(crate) fn use_a_library() {
     library::choose(&newest.expect("cargo builds the double before this test"));
 }
 
-struct Rig {
-    clock: Arc<dyn Clock>,
-    message_based: bool,
+pub(crate) struct Rig {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) message_based: bool,
 }
 
 #[async_trait]
