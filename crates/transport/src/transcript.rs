@@ -122,8 +122,9 @@ fn parse_event(text: &str) -> Result<TraceEvent, String> {
              closed, <operation> failed: <kind>"
         )
     };
-    if let Some(byte) = text.strip_prefix("status byte ") {
-        return byte.parse().map(TraceEvent::StatusByte).map_err(|_error| unknown());
+    // one that failed begins with the same words
+    if let Some(Ok(byte)) = text.strip_prefix("status byte ").map(str::parse) {
+        return Ok(TraceEvent::StatusByte(byte));
     }
     match text {
         "device clear" => return Ok(TraceEvent::Cleared),

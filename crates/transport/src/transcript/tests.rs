@@ -1,6 +1,6 @@
 mod conformance;
 
-use super::{Content, Line, Recorder, ReplaySession, parse};
+use super::{Content, Line, OPERATIONS, Recorder, ReplaySession, parse};
 use crate::TraceEvent;
 use benchtop_instrument::{Clock, ErrorKind, RealClock, Resource, Session, SessionExt, SessionState};
 use proptest::prelude::*;
@@ -106,6 +106,22 @@ fn a_line_that_is_none_is_named() {
         let error = parse("t.txt", text).unwrap_err();
         assert_eq!(error.line, line, "{error}");
         assert!(error.to_string().contains(what), "{error}");
+    }
+}
+
+#[test]
+fn a_failure_of_any_operation_survives_its_line() {
+    for operation in OPERATIONS {
+        for (word, kind) in ErrorKind::ALL {
+            let event = TraceEvent::Failed {
+                operation: *operation,
+                kind: *kind,
+                message: format!("read failed: {word} (so they say)"),
+            };
+            let lines = parse("t", &event.to_string()).unwrap();
+            let content = Content::Event(event);
+            assert_eq!(lines, vec![Line { number: 1, content }]);
+        }
     }
 }
 
