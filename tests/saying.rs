@@ -369,20 +369,40 @@ fn a_command_that_says_more_than_a_pipe_holds_is_not_held_up() {
     assert!(last["reason"].as_str().unwrap().contains("left out"), "{last}");
 }
 
+#[test]
+fn what_may_go_on_in_what_was_left_out_is_not_judged() {
+    // the last voltage counts, and it is a bad one
+    for (lines, code, outcome) in [(4_000, 1, "FAIL"), (400_000, 3, "UNSET")] {
+        let argv = format!("[\"sh\", \"-c\", \"echo V=3.3; seq {lines}; echo V=9.9\"]");
+        let (run, record, _) = said(&argv, r"(?s).*V=([\d.]+)", "low = 3, high = 3.4");
+        assert_eq!(run.code, Some(code), "{run}");
+        assert_eq!(measurement(&record, "last")["outcome"], outcome, "{run}");
+    }
+}
+
 /// Runs `seq` to this number and judges the last one that it says; with the record and what was kept of its words.
 fn counted(last: u32) -> (Done, Value, String) {
+    said(
+        &format!("[\"seq\", \"{last}\"]"),
+        r"\n(\d+)\n$",
+        &format!("equals = {last}"),
+    )
+}
+
+/// Runs a command and judges the number that is found in what it says; with the record and what was kept of its words.
+fn said(argv: &str, pattern: &str, limit: &str) -> (Done, Value, String) {
     let steps = format!(
         "
 [[steps]]
 name = \"Talk\"
 timeout = \"60 s\"
 [steps.exec]
-argv = [\"seq\", \"{last}\"]
+argv = {argv}
 [[steps.exec.measurements]]
 name = \"last\"
-pattern = '\\n(\\d+)\\n$'
+pattern = '{pattern}'
 kind = \"number\"
-limit = {{ equals = {last} }}
+limit = {{ {limit} }}
 "
     );
     let bench = Bench::new(&steps, "");
