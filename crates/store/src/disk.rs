@@ -78,11 +78,20 @@ impl Dir {
             Err(error) if kind_of(&error) == StoreErrorKind::Conflict => false,
             Err(error) => return Err(StoreError::io("make the folder", path, error)),
         };
-        let child = self.existing_child(name)?;
-        if made {
-            self.sync()?;
-        }
-        Ok(child)
+        let child = || {
+            let child = self.existing_child(name)?;
+            if made {
+                self.sync()?;
+            }
+            Ok(child)
+        };
+        child().inspect_err(|_failed| {
+            if made {
+                // whoever comes next makes it anew, and takes no second sync for the one that failed
+                let gone = Call::Remove { path: &path };
+                drop(self.eye.around(gone, || self.handle.remove_dir(name)));
+            }
+        })
     }
 
     /// Opens a folder inside this one.

@@ -88,6 +88,7 @@
 //!     `faults::sealing_with_any_call_broken_saves_the_run_or_says_that_it_did_not`,
 //!     `faults::a_journal_with_any_call_broken_keeps_what_a_barrier_confirmed`,
 //!     `faults::a_move_with_any_call_broken_leaves_the_record_in_one_place_and_the_receipt_believed`,
+//!     `faults::the_folder_of_a_month_is_durable_before_a_move_into_it_is`,
 //!     `faults::a_recovery_with_any_call_broken_is_finished_by_the_next`,
 //!     `faults::an_attachment_with_any_call_broken_is_whole_or_not_there`; a sync that is tried again on the same file is
 //!     seen: `faults::a_sync_that_is_tried_again_is_seen`.

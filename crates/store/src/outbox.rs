@@ -298,6 +298,8 @@ impl Store {
         for folder in self.folders(Place::Synced)? {
             folder.sync()?;
         }
+        // whoever made a month's folder may have died before it was durable
+        layout.synced.sync()?;
         layout.parked.sync()?;
         layout.kept.sync()?;
         layout.pending.sync()

@@ -91,6 +91,15 @@ pub(crate) fn save(store: &Store, serial: &str) -> crate::Saved {
     store.seal(&journal).unwrap()
 }
 
+/// What is wrong with its records.
+pub(crate) fn findings(store: &Store) -> Vec<crate::Finding> {
+    let mut findings = Vec::new();
+    store
+        .verify(None, &mut |finding| findings.push(finding.clone()))
+        .unwrap();
+    findings
+}
+
 pub(crate) fn record_all(journal: &mut crate::Journal, events: &[run::Event]) {
     events.iter().for_each(|event| journal.record(event).unwrap());
     journal.wait_written().unwrap();

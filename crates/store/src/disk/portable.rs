@@ -114,6 +114,11 @@ impl Handle {
         fs::remove_file(self.0.join(name))
     }
 
+    /// Of a folder with nothing in it.
+    pub(super) fn remove_dir(&self, name: &str) -> io::Result<()> {
+        fs::remove_dir(self.0.join(name))
+    }
+
     pub(super) fn look(&self, name: &str) -> io::Result<()> {
         fs::symlink_metadata(self.0.join(name)).map(drop)
     }

@@ -170,6 +170,11 @@ impl Handle {
         Ok(sys::unlinkat(&self.folder, name, AtFlags::empty())?)
     }
 
+    /// Of a folder with nothing in it.
+    pub(super) fn remove_dir(&self, name: &str) -> io::Result<()> {
+        Ok(sys::unlinkat(&self.folder, name, AtFlags::REMOVEDIR)?)
+    }
+
     pub(super) fn look(&self, name: &str) -> io::Result<()> {
         sys::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(())

@@ -1,10 +1,10 @@
 //! A disk that breaks at every call in turn, in every way: loud, and nothing that was confirmed is lost.
 
 use crate::{
-    Finding, Place, Receipt, ReceiptKind, Recovery, Saved, Standing, Store, StoreError, Ticket,
+    Place, Receipt, ReceiptKind, Recovery, Saved, Standing, Store, StoreError, Ticket,
     testkit::{
-        self, names, now, passing, record_all, save,
-        watch::{Fault, Watch},
+        self, findings, names, now, passing, record_all, save,
+        watch::{Fault, Step, Watch},
     },
 };
 use rustix::io::Errno;
@@ -96,14 +96,6 @@ fn found(store: &Store, run_id: &str) -> Vec<Saved> {
         }
     }
     found
-}
-
-fn findings(store: &Store) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    store
-        .verify(None, &mut |finding| findings.push(finding.clone()))
-        .unwrap();
-    findings
 }
 
 fn recovered(store: &Store, place: &str) -> Recovery {
@@ -492,4 +484,53 @@ fn what_is_uploaded_before_its_name_is_durable_is_the_record_that_is_found() {
         }
         assert!(refused > 0, "no call failed after the rename");
     }
+}
+
+#[test]
+fn the_folder_of_a_month_is_durable_before_a_move_into_it_is() {
+    let last = |watch: &Watch, is: &dyn Fn(&Step) -> bool| watch.steps().iter().rposition(is);
+    let mut failed = 0;
+    for at in 0..MOST_CALLS {
+        let (_folder, store, watch) = testkit::watched_store();
+        let saved = save(&store, "UNIT-5501");
+        confirm(&store, &saved).unwrap();
+        watch.break_at(at, Fault::Error(Errno::IO), false);
+        let settled = store.settle(&saved.name, &["cloud"], now());
+        let Some(kind) = watch.mend() else { break };
+        if settled.is_err() {
+            failed += 1;
+            store.settle(&saved.name, &["cloud"], now()).unwrap();
+        }
+        let made = last(
+            &watch,
+            &|step| matches!(step, Step::MakeDir(path) if path.ends_with("synced/2026-03")),
+        );
+        let synced = last(
+            &watch,
+            &|step| matches!(step, Step::SyncDir(path) if path.ends_with("synced")),
+        );
+        assert!(made.is_some() && made < synced, "EIO at {kind} ({at})");
+    }
+    assert!(failed > 2, "{failed}");
+    // one that was made by a program that died then
+    let (_folder, store, watch) = testkit::watched_store();
+    let saved = save(&store, "UNIT-5501");
+    confirm(&store, &saved).unwrap();
+    std::fs::create_dir(store.root().join("synced/2026-03")).unwrap();
+    store.settle(&saved.name, &["cloud"], now()).unwrap();
+    assert_eq!(
+        last(
+            &watch,
+            &|step| matches!(step, Step::SyncDir(path) if path.ends_with("synced"))
+        ),
+        None
+    );
+    store.sync_moves().unwrap();
+    assert!(
+        last(
+            &watch,
+            &|step| matches!(step, Step::SyncDir(path) if path.ends_with("synced"))
+        )
+        .is_some()
+    );
 }

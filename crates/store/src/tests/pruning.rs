@@ -3,7 +3,7 @@
 use crate::{
     Finding, Pruned, Receipt, ReceiptKind, Saved, StationKey, Store, StoreErrorKind,
     chain::{Checkpoint, append},
-    testkit::{self, names, now, save, watch::Fault},
+    testkit::{self, findings, names, now, save, watch::Fault},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use rustix::io::Errno;
@@ -32,14 +32,6 @@ fn synced(store: &Store, serial: &str, at: DateTime<Utc>) -> Saved {
 
 fn day(days: i64) -> DateTime<Utc> {
     now() + TimeDelta::days(days)
-}
-
-fn findings(store: &Store) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    store
-        .verify(None, &mut |finding| findings.push(finding.clone()))
-        .unwrap();
-    findings
 }
 
 #[test]
