@@ -1,26 +1,15 @@
-"""What one TCP query costs through the Python libraries that are installed: `instruments.py PORT QUERIES`.
+"""What one TCP query costs through a Python library that is installed: `instruments.py PORT WAY`.
 
-One line per way: its name, the median and the 99th percentile in microseconds. A library that is not installed says so.
+Says `ready`, or `skipped` and why. Then every line that comes is one query, and is answered with what that took, in microseconds:
+so that the one who asks can take its own in between.
 """
 
 import sys
 import time
 
-PORT, QUERIES = int(sys.argv[1]), int(sys.argv[2])
+PORT, WAY = int(sys.argv[1]), sys.argv[2]
 RESOURCE = f"TCPIP::127.0.0.1::{PORT}::SOCKET"
 TERMINATORS = {"read_termination": "\n", "write_termination": "\n"}
-
-
-def report(name, query):
-    for _ in range(QUERIES // 10 + 1):
-        query()
-    times = []
-    for _ in range(QUERIES):
-        begun = time.perf_counter()
-        assert query() == 1.23456789
-        times.append((time.perf_counter() - begun) * 1e6)
-    times.sort()
-    print(f"{name}\t{times[len(times) // 2]:.1f}\t{times[(len(times) - 1) * 99 // 100]:.1f}", flush=True)
 
 
 def pyvisa_with(backend):
@@ -39,14 +28,30 @@ def pymeasure():
     return lambda: instrument.values("READ?")[0]
 
 
-for name, begin in [
-    ("pyvisa-py", lambda: pyvisa_with("@py")),
-    ("PyMeasure on pyvisa-py", pymeasure),
-    ("pyvisa-rs", lambda: pyvisa_with("@rs")),
-]:
+WAYS = {
+    "pyvisa-rs": lambda: pyvisa_with("@rs"),
+    "pyvisa-py": lambda: pyvisa_with("@py"),
+    "PyMeasure on pyvisa-py": pymeasure,
+}
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def main():
     try:
-        query = begin()
+        query = WAYS[WAY]()
     except (ImportError, ValueError) as error:
-        print(f"skipped: {name}: {error}", flush=True)
-        continue
-    report(name, query)
+        say(f"skipped: {error}")
+        return
+    say("ready")
+    for _ in sys.stdin:
+        begun = time.perf_counter()
+        value = query()
+        took = (time.perf_counter() - begun) * 1e6
+        assert value == 1.23456789, value
+        say(f"{took:.3f}")
+
+
+main()

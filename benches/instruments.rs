@@ -2,8 +2,9 @@
 //! same server.
 //!
 //! `cargo bench --bench instruments -- [PAIRS]`: interleaved pairs (bare, session), the median of their ratios with
-//! quartiles. The server is the bench's own, blocking, on its own thread; it does as little as it can. Nothing here passes
-//! or fails; the numbers go into closing notes. To hold it to some cores: `taskset -c 0,1 cargo bench ...`.
+//! quartiles; then pairs (session, a client in Python), where Python has one (`BENCHTOP_PYTHON`). The server is the bench's own,
+//! blocking, on its own thread; it does as little as it can. Nothing here passes or fails; the numbers go into closing notes. To
+//! hold it to some cores: `taskset -c 0,1 cargo bench ...`.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(
@@ -19,9 +20,9 @@ use benchtop_transport::{SerialSession, SocketSession};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::{
     fs::File,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::Command,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -39,6 +40,8 @@ const SOON: Duration = Duration::from_secs(5);
 const CLIENTS: usize = 64;
 const QUERIES_A_TURN: usize = 20;
 const WORKERS: usize = 2;
+/// What Python can do, the one first that must not be faster.
+const PYTHON: [&str; 3] = ["pyvisa-rs", "pyvisa-py", "PyMeasure on pyvisa-py"];
 
 fn main() {
     let pairs: usize = std::env::args()
@@ -57,7 +60,7 @@ fn main() {
     one_thread.block_on(over_tcp(&clock, server, pairs));
     one_thread.block_on(over_serial(&clock, pairs));
     many_sessions(&clock, pairs);
-    in_python(server, pairs);
+    in_python(&one_thread, &clock, server, pairs);
 }
 
 /// Answers every question on every connection.
@@ -384,23 +387,91 @@ impl Threads {
     }
 }
 
-/// The same query through what Python has; where it has nothing, that is said.
-fn in_python(server: SocketAddr, queries: usize) {
-    println!("one TCP session in Python, {queries} queries, the same server:");
-    let python = std::env::var("BENCHTOP_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instruments.py");
-    let arguments = [server.port().to_string(), queries.to_string()];
-    let Ok(output) = Command::new(&python).arg(script).args(arguments).output() else {
-        println!("  skipped: there is no {python}");
-        return;
-    };
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        match line.split('\t').collect::<Vec<_>>().as_slice() {
-            [name, median, p99] => println!("  {name}: {median} us, p99 {p99} us"),
-            _ => println!("  {line}"),
+/// The same query through what Python has, one of theirs behind one of ours; where it has nothing, that is said.
+fn in_python(one_thread: &Runtime, clock: &Arc<dyn Clock>, server: SocketAddr, pairs: usize) {
+    println!("one TCP session, {pairs} pairs, beside Python's libraries on the same server:");
+    for way in PYTHON {
+        let mut theirs = match Asked::begin(server, way) {
+            Ok(theirs) => theirs,
+            Err(reason) => {
+                println!("  {way}: skipped: {reason}");
+                continue;
+            }
+        };
+        let mut session = one_thread.block_on(tcp_session(server, clock));
+        let (mut ratios, mut more, mut times) = (Vec::new(), Vec::new(), Vec::new());
+        let warm_up = pairs / 10 + 10;
+        for turn in 0..warm_up + pairs {
+            let begun = clock.now();
+            let value = one_thread.block_on(ask(&mut session, clock.as_ref()));
+            let ours = clock.now().since(begun).as_secs_f64() * 1e6;
+            assert!((value - VALUE).abs() < f64::EPSILON);
+            let took = theirs.query();
+            if turn >= warm_up {
+                ratios.push(took / ours);
+                more.push(took - ours);
+                times.push(took);
+            }
         }
+        let (ratio, more, Spread { median, p99, .. }) = (Spread::of(ratios), Spread::of(more), Spread::of(times));
+        println!(
+            "  {way}: {:.2} times ours ({:.2} to {:.2}), {:.1} us more ({:.1} to {:.1})",
+            ratio.median, ratio.low, ratio.high, more.median, more.low, more.high
+        );
+        println!("    {way}: {median:.1} us, p99 {p99:.1} us");
     }
-    if !output.status.success() {
-        println!("  it failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+}
+
+/// A Python process that makes a query whenever it is told to, and says what that took: `benches/instruments.py`.
+struct Asked {
+    process: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Asked {
+    /// Begins one; or why there is none.
+    fn begin(server: SocketAddr, way: &str) -> Result<Self, String> {
+        let python = std::env::var("BENCHTOP_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instruments.py");
+        let mut process = Command::new(&python)
+            .args([script, &server.port().to_string(), way])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("{python}: {error}"))?;
+        let orders = process.stdin.take().unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        let mut asked = Self {
+            process,
+            orders,
+            answers,
+        };
+        let said = asked.line();
+        if said == "ready" {
+            return Ok(asked);
+        }
+        Err(said.trim_start_matches("skipped: ").to_owned())
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// One query; what it took, in microseconds.
+    fn query(&mut self) -> f64 {
+        self.orders.write_all(b"\n").unwrap();
+        let said = self.line();
+        said.parse().unwrap_or_else(|error| panic!("{said}: {error}"))
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        // it ends with its orders
+        drop(self.process.kill());
+        drop(self.process.wait());
     }
 }
