@@ -22,13 +22,19 @@ const UNNAMED: &str = "127.0.0.3";
 struct Database {
     folder: tempfile::TempDir,
     programs: PathBuf,
+    owner: (u32, u32),
     port: u16,
     server: Child,
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        drop(self.server.kill());
+        // killed outright it would leave its shared memory behind
+        let mut stopping = as_owner(&self.programs.join("pg_ctl"), self.folder.path(), self.owner);
+        let stopped = stopping.args(["stop", "-D", "data", "-m", "immediate"]).status();
+        if !stopped.is_ok_and(|stopped| stopped.success()) {
+            drop(self.server.kill());
+        }
         drop(self.server.wait());
     }
 }
@@ -51,6 +57,14 @@ fn owner(folder: &Path) -> Option<(u32, u32)> {
         String::from_utf8(said.stdout).ok()?.trim().parse().ok()
     };
     Some((id("-u")?, id("-g")?))
+}
+
+/// A program of Postgres in its folder, run by who owns that.
+fn as_owner(program: &Path, folder: &Path, owner: (u32, u32)) -> Command {
+    let mut command = Command::new(program);
+    command.uid(owner.0).gid(owner.1).current_dir(folder);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).env("LC_ALL", "C");
+    command
 }
 
 fn put(path: &Path, text: &str, owner: (u32, u32)) {
@@ -76,13 +90,7 @@ impl Database {
             put(&place(name), &text, owner);
         }
         put(&place("password"), KEY, owner);
-        let as_owner = |program: &str| {
-            let mut command = Command::new(programs.join(program));
-            command.uid(owner.0).gid(owner.1).current_dir(folder.path());
-            command.stdout(Stdio::null()).stderr(Stdio::null()).env("LC_ALL", "C");
-            command
-        };
-        let mut made = as_owner("initdb");
+        let mut made = as_owner(&programs.join("initdb"), folder.path(), owner);
         made.args([
             "-D",
             "data",
@@ -101,7 +109,7 @@ impl Database {
             owner,
         );
         let port = TcpListener::bind((HOST, 0)).unwrap().local_addr().unwrap().port();
-        let mut server = as_owner("postgres");
+        let mut server = as_owner(&programs.join("postgres"), folder.path(), owner);
         server.args([
             "-D",
             "data",
@@ -124,6 +132,7 @@ impl Database {
         Some(Self {
             folder,
             programs,
+            owner,
             port,
             server,
         })
