@@ -17,6 +17,9 @@ use tokio::sync::Semaphore;
 /// nothing.
 const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(2);
 
+/// No request lives longer: the longest total timeout of a station file.
+const LONGEST: TimeDelta = TimeDelta::hours(1);
+
 /// So many questions about a lost upload go without an answer although the target is well.
 const MOST_QUESTIONS: u32 = 20;
 
@@ -114,12 +117,7 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
         (Settled::Confirmed { remote_id }, _) => desk.stored(state, remote_id).await,
         (Settled::Absent | Settled::Unknown { .. }, Repeat::StoredOnce) => send(desk, state, progress).await,
         (Settled::Absent, Repeat::MayDouble) if desk.is_settled(state) => send(desk, state, progress).await,
-        (Settled::Absent, Repeat::MayDouble) => Ok(Delivery::Lacks {
-            reason:
-                "its upload was lost a moment ago, and the target does not have it yet: believed two minutes after that"
-                    .into(),
-            stop: None,
-        }),
+        (Settled::Absent, Repeat::MayDouble) => Ok(desk.perhaps_under_way(state)),
         (Settled::Unknown { reason }, Repeat::MayDouble) => match desk.nobody_there().await {
             stop @ Some(_) => Ok(Delivery::Lacks { reason, stop }),
             None => unless_twice(desk, state, progress, &reason).await,
@@ -385,10 +383,30 @@ impl Desk<'_> {
         Delivery::Lacks { reason, stop: None }
     }
 
-    /// A clock that was set back or forward since counts as time gone by: waiting for ever would be worse.
+    /// The target has not got it, and may get it still. Where nobody saw how the upload ended, it is seen now.
+    fn perhaps_under_way(&self, state: &TargetState) -> Delivery {
+        let reason = "its upload was lost, and the target has none yet: believed two minutes after that was seen";
+        if !state.unanswered {
+            self.note(ReceiptKind::Uncertain {
+                reason: reason.to_owned(),
+                at_most: None,
+            });
+        }
+        Delivery::Lacks {
+            reason: reason.to_owned(),
+            stop: None,
+        }
+    }
+
+    /// Of an upload whose program died only its beginning is known. A clock that was set back or forward since counts as time gone
+    /// by: waiting for ever would be worse.
     fn is_settled(&self, state: &TargetState) -> bool {
-        let sent = state.last_attempt;
-        sent.is_none_or(|sent| ((self.now)() - sent).abs() >= SETTLED_AFTER)
+        let enough = match state.unanswered {
+            true => SETTLED_AFTER,
+            false => SETTLED_AFTER + LONGEST,
+        };
+        let last = state.last_attempt;
+        last.is_none_or(|last| ((self.now)() - last).abs() >= enough)
     }
 
     /// Whether the trouble is the target's: then it is left alone for this drain. If it answers, it was this record's,

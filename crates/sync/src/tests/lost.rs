@@ -106,6 +106,25 @@ async fn a_request_that_took_minutes_may_be_under_way_when_it_is_lost() {
 }
 
 #[tokio::test]
+async fn an_upload_whose_program_died_may_be_under_way_for_two_minutes_after_it_is_known() {
+    // after an hour no request lives any more
+    for all in [
+        vec![(5, "waiting"), (6, "waiting"), (7, "synced")],
+        vec![(62, "synced")],
+    ] {
+        let (server, bench) = (Server::start().await, Bench::new());
+        bench.put_runs(1);
+        bench.attempted(1);
+        let targets = v1(&server.url);
+        for (minutes, word) in all {
+            let at = now() + TimeDelta::minutes(minutes);
+            assert_eq!(bench.drain_at(&targets, at).await.unwrap().words(), [word], "{minutes}");
+        }
+        assert_eq!(server.count("POST"), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_crash_between_sending_and_the_receipt_is_settled() {
     // Died after the server had stored it, and before anything left.
     for (stored, posts) in [(true, 0), (false, 1)] {
