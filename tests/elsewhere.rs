@@ -14,7 +14,7 @@ use std::{
 const KEY: &str = "canary-key-51c7-elsewhere";
 
 /// A station file with these lines for its only target, and a file of mode 0600 with a secret.
-fn with_target(folder: &Path, lines: &str, secret: &str) -> PathBuf {
+pub(crate) fn with_target(folder: &Path, lines: &str, secret: &str) -> PathBuf {
     let key = folder.join("key");
     write(&key, secret);
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -26,12 +26,12 @@ fn with_target(folder: &Path, lines: &str, secret: &str) -> PathBuf {
     path
 }
 
-fn run(folder: &Path, serial: &str) {
+pub(crate) fn run(folder: &Path, serial: &str) {
     let run = done(&mut simulated(&folder.join("store"), serial));
     assert!(run.code.is_some(), "{run}");
 }
 
-fn sync(station: &Path) -> Done {
+pub(crate) fn sync(station: &Path) -> Done {
     done(
         benchtop()
             .arg("sync")

@@ -15,6 +15,8 @@ mod check;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod database_tls;
+#[cfg(test)]
 mod definitions;
 #[cfg(test)]
 mod demo;

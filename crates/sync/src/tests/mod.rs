@@ -9,8 +9,6 @@ mod bundles;
 mod captures;
 #[cfg(feature = "postgres")]
 mod database;
-#[cfg(all(feature = "postgres", target_os = "linux"))]
-mod database_tls;
 mod doubles;
 mod elsewhere;
 mod equal;

@@ -33,8 +33,8 @@ fn openssl(folder: &Path, words: &str) -> bool {
     }
 }
 
-/// An authority of its own, and a certificate of it for 127.0.0.1 and 127.0.0.2, and no name.
-pub(super) fn authority(folder: &Path, name: &str) -> Option<PathBuf> {
+/// An authority of its own, and a certificate of it for 127.0.0.1 and no name.
+fn authority(folder: &Path, name: &str) -> Option<PathBuf> {
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
     let made = openssl(
         folder,
@@ -44,7 +44,7 @@ pub(super) fn authority(folder: &Path, name: &str) -> Option<PathBuf> {
         return None;
     }
     let mut names = std::fs::File::create(folder.join("names")).unwrap();
-    names.write_all(b"subjectAltName=IP:127.0.0.1,IP:127.0.0.2\n").unwrap();
+    names.write_all(b"subjectAltName=IP:127.0.0.1\n").unwrap();
     openssl(
         folder,
         &format!("req {key} -keyout {name}-server.key -out {name}.csr -subj /CN=server"),

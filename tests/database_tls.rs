@@ -1,17 +1,19 @@
 //! A real database beyond this machine, as far as it can be told apart here: only over TLS, and only where its authority is believed.
 
-use super::bench::{Bench, KEY, config, numbered, opened};
-use super::tls::authority;
-use crate::deadline::within;
-use crate::{Probe, Target, TargetConfig, TargetKind};
-use std::fs::{Permissions, set_permissions};
-use std::io::Write;
-use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use crate::elsewhere::{run, sync, with_target};
+use crate::testkit::{Done, done, eventually, records, scratch, write};
+use std::{
+    fs::{Permissions, set_permissions},
+    net::TcpListener,
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt, chown},
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+const PASSWORD: &str = "canary-database-over-tls-60d2";
 
 /// Of another address than this machine's usual one: nothing goes there in plain text.
 const HOST: &str = "127.0.0.2";
@@ -68,28 +70,60 @@ fn as_owner(program: &Path, folder: &Path, owner: (u32, u32)) -> Command {
 }
 
 fn put(path: &Path, text: &str, owner: (u32, u32)) {
-    std::fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
+    write(path, text);
     set_permissions(path, Permissions::from_mode(0o600)).unwrap();
     chown(path, Some(owner.0), Some(owner.1)).unwrap();
+}
+
+/// An authority of its own, and a certificate of it for the host; false, said aloud, where there is no openssl.
+fn authority(folder: &Path, name: &str) -> bool {
+    write(&folder.join("names"), &format!("subjectAltName=IP:{HOST}\n"));
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    for words in [
+        format!("req -x509 {key} -keyout {name}.key -out {name}.pem -days 2 -subj /CN={name}"),
+        format!("req {key} -keyout {name}-server.key -out {name}.csr -subj /CN=server"),
+        format!(
+            "x509 -req -in {name}.csr -CA {name}.pem -CAkey {name}.key -CAcreateserial -days 2 -extfile names -out {name}-server.pem"
+        ),
+    ] {
+        let Ok(made) = Command::new("openssl")
+            .args(words.split(' '))
+            .current_dir(folder)
+            .output()
+        else {
+            println!("skipped: openssl is not installed");
+            return false;
+        };
+        assert!(
+            made.status.success(),
+            "{words}: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+    }
+    true
 }
 
 impl Database {
     /// None, said aloud, where there is no Postgres, or nobody to run it as, or no openssl.
     fn start() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = scratch();
         let (Some(programs), Some(owner)) = (programs(), owner(folder.path())) else {
             println!("skipped: Debian's postgresql is not installed");
             return None;
         };
-        authority(folder.path(), "right")?;
-        authority(folder.path(), "wrong")?;
+        if !["right", "wrong"]
+            .into_iter()
+            .all(|name| authority(folder.path(), name))
+        {
+            return None;
+        }
         let place = |name: &str| folder.path().join(name);
         chown(folder.path(), Some(owner.0), Some(owner.1)).unwrap();
         for name in ["right-server.pem", "right-server.key"] {
             let text = std::fs::read_to_string(place(name)).unwrap();
             put(&place(name), &text, owner);
         }
-        put(&place("password"), KEY, owner);
+        put(&place("password"), PASSWORD, owner);
         let mut made = as_owner(&programs.join("initdb"), folder.path(), owner);
         made.args([
             "-D",
@@ -138,17 +172,21 @@ impl Database {
         })
     }
 
-    /// The target, at this host, with what follows its database's name, and this authority named.
-    fn target(&self, host: &str, more: &str, authority: Option<&str>) -> Vec<Box<dyn Target>> {
-        let url = format!("postgres://fleet@{host}:{}/postgres{more}", self.port);
-        opened(TargetConfig {
-            ca_file: authority.map(|name| self.folder.path().join(format!("{name}.pem"))),
-            ..config(TargetKind::Postgres, &url)
-        })
+    /// What a sync says that sends to it at this host, with what follows its database's name, where this authority is named.
+    fn synced(&self, station: &Path, host: &str, more: &str, authority: Option<&str>) -> Done {
+        let mut lines = format!(
+            "kind = \"postgres\"\nurl = \"postgres://fleet@{host}:{}/postgres{more}\"\napi_key_file = \"key\"",
+            self.port
+        );
+        if let Some(name) = authority {
+            let authority = self.folder.path().join(format!("{name}.pem"));
+            lines = format!("{lines}\nca_file = \"{}\"", authority.display());
+        }
+        sync(&with_target(station, &lines, PASSWORD))
     }
 
     /// What Postgres's own client says, which checks the certificate too.
-    fn says(&self, question: &str) -> String {
+    fn says(&self, question: &str) -> Done {
         let authority = self.folder.path().join("right.pem");
         let place = format!(
             "host={HOST} port={} user=fleet dbname=postgres sslmode=verify-full sslrootcert={}",
@@ -156,56 +194,48 @@ impl Database {
             authority.display()
         );
         let mut client = Command::new(self.programs.join("psql"));
-        let said = client
-            .args(["-At", "-d", &place, "-c", question])
-            .env("PGPASSWORD", KEY)
-            .output()
-            .unwrap();
-        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-        String::from_utf8(said.stdout).unwrap().trim().to_owned()
+        done(
+            client
+                .args(["-At", "-d", &place, "-c", question])
+                .env("PGPASSWORD", PASSWORD),
+        )
+    }
+
+    fn runs(&self) -> String {
+        self.says("select count(*) from benchtop_runs").out.trim().to_owned()
     }
 }
 
-#[tokio::test]
-async fn a_database_elsewhere_is_written_into_only_over_tls_and_only_where_its_authority_is_believed() {
+#[test]
+fn a_database_elsewhere_is_written_into_only_over_tls_and_only_where_its_authority_is_believed() {
     let Some(database) = Database::start() else { return };
-    let right = database.target(HOST, "", Some("right"));
-    let is_there = async {
-        while !matches!(right[0].probe().await, Probe::Ready { .. }) {
-            tokio::task::yield_now().await;
-        }
-    };
-    within(Duration::from_secs(60), is_there).await.expect("the database");
-    let bench = Bench::new();
-    bench.put_runs(2);
-    for (host, authority, expected) in [
-        (HOST, Some("wrong"), "invalid peer certificate"),
-        (HOST, None, "invalid peer certificate"),
-        (UNNAMED, Some("right"), "invalid peer certificate"),
-    ] {
-        let drained = bench.drain(&database.target(host, "", authority)).await;
-        drained.leaves(2, 0);
+    eventually("the database", || {
+        (database.says("select 1").code == Some(0)).then_some(())
+    });
+    let room = scratch();
+    let pending = || records(&room.path().join("store"), "pending").len();
+    let refused = |host: &str, more: &str, authority: Option<&str>| {
+        let said = database.synced(room.path(), host, more, authority);
         assert!(
-            drained.text().contains(expected),
-            "{host} {authority:?} {}",
-            drained.text()
+            said.code == Some(1) && said.out.contains("invalid peer certificate"),
+            "{host} {authority:?} {said}"
         );
-        assert!(!drained.text().contains(KEY), "{}", drained.text());
-    }
-    assert_eq!(database.says("select count(*) from benchtop_runs"), "0");
-
-    assert_eq!(bench.drain(&right).await.summary.synced, 2);
-    assert_eq!(database.says("select count(*) from benchtop_runs"), "2");
-    let sessions = "select count(*), bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid) \
-                    where application_name = 'benchtop'";
-    assert_eq!(database.says(sessions), "1|t");
+        assert!(!said.out.contains(PASSWORD) && !said.err.contains(PASSWORD), "{said}");
+    };
+    run(room.path(), "UNIT-5501");
+    refused(HOST, "", Some("wrong"));
+    refused(HOST, "", None);
+    refused(UNNAMED, "", Some("right"));
     // a URL does not talk it out of that
-    bench.put(&numbered(3));
-    for (authority, synced) in [("wrong", 0), ("right", 1)] {
-        let drained = bench
-            .drain(&database.target(HOST, "?sslmode=disable", Some(authority)))
-            .await;
-        assert_eq!(drained.summary.synced, synced, "{}", drained.text());
+    refused(HOST, "?sslmode=disable", Some("wrong"));
+    assert_eq!(pending(), 1);
+    let tables = database.says("select to_regclass('benchtop_runs') is null");
+    assert_eq!(tables.out.trim(), "t", "nobody was let in: {tables}");
+
+    for (more, there) in [("", "1"), ("?sslmode=disable", "2")] {
+        run(room.path(), &format!("UNIT-560{there}"));
+        let synced = database.synced(room.path(), HOST, more, Some("right"));
+        assert_eq!((synced.code, pending()), (Some(0), 0), "{synced}");
     }
-    assert_eq!(database.says("select count(*) from benchtop_runs"), "3");
+    assert_eq!(database.runs(), "3");
 }
