@@ -209,6 +209,7 @@ fn started(procedure: &BoundProcedure) -> RunStarted {
         fixture_id: None,
         placement: Placement::default(),
         earlier: None,
+        accepted_unsafe: Vec::new(),
         operator: None,
         purpose: Purpose::Production,
         study: None,

@@ -223,9 +223,72 @@ fn an_output_that_cannot_be_reached_after_kill_9_refuses_the_next_run_by_name() 
         assert!(refused.err.contains("OUTPUT MAY BE ON: psu channel 1"), "{refused}");
         assert!(refused.err.contains("--accept-unsafe psu"), "{refused}");
     }
+    for _twice in 0..2 {
+        let accepted = run(&["--accept-unsafe", "psu"]);
+        assert_eq!(accepted.code, Some(0), "{accepted}");
+        let passed = records(store.path(), "pending").pop().unwrap();
+        let said = &json(&passed)["accepted_unsafe"];
+        assert_eq!(
+            (&said[0]["instrument"], &said[0]["channel"]),
+            (&"psu".into(), &1.into())
+        );
+        // that was for one run: the output may be on as before
+        let next = run(&[]);
+        assert_eq!(next.code, Some(2), "{next}");
+        assert!(next.err.contains("OUTPUT MAY BE ON: psu channel 1"), "{next}");
+    }
+    let safe = |extra: &[&str]| done(benchtop().args(["safe", "--store"]).arg(store.path()).args(extra));
+    for extra in [&[][..], &["--accept-unsafe", "dmm"]] {
+        let left = safe(extra);
+        assert_eq!(left.code, Some(3), "{left}");
+        assert!(left.err.contains("--accept-unsafe psu"), "{left}");
+    }
+    // gone for good
+    let forgotten = safe(&["--accept-unsafe", "psu"]);
+    assert_eq!(forgotten.code, Some(0), "{forgotten}");
+    assert!(forgotten.err.contains("OUTPUT MAY BE ON: psu channel 1"), "{forgotten}");
+    assert!(
+        forgotten.out.contains("accepted") && !forgotten.out.contains("safe"),
+        "{forgotten}"
+    );
+    let next = run(&[]);
+    assert_eq!(next.code, Some(0), "{next}");
+    let last = records(store.path(), "pending").pop().unwrap();
+    assert!(json(&last)["accepted_unsafe"].is_null());
+}
+
+#[test]
+fn an_output_whose_supply_refuses_control_stays_known_after_a_run_accepted_it() {
+    let served = Served::bench("UNIT-5501");
+    killed(&served);
+    // another supply answers at the address, which must not be switched in its place
+    let other = Mute::start("Keysight Technologies,E36313A,MY2,1.0");
+    let text = fs::read_to_string(&served.station).unwrap();
+    let (_, real) = served.address("psu");
+    let marker = || records(&served.store(), "unsafe");
+    let elsewhere = Served::bench("UNIT-5502");
+    synced(&served);
+    let [path] = &marker()[..] else {
+        panic!("{:?}", marker())
+    };
+    let marked = fs::read_to_string(path).unwrap();
+    let moved = marked.replace(&format!("::{real}::"), &format!("::{}::", other.port));
+    assert!(moved != marked && text.contains(&format!("::{real}::")));
+    write(path, &moved);
+    let run =
+        |extra: &[&str]| done(run_in(&served.store(), &elsewhere.station, Path::new(BOARD), "UNIT-5502").args(extra));
+    let refused = run(&[]);
+    assert_eq!(refused.code, Some(2), "{refused}");
     let accepted = run(&["--accept-unsafe", "psu"]);
     assert_eq!(accepted.code, Some(0), "{accepted}");
-    assert_eq!(run(&[]).code, Some(0), "taken on once, it is not asked again");
+    assert_eq!(marker().len(), 1, "{accepted}");
+    assert!(served.output_is_on());
+    // back in its place, it is switched off and asked about no longer
+    write(path, &marked);
+    let last = run(&["--accept-unsafe", "psu"]);
+    assert_eq!(last.code, Some(0), "{last}");
+    assert!(last.err.contains("psu output 1 proved off"), "{last}");
+    assert!(!served.output_is_on() && marker().is_empty());
 }
 
 /// A supply that carries out what it is told and stops answering after its first output is on.

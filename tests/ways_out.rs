@@ -347,6 +347,7 @@ pub(crate) fn started(
             ..Placement::default()
         },
         earlier: None,
+        accepted_unsafe: Vec::new(),
         operator: None,
         purpose: Purpose::Engineering,
         study: None,

@@ -39,6 +39,7 @@ pub(crate) fn run(ticket: &Ticket, utc: DateTime<Utc>) -> Vec<Event> {
         simulated: true,
         virtual_clock: true,
         earlier: None,
+        accepted_unsafe: Vec::new(),
         placement: Placement::default(),
         benchtop_version: "0.1.0".to_owned(),
         station_sha256: "bb".repeat(32),

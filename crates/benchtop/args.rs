@@ -2,12 +2,14 @@
 
 mod choice;
 mod editors;
+mod safe;
 mod sync;
 
 use crate::runs::args::RunsCommand;
 pub(crate) use choice::{Choice, Pace, StudyArguments};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use editors::{CompletionsArguments, SchemaArguments, SchemaKind};
+pub(crate) use safe::SafeArguments;
 use std::{net::SocketAddr, path::PathBuf};
 pub(crate) use sync::{
     BundleArguments, BundleCommand, ChosenArguments, DropArguments, InstallArguments, InstallKind, OWN, RetryArguments,
@@ -209,7 +211,8 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) answer: Vec<String>,
 
-    /// Run although the outputs of this instrument, left by an interrupted run, could not be proved off.
+    /// Run although the outputs of this instrument, left by an interrupted run, could not be proved off. It holds for this run,
+    /// and stands in its record.
     #[arg(long, value_name = "NAME")]
     pub(crate) accept_unsafe: Vec<String>,
 
@@ -253,7 +256,8 @@ pub(crate) struct StationArguments {
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = OWN)]
     pub(crate) sync: Option<PathBuf>,
 
-    /// Test although the outputs of this instrument, left by an interrupted run, could not be proved off.
+    /// Test although the outputs of this instrument, left by an interrupted run, could not be proved off. It holds until this
+    /// command ends, and stands in the records.
     #[arg(long, value_name = "NAME")]
     pub(crate) accept_unsafe: Vec<String>,
 }
@@ -291,17 +295,6 @@ pub(crate) struct DemoArguments {
     /// Play a self-hosted v2 server that is older than `whoami` and than the reference of a run: it stores a repeat twice.
     #[arg(long)]
     pub(crate) old: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SafeArguments {
-    /// The station file: whose outputs go off beside those of interrupted runs.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) station: Option<PathBuf>,
-
-    /// Where the records are kept.
-    #[arg(long, value_name = "DIR", env = "BENCHTOP_STORE")]
-    pub(crate) store: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

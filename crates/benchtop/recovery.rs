@@ -10,7 +10,7 @@ use crate::{
 use benchtop_instrument::{Class, Clock, ClockExt, OutputState, RealClock, Resource, SafetyProof};
 use benchtop_notation::{Span, Spanned};
 use benchtop_procedure::LogicalName;
-use benchtop_run::MadeSafe;
+use benchtop_run::{AcceptedUnsafe, MadeSafe};
 use benchtop_station::{Catalogue, Options, Station, open_instrument};
 use benchtop_store::{InterruptedInstrument, InterruptedRun, Recovering, Recovery, Store};
 use std::{
@@ -24,17 +24,22 @@ const PATIENCE: Duration = Duration::from_secs(45);
 
 /// An output that an interrupted run left and that could not be proved off.
 pub(crate) struct Doubt {
-    pub(crate) run_id: String,
-    pub(crate) instrument: String,
+    /// Which it is, and why it is not proved off.
+    pub(crate) output: AcceptedUnsafe,
     pub(crate) message: String,
 }
 
-/// Makes safe what interrupted runs left, saves those runs, and refuses to go on over outputs that may be on.
-pub(crate) async fn before_run(store: &Store, bench: Reach<'_>, accepted: &[String]) -> Result<(), Failure> {
+/// Makes safe what interrupted runs left, saves those runs, and refuses to go on over outputs that may be on. Answers those
+/// that were `accepted`: that holds for the run that begins and no longer, so what is known of them stays.
+pub(crate) async fn before_run(
+    store: &Store,
+    bench: Reach<'_>,
+    accepted: &[String],
+) -> Result<Vec<AcceptedUnsafe>, Failure> {
     let Cleared { doubts, failure, .. } = make_safe_and_save(store, bench).await;
     let (known, unknown): (Vec<Doubt>, Vec<Doubt>) = doubts
         .into_iter()
-        .partition(|doubt| accepted.contains(&doubt.instrument));
+        .partition(|doubt| accepted.contains(&doubt.output.instrument));
     for doubt in &unknown {
         terminal::complain(&doubt.message);
     }
@@ -42,28 +47,61 @@ pub(crate) async fn before_run(store: &Store, bench: Reach<'_>, accepted: &[Stri
         return Err(failure);
     }
     if !unknown.is_empty() {
-        let names: Vec<String> = unknown
-            .iter()
-            .map(|doubt| format!("--accept-unsafe {}", doubt.instrument))
-            .collect();
         let message = format!(
             "an interrupted run left outputs that could not be proved off: where another benchtop uses the instrument, let it finish and \
              start again; else look at the bench, then use `benchtop safe`, or {} to take it on yourself",
-            names.join(" ")
+            accepting(&unknown)
         );
         return Err(Failure::refused(message));
     }
-    let mut runs = BTreeSet::new();
-    for doubt in known {
-        terminal::warn(&format!("{} (accepted)", doubt.message));
-        runs.insert(doubt.run_id);
-    }
-    for run_id in runs {
+    let told = |doubt: Doubt| {
+        let Doubt { output, message } = doubt;
+        let name = &output.instrument;
+        terminal::warn(&format!(
+            "{message} (accepted for this run; `benchtop safe` with --accept-unsafe {name} forgets it)"
+        ));
+        output
+    };
+    Ok(known.into_iter().map(told).collect())
+}
+
+/// The words that accept these, each once.
+fn accepting(doubts: &[Doubt]) -> String {
+    let names: BTreeSet<&str> = doubts.iter().map(|doubt| doubt.output.instrument.as_str()).collect();
+    let words: Vec<String> = names.iter().map(|name| format!("--accept-unsafe {name}")).collect();
+    words.join(" ")
+}
+
+/// Forgets what a person has taken on for good, says so of each, and answers what is left. A run that left anything beside it
+/// is forgotten as soon as the rest is off, or accepted as well.
+pub(crate) fn forget(store: &Store, doubts: Vec<Doubt>, accepted: &[String]) -> Result<Vec<Doubt>, Failure> {
+    let (given_up, left): (Vec<Doubt>, Vec<Doubt>) = doubts
+        .into_iter()
+        .partition(|doubt| accepted.contains(&doubt.output.instrument));
+    let kept: BTreeSet<&str> = left.iter().map(|doubt| doubt.output.run_id.as_str()).collect();
+    for doubt in &given_up {
+        let run_id = &doubt.output.run_id;
+        if kept.contains(run_id.as_str()) {
+            terminal::complain(&format!(
+                "{} (not forgotten: its run left other outputs on as well)",
+                doubt.message
+            ));
+            continue;
+        }
         store
-            .clear_marker(&run_id)
+            .clear_marker(run_id)
             .map_err(|error| Failure::error(error.to_string()))?;
+        terminal::warn(&format!("{} (accepted, and forgotten)", doubt.message));
     }
-    Ok(())
+    Ok(left)
+}
+
+/// What can be done about outputs that could not be proved off where their instrument is not there any more.
+pub(crate) fn way_out(doubts: &[Doubt]) -> String {
+    format!(
+        "look at the bench; where an instrument is gone for good, `benchtop safe` with {} forgets what an interrupted run left on it",
+        accepting(doubts)
+    )
 }
 
 /// How instruments are reached: by what their runs wrote down, and by what the station says of the same resources.
@@ -163,12 +201,13 @@ async fn make_run_safe(run: &InterruptedRun, bench: Reach<'_>, doubts: &mut Vec<
                         instrument.name, output.channel, instrument.resource
                     );
                     let message = format!("{}: {place}: {reason}", alarm(&instrument.class));
-                    let (run_id, name) = (run.run_id.clone(), instrument.name.clone());
-                    doubts.push(Doubt {
-                        run_id,
-                        instrument: name,
-                        message,
-                    });
+                    let output = AcceptedUnsafe {
+                        run_id: run.run_id.clone(),
+                        instrument: instrument.name.clone(),
+                        channel: output.channel,
+                        reason: reason.clone(),
+                    };
+                    doubts.push(Doubt { output, message });
                 }
             }
         }

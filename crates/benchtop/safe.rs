@@ -6,7 +6,7 @@ use crate::{
     exit::{Exit, Failure},
     recovery::{self, Reach},
     stores,
-    terminal::{self, GOOD, Line, PLAIN},
+    terminal::{self, DOUBTFUL, GOOD, Line, PLAIN},
 };
 use benchtop_instrument::{Clock, ClockExt, OutputState, RealClock, SafetyProof};
 use benchtop_procedure::LogicalName;
@@ -59,16 +59,31 @@ pub(crate) async fn safe(
         },
     )
     .await;
-    for doubt in &cleared.doubts {
+    let all = cleared.doubts.len();
+    let doubts = recovery::forget(&store, cleared.doubts, &arguments.accept_unsafe)?;
+    let forgotten = all - doubts.len();
+    for doubt in &doubts {
         terminal::complain(&doubt.message);
-        unproved += 1;
     }
-    if unproved > 0 {
-        let message = format!("{unproved} outputs could not be proved off: look at the bench");
+    if unproved + doubts.len() > 0 {
+        let message = format!(
+            "{} outputs could not be proved off: {}",
+            unproved + doubts.len(),
+            if doubts.is_empty() {
+                "look at the bench".to_owned()
+            } else {
+                recovery::way_out(&doubts)
+            }
+        );
         return Err(Failure::error(message));
     }
     if let Some(failure) = cleared.failure {
         return Err(failure);
+    }
+    if forgotten > 0 {
+        let text = format!("  {forgotten} outputs were not proved off, and are forgotten");
+        terminal::say(&Line::new().add(DOUBTFUL, "accepted").add(PLAIN, &text));
+        return Ok(Exit::Success);
     }
     if station.is_none() && cleared.runs == 0 {
         let message = "nothing was switched off: no run was interrupted, and no bench was named with --station";

@@ -303,6 +303,7 @@ impl<'b> Laboratory<'b> {
                 ..Placement::default()
             },
             earlier: None,
+            accepted_unsafe: Vec::new(),
             operator: None,
             purpose: Purpose::Engineering,
             study: None,

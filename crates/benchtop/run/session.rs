@@ -24,7 +24,9 @@ use crate::{
 };
 use benchtop_instrument::{Clock, ClockExt, RealClock, Resource};
 use benchtop_procedure::LogicalName;
-use benchtop_run::{Crew, Deadlines, Finished, Fixture, Interrupt, Seat, Surroundings, execute_slots, listen};
+use benchtop_run::{
+    Crew, Deadlines, Finished, Fixture, Interrupt, RunStarted, Seat, Surroundings, execute_slots, listen,
+};
 use benchtop_station::{Catalogue, Recorder};
 use benchtop_store::{Journal, Saved, Store};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -136,7 +138,7 @@ impl<'c> Session<'c> {
             station: Some(&equipped.station),
             held: Some(&self.locks),
         };
-        recovery::before_run(&self.store, bench, &self.request.accept_unsafe).await?;
+        let accepted = recovery::before_run(&self.store, bench, &self.request.accept_unsafe).await?;
         let mut earlier = Vec::new();
         for (unit, prepared) in units.iter().zip(prepared) {
             earlier.push(retest::look(&self.store, unit, prepared, self.request.retest)?);
@@ -150,15 +152,18 @@ impl<'c> Session<'c> {
             if together.is_none() {
                 together = together_of(&ticket.run_id, units, prepared_all);
             }
-            let started = started(
-                &self.request,
-                unit,
-                prepared,
-                &ticket,
-                &self.source,
-                earlier,
-                together.as_ref(),
-            );
+            let started = RunStarted {
+                accepted_unsafe: accepted.clone(),
+                ..started(
+                    &self.request,
+                    unit,
+                    prepared,
+                    &ticket,
+                    &self.source,
+                    earlier,
+                    together.as_ref(),
+                )
+            };
             let journal = self.store.journal(&ticket).map_err(not_saved)?;
             let (listener, events) = listen();
             let showing = self.showing(unit);

@@ -58,6 +58,7 @@ pub(super) fn started(
             execution_id: together.map(|together| together.execution_id.clone()),
         },
         earlier,
+        accepted_unsafe: Vec::new(),
         operator: request.operator.clone(),
         purpose: prepared.purpose,
         study: request.study.clone(),

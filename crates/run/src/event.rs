@@ -69,6 +69,8 @@ pub struct RunStarted {
     pub placement: Placement,
     /// What is known of earlier runs of the unit, where there were any.
     pub earlier: Option<EarlierRuns>,
+    /// Outputs that could not be proved off before the run, and that a person took on themselves.
+    pub accepted_unsafe: Vec<AcceptedUnsafe>,
     /// The person at the bench, where given.
     pub operator: Option<String>,
     /// Why the run was made.
@@ -109,6 +111,19 @@ pub struct EarlierRuns {
     pub count: u32,
     /// The last of them.
     pub last_run_id: String,
+}
+
+/// An output that an interrupted run left and that could not be proved off: the run was made although it may be on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedUnsafe {
+    /// The run that left it.
+    pub run_id: String,
+    /// The instrument, by its name in that run.
+    pub instrument: String,
+    /// The output of the instrument.
+    pub channel: u32,
+    /// Why it could not be proved off.
+    pub reason: String,
 }
 
 /// Which procedure a run followed.

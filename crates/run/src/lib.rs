@@ -39,9 +39,9 @@ pub use benchtop_procedure::{
 };
 pub use crew::Crew;
 pub use event::{
-    Attached, EarlierRuns, Event, EventKind, InstrumentReady, InstrumentUse, LimitsUse, Log, LogLevel, MadeSafe,
-    MeasurementTaken, Papers, Placement, PlannedStep, ProcedureUse, PromptShown, Purpose, ReadingWord, Resolved,
-    RunEnded, RunStarted, Section, Stamp, StepAddress, StepEnded, StepStarted, Study, UnitUnderTest,
+    AcceptedUnsafe, Attached, EarlierRuns, Event, EventKind, InstrumentReady, InstrumentUse, LimitsUse, Log, LogLevel,
+    MadeSafe, MeasurementTaken, Papers, Placement, PlannedStep, ProcedureUse, PromptShown, Purpose, ReadingWord,
+    Resolved, RunEnded, RunStarted, Section, Stamp, StepAddress, StepEnded, StepStarted, Study, UnitUnderTest,
 };
 pub use listener::{Events, Listener, listen};
 pub use outcome::{Fold, RunOutcome, StepOutcome};

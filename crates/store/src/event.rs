@@ -6,9 +6,9 @@
 mod convert;
 
 use crate::record::{
-    Decision, EarlierRuns, Identity, LimitInFull, LimitsFile, LogLevel, MeasurementOutcome, OutputState, Overrange,
-    Purpose, RangeInUse, ReadingKind, Reduced, RunOutcome, Sampling, Section, StepOutcome, Uncertainty, UnitUnderTest,
-    Value, is_false, number, time,
+    AcceptedUnsafe, Decision, EarlierRuns, Identity, LimitInFull, LimitsFile, LogLevel, MeasurementOutcome,
+    OutputState, Overrange, Purpose, RangeInUse, ReadingKind, Reduced, RunOutcome, Sampling, Section, StepOutcome,
+    Uncertainty, UnitUnderTest, Value, is_false, number, time,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,9 @@ pub struct RunStarted {
     /// What is known of earlier runs of the unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_runs: Option<EarlierRuns>,
+    /// Outputs that could not be proved off before the run, and that a person took on themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted_unsafe: Vec<AcceptedUnsafe>,
     /// The person at the bench.
     pub operator: Option<String>,
     /// Why the run is made.

@@ -109,6 +109,10 @@ pub struct Record<M = Measurement> {
     /// Earlier runs of the unit: the member is there for a retest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_runs: Option<EarlierRuns>,
+    /// Outputs of interrupted runs that could not be proved off before this one; the member is there where a person took them
+    /// on themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted_unsafe: Vec<AcceptedUnsafe>,
     /// The person at the bench, where given.
     pub operator: Option<String>,
     /// Why the run was made.
@@ -169,6 +173,19 @@ pub struct EarlierRuns {
     pub count: u32,
     /// The last of them.
     pub last_run_id: String,
+}
+
+/// An output that an interrupted run left and that could not be proved off: the run was made although it may be on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AcceptedUnsafe {
+    /// The run that left it.
+    pub run_id: String,
+    /// The instrument, by its name in that run.
+    pub instrument: String,
+    /// The output of the instrument.
+    pub channel: u32,
+    /// Why it could not be proved off.
+    pub reason: String,
 }
 
 /// How far the times of a record can be trusted.

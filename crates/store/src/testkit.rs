@@ -155,6 +155,7 @@ impl Telling {
             fixture_id: None,
             placement: run::Placement::default(),
             earlier: None,
+            accepted_unsafe: Vec::new(),
             operator: Some("jane".to_owned()),
             purpose: run::Purpose::Production,
             study: None,

@@ -6,8 +6,8 @@ use super::{
     Procedure, PromptShown, RunEnded, RunStarted, StepEnded, StepStarted,
 };
 use crate::record::{
-    Decision, EarlierRuns, Identity, LimitInFull, LimitsFile, OutputState, RangeInUse, Reduced, Sampling, Uncertainty,
-    UnitUnderTest, Value,
+    AcceptedUnsafe, Decision, EarlierRuns, Identity, LimitInFull, LimitsFile, OutputState, RangeInUse, Reduced,
+    Sampling, Uncertainty, UnitUnderTest, Value,
 };
 use benchtop_run as run;
 use std::collections::BTreeMap;
@@ -51,6 +51,7 @@ impl From<&run::RunStarted> for RunStarted {
             fixture_id,
             placement,
             earlier,
+            accepted_unsafe,
             operator,
             purpose,
             study,
@@ -116,6 +117,7 @@ impl From<&run::RunStarted> for RunStarted {
             slot,
             execution_id,
             earlier_runs: earlier.map(EarlierRuns::from),
+            accepted_unsafe: accepted_unsafe.into_iter().map(AcceptedUnsafe::from).collect(),
             operator,
             purpose: purpose.into(),
             study,
@@ -134,6 +136,23 @@ impl From<run::EarlierRuns> for EarlierRuns {
     fn from(earlier: run::EarlierRuns) -> Self {
         let run::EarlierRuns { count, last_run_id } = earlier;
         Self { count, last_run_id }
+    }
+}
+
+impl From<run::AcceptedUnsafe> for AcceptedUnsafe {
+    fn from(accepted: run::AcceptedUnsafe) -> Self {
+        let run::AcceptedUnsafe {
+            run_id,
+            instrument,
+            channel,
+            reason,
+        } = accepted;
+        Self {
+            run_id,
+            instrument,
+            channel,
+            reason,
+        }
     }
 }
 

@@ -50,6 +50,7 @@ pub(super) fn passing(serial_number: &str) -> Record {
         slot: None,
         execution_id: None,
         earlier_runs: None,
+        accepted_unsafe: Vec::new(),
         operator: None,
         purpose: Purpose::Production,
         study: None,

@@ -33,6 +33,7 @@ pub(in crate::tests) fn started(instruments: Vec<InstrumentUse>) -> RunStarted {
         fixture_id: None,
         placement: Placement::default(),
         earlier: None,
+        accepted_unsafe: Vec::new(),
         operator: None,
         purpose: Purpose::Production,
         study: None,
