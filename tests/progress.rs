@@ -1,5 +1,6 @@
 //! What a terminal shows of long work, at a real pseudoterminal; and that nothing of it is anywhere else.
 
+use crate::elsewhere::with_target;
 use crate::testkit::{BOARD, benchtop, done, eventually, scratch, simulated, write};
 use benchtop_store::{RecordName, integrity};
 use rustix::{
@@ -77,28 +78,48 @@ fn at(theirs: OwnedFd, mut command: Command) -> Child {
     command.env("TERM", "xterm").stdout(out).stderr(theirs).spawn().unwrap()
 }
 
-/// What a terminal of that width shows in the end, a line each: with carriage returns, colours and wrapped lines.
+/// What a terminal of that width shows in the end, a line each: with carriage returns, colours, wrapped lines, and a cursor that
+/// goes up.
 fn screen(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![Vec::new()];
-    let mut column = 0;
+    let (mut row, mut column) = (0, 0);
     let mut letters = text.chars().peekable();
+    let mut down = |lines: &mut Vec<Vec<char>>, row: &mut usize| {
+        *row += 1;
+        if *row == lines.len() {
+            lines.push(Vec::new());
+        }
+    };
     while let Some(c) = letters.next() {
         match c {
             '\u{1b}' => {
-                let end = letters.by_ref().find(|c| c.is_ascii_alphabetic());
-                assert_eq!(end, Some('m'), "only colours are asked of a terminal");
+                let mut sequence = String::new();
+                sequence.extend(letters.by_ref().take(1));
+                while let Some(c) = letters.next() {
+                    sequence.push(c);
+                    if c.is_ascii_alphabetic() {
+                        break;
+                    }
+                }
+                match sequence.strip_prefix('[').and_then(|rest| rest.strip_suffix('A')) {
+                    Some(rows) => row -= rows.parse::<usize>().unwrap(),
+                    None => assert!(
+                        sequence.ends_with('m'),
+                        "only colours else are asked of a terminal: {sequence}"
+                    ),
+                }
             }
             '\r' => column = 0,
             '\n' => {
-                lines.push(Vec::new());
+                down(&mut lines, &mut row);
                 column = 0;
             }
             c => {
                 if column == columns {
-                    lines.push(Vec::new());
+                    down(&mut lines, &mut row);
                     column = 0;
                 }
-                let line: &mut Vec<char> = lines.last_mut().unwrap();
+                let line: &mut Vec<char> = &mut lines[row];
                 line.resize(line.len().max(column + 1), ' ');
                 line[column] = c;
                 column += 1;
@@ -110,6 +131,12 @@ fn screen(text: &str, columns: usize) -> Vec<String> {
         .map(|line| line.trim_end().to_owned())
         .filter(|line| !line.is_empty())
         .collect()
+}
+
+/// What it shows on the way there, each time before something is painted over.
+fn screens(text: &str, columns: usize) -> Vec<Vec<String>> {
+    let ends = text.match_indices('\r').map(|(at, _)| at);
+    ends.map(|end| screen(text.get(..end).unwrap(), columns)).collect()
 }
 
 /// The lines that stand on the screen for a moment: between a carriage return and the next one.
@@ -198,6 +225,14 @@ fn a_terminal_that_is_made_narrow_meanwhile_is_not_littered() {
         shown.iter().any(|line| line.starts_with("  [4/5] Current Draw")),
         "{shown:?}"
     );
+    // three seconds pass in sight, though nothing else happens
+    let passed = passing(&seen);
+    let mut settling: Vec<&String> = passed
+        .iter()
+        .filter(|line| line.starts_with("  [2/5] Settle"))
+        .collect();
+    settling.dedup();
+    assert!(settling.len() >= 3, "{settling:?}");
     for line in shown {
         assert!(line.chars().count() < 24, "{line:?}");
     }
@@ -288,12 +323,97 @@ fn a_sync_counts_its_records_at_a_terminal_alone() {
         assert_eq!(code, Some(0), "{seen}");
         assert!(seen.contains("3 synced, 0 pending"), "{seen}");
         let counted = passing(&seen);
-        let expected = match (at_a_terminal, quiet) {
-            (true, false) => vec!["  [1/3] records", "  [2/3] records"],
-            (true, true) | (false, _) => Vec::new(),
-        };
-        assert_eq!(counted, expected, "{seen:?}");
+        let is_counted = at_a_terminal && !quiet;
+        for record in ["  [1/3] records  ", "  [2/3] records  "] {
+            let is_there = counted
+                .iter()
+                .any(|line| line.starts_with(record) && line.contains(" s, about "));
+            assert_eq!(is_there, is_counted, "{seen:?}");
+        }
+        assert!(is_counted || counted.is_empty(), "{seen:?}");
         let left = screen(&seen, 500);
         assert!(!left.iter().any(|line| line.contains("/3] records")), "{left:?}");
     }
+}
+
+#[test]
+fn units_in_slots_have_a_line_each_below_all_others() {
+    let slots = |store: &Path| {
+        let mut command = benchtop();
+        command.args([
+            "run",
+            "procedures/regulator-module.toml",
+            "--simulate",
+            "--pace",
+            "real",
+            "--store",
+        ]);
+        command
+            .arg(store)
+            .args(["--slot", "A=MOD-0001", "--slot", "B=MOD-0002"]);
+        command
+    };
+    let folder = scratch();
+    let (terminal, theirs) = Terminal::open(80);
+    let (seen, code) = terminal.until_the_end(at(theirs, slots(&folder.path().join("wide"))));
+    assert_eq!(code, Some(0), "{seen}");
+    let all = screens(&seen, 80);
+    let of_slot = |lines: &[String], slot: &str| {
+        let beginning = format!("  slot {slot}  [");
+        lines.iter().filter(|line| line.starts_with(&beginning)).count()
+    };
+    let both = |lines: &&Vec<String>| of_slot(lines, "A") == 1 && of_slot(lines, "B") == 1;
+    assert!(all.iter().filter(both).count() > 5, "{seen:?}");
+    // one waits for the meter while the other one warms up
+    let ticking = all
+        .iter()
+        .filter(both)
+        .map(|lines| lines.iter().find(|line| line.contains("slot A")));
+    let mut ticking: Vec<_> = ticking.collect();
+    ticking.dedup();
+    assert!(ticking.len() > 5, "{ticking:?}");
+    for lines in &all {
+        assert!(of_slot(lines, "A") <= 1 && of_slot(lines, "B") <= 1, "{lines:?}");
+        assert!(
+            lines
+                .iter()
+                .filter(|line| line.starts_with("  slot"))
+                .all(|line| line.chars().count() < 80)
+        );
+    }
+    let left = screen(&seen, 500);
+    assert!(!left.iter().any(|line| line.contains("  slot ")), "{left:?}");
+    let verdicts = left.iter().filter(|line| line.starts_with("slot "));
+    assert_eq!(verdicts.count(), 2, "{left:?}");
+    // a terminal that cannot move its cursor up has one line
+    let (terminal, theirs) = Terminal::open(80);
+    let mut command = slots(&folder.path().join("dumb"));
+    command.env("TERM", "dumb");
+    let out = theirs.try_clone().unwrap();
+    let (dumb, code) = terminal.until_the_end(command.stdout(out).stderr(theirs).spawn().unwrap());
+    assert_eq!(code, Some(0), "{dumb}");
+    assert!(dumb.contains("  slot B  [") && !dumb.contains("\u{1b}["), "{dumb:?}");
+    // nothing of it where there is none
+    let plain = done(&mut slots(&folder.path().join("plain")));
+    assert!(!plain.out.contains('\r') && !plain.err.contains("  slot "), "{plain}");
+    assert_eq!(plain.out.lines().count(), 2, "{plain}");
+}
+
+#[test]
+fn a_sync_that_waits_for_an_answer_says_how_long() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = scratch();
+    done(&mut simulated(&folder.path().join("store"), "UNIT-5501"));
+    let url = silent.local_addr().unwrap();
+    let lines = format!("kind = \"webhook\"\nurl = \"http://{url}/hook\"\napi_key_file = \"key\"");
+    let station = with_target(folder.path(), &lines, "secret");
+    let (terminal, theirs) = Terminal::open(80);
+    let mut command = benchtop();
+    command.args(["sync", "--station"]).arg(&station);
+    let mut child = at(theirs, command);
+    eventually("the second second", || {
+        terminal.text().contains("  [0/1] records  2 s").then_some(())
+    });
+    child.kill().unwrap();
+    terminal.until_the_end(child);
 }

@@ -23,17 +23,27 @@ pub(crate) struct Seen {
     /// What each instrument is.
     classes: BTreeMap<String, String>,
     /// What a terminal shows meanwhile.
-    live: Live,
+    pub(crate) live: Live,
+}
+
+impl Seen {
+    /// Of a run whose unit lies in that slot, where several are tested at once.
+    pub(crate) fn of(slot: Option<&str>) -> Self {
+        Self {
+            live: Live::new(slot),
+            ..Self::default()
+        }
+    }
 }
 
 /// Prints what an event means to a person. The outcome of the run is not among it: that is shown when it is saved.
 pub(crate) fn show(event: &Event, seen: &mut Seen) {
-    Live::hide();
+    seen.live.follow(event);
     let Seen {
         taken,
         turns,
         classes,
-        live,
+        live: _,
     } = seen;
     match &event.kind {
         EventKind::RunStarted(started) => {
@@ -61,7 +71,6 @@ pub(crate) fn show(event: &Event, seen: &mut Seen) {
         EventKind::Log(log) => say(&Line::new().add(QUIET, &format!("  {}: {}", log.source, log.message))),
         EventKind::RunEnded(_) => {}
     }
-    live.follow(event);
 }
 
 fn show_start(started: &RunStarted) {

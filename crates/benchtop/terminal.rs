@@ -1,12 +1,14 @@
 //! The only place that prints. People's text is escaped: nothing that an instrument, a file or a server said can move the
 //! cursor of the operator's terminal.
 
+mod standing;
+
 use anstyle::{AnsiColor, Style};
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_notation::escape;
+pub(crate) use standing::{Asking, Parts, asking, stand, stand_no_more};
 use std::{
     io::{self, IsTerminal, Write},
-    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -73,12 +75,12 @@ pub(crate) fn clip(text: &str, most: usize) -> String {
 
 /// Prints for people on standard output.
 pub(crate) fn say(line: &Line) {
-    report(line.write(&mut anstream::stdout()));
+    standing::above(io::stdout().is_terminal(), || line.write(&mut anstream::stdout()));
 }
 
 /// Prints for people on standard error.
 pub(crate) fn say_aside(line: &Line) {
-    report(line.write(&mut anstream::stderr()));
+    standing::above(true, || line.write(&mut anstream::stderr()));
 }
 
 /// An error or a warning, on standard error: `error: ...`.
@@ -95,13 +97,15 @@ pub(crate) fn warn(message: &str) {
 pub(crate) fn diagnose(findings: &benchtop_notation::Diagnostics) {
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let text = findings.render_human(colour);
-    report(writeln!(anstream::stderr(), "{}", text.trim_end()));
+    standing::above(true, || writeln!(anstream::stderr(), "{}", text.trim_end()));
 }
 
 /// One line of machine-readable output, as it is.
 pub(crate) fn emit(line: &str) {
-    let mut out = io::stdout().lock();
-    report(writeln!(out, "{line}").and_then(|()| out.flush()));
+    standing::above(io::stdout().is_terminal(), || {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}").and_then(|()| out.flush())
+    });
 }
 
 /// JSON with everything beyond ASCII escaped: still the same JSON, and harmless on a terminal.
@@ -200,46 +204,27 @@ pub(crate) fn banner(style: Style, text: &str) {
     }
 }
 
-/// Characters of the line of [`progress`] that stands there now.
-static STANDING: AtomicUsize = AtomicUsize::new(0);
-
-/// A line on standard error that the next one of its kind replaces; nothing where it is no terminal. It is cut to what the
-/// terminal shows in a line now: one that went on in a second line could not be taken away. With blanks, not with a sequence
-/// of the terminal's: those are left out where `NO_COLOR` is set.
+/// A line on standard error that the next one of its kind replaces; nothing where it is no terminal.
 pub(crate) fn progress(text: &str) {
-    if !io::stderr().is_terminal() {
-        return;
-    }
-    let text = match text {
-        "" => String::new(),
-        text => clip(text, columns().saturating_sub(1)),
+    let line = Parts {
+        doing: text.to_owned(),
+        ..Parts::default()
     };
-    let length = text.chars().count();
-    let before = STANDING
-        .swap(length, Ordering::Relaxed)
-        .min(columns().saturating_sub(1));
-    if length == 0 && before == 0 {
-        return;
-    }
-    let blanks = " ".repeat(before.saturating_sub(length));
-    let back = if length == 0 { "\r" } else { "" };
-    let mut err = anstream::stderr();
-    report(write!(err, "\r{text}{blanks}{back}").and_then(|()| err.flush()));
+    stand("", line);
 }
 
 /// Takes the line of [`progress`] away.
 pub(crate) fn progress_done() {
-    progress("");
+    stand_no_more("");
 }
 
-/// How many characters the terminal shows in a line; 80 where it does not say.
-fn columns() -> usize {
-    const USUAL: usize = 80;
-    #[cfg(unix)]
-    let said = rustix::termios::tcgetwinsize(io::stderr()).map(|size| usize::from(size.ws_col));
-    #[cfg(not(unix))]
-    let said: io::Result<usize> = Ok(0);
-    said.ok().filter(|columns| *columns > 0).unwrap_or(USUAL)
+/// How long something may still take: `, about 4 s more`; in minutes where it is long.
+pub(crate) fn about(more: Duration) -> String {
+    let seconds = more.as_secs_f64().ceil();
+    match seconds < 300.0 {
+        true => format!(", about {seconds:.0} s more"),
+        false => format!(", about {:.0} min more", (seconds / 60.0).ceil()),
+    }
 }
 
 /// A reader that went away (`| head`) must not stop a run; there is nobody left to tell.

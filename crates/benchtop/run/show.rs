@@ -7,9 +7,15 @@ use crate::{
     progress,
     terminal::{self, Line},
 };
+use benchtop_instrument::{Clock, ClockExt, RealClock};
 use benchtop_run::{Event, EventKind, Events};
 use benchtop_store::{Journal, Record, Saved, event::to_json_line, record::Measured};
-use std::sync::Arc;
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::runtime::Handle;
 
 /// How a run is shown.
 #[derive(Clone, Debug)]
@@ -26,17 +32,30 @@ pub(super) struct Showing {
 /// Prints what happens while it does. Gives the last event back as a line: it goes out when the record is saved.
 ///
 /// Runs on a thread of its own: standard output may stand still.
-/// Of units in slots people are told what they are asked, and otherwise a line at the end: several at once are no reading
-/// matter. Those who want it quiet are told no more.
+/// Of units in slots people are told what they are asked, how far each is, and otherwise a line at the end: several at once are
+/// no reading matter. Those who want it quiet are told no more than what they are asked.
 pub(super) fn print(mut events: Events, showing: &Showing) -> Option<String> {
     let slot = showing.slot.as_deref();
-    let mut seen = progress::Seen::default();
+    let mut seen = progress::Seen::of(slot);
     let mut last = None;
-    while let Some(event) = events.next_blocking() {
+    let ticks = showing.format == Format::Human && !showing.quiet && io::stderr().is_terminal();
+    let mut heard = Heard::new(ticks);
+    loop {
+        let event = match heard.next(&mut events) {
+            Next::Event(event) => event,
+            Next::Nothing => {
+                seen.live.tick();
+                continue;
+            }
+            Next::End => return last,
+        };
         match showing.format {
             Format::Human if slot.is_none() && !showing.quiet => progress::show(&event, &mut seen),
             Format::Human => {
                 let EventKind::PromptShown(asked) = &event.kind else {
+                    if !showing.quiet {
+                        seen.live.follow(&event);
+                    }
                     continue;
                 };
                 if showing.quiet && showing.answers.given(&asked.name).is_some() {
@@ -51,7 +70,47 @@ pub(super) fn print(mut events: Events, showing: &Showing) -> Option<String> {
             Format::Json => terminal::emit(&terminal::ascii(&in_slot(to_json_line(&event), slot))),
         }
     }
-    last
+}
+
+/// How often the time that a step takes is shown while nothing else happens.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What is heard of a run.
+enum Next {
+    Event(Arc<Event>),
+    /// For a [`TICK`], where that is of interest.
+    Nothing,
+    End,
+}
+
+/// Waits for events on a thread of its own.
+struct Heard {
+    clock: RealClock,
+    /// Where the passing of time is of interest.
+    ticking: Option<Handle>,
+}
+
+impl Heard {
+    fn new(ticks: bool) -> Self {
+        Self {
+            clock: RealClock::new(),
+            ticking: ticks.then(Handle::try_current).and_then(Result::ok),
+        }
+    }
+
+    fn next(&mut self, events: &mut Events) -> Next {
+        let event = match &self.ticking {
+            None => events.next_blocking(),
+            Some(runtime) => {
+                let until = self.clock.now().after(TICK);
+                match runtime.block_on(self.clock.within(until, events.next())) {
+                    Ok(event) => event,
+                    Err(_elapsed) => return Next::Nothing,
+                }
+            }
+        };
+        event.map_or(Next::End, Next::Event)
+    }
 }
 
 fn is_end(event: &Event) -> bool {

@@ -19,7 +19,7 @@ use benchtop_instrument::{Clock, RealClock};
 use benchtop_station::StationFile;
 use benchtop_store::{Store, StoreError, StoreErrorKind};
 use benchtop_sync::{Pace, drain};
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 pub(crate) use targets::{open_targets, secret_file};
 
 /// How long the sync after a run waits for another one of the same store.
@@ -78,11 +78,13 @@ async fn once(arguments: &SyncArguments) -> Result<Exit, Failure> {
     let clock = RealClock::new();
     let now = || clock.utc();
     let total = store.pending(0).map_err(trouble)?.count;
-    let mut shown = show::Drain::new(arguments, total);
+    let shown = Mutex::new(show::Drain::new(arguments, total));
     let patience = if arguments.patient { PATIENCE } else { Duration::ZERO };
     let until = clock.now().after(patience);
     let summary = loop {
-        match drain(store, &targets, &now, Pace::default(), &mut |event| shown.tell(&event)).await {
+        let mut observe = |event| show::held(&shown).tell(&event);
+        let draining = drain(store, &targets, &now, Pace::default(), &mut observe);
+        match show::ticking(&shown, draining).await {
             Ok(summary) => break summary,
             // another one may have listed what is pending before this run was saved
             Err(error) if error.kind() == StoreErrorKind::Locked && clock.now() < until => {
@@ -91,7 +93,7 @@ async fn once(arguments: &SyncArguments) -> Result<Exit, Failure> {
             Err(error) => return Err(trouble(error)),
         }
     };
-    shown.sum_up(&summary, store.root());
+    show::held(&shown).sum_up(&summary, store.root());
     if !saved {
         // a run that could not even be saved is worse than one that waits
         return Ok(Exit::Error);

@@ -2,14 +2,23 @@
 
 use crate::{
     args::{Format, SyncArguments},
-    terminal::{self, BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET},
+    terminal::{self, BAD, DOUBTFUL, GOOD, Line, PLAIN, Parts, QUIET},
 };
 use anstyle::Style;
+use benchtop_instrument::{Clock, ClockExt, RealClock};
 use benchtop_sync::{DrainEvent, Summary};
-use std::path::Path;
+use std::{
+    path::Path,
+    pin::pin,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 /// So many records are a long drain, which says how far it is.
 const LONG: u64 = 200;
+
+/// How often the time that a drain takes is shown while nothing else happens.
+const TICK: Duration = Duration::from_secs(1);
 
 /// A drain as it goes on.
 pub(super) struct Drain {
@@ -17,34 +26,81 @@ pub(super) struct Drain {
     quiet: bool,
     total: u64,
     done: u64,
+    clock: RealClock,
+}
+
+/// Waits for a drain, and lets the time that it takes pass in sight.
+pub(super) async fn ticking<T>(shown: &Mutex<Drain>, draining: impl Future<Output = T> + Send) -> T {
+    let clock = RealClock::new();
+    let mut draining = pin!(draining);
+    loop {
+        match clock.within(clock.now().after(TICK), draining.as_mut()).await {
+            Ok(done) => return done,
+            Err(_elapsed) => held(shown).tick(),
+        }
+    }
+}
+
+/// What is shown, for a moment.
+pub(super) fn held(shown: &Mutex<Drain>) -> MutexGuard<'_, Drain> {
+    shown.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drain {
-    pub(super) const fn new(arguments: &SyncArguments, total: u64) -> Self {
+    /// One that begins now.
+    pub(super) fn new(arguments: &SyncArguments, total: u64) -> Self {
         Self {
             format: arguments.format,
             quiet: arguments.quiet,
             total,
             done: 0,
+            clock: RealClock::new(),
         }
     }
 
     pub(super) fn tell(&mut self, event: &DrainEvent) {
-        terminal::progress_done();
+        if self.format == Format::Human && self.quiet {
+            return warn(event);
+        }
+        let is_of_a_record = !matches!(event, DrainEvent::TargetStopped { .. });
+        self.done += u64::from(is_of_a_record);
+        if self.done >= self.total {
+            terminal::progress_done();
+        }
         match self.format {
-            Format::Human if self.quiet => return warn(event),
             Format::Human => show(event),
             Format::Json => terminal::emit(&event.to_json()),
         }
-        if matches!(event, DrainEvent::TargetStopped { .. }) {
-            return;
+        if is_of_a_record && self.total >= LONG && self.done.is_multiple_of(LONG / 2) {
+            let Parts { head, time, more, .. } = self.so_far();
+            terminal::say_aside(&Line::new().add(QUIET, format!("{head}{time}{more}").trim_start()));
         }
-        self.done += 1;
-        if self.total >= LONG && self.done.is_multiple_of(LONG / 2) {
-            terminal::say_aside(&Line::new().add(QUIET, &format!("{} of {} records", self.done, self.total)));
+        self.tick();
+    }
+
+    /// Shows how far it is, where it goes on.
+    fn tick(&self) {
+        if self.done < self.total && !(self.format == Format::Human && self.quiet) {
+            terminal::stand("", self.so_far());
         }
-        if self.done < self.total {
-            terminal::progress(&format!("  [{}/{}] records", self.done, self.total));
+    }
+
+    /// `  [120/500] records  12 s, about 38 s more`: what is left is reckoned from what was done.
+    fn so_far(&self) -> Parts {
+        let elapsed = self.clock.now().since_start();
+        let left = self.total.saturating_sub(self.done);
+        let each = u32::try_from(self.done)
+            .ok()
+            .filter(|done| *done > 0)
+            .map(|done| elapsed / done);
+        let more = each.map(|each| each.saturating_mul(u32::try_from(left).unwrap_or(u32::MAX)));
+        Parts {
+            head: format!("  [{}/{}] records", self.done, self.total),
+            doing: String::new(),
+            time: format!("  {:.0} s", elapsed.as_secs_f64()),
+            more: more
+                .filter(|more| !more.is_zero())
+                .map_or_else(String::new, terminal::about),
         }
     }
 
@@ -54,6 +110,12 @@ impl Drain {
             Format::Human => sum_up(summary, root),
             Format::Json => terminal::emit(&summary.to_json()),
         }
+    }
+}
+
+impl Drop for Drain {
+    fn drop(&mut self) {
+        terminal::progress_done();
     }
 }
 

@@ -23,7 +23,7 @@ use benchtop_sync::{Pace, Probe, Stopped, Summary, Target, drain};
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -134,10 +134,10 @@ async fn one_drain(
         ..pace
     };
     let total = store.pending(0).map_err(trouble)?.count;
-    let mut shown = show::Drain::new(arguments, total);
+    let shown = Mutex::new(show::Drain::new(arguments, total));
     let drained = {
-        let mut observe = |event| shown.tell(&event);
-        let draining = drain(store, targets, &now, pace, &mut observe);
+        let mut observe = |event| show::held(&shown).tell(&event);
+        let draining = show::ticking(&shown, drain(store, targets, &now, pace, &mut observe));
         tokio::pin!(draining);
         tokio::select! {
             drained = &mut draining => Some(drained),
@@ -152,7 +152,7 @@ async fn one_drain(
     match drained {
         Ok(summary) => {
             if summary.synced + summary.parked + summary.quarantined + summary.kept > 0 {
-                shown.sum_up(&summary, store.root());
+                show::held(&shown).sum_up(&summary, store.root());
             }
             Ok(Some(summary))
         }

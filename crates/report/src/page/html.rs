@@ -46,7 +46,7 @@ table { border-collapse: collapse; width: 100%; margin: .5rem 0 1rem; font-varia
 caption { text-align: left; color: var(--faint); padding-bottom: .25rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--rule); }
 thead th { color: var(--faint); font-weight: 600; overflow-wrap: normal; } td.number, th.number { text-align: right; white-space: nowrap; padding: .3rem .5rem .3rem 0; }
-svg { max-width: 100%; height: auto; display: block; }
+svg { max-width: 100%; height: auto; display: block; } section > svg { margin: .2rem 0 1.1rem; } .picture { margin: .9rem 0 0; }
 svg text { fill: var(--ink); font: 11px system-ui, sans-serif; }
 .axis { stroke: var(--rule); } .zone { fill: var(--zone); } .guard { fill: var(--guard); } .bar { fill: var(--bar); }
 .limit { stroke: var(--bad); stroke-dasharray: 5 3; fill: none; } .line { stroke: var(--bar); fill: none; stroke-width: 1.5; }

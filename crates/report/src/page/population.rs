@@ -167,16 +167,28 @@ fn measurement(analysis: &Analysis<'_>) -> String {
     for line in sentences::of_analysis(analysis) {
         body.push_str(&format!("<p>{}</p>\n", text(&line)));
     }
-    body.push_str(&trend(analysis).unwrap_or_default());
-    if let Ok(bins) = &analysis.histogram {
-        body.push_str(&svg::histogram(&asked.name, bins, asked.low, asked.high).unwrap_or_default());
-    } else {
-        body.push_str(
-            &svg::spread(&asked.name, &analysis.samples.numbers(), asked.low, asked.high).unwrap_or_default(),
-        );
-    }
-    if let Ok(chart) = &analysis.chart {
-        body.push_str(&svg::chart(&asked.name, chart).unwrap_or_default());
+    let values = &analysis.samples.numbers();
+    let guarded = analysis.accepted.and_then(|accepted| accepted.words(&asked.unit));
+    let trend_title = match guarded {
+        Some(words) => format!("Trend; the inner zone is {words}"),
+        None => "Trend".to_owned(),
+    };
+    let counts = match &analysis.histogram {
+        Ok(bins) => ("Histogram", svg::histogram(&asked.name, bins, asked.low, asked.high)),
+        Err(_) => ("Spread", svg::spread(&asked.name, values, asked.low, asked.high)),
+    };
+    let chart = analysis.chart.as_ref().ok();
+    for (title, picture) in [
+        (trend_title.as_str(), trend(analysis)),
+        counts,
+        (
+            "Control chart: the values between their control limits, and below how far each is from the one before",
+            chart.and_then(|chart| svg::chart(&asked.name, chart)),
+        ),
+    ] {
+        if let Some(picture) = picture {
+            body.push_str(&format!("<p class=\"faint picture\">{}</p>\n{picture}", text(title)));
+        }
     }
     body.push_str("</section>\n");
     body

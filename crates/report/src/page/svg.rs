@@ -177,6 +177,19 @@ pub(super) fn histogram(name: &str, bins: &[Bin], low: Option<f64>, high: Option
 /// Points that a chart shows; of more, the last ones.
 const POINTS: usize = 300;
 
+/// How far apart labels stand at least.
+const LABEL: f64 = 11.0;
+
+/// A line at a height, and its label beside it.
+fn line_across(end: f64, (y, place): (f64, f64), class: &str, label: &str) -> String {
+    format!(
+        "<line class=\"{class}\" x1=\"0\" y1=\"{y}\" x2=\"{end}\" y2=\"{y}\"/><text x=\"{}\" y=\"{:.1}\">{}</text>",
+        end + 4.0,
+        place + 4.0,
+        text(label)
+    )
+}
+
 /// The individual values, their centre and control limits, what broke a rule; under it the moving ranges.
 pub(super) fn chart(name: &str, chart: &Chart) -> Option<String> {
     let (width, height) = (560.0, 250.0);
@@ -196,20 +209,27 @@ pub(super) fn chart(name: &str, chart: &Chart) -> Option<String> {
         end: width - 70.0,
     };
     let mut inside = String::new();
-    for (y, class, label) in [
+    // the labels of the upper part have room below, those of the lower part above
+    let of_values = [
         (upper.at(chart.upper), "limit", number(chart.upper)),
         (upper.at(chart.centre), "centre", number(chart.centre)),
         (upper.at(chart.lower), "limit", number(chart.lower)),
-        (lower.at(chart.range_upper), "limit", number(chart.range_upper)),
+    ];
+    let of_ranges = [
         (lower.at(chart.mean_range), "centre", number(chart.mean_range)),
-    ] {
-        let end = along.end;
-        inside.push_str(&format!(
-            "<line class=\"{class}\" x1=\"0\" y1=\"{y}\" x2=\"{end}\" y2=\"{y}\"/><text x=\"{}\" y=\"{:.1}\">{}</text>",
-            end + 4.0,
-            y + 4.0,
-            text(&label)
-        ));
+        (lower.at(chart.range_upper), "limit", number(chart.range_upper)),
+    ];
+    let mut before = None;
+    for (y, class, label) in of_values {
+        let place = before.map_or(y, |before: f64| y.max(before + LABEL));
+        before = Some(place);
+        inside.push_str(&line_across(along.end, (y, place), class, &label));
+    }
+    let mut before = None;
+    for (y, class, label) in of_ranges {
+        let place = before.map_or(y, |before: f64| y.min(before - LABEL));
+        before = Some(place);
+        inside.push_str(&line_across(along.end, (y, place), class, &label));
     }
     let mut values = String::new();
     let mut moving = String::new();
