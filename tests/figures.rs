@@ -1,6 +1,6 @@
 //! What statistics say to people they say to programs too; and of histories of which there is little to say they say that.
 
-use crate::testkit::{Done, benchtop, done, scratch, write};
+use crate::testkit::{Done, benchtop, done, scratch, simulated, write};
 use benchtop_store::{
     Record, RecordName, integrity,
     record::{MeasurementOutcome, ReadingKind, RunOutcome, StepOutcome, Value},
@@ -237,6 +237,54 @@ fn a_page_says_what_it_shows_which_runs_that_are_and_from_when_to_when() {
             assert!(page.out.contains(expected), "{words:?}: {expected}: {page}");
         }
     }
+}
+
+#[test]
+fn a_unit_whose_failure_was_uploaded_and_pruned_is_no_first_pass_afterwards() {
+    let folder = scratch();
+    let (store, share) = (folder.path().join("store"), folder.path().join("share"));
+    fs::create_dir(&share).unwrap();
+    let station = folder.path().join("station.toml");
+    let text = format!(
+        "[station]\nid = \"BENCH-7\"\n[store]\nroot = \"store\"\n[[sync.targets]]\nname = \"share\"\nkind = \"directory\"\n\
+         url = \"{}\"\naccept_simulated = true\n",
+        share.display()
+    );
+    write(&station, &text);
+    for serial in ["UNIT-5599", "UNIT-5501"] {
+        done(&mut simulated(&store, serial));
+    }
+    let synced = done(benchtop().args(["sync", "--station"]).arg(&station));
+    assert_eq!(synced.code, Some(0), "{synced}");
+    let mut retest = run(3, Some(3.3));
+    retest.simulated = true;
+    "UNIT-5599".clone_into(&mut retest.unit_under_test.serial_number);
+    retest.started_at += TimeDelta::days(36_500);
+    put(&store, &retest);
+    let stats = |sentence: &str| {
+        let said = runs(&["stats", "--simulated"], &store);
+        assert!(
+            said.code == Some(0) && said.out.contains(sentence),
+            "{sentence}: {said}"
+        );
+        said
+    };
+    stats("50.0 %   1 of 2 units");
+    let prune = ["prune", "--synced-before", "2100-01-01"];
+    let pruned = done(benchtop().arg("runs").args(prune).arg("--station").arg(&station));
+    assert!(
+        pruned.code == Some(0) && pruned.out.starts_with("2 records gone"),
+        "{pruned}"
+    );
+    let said = stats("no unit was judged");
+    for sentence in [
+        "came back       1 unit judged before, in none of these shares",
+        "left out        2 runs whose records were pruned",
+    ] {
+        assert!(said.out.contains(sentence), "{sentence}: {said}");
+    }
+    let json = objects(&runs(&["stats", "--simulated", "--format", "json"], &store));
+    assert_eq!((&json[0]["units"], &json[0]["pruned_left_out"]), (&0.into(), &2.into()));
 }
 
 /// True where a number that is none was printed.

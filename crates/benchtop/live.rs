@@ -7,7 +7,7 @@ use benchtop_run::{Event, EventKind, MeasurementTaken};
 use std::time::Duration;
 
 /// How far a run is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Live {
     /// Where the unit lies, where several are tested at once.
     slot: Option<String>,
@@ -28,9 +28,17 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) fn new(slot: Option<&str>) -> Self {
+        let slot = slot.map(str::to_owned);
         Self {
-            slot: slot.map(str::to_owned),
-            ..Self::default()
+            slot,
+            steps: 0,
+            done: 0,
+            step: String::new(),
+            doing: None,
+            done_at: Duration::ZERO,
+            heard: None,
+            clock: RealClock::new(),
+            asking: None,
         }
     }
 
@@ -89,7 +97,7 @@ impl Live {
         let slot = self
             .slot
             .as_ref()
-            .map_or_else(String::new, |slot| format!("slot {}  ", terminal::clip(slot, 12)));
+            .map_or_else(String::new, |slot| format!("{}  ", terminal::clip(slot, 12)));
         let at = self.done.saturating_add(1).min(self.steps.max(1));
         let left = u32::try_from(self.steps.saturating_sub(self.done)).unwrap_or(u32::MAX);
         let each = u32::try_from(self.done)
@@ -145,17 +153,14 @@ mod tests {
                 2,
                 5,
                 [400.0, 400.0],
-                "  slot A  [3/5] Settle  400.0 s, about 10 min more",
+                "  A  [3/5] Settle  400.0 s, about 10 min more",
             ),
             (None, 5, 5, [10.0, 10.0], "  [5/5] Settle  10.0 s"),
             (None, 0, 0, [0.0, 1.0], "  [1/0] Settle  1.0 s"),
         ] {
-            let live = Live {
-                done,
-                steps,
-                done_at: Duration::from_secs_f64(done_at),
-                ..Live::new(slot)
-            };
+            let mut live = Live::new(slot);
+            (live.done, live.steps) = (done, steps);
+            live.done_at = Duration::from_secs_f64(done_at);
             let parts = live.parts("Settle", Duration::from_secs_f64(elapsed));
             assert_eq!([parts.head, parts.doing, parts.time, parts.more].concat(), expected);
         }

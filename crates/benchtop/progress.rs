@@ -14,7 +14,6 @@ use benchtop_run::{
 use std::collections::BTreeMap;
 
 /// What was seen of a run that is still needed.
-#[derive(Default)]
 pub(crate) struct Seen {
     /// The measurements of the attempt in progress.
     taken: Vec<MeasurementTaken>,
@@ -30,8 +29,10 @@ impl Seen {
     /// Of a run whose unit lies in that slot, where several are tested at once.
     pub(crate) fn of(slot: Option<&str>) -> Self {
         Self {
+            taken: Vec::new(),
+            turns: BTreeMap::new(),
+            classes: BTreeMap::new(),
             live: Live::new(slot),
-            ..Self::default()
         }
     }
 }

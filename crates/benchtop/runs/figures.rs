@@ -88,6 +88,7 @@ pub(super) fn of_population(population: &Population<'_>, found: &Yield) -> Strin
         "aborted": found.aborted,
         "simulated_left_out": population.simulated,
         "other_purposes_left_out": population.other_purposes,
+        "pruned_left_out": population.pruned,
         "first_run_at": started(population).map(|(first, _)| time(first)),
         "last_run_at": started(population).map(|(_, last)| time(last)),
         "failing": failing(population).into_iter().map(|(value, _)| value).collect::<Vec<_>>(),
@@ -273,6 +274,10 @@ fn units(of: Option<(&Population<'_>, &Yield)>) -> Vec<Column> {
         (
             "other_purposes_left_out",
             Field::Count(population.map(|population| population.other_purposes)),
+        ),
+        (
+            "pruned_left_out",
+            Field::Count(population.map(|population| population.pruned)),
         ),
         ("first_run_at", time(started.map(|(first, _)| first))),
         ("last_run_at", time(started.map(|(_, last)| last))),

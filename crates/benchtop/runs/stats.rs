@@ -19,7 +19,7 @@ use benchtop_report::{
     filter::is_like,
     gauges::{by_study, study_of},
     page::{Scope, Section, of_populations},
-    population::{Population, Samples, Wanted, pairs, pareto, populations, samples, yields},
+    population::{Population, Samples, Wanted, pairs, pareto, populations, remember_pruned, samples, yields},
     sentences, shown,
     stats::{
         Unsaid,
@@ -55,7 +55,14 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
     for unreadable in &unreadable {
         terminal::warn(&unreadable.to_string());
     }
-    let populations = populations(&runs, wanted);
+    let mut populations = populations(&runs, wanted);
+    let pruned = store.pruned_runs().unwrap_or_else(|error| {
+        terminal::warn(&format!("a retest may be taken for a first test: {error}"));
+        Vec::new()
+    });
+    if !arguments.gauge {
+        remember_pruned(&mut populations, &pruned, &filter, wanted);
+    }
     let chosen: Vec<&Population<'_>> = populations
         .iter()
         .filter(|population| !population.runs.is_empty())

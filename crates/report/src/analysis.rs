@@ -8,9 +8,9 @@ use crate::{
         calibration::Period,
         capability::{Capability, capability},
         control::{Chart, chart},
-        describe::{Summary, summary},
-        histogram::{Bin, histogram},
-        normality::{Normality, anderson_darling},
+        describe::{self, Summary},
+        histogram::{self, Bin},
+        normality::{self, Normality},
         trend::{Trend, trend},
     },
 };
@@ -82,14 +82,16 @@ pub struct Analysis<'a> {
 #[must_use]
 pub fn analyse(samples: Samples<'_>) -> Analysis<'_> {
     let numbers = samples.numbers();
+    // once for all: of a hundred thousand it takes its time
+    let rising = describe::sorted(&numbers);
     let (low, high) = (samples.asked.low, samples.asked.high);
     let dated = samples.values.iter();
     let periods = calibration::periods(dated.filter_map(|sample| Some((sample.calibrated_on?, sample.value))));
     Analysis {
-        summary: summary(&numbers),
+        summary: describe::of_sorted(&rising),
         capability: capability(&numbers, low, high),
-        normality: anderson_darling(&numbers),
-        histogram: histogram(&numbers, BINS),
+        normality: normality::of_sorted(&rising),
+        histogram: histogram::of_sorted(&rising, BINS),
         trend: trend(&numbers),
         chart: chart(&numbers),
         periods,

@@ -22,6 +22,7 @@ pub fn by_study<'a>(population: &Population<'a>) -> Vec<(Option<&'a str>, Popula
             earlier: HashSet::new(),
             simulated: population.simulated,
             other_purposes: population.other_purposes,
+            pruned: population.pruned,
         });
         of_study.runs.push(*run);
     }

@@ -2,18 +2,22 @@
 //!
 //! Yield counts units per procedure: a unit's first production run that ended Pass or Fail says whether it passed at first;
 //! one that passed after a step that failed was tried again did not. Error, Timeout and Aborted are losses of the station,
-//! apart. Where only what is since a moment counts, a unit that was judged before it came back: it is in neither yield nor
-//! values, and is counted. Values are those of the first attempts on each unit, of one population: one limits revision, variant, range and
+//! apart. Where only what is since a moment counts, or where records were pruned, a unit that was judged before came back: it is
+//! in neither yield nor values, and is counted. Values are those of the first attempts on each unit, of one population: one limits revision, variant, range and
 //! pair of limits, the one of the newest run; never beyond the range.
 
 #[cfg(test)]
 mod tests;
 
 use crate::{
+    filter::{Filter, Headline},
     index::{Asked, Indexed, Shape, Shapes},
     words::counted,
 };
-use benchtop_store::record::{MeasurementOutcome, Purpose, RunOutcome, Section, StepOutcome};
+use benchtop_store::{
+    Place, PrunedRun,
+    record::{MeasurementOutcome, Purpose, RunOutcome, Section, StepOutcome},
+};
 use chrono::{DateTime, Utc};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -28,12 +32,14 @@ pub struct Population<'a> {
     /// The runs that count, oldest first by the time at which they started: numbers are each station's own, and a store may
     /// hold the records of several.
     pub runs: Vec<Indexed<'a>>,
-    /// Units that were judged before the moment since which runs count.
+    /// Units that were judged before the moment since which runs count, or in a run whose record was pruned.
     pub earlier: HashSet<&'a str>,
     /// Left out because something in them was simulated.
     pub simulated: usize,
     /// Left out because they were not made to test units to ship.
     pub other_purposes: usize,
+    /// Judging runs that would count, and whose records were pruned.
+    pub pruned: usize,
 }
 
 /// What counts beside real production runs.
@@ -58,6 +64,7 @@ pub fn populations<'a>(runs: &[Indexed<'a>], wanted: Wanted) -> Vec<Population<'
             earlier: HashSet::new(),
             simulated: 0,
             other_purposes: 0,
+            pruned: 0,
         });
         let is_before = wanted.since.is_some_and(|since| run.started_at() < since);
         if run.purpose() != wanted.purpose.unwrap_or(Purpose::Production) {
@@ -78,6 +85,60 @@ pub fn populations<'a>(runs: &[Indexed<'a>], wanted: Wanted) -> Vec<Population<'
         wanted.since.is_none() || !found.runs.is_empty() || found.simulated + found.other_purposes > 0
     };
     found.into_values().filter(is_asked).collect()
+}
+
+/// Takes into account what was pruned, as far as `filter` asks for it: a unit whose first judging run went came back.
+///
+/// One that went after the unit's first run, or whose record is still there, changes nothing.
+pub fn remember_pruned<'a>(
+    populations: &mut [Population<'a>],
+    pruned: &'a [PrunedRun],
+    filter: &Filter,
+    wanted: Wanted,
+) {
+    for population in populations {
+        let asked = pruned.iter().filter(|run| {
+            run.procedure_id == population.procedure
+                && run.purpose == wanted.purpose.unwrap_or(Purpose::Production)
+                && (wanted.simulated || !run.simulated)
+                && filter.accepts(&headline(run))
+        });
+        let mut asked = asked.peekable();
+        if asked.peek().is_none() {
+            continue;
+        }
+        let there: HashSet<&str> = population.runs.iter().map(Indexed::run_id).collect();
+        let mut first: HashMap<&str, DateTime<Utc>> = HashMap::new();
+        for run in population.runs.iter().filter(|run| is_judged(run)) {
+            first.entry(run.serial_number()).or_insert_with(|| run.started_at());
+        }
+        for run in asked.filter(|run| !there.contains(run.run_id.as_str())) {
+            let is_since = wanted.since.is_none_or(|since| run.started_at >= since);
+            population.pruned += usize::from(is_since);
+            let serial = run.serial_number.as_str();
+            if first.get(serial).is_some_and(|first| run.started_at <= *first) {
+                population.earlier.insert(serial);
+            }
+        }
+    }
+}
+
+fn headline(run: &PrunedRun) -> Headline<'_> {
+    Headline {
+        place: Place::Synced,
+        sequence: run.sequence,
+        run_id: &run.run_id,
+        procedure_id: &run.procedure_id,
+        serial_number: &run.serial_number,
+        part_number: run.part_number.as_deref(),
+        batch: run.batch.as_deref(),
+        study: run.study.as_deref(),
+        station: &run.station,
+        outcome: run.outcome,
+        purpose: run.purpose,
+        simulated: run.simulated,
+        started_at: run.started_at,
+    }
 }
 
 /// A part of a whole; no part of nothing.

@@ -103,6 +103,12 @@ pub fn left_out(population: &Population<'_>) -> Option<String> {
         let runs = counted(population.other_purposes, "run");
         said.push(format!("{runs} of another purpose (--purpose counts them)"));
     }
+    if population.pruned > 0 {
+        said.push(format!(
+            "{} whose records were pruned",
+            counted(population.pruned, "run")
+        ));
+    }
     (!said.is_empty()).then(|| said.join(", "))
 }
 

@@ -24,6 +24,7 @@
 //!   brought.jsonl                which runs came from another store: they are in that one's chain
 //!   reserve                      given up to save the run in progress when the disk fills
 //!   checkpoints.jsonl            what stands in the chain for records that were pruned
+//!   pruned.jsonl                 which units those judged, and when
 //!   lock.store  lock.seal  lock.syncer      never removed
 //! ```
 //!
@@ -103,7 +104,8 @@
 //!     `chain::the_last_record_cannot_go_unnoticed`, `chain::a_record_that_is_not_signed_by_the_station_is_found`.
 //! 27. Pruning removes only what every target confirmed, and leaves no gap:
 //!     `pruning::only_what_was_confirmed_before_the_day_goes`, `pruning::the_chain_holds_over_what_was_pruned`,
-//!     `pruning::a_prune_with_any_call_broken_loses_nothing_unconfirmed`.
+//!     `pruning::a_prune_with_any_call_broken_loses_nothing_unconfirmed`; which units they judged is known for ever:
+//!     `pruning::the_units_of_pruned_records_are_remembered`.
 //! 28. Very many records are handed out oldest first, each once, in memory that does not grow with them:
 //!     `outgoing::very_many_records_come_oldest_first_each_once`.
 //! 29. An upload is named durably before its first byte leaves, and after a crash its receipts say so, before anything else is
@@ -175,6 +177,7 @@ mod newfile;
 mod outbox;
 mod outlook;
 mod prune;
+mod pruned;
 mod publish;
 mod quarantine;
 mod receipts;
@@ -205,6 +208,7 @@ pub use newfile::NewFile;
 pub use outbox::{Listing, Loaded, Place, Sealed, place};
 pub use outlook::{Outlook, TargetOutlook};
 pub use prune::Pruned;
+pub use pruned::PrunedRun;
 pub use publish::put_elsewhere;
 pub use quarantine::Quarantined;
 pub use receipts::{

@@ -1,8 +1,8 @@
 //! Making room: records that every target confirmed long ago go, and a checkpoint stays in the chain for them.
 //!
 //! Only `synced/` is looked at, and only a record whose receipts confirm it and leave nothing open goes. Receipts and
-//! attachments stay: they say where the run is now, and other records may name the same file. A checkpoint is durable
-//! before its records go, and they go in small slices, so that a station beside it hardly feels it.
+//! attachments stay: they say where the run is now, and other records may name the same file. A checkpoint, and what statistics
+//! must know of the units ([`crate::PrunedRun`]), is durable before its records go, and they go in small slices, so that a station beside it hardly feels it.
 
 use crate::{
     chain::{Checkpoint, append, from_elsewhere},
@@ -10,6 +10,7 @@ use crate::{
     error::{StoreError, StoreErrorKind},
     integrity,
     name::RecordName,
+    pruned::{self, PrunedRun},
     receipts::Standing,
     recovery::MOST_RECORD_BYTES,
     store::Store,
@@ -19,6 +20,8 @@ use std::collections::BTreeSet;
 
 /// How many records go at a time: a long run of removals makes the next files slow on ext4.
 const SLICE: usize = 256;
+/// For how many it is remembered at a time which units they judged: each time, what is remembered already is read.
+const REMEMBERED: usize = 4096;
 
 /// What pruning did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +41,7 @@ struct Candidate {
     name: RecordName,
     bytes: u64,
     link: Option<(u64, Option<String>, String)>,
+    judged: Option<Box<PrunedRun>>,
 }
 
 enum Judged {
@@ -78,12 +82,12 @@ impl Store {
                         slice.push(candidate);
                     }
                 }
-                if slice.len() >= SLICE && !dry {
-                    self.remove(&month, std::mem::take(&mut slice), now)?;
+                if slice.len() >= REMEMBERED && !dry {
+                    self.clear(&month, &std::mem::take(&mut slice), now)?;
                 }
             }
             if !dry {
-                self.remove(&month, slice, now)?;
+                self.clear(&month, &slice, now)?;
             }
         }
         Ok(pruned)
@@ -143,6 +147,7 @@ impl Store {
         if RecordName::of(&opened.record) != name {
             return stays("it holds another run than its name says".to_owned());
         }
+        let judged = PrunedRun::of(&opened.record).map(Box::new);
         let chain = opened.record.chain.filter(|_| !elsewhere.contains(name.run_id()));
         if chain.is_some() && opened.signature.is_some() && self.key().is_none() {
             let reason = "it is signed: name the station file (--station), whose key signs its checkpoint";
@@ -152,21 +157,28 @@ impl Store {
             name,
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             link: chain.map(|chain| (chain.position, chain.previous, opened.digest)),
+            judged,
         }))
     }
 
-    fn remove(&self, month: &Dir, slice: Vec<Candidate>, now: DateTime<Utc>) -> Result<(), StoreError> {
-        if slice.is_empty() {
-            return Ok(());
-        }
-        let mut checkpoints = checkpoints(&slice, now);
+    fn clear(&self, month: &Dir, going: &[Candidate], now: DateTime<Utc>) -> Result<(), StoreError> {
+        let judged: Vec<PrunedRun> = going
+            .iter()
+            .filter_map(|candidate| candidate.judged.as_deref().cloned())
+            .collect();
+        pruned::remember(self.layout(), &judged)?;
+        going.chunks(SLICE).try_for_each(|slice| self.remove(month, slice, now))
+    }
+
+    fn remove(&self, month: &Dir, slice: &[Candidate], now: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut checkpoints = checkpoints(slice, now);
         if let Some(key) = self.key() {
             checkpoints = checkpoints.into_iter().map(|piece| piece.signed(key)).collect();
         }
         if !checkpoints.is_empty() {
             append(self.layout(), &checkpoints)?;
         }
-        for candidate in &slice {
+        for candidate in slice {
             month.remove(candidate.name.as_str())?;
         }
         month.sync()

@@ -55,6 +55,7 @@ section { break-inside: avoid-page; }
 @media screen { main { overflow-x: auto; } }
 @media print { :root { --ink: #000; --paper: #fff; --faint: #444; --rule: #bbb; --good: #0a6b2d; --bad: #b3141c; --doubt: #7a5200;
   --zone: #d5ead9; --guard: #f3e3b8; --bar: #33628f; } body { padding: 0; max-width: none; font-size: 10pt; }
+  section > svg { max-width: 29rem; margin: 0 0 .4rem; } .picture { margin: .4rem 0 0; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } tr, svg { break-inside: avoid; } }
 ";
 

@@ -1,12 +1,12 @@
 //! Which runs and values count.
 
-use super::{Population, Share, Wanted, pairs, pareto, populations, samples, yields};
+use super::{Population, Share, Wanted, pairs, pareto, populations, remember_pruned, samples, yields};
 use crate::{
     Filter, History, Order,
     testkit::{self, Made},
 };
 use benchtop_store::{
-    Record,
+    PrunedRun, Record,
     record::{MeasurementOutcome, Purpose, ReadingKind, RunOutcome, StepOutcome},
 };
 
@@ -348,4 +348,67 @@ fn a_unit_measured_under_old_limits_makes_no_first_attempt_under_new_ones() {
         );
         assert_eq!((all.retests, all.others), (0, 2));
     });
+}
+
+/// What a store remembers of a record that was pruned.
+fn pruned(record: &Record) -> PrunedRun {
+    PrunedRun {
+        run_id: record.run_id.clone(),
+        sequence: record.sequence,
+        procedure_id: record.procedure_id.clone(),
+        serial_number: record.unit_under_test.serial_number.clone(),
+        part_number: record.unit_under_test.part_number.clone(),
+        batch: record.unit_under_test.batch.clone(),
+        study: None,
+        station: record.station.id.clone(),
+        outcome: record.outcome,
+        purpose: record.purpose,
+        simulated: record.simulated,
+        started_at: record.started_at,
+    }
+}
+
+#[test]
+fn no_retest_becomes_a_first_pass_because_its_failure_was_pruned() {
+    let made = Made::default();
+    let mut retest = run(11, "retested");
+    retest.unit_under_test.batch = Some("W7".to_owned());
+    for record in [
+        run(10, "new"),
+        retest.clone(),
+        run(12, "still there"),
+        run(13, "by another procedure"),
+    ] {
+        made.put("pending", &record);
+    }
+    let of = |serial: &str| ended(run(1, serial), RunOutcome::Fail);
+    let in_w7 = |mut run: Record| {
+        run.unit_under_test.batch = Some("W7".to_owned());
+        pruned(&run)
+    };
+    let mut another = pruned(&of("by another procedure"));
+    "ANOTHER".clone_into(&mut another.procedure_id);
+    let mut golden = pruned(&of("new"));
+    golden.purpose = Purpose::Golden;
+    let mut simulated = pruned(&of("new"));
+    simulated.simulated = true;
+    // its record could not be removed
+    let there = pruned(&run(12, "still there"));
+    let later = pruned(&run(20, "new"));
+    let remembered = [in_w7(of("retested")), another, golden, simulated, there, later];
+    let mut history = History::open(&made.store(), chrono::DateTime::default(), &mut |_, _| {}).unwrap();
+    let batch = Filter {
+        batch: Some("W7".to_owned()),
+        ..Filter::default()
+    };
+    for (filter, expected) in [(Filter::default(), [3, 3, 1, 2]), (batch, [0, 0, 1, 1])] {
+        let runs = history.select(&filter, Order::OldestFirst, 0, usize::MAX).unwrap();
+        let mut found = populations(&runs, Wanted::default());
+        remember_pruned(&mut found, &remembered, &filter, Wanted::default());
+        let yields = yields(&found[0]);
+        let figures = [yields.units, yields.first_pass.part, yields.came_back, found[0].pruned];
+        assert_eq!(figures, expected, "{filter:?}");
+        let values = samples(&found[0]).iter().map(|samples| samples.values.len()).max();
+        assert_eq!(values.unwrap_or_default(), expected[0], "{filter:?}");
+    }
 }

@@ -27,17 +27,21 @@ pub struct Summary {
 /// # Errors
 /// [`Unsaid::NoValue`].
 pub fn summary(values: &[f64]) -> Result<Summary, Unsaid> {
-    let sorted = sorted(values);
+    of_sorted(&sorted(values))
+}
+
+/// The same of values that rise.
+pub(crate) fn of_sorted(sorted: &[f64]) -> Result<Summary, Unsaid> {
     let (Some(min), Some(max)) = (sorted.first(), sorted.last()) else {
         return Err(Unsaid::NoValue);
     };
     Ok(Summary {
-        n: values.len(),
-        mean: mean(values),
-        s: standard_deviation(values),
+        n: sorted.len(),
+        mean: mean(sorted),
+        s: standard_deviation(sorted),
         min: *min,
         max: *max,
-        percentiles: PERCENTILES.map(|part| percentile(&sorted, part)),
+        percentiles: PERCENTILES.map(|part| percentile(sorted, part)),
     })
 }
 

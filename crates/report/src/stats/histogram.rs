@@ -25,7 +25,11 @@ pub struct Bin {
 /// # Errors
 /// No value, or values that do not differ.
 pub fn histogram(values: &[f64], most: usize) -> Result<Vec<Bin>, Unsaid> {
-    let sorted = sorted(values);
+    of_sorted(&sorted(values), most)
+}
+
+/// The same of values that rise.
+pub(crate) fn of_sorted(sorted: &[f64], most: usize) -> Result<Vec<Bin>, Unsaid> {
     let (Some(min), Some(max)) = (sorted.first().copied(), sorted.last().copied()) else {
         return Err(Unsaid::NoValue);
     };
@@ -33,7 +37,7 @@ pub fn histogram(values: &[f64], most: usize) -> Result<Vec<Bin>, Unsaid> {
     if span <= 0.0 || !span.is_finite() {
         return Err(Unsaid::AllEqual(min));
     }
-    let between = percentile(&sorted, 0.75) - percentile(&sorted, 0.25);
+    let between = percentile(sorted, 0.75) - percentile(sorted, 0.25);
     let wanted = 2.0 * between / count(sorted.len()).cbrt();
     let least = span / count(most.max(1));
     let mut width = rounded_up(wanted.max(least));
@@ -42,7 +46,7 @@ pub fn histogram(values: &[f64], most: usize) -> Result<Vec<Bin>, Unsaid> {
         width = rounded_up(width * 1.01);
     }
     let (first, bins) = edges(min, max, width);
-    let mut rest = sorted.as_slice();
+    let mut rest = sorted;
     let mut found = Vec::new();
     for at in 0..most.max(2) {
         let at = count(at);

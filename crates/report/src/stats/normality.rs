@@ -38,19 +38,33 @@ impl Normality {
 /// # Errors
 /// Fewer than eight values, or values that do not differ.
 pub fn anderson_darling(values: &[f64]) -> Result<Normality, Unsaid> {
-    at_least(FEWEST, values.len())?;
-    let (mean, s) = (mean(values), standard_deviation(values).unwrap_or_default());
+    of_sorted(&sorted(values))
+}
+
+/// The same of values that rise.
+pub(crate) fn of_sorted(sorted: &[f64]) -> Result<Normality, Unsaid> {
+    at_least(FEWEST, sorted.len())?;
+    let (mean, s) = (mean(sorted), standard_deviation(sorted).unwrap_or_default());
     if s <= 0.0 {
         return Err(Unsaid::AllEqual(mean));
     }
-    let sorted = sorted(values);
     let n = count(sorted.len());
     // the upper side by itself: 1 - F would lose it
-    let sides = |value: &f64| {
+    let sides_of = |value: f64| {
         let (below, above) = normal_sides((value - mean) / s);
         (logarithm(below), logarithm(above))
     };
-    let sides: Vec<(f64, f64)> = sorted.iter().map(sides).collect();
+    // an instrument's resolution makes many of them equal: they stand beside each other
+    let mut before: Option<(u64, (f64, f64))> = None;
+    let sides = sorted.iter().map(|value| match before {
+        Some((bits, sides)) if bits == value.to_bits() => sides,
+        Some(_) | None => {
+            let sides = sides_of(*value);
+            before = Some((value.to_bits(), sides));
+            sides
+        }
+    });
+    let sides: Vec<(f64, f64)> = sides.collect();
     let pairs = sides.iter().zip(sides.iter().rev()).zip(0_u32..);
     let terms = pairs.map(|(((below, _), (_, above)), at)| (2.0 * f64::from(at) + 1.0) * (below + above));
     let statistic = -n - terms.sum::<f64>() / n;

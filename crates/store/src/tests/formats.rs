@@ -66,6 +66,22 @@ fn checkpoints_of_version_1_go_on_with_the_chain() {
 }
 
 #[test]
+fn units_of_pruned_records_of_version_1_are_read() {
+    let (_folder, store) = testkit::store();
+    plant(&store.root().join("pruned.jsonl"), &fixture("pruned-1.jsonl"));
+    let runs = store.pruned_runs().unwrap();
+    assert_eq!(runs, [crate::PrunedRun::of(&judged()).unwrap()]);
+}
+
+/// The record whose pruning was released.
+fn judged() -> crate::Record {
+    crate::Record {
+        outcome: crate::record::RunOutcome::Fail,
+        ..testkit::record()
+    }
+}
+
+#[test]
 fn notes_of_brought_runs_and_markers_of_version_1_are_read() {
     let (_folder, store) = testkit::store();
     plant(&store.root().join("brought.jsonl"), &fixture("brought-1.jsonl"));
@@ -244,6 +260,12 @@ fn every_format_has_its_fixture() {
     write(
         "checkpoints-1-signed.jsonl",
         &std::fs::read(store.root().join("checkpoints.jsonl")).unwrap(),
+    );
+    let run = crate::PrunedRun::of(&judged()).unwrap();
+    crate::pruned::remember(store.layout(), &[run]).unwrap();
+    write(
+        "pruned-1.jsonl",
+        &std::fs::read(store.root().join("pruned.jsonl")).unwrap(),
     );
     crate::chain::note_from_elsewhere(store.layout(), testkit::RUN_ID).unwrap();
     write(

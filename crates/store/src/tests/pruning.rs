@@ -85,6 +85,30 @@ fn only_what_was_confirmed_before_the_day_goes() {
 }
 
 #[test]
+fn the_units_of_pruned_records_are_remembered() {
+    let (_folder, store) = testkit::store();
+    let old = synced(&store, "UNIT-OLD", day(-40));
+    let young = synced(&store, "UNIT-NEW", day(-10));
+    store.prune(&[], day(-30), now(), true).unwrap();
+    assert_eq!(store.pruned_runs().unwrap(), [], "nothing went");
+    store.prune(&[], day(-30), now(), false).unwrap();
+    store.prune(&[], day(-5), now(), false).unwrap();
+    let remembered = store.pruned_runs().unwrap();
+    assert_eq!(remembered.len(), 2);
+    for (run, saved) in remembered.iter().zip([&old, &young]) {
+        let record = &saved.record;
+        assert_eq!((&run.run_id, run.sequence), (&record.run_id, record.sequence));
+        assert_eq!(run.serial_number, record.unit_under_test.serial_number);
+        assert_eq!(
+            (&run.procedure_id, &run.station),
+            (&record.procedure_id, &record.station.id)
+        );
+        assert_eq!((run.outcome, run.purpose), (record.outcome, record.purpose));
+        assert_eq!((run.simulated, run.started_at), (record.simulated, record.started_at));
+    }
+}
+
+#[test]
 fn the_chain_holds_over_what_was_pruned() {
     let (_folder, store) = testkit::store_in_memory();
     for turn in 0..20 {
