@@ -73,9 +73,14 @@ impl Terminal {
 }
 
 /// Starts a program with both of its outputs at a terminal, which nobody else holds open.
-fn at(theirs: OwnedFd, mut command: Command) -> Child {
+fn at(theirs: OwnedFd, command: Command) -> Child {
+    at_a("xterm", theirs, command)
+}
+
+/// The same at a kind of terminal.
+fn at_a(kind: &str, theirs: OwnedFd, mut command: Command) -> Child {
     let out = theirs.try_clone().unwrap();
-    command.env("TERM", "xterm").stdout(out).stderr(theirs).spawn().unwrap()
+    command.env("TERM", kind).stdout(out).stderr(theirs).spawn().unwrap()
 }
 
 /// What a terminal of that width shows in the end, a line each: with carriage returns, colours, wrapped lines, and a cursor that
@@ -385,10 +390,8 @@ fn units_in_slots_have_a_line_each_below_all_others() {
     assert_eq!(verdicts.count(), 2, "{left:?}");
     // a terminal that cannot move its cursor up has one line
     let (terminal, theirs) = Terminal::open(80);
-    let mut command = slots(&folder.path().join("dumb"));
-    command.env("TERM", "dumb");
-    let out = theirs.try_clone().unwrap();
-    let (dumb, code) = terminal.until_the_end(command.stdout(out).stderr(theirs).spawn().unwrap());
+    let command = slots(&folder.path().join("dumb"));
+    let (dumb, code) = terminal.until_the_end(at_a("dumb", theirs, command));
     assert_eq!(code, Some(0), "{dumb}");
     assert!(dumb.contains("  B  [") && !dumb.contains("\u{1b}["), "{dumb:?}");
     // nothing of it where there is none
