@@ -76,7 +76,7 @@ fn units_of_pruned_records_of_version_1_are_read() {
 /// The record whose pruning was released.
 fn judged() -> crate::Record {
     crate::Record {
-        outcome: crate::record::RunOutcome::Fail,
+        outcome: RunOutcome::Fail,
         ..testkit::record()
     }
 }
