@@ -7,7 +7,7 @@ use benchtop_store::{
 };
 use chrono::TimeDelta;
 use serde_json::Value as Json;
-use std::{fs, path::Path};
+use std::{fs, io::Read, path::Path, process::Stdio};
 
 /// A real run of a unit with two measurements, a minute after the one before; without a value where the station failed.
 fn run(sequence: u32, value: Option<f64>) -> Record {
@@ -285,6 +285,72 @@ fn a_unit_whose_failure_was_uploaded_and_pruned_is_no_first_pass_afterwards() {
     }
     let json = objects(&runs(&["stats", "--simulated", "--format", "json"], &store));
     assert_eq!((&json[0]["units"], &json[0]["pruned_left_out"]), (&0.into(), &2.into()));
+}
+
+#[test]
+fn simulated_runs_are_found_where_a_run_without_a_store_puts_them() {
+    let home = scratch();
+    let here = |words: &[&str]| done(benchtop().args(words).env("XDG_DATA_HOME", home.path()));
+    let run = here(&[
+        "run",
+        "procedures/board-functional-v3.toml",
+        "--serial",
+        "UNIT-5501",
+        "--simulate",
+    ]);
+    assert_eq!(run.code, Some(0), "{run}");
+    for words in [
+        &["list"][..],
+        &["show", "UNIT-5501"],
+        &["diff", "1", "1"],
+        &["verify"],
+        &["export", "--format", "csv"],
+        &["stats"],
+        &["prune", "--synced-before", "2026-01-01", "--dry-run"],
+    ] {
+        let found = here(&[&["runs"], words, &["--simulated"]].concat());
+        assert_eq!(found.code, Some(0), "{words:?}: {found}");
+        let said = format!("{}{}", found.out, found.err);
+        assert!(
+            !said.contains("no such run") && !said.contains("No run"),
+            "{words:?}: {found}"
+        );
+    }
+    for words in [
+        &["list"][..],
+        &["show", "UNIT-5501"],
+        &["show", "last"],
+        &["export", "--format", "csv"],
+        &["stats"],
+    ] {
+        let missed = here(&[&["runs"], words].concat());
+        let said = format!("{}{}", missed.out, missed.err);
+        assert!(
+            said.contains("simulated runs have a store of their own: --simulated"),
+            "{words:?}: {missed}"
+        );
+    }
+}
+
+#[test]
+fn an_export_whose_reader_goes_away_ends_quietly() {
+    let folder = scratch();
+    // more than a pipe holds
+    for sequence in 1..=400 {
+        put(folder.path(), &run(sequence, Some(3.3)));
+    }
+    for format in ["csv", "junit", "atml"] {
+        let mut command = benchtop();
+        command
+            .args(["runs", "export", "--format", format, "--store"])
+            .arg(folder.path());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = [0; 16];
+        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        let ended = Done::from(child.wait_with_output().unwrap());
+        assert_eq!(ended.code, Some(0), "{format}: {ended}");
+        assert!(!ended.err.contains("error"), "{format}: {ended}");
+    }
 }
 
 /// True where a number that is none was printed.

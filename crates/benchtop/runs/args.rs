@@ -14,6 +14,10 @@ pub(crate) struct StoreArguments {
     /// The station file that names the store.
     #[arg(long, value_name = "FILE")]
     pub(crate) station: Option<PathBuf>,
+
+    /// Simulated runs: where neither says, the store that they have of their own. `stats` counts them only then.
+    #[arg(long)]
+    pub(crate) simulated: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -149,10 +153,6 @@ pub(crate) struct StatsArguments {
     /// Only this measurement (* stands for anything).
     #[arg(long, value_name = "NAME")]
     pub(crate) measurement: Option<String>,
-
-    /// Count simulated runs too; without --store, those of the store for simulated runs.
-    #[arg(long)]
-    pub(crate) simulated: bool,
 
     /// How repeatable the gauge is, from runs with `--purpose gauge_study`: operators, units and trials.
     #[arg(long, conflicts_with = "correlate")]

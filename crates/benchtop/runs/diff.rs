@@ -19,9 +19,9 @@ use benchtop_store::record::{MeasurementOutcome, Purpose, StepOutcome};
 pub(super) fn diff(arguments: &DiffArguments) -> Result<Exit, Failure> {
     let (store, _recovery) = open(&arguments.store)?;
     let mut history = history(&store)?;
-    let first = find::find(&store, &mut history, &arguments.run)?;
+    let first = find::find(&store, &mut history, &arguments.run, &arguments.store)?;
     let second = match &arguments.other {
-        Some(other) => find::find(&store, &mut history, other)?,
+        Some(other) => find::find(&store, &mut history, other, &arguments.store)?,
         None => {
             let procedure = &first.record.procedure_id;
             let golden = Filter {

@@ -4,7 +4,7 @@
 
 use super::{
     args::{ExportArguments, ExportFormat},
-    failed, open,
+    failed, open, simulated_ones,
 };
 use crate::{
     exit::{Exit, Failure},
@@ -18,8 +18,12 @@ use benchtop_report::{
 };
 use benchtop_store::{NewFile, StoreError, StoreErrorKind};
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 impl From<ExportFormat> for Format {
@@ -92,7 +96,10 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<Exit, Failure> {
         Some(file) => into_file(found, &wanted, file)?,
     };
     let text = match written {
-        0 => "no such run: nothing is written".to_owned(),
+        0 => match simulated_ones(&arguments.store) {
+            "" => "no such run: nothing is written".to_owned(),
+            hint => format!("no such run: nothing is written; {hint}"),
+        },
         1 => "1 run".to_owned(),
         runs => format!("{runs} runs"),
     };
@@ -123,8 +130,36 @@ impl Wanted {
     }
 }
 
+/// Where the reader goes away (`| head`) it ends there: nobody is left to tell.
 fn to_stdout(found: impl Iterator<Item = StoredRun>, wanted: &Wanted) -> Result<u64, Failure> {
-    wanted.write(found, Box::new(io::stdout()))
+    let gone = Arc::new(AtomicBool::new(false));
+    let pipe = Pipe(Arc::clone(&gone));
+    wanted.write(found.take_while(|_| !gone.load(Ordering::Relaxed)), Box::new(pipe))
+}
+
+/// Standard output, which takes anything when its reader is gone, and remembers that it is.
+struct Pipe(Arc<AtomicBool>);
+
+impl Pipe {
+    fn unless_gone<T>(&self, done: io::Result<T>, otherwise: T) -> io::Result<T> {
+        match done {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.0.store(true, Ordering::Relaxed);
+                Ok(otherwise)
+            }
+            done => done,
+        }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_gone(io::stdout().write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_gone(io::stdout().flush(), ())
+    }
 }
 
 fn into_file(found: impl Iterator<Item = StoredRun>, wanted: &Wanted, path: &Path) -> Result<u64, Failure> {

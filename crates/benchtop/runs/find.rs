@@ -1,13 +1,20 @@
 //! Which run is meant: by its id, its number, its unit, or its file.
 
+use super::{args::StoreArguments, simulated_ones};
 use crate::{exit::Failure, terminal};
 use benchtop_report::{Filter, History, Order, StoredRun, Unreadable, index::Indexed, named};
 use benchtop_store::{RecordName, Store, integrity};
 use std::path::Path;
 
 /// The run that a word means: `last`, a number, the beginning of an id, the file of a record, or a serial number, whose
-/// newest run is meant then. Records that cannot be believed and may be what was meant are warned of.
-pub(super) fn find(store: &Store, history: &mut History, word: &str) -> Result<StoredRun, Failure> {
+/// newest run is meant then. Records that cannot be believed and may be what was meant are warned of; where there is none, `of`
+/// says whether it may be a simulated one.
+pub(super) fn find(
+    store: &Store,
+    history: &mut History,
+    word: &str,
+    of: &StoreArguments,
+) -> Result<StoredRun, Failure> {
     let path = Path::new(word);
     if path.extension().is_some_and(|extension| extension == "json") && path.is_file() {
         return of_file(path);
@@ -15,12 +22,18 @@ pub(super) fn find(store: &Store, history: &mut History, word: &str) -> Result<S
     let found = chosen(history, word);
     let taken = found.as_ref().ok().and_then(Option::as_ref);
     warn_of(history, |damaged| may_be_meant(damaged, word, taken));
-    let name = found?.ok_or_else(|| match word {
-        "last" => Failure::refused("the store holds no run"),
-        _ => Failure::refused(format!(
-            "{word}: no such run; expected a number or an id of `benchtop runs list`, a serial number, `last`, or the file of a \
-             record"
-        )),
+    let name = found?.ok_or_else(|| {
+        let hint = match simulated_ones(of) {
+            "" => String::new(),
+            hint => format!(" ({hint})"),
+        };
+        match word {
+            "last" => Failure::refused(format!("the store holds no run{hint}")),
+            _ => Failure::refused(format!(
+                "{word}: no such run{hint}; expected a number or an id of `benchtop runs list`, a serial number, `last`, or the file \
+                 of a record"
+            )),
+        }
     })?;
     load(store, name)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     args::{ListArguments, TableFormat},
-    failed, history_of, open,
+    failed, history_of, open, simulated_ones,
 };
 use crate::{
     exit::{Exit, Failure},
@@ -27,7 +27,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Exit, Failure> {
         .select_confirmed(&filter, Order::NewestFirst, before, per_page)
         .map_err(failed)?;
     page.reverse();
-    print(&page, arguments.format);
+    print(&page, arguments);
     for unreadable in &unreadable {
         terminal::warn(&unreadable.to_string());
     }
@@ -56,9 +56,14 @@ const HEADING: [&str; 15] = [
     "trial",
 ];
 
-fn print(page: &[Indexed<'_>], format: TableFormat) {
+fn print(page: &[Indexed<'_>], arguments: &ListArguments) {
+    let format = arguments.format;
     if page.is_empty() {
-        let line = Line::new().add(QUIET, "no such run");
+        let text = match simulated_ones(&arguments.store) {
+            "" => "no such run".to_owned(),
+            hint => format!("no such run; {hint}"),
+        };
+        let line = Line::new().add(QUIET, &text);
         match format {
             TableFormat::Human => terminal::say(&line),
             TableFormat::Json | TableFormat::Csv => terminal::say_aside(&line),

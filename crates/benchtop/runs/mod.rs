@@ -40,11 +40,21 @@ pub(crate) fn carry_out(command: &RunsCommand) -> Result<Exit, Failure> {
 
 /// The store that is meant, with what dead programs left in it saved.
 fn open(arguments: &StoreArguments) -> Result<(Store, Recovery), Failure> {
-    open_of(arguments, false).map(|(store, recovery, _)| (store, recovery))
+    open_of(arguments).map(|(store, recovery, _)| (store, recovery))
 }
 
-/// The same, and the station file; where nothing names a store, the one for simulated runs.
-fn open_of(arguments: &StoreArguments, simulated: bool) -> Result<(Store, Recovery, Option<StationFile>), Failure> {
+/// Where simulated runs are, for who looked for runs where they are not; empty where there are none.
+fn simulated_ones(arguments: &StoreArguments) -> &'static str {
+    let is_named = arguments.simulated || arguments.store.is_some() || arguments.station.is_some();
+    let there = || stores::root(None, None, None, true).is_ok_and(|root| root.is_dir());
+    match !is_named && there() {
+        true => "simulated runs have a store of their own: --simulated",
+        false => "",
+    }
+}
+
+/// The same, and the station file.
+fn open_of(arguments: &StoreArguments) -> Result<(Store, Recovery, Option<StationFile>), Failure> {
     let path = arguments.station.as_deref();
     let file = match path {
         Some(path) => {
@@ -56,7 +66,7 @@ fn open_of(arguments: &StoreArguments, simulated: bool) -> Result<(Store, Recove
         }
         None => None,
     };
-    let root = stores::root(arguments.store.as_deref(), file.as_ref(), path, simulated)?;
+    let root = stores::root(arguments.store.as_deref(), file.as_ref(), path, arguments.simulated)?;
     let store = stores::open(&root, file.as_ref())?;
     let recovery = store.recover().map_err(failed)?;
     recovery::tell(&recovery);

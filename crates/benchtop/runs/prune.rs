@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 pub(super) fn prune(arguments: &PruneArguments) -> Result<Exit, Failure> {
     let before = day(&arguments.synced_before)?;
-    let (store, _recovery, file) = open_of(&arguments.store, false)?;
+    let (store, _recovery, file) = open_of(&arguments.store)?;
     // what a target lacks that was added later stays for it
     let targets = file.iter().flat_map(|file| &file.targets);
     let names: Vec<&str> = targets.map(|target| target.name.value.as_str()).collect();

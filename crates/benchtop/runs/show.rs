@@ -20,7 +20,7 @@ use std::{io::Write, path::Path};
 
 pub(super) fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
     let (store, _recovery) = open(&arguments.store)?;
-    let run = find::find(&store, &mut history(&store)?, &arguments.run)?;
+    let run = find::find(&store, &mut history(&store)?, &arguments.run, &arguments.store)?;
     if let Some(path) = &arguments.html {
         write_page(path, &page::of_run(&run))?;
         return Ok(Exit::Success);

@@ -4,8 +4,9 @@ use super::{
     args::{StatsArguments, TableFormat},
     failed,
     figures::{self, Column, Field},
-    find, history_of, open_of, screen,
+    find, history_of, open, screen,
     show::write_page,
+    simulated_ones,
 };
 use crate::{
     exit::{Exit, Failure},
@@ -43,11 +44,11 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
     // and what was before says which runs are a unit's first
     let since = filter.since.take();
     let wanted = Wanted {
-        simulated: arguments.simulated,
+        simulated: arguments.store.simulated,
         purpose,
         since,
     };
-    let (store, _recovery, _file) = open_of(&arguments.store, arguments.simulated)?;
+    let (store, _recovery) = open(&arguments.store)?;
     let mut history = history_of(&store, !arguments.quiet, arguments.look.check)?;
     let (runs, unreadable) = history
         .select_confirmed(&filter, Order::OldestFirst, 0, usize::MAX)
@@ -73,7 +74,7 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
         terminal::emit(&heading(arguments));
     }
     if chosen.is_empty() {
-        say_nothing(&populations, arguments.format == TableFormat::Human && !is_page);
+        say_nothing(&populations, arguments, !is_page);
     } else if arguments.gauge {
         chosen.iter().for_each(|population| say_gauge(population, arguments));
     } else if let [first, second] = arguments.correlate.as_slice() {
@@ -148,9 +149,14 @@ const fn ended(all_read: bool) -> Exit {
 }
 
 /// A program that reads the table gets one without a row: the sentence is for people, on standard error where that is not theirs.
-fn say_nothing(populations: &[Population<'_>], to_people: bool) {
+fn say_nothing(populations: &[Population<'_>], arguments: &StatsArguments, is_screen: bool) {
+    let to_people = arguments.format == TableFormat::Human && is_screen;
     let say = if to_people { terminal::say } else { terminal::say_aside };
     say(&Line::new().add(PLAIN, "No run counts."));
+    let hint = simulated_ones(&arguments.store);
+    if !hint.is_empty() {
+        say(&Line::new().add(QUIET, hint));
+    }
     for population in populations {
         if let Some(left_out) = sentences::left_out(population) {
             let text = format!("{}: left out {left_out}", terminal::clip(&population.procedure, 40));
