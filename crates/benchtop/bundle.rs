@@ -47,8 +47,9 @@ fn export(arguments: &BundleArguments) -> Result<Exit, Failure> {
 
 fn import(arguments: &BundleArguments) -> Result<Exit, Failure> {
     let (outbox, secret) = open(arguments)?;
+    let clock = RealClock::new();
     let from = || File::open(&arguments.file);
-    let carried = benchtop_sync::import(&outbox.store, from, secret.as_ref())
+    let carried = benchtop_sync::import(&outbox.store, from, secret.as_ref(), &|| clock.utc())
         .map_err(|error| refused(&arguments.file, &error))?;
     let text = format!(
         "{} records wait here now, {} were here already, {} attachments",

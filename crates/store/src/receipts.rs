@@ -110,6 +110,9 @@ pub enum ReceiptKind {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         surely_not_there: bool,
     },
+    /// The record left this store in a bundle or came in one: another computer may upload it too. It is of every target, and names
+    /// none.
+    Carried,
 }
 
 /// How a run stands with a target.
@@ -133,6 +136,8 @@ pub struct TargetState {
     pub strikes: BTreeMap<u32, u32>,
     /// True where what came of an upload was never told. It outlives parking: another try begins with a question.
     pub unanswered: bool,
+    /// True where another computer has the record too and may have uploaded it, and no person has looked since.
+    pub perhaps_elsewhere: bool,
 }
 
 /// How far an attachment came at a target.
@@ -190,7 +195,8 @@ impl TargetState {
             | ReceiptKind::Stored { .. }
             | ReceiptKind::Parked { .. }
             | ReceiptKind::Unwanted { .. }
-            | ReceiptKind::Reopened { .. } => {}
+            | ReceiptKind::Reopened { .. }
+            | ReceiptKind::Carried => {}
         }
         if matches!(self.standing, Standing::Confirmed { .. }) {
             return;
@@ -230,13 +236,15 @@ impl TargetState {
             ReceiptKind::Unwanted { .. } => self.unanswered |= was_uncertain,
             ReceiptKind::Reopened { surely_not_there, .. } => {
                 self.unanswered &= !surely_not_there;
+                self.perhaps_elsewhere &= !surely_not_there;
                 self.strikes.clear();
             }
             ReceiptKind::Parked { .. }
             | ReceiptKind::Attempt
             | ReceiptKind::AttachmentBegun { .. }
             | ReceiptKind::AttachmentSent { .. }
-            | ReceiptKind::AttachmentDone { .. } => {}
+            | ReceiptKind::AttachmentDone { .. }
+            | ReceiptKind::Carried => {}
         }
         self.standing = match kind {
             ReceiptKind::Deferred { reason, .. } => Standing::Deferred { reason },
@@ -252,7 +260,8 @@ impl TargetState {
             ReceiptKind::Attempt
             | ReceiptKind::AttachmentBegun { .. }
             | ReceiptKind::AttachmentSent { .. }
-            | ReceiptKind::AttachmentDone { .. } => return,
+            | ReceiptKind::AttachmentDone { .. }
+            | ReceiptKind::Carried => return,
         };
     }
 
@@ -327,13 +336,27 @@ impl Standing {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunReceipts {
     targets: BTreeMap<String, TargetState>,
+    is_carried: bool,
 }
 
 impl RunReceipts {
     /// How the run stands with a target; open where there is no receipt.
     #[must_use]
     pub fn target(&self, name: &str) -> TargetState {
-        self.targets.get(name).cloned().unwrap_or_default()
+        self.targets.get(name).cloned().unwrap_or_else(|| self.untried())
+    }
+
+    /// True where every target's state says already that another computer has the record too.
+    #[must_use]
+    pub fn is_carried(&self) -> bool {
+        self.is_carried && self.targets.values().all(|state| state.perhaps_elsewhere)
+    }
+
+    fn untried(&self) -> TargetState {
+        TargetState {
+            perhaps_elsewhere: self.is_carried,
+            ..TargetState::default()
+        }
     }
 
     /// Every target that has a receipt.
@@ -343,7 +366,15 @@ impl RunReceipts {
 
     fn take(&mut self, receipt: Receipt) {
         let Receipt { at, target, kind } = receipt;
-        self.targets.entry(target).or_default().take(at, kind);
+        if kind == ReceiptKind::Carried {
+            self.is_carried = true;
+            self.targets
+                .values_mut()
+                .for_each(|state| state.perhaps_elsewhere = true);
+            return;
+        }
+        let untried = self.untried();
+        self.targets.entry(target).or_insert(untried).take(at, kind);
     }
 }
 

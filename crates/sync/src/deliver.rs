@@ -23,6 +23,9 @@ const LONGEST: TimeDelta = TimeDelta::hours(1);
 /// So many questions about a lost upload go without an answer although the target is well.
 const MOST_QUESTIONS: u32 = 20;
 
+/// Why a run is asked for that was never sent from here.
+const ELSEWHERE: &str = "it was in a bundle, and another computer may have uploaded it";
+
 /// Where the times of receipts come from.
 pub type Now<'a> = &'a (dyn Fn() -> DateTime<Utc> + Sync);
 
@@ -102,6 +105,9 @@ pub(crate) async fn deliver(
     }
     match &state.standing {
         Standing::Uncertain { .. } => settle(desk, state, progress).await,
+        Standing::Open | Standing::Deferred { .. } | Standing::Unwanted { .. } if state.perhaps_elsewhere => {
+            unless_from_elsewhere(desk, state, progress).await
+        }
         Standing::Open
         | Standing::Deferred { .. }
         | Standing::Unwanted { .. }
@@ -136,6 +142,45 @@ async fn settle(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -
             }
             Ok(Delivery::Lacks { reason, stop })
         }
+    }
+}
+
+/// Asks for a run that another computer has too, and sends it only where it is not there. A target that stores nothing twice is not
+/// asked.
+async fn unless_from_elsewhere(
+    desk: &Desk<'_>,
+    state: &TargetState,
+    progress: &mut Progress,
+) -> Result<Delivery, StoreError> {
+    if desk.target.repeat().await == Repeat::StoredOnce {
+        return send(desk, state, progress).await;
+    }
+    let reason = match desk.target.settle(desk.sealed).await {
+        Settled::Confirmed { remote_id } => return desk.stored(state, remote_id).await,
+        Settled::Absent => return send(desk, state, progress).await,
+        Settled::Unknown { reason } => match desk.nobody_there().await {
+            stop @ Some(_) => return Ok(Delivery::Lacks { reason, stop }),
+            None => reason,
+        },
+        Settled::NotNow { reason } => {
+            let stop = desk.nobody_there().await;
+            if stop.is_some() || state.strikes_with(MOST_QUESTIONS) < MOST_QUESTIONS {
+                let reason = format!("{ELSEWHERE}, and it cannot be asked for now: {reason}");
+                if stop.is_none() {
+                    desk.note(ReceiptKind::Deferred {
+                        reason: reason.clone(),
+                        at_most: Some(MOST_QUESTIONS),
+                    });
+                }
+                return Ok(Delivery::Lacks { reason, stop });
+            }
+            reason
+        }
+    };
+    // as in `unless_twice`
+    match desk.target.repeat().await {
+        Repeat::StoredOnce => send(desk, state, progress).await,
+        Repeat::MayDouble => Ok(desk.for_a_person(ELSEWHERE, &reason)),
     }
 }
 
@@ -346,9 +391,13 @@ impl Desk<'_> {
                 at_most: None,
             });
         }
+        self.for_a_person(lost, reason)
+    }
+
+    fn for_a_person(&self, what: &str, reason: &str) -> Delivery {
         let id = &self.sealed.run_id;
         self.refused(format!(
-            "{lost}, and a query cannot decide ({reason}): a person must; \
+            "{what}, and a query cannot decide ({reason}): a person must; \
              if it is not there: `benchtop sync retry {id} --surely-not-there`; if it is: `benchtop sync drop {id}`"
         ))
     }

@@ -226,6 +226,36 @@ fn an_upload_without_an_answer_is_asked_about_also_after_it_was_parked() {
 }
 
 #[test]
+fn a_run_that_was_carried_is_so_for_every_target_until_a_person_has_looked_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let carried = || Receipt {
+        target: String::new(),
+        ..receipt(ReceiptKind::Carried)
+    };
+    let append = |receipt: Receipt| store.receipts().append(RUN_ID, &receipt).unwrap();
+    let seen = || {
+        let receipts = store.receipts().read(RUN_ID).unwrap();
+        let of = |target: &str| receipts.target(target).perhaps_elsewhere;
+        (of("cloud"), of("another"), receipts.is_carried())
+    };
+    append(receipt(deferred(None)));
+    assert_eq!(seen(), (false, false, false));
+    append(carried());
+    assert_eq!(seen(), (true, true, true));
+    append(receipt(ReceiptKind::Parked { reason: reason() }));
+    append(receipt(reopened(false)));
+    assert_eq!(seen(), (true, true, true));
+    append(receipt(reopened(true)));
+    assert_eq!(seen(), (false, true, false));
+    append(carried());
+    assert_eq!(seen(), (true, true, true));
+    // it is no target, and no receipt of one
+    let receipts = store.receipts().read(RUN_ID).unwrap();
+    assert_eq!((receipts.targets().count(), receipts.target("cloud").receipts), (1, 4));
+}
+
+#[test]
 fn a_record_of_another_store_is_adopted_once_and_only_whole() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

@@ -13,7 +13,9 @@ use crate::bundle::lines::{Reader, Writer, check};
 use crate::deliver::Now;
 use crate::hmac::hex;
 use benchtop_store::record::Attachment;
-use benchtop_store::{Adopted, Loaded, Place, RecordName, Sealed, Store, StoreError, StoreErrorKind, integrity};
+use benchtop_store::{
+    Adopted, Loaded, Place, Receipt, ReceiptKind, RecordName, Sealed, Store, StoreError, StoreErrorKind, integrity,
+};
 pub use receipt::{Confirmations, confirmations, take_confirmations};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -98,7 +100,8 @@ struct Manifest {
     attachments: BTreeMap<String, u64>,
 }
 
-/// Writes every pending record and its attachments; nothing in the store changes.
+/// Writes every pending record and its attachments. They stay where they are; a receipt says of each that another computer has it
+/// from now on, before it is written.
 ///
 /// # Errors
 /// [`BundleError`] when the store or the file is in trouble.
@@ -131,6 +134,14 @@ pub fn export(
             }
             Err(error) => return Err(error.into()),
         };
+        match carries(store, name.run_id(), now) {
+            Ok(()) => {}
+            Err(error) if is_its_own(error.kind()) => {
+                carried.left_out.push((name.to_string(), error.to_string()));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        }
         manifest.records.insert(name.to_string(), digest(&sealed.bytes));
         for attachment in &sealed.record.attachments {
             manifest.attachments.insert(attachment.sha256.clone(), attachment.size);
@@ -170,6 +181,20 @@ pub fn export(
     Ok(carried)
 }
 
+/// Notes durably, once, that this store is not the only one that has the record.
+fn carries(store: &Store, run_id: &str, now: Now<'_>) -> Result<(), StoreError> {
+    let receipts = store.receipts();
+    if receipts.read(run_id)?.is_carried() {
+        return Ok(());
+    }
+    let carried = Receipt {
+        at: now(),
+        target: String::new(),
+        kind: ReceiptKind::Carried,
+    };
+    receipts.append(run_id, &carried)
+}
+
 /// A record wherever it lies, and where.
 fn anywhere(store: &Store, name: &RecordName) -> Result<Option<(Place, Sealed)>, StoreError> {
     // pending first and last: a record that is moved while we look is met in one place or the other
@@ -197,7 +222,8 @@ fn attachment_line(store: &Store, attachment: &Attachment) -> Result<Line, Store
     })
 }
 
-/// Takes the records of a bundle into a store, where they wait for its targets.
+/// Takes the records of a bundle into a store, where they wait for its targets. A receipt says of each that another computer has it
+/// too, before it waits.
 ///
 /// `from` gives the same bytes twice: the whole bundle is checked before anything is taken.
 ///
@@ -208,18 +234,24 @@ pub fn import<R: Read>(
     store: &Store,
     mut from: impl FnMut() -> std::io::Result<R>,
     secret: Option<&SecretString>,
+    now: Now<'_>,
 ) -> Result<Carried, BundleError> {
     let checked = check(from()?, FORMAT, secret)?;
     store.forget_broken_off_imports()?;
     let mut reader = Reader::begin(from()?, checked)?;
     let mut carried = Carried::default();
-    match take_all(store, &mut reader, &mut carried) {
+    match take_all(store, &mut reader, &mut carried, now) {
         Ok(()) => Ok(carried),
         Err(error) => Err(error.after(carried.records + carried.attachments > 0)),
     }
 }
 
-fn take_all(store: &Store, reader: &mut Reader<impl Read>, carried: &mut Carried) -> Result<(), BundleError> {
+fn take_all(
+    store: &Store,
+    reader: &mut Reader<impl Read>,
+    carried: &mut Carried,
+    now: Now<'_>,
+) -> Result<(), BundleError> {
     let mut manifest = None;
     while let Some(line) = reader.line()? {
         match serde_json::from_str(&line).map_err(|error| BundleError::Altered(error.to_string()))? {
@@ -238,7 +270,7 @@ fn take_all(store: &Store, reader: &mut Reader<impl Read>, carried: &mut Carried
                     let said = manifest.records.remove(&name);
                     named(said.is_some_and(|said| said == digest(json.as_bytes())), &name)?;
                 }
-                match store.adopt(json.as_bytes()) {
+                match adopt(store, &json, now) {
                     Ok(Adopted::New(_)) => carried.records += 1,
                     Ok(Adopted::Already(_)) => carried.already += 1,
                     Err(error) if is_its_own(error.kind()) => carried.left_out.push((name, error.to_string())),
@@ -252,6 +284,14 @@ fn take_all(store: &Store, reader: &mut Reader<impl Read>, carried: &mut Carried
     let reason = "the manifest names it, and the bundle lacks it";
     carried.left_out.extend(missing.map(|name| (name, reason.to_owned())));
     Ok(())
+}
+
+/// A record that cannot be believed leaves no receipt.
+fn adopt(store: &Store, json: &str, now: Now<'_>) -> Result<Adopted, StoreError> {
+    if let Ok(record) = integrity::open(json.as_bytes()) {
+        carries(store, &record.run_id, now)?;
+    }
+    store.adopt(json.as_bytes())
 }
 
 /// What comes is what the manifest names, once.

@@ -7,14 +7,14 @@ use benchtop_store::{Record, RecordName, integrity};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use std::io::{Read, Write};
 
-fn exported(bench: &Bench, secret: Option<&SecretString>) -> Vec<u8> {
+pub(super) fn exported(bench: &Bench, secret: Option<&SecretString>) -> Vec<u8> {
     let mut bytes = Vec::new();
     export(&bench.store, &mut bytes, secret, &now).unwrap();
     bytes
 }
 
-fn imported(bench: &Bench, bytes: &[u8], secret: Option<&SecretString>) -> Result<Carried, BundleError> {
-    import(&bench.store, || Ok(bytes), secret)
+pub(super) fn imported(bench: &Bench, bytes: &[u8], secret: Option<&SecretString>) -> Result<Carried, BundleError> {
+    import(&bench.store, || Ok(bytes), secret, &now)
 }
 
 /// A store with two runs, one of them with an attachment.
@@ -32,7 +32,7 @@ fn station() -> Bench {
 async fn runs_go_out_and_confirmations_come_back() {
     let (server, station, office) = (Server::start().await, station(), Bench::new());
     let bundle = exported(&station, None);
-    assert_eq!(station.names("pending").len(), 2, "an export changes nothing");
+    assert_eq!(station.names("pending").len(), 2, "an export moves nothing");
     let carried = imported(&office, &bundle, None).unwrap();
     assert_eq!((carried.records, carried.already, carried.attachments), (2, 0, 1));
     assert_eq!(imported(&office, &bundle, None).unwrap().already, 2, "twice is no harm");
@@ -143,7 +143,7 @@ fn a_stick_that_reads_otherwise_the_second_time_brings_nothing() {
     theirs.put(&numbered(9));
     let (first, second) = (exported(&mine, None), exported(&theirs, None));
     let mut reads = [first.as_slice(), second.as_slice()].into_iter();
-    let error = import(&office.store, || Ok(reads.next().unwrap()), None).unwrap_err();
+    let error = import(&office.store, || Ok(reads.next().unwrap()), None, &now).unwrap_err();
     assert!(error.to_string().contains("otherwise the second time"), "{error}");
     assert!(office.names("pending").is_empty());
 }
@@ -156,7 +156,7 @@ fn an_import_that_was_broken_off_goes_on_where_it_is_made_again() {
     let half = bundle.len() / 2;
     // the stick is pulled out during the second reading
     let mut reads = [bundle.as_slice(), &bundle[..half]].into_iter();
-    let error = import(&office.store, || Ok(reads.next().unwrap()), None).unwrap_err();
+    let error = import(&office.store, || Ok(reads.next().unwrap()), None, &now).unwrap_err();
     assert!(matches!(error, BundleError::BrokenOff { .. }), "{error}");
     assert!(
         error.to_string().contains("torn") && error.to_string().contains("do it again"),

@@ -2,6 +2,7 @@
 //! before it is known that they lack it.
 
 use super::bench::{Bench, Opener, later, now, numbered, run_id, v1, v2};
+use super::bundles::{exported, imported};
 use super::server::{Act, Server, json_answer};
 use crate::{Chosen, retry, send_again};
 use benchtop_store::Standing;
@@ -181,4 +182,83 @@ async fn a_clash_is_asked_about() {
         assert_eq!(bench.drain(&targets).await.words(), ["synced", "parked"]);
         assert_eq!((server.runs().len(), server.count("POST")), (1, 2));
     }
+}
+
+#[tokio::test]
+async fn a_run_that_two_computers_have_is_stored_once_whoever_is_first() {
+    for is_station_first in [true, false] {
+        for (server, targets) in servers().await {
+            let (station, office) = (Bench::new(), Bench::new());
+            station.put_runs(1);
+            let bundle = exported(&station, None);
+            imported(&office, &bundle, None).unwrap();
+            let (first, second) = match is_station_first {
+                true => (&station, &office),
+                false => (&office, &station),
+            };
+            // the first is not held back
+            assert_eq!(first.drain(&targets(&server.url)).await.words(), ["synced"]);
+            assert_eq!(server.count("POST"), 1);
+            let drained = second.drain(&targets(&server.url)).await;
+            assert_eq!((drained.words(), drained.summary.exit_code()), (vec!["synced"], 0));
+            assert_eq!((server.runs().len(), server.count("POST")), (1, 1));
+            let remote = |bench: &Bench| bench.standing(1).remote_id.unwrap();
+            assert_eq!(remote(&station), remote(&office));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_carried_and_cannot_be_asked_for_waits_for_a_person() {
+    for (server, targets) in servers().await {
+        let (station, office) = (Bench::new(), Bench::new());
+        station.put_runs(1);
+        imported(&office, &exported(&station, None), None).unwrap();
+        server.lists(Some(json_answer(403, &json!({"message": "Stations cannot read runs"}))));
+        let targets = targets(&server.url);
+        for _ in 0..2 {
+            let drained = office.drain(&targets).await;
+            assert_eq!(drained.words(), ["parked"]);
+            let text = drained.text();
+            assert!(
+                text.contains("in a bundle") && text.contains("--surely-not-there"),
+                "{text}"
+            );
+            retry(&office.store, &Chosen::All, &now, &mut |_, _| ()).unwrap();
+        }
+        assert_eq!(office.drain(&targets).await.words(), ["parked"]);
+        assert_eq!(server.count("POST"), 0);
+        send_again(&office.store, &Chosen::All, &now, &mut |_, _| ()).unwrap();
+        assert_eq!(office.drain(&targets).await.words(), ["synced"]);
+        assert_eq!((server.runs().len(), server.count("POST")), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_carried_waits_while_the_question_is_not_answered() {
+    for (server, targets) in servers().await {
+        let (station, office) = (Bench::new(), Bench::new());
+        station.put_runs(1);
+        imported(&office, &exported(&station, None), None).unwrap();
+        server.lists(Some(json_answer(500, &json!({"message": "no database"}))));
+        let targets = targets(&server.url);
+        let drained = office.drain(&targets).await;
+        assert_eq!(drained.words()[0], "waiting", "{}", drained.text());
+        assert_eq!(server.count("POST"), 0);
+        server.lists(None);
+        assert_eq!(office.drain(&targets).await.words(), ["synced"]);
+        assert_eq!((server.runs().len(), server.count("POST")), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_carried_is_sent_unasked_where_a_repeat_is_stored_once() {
+    let (server, station, office) = (Server::start().await, Bench::new(), Bench::new());
+    station.put_runs(1);
+    imported(&office, &exported(&station, None), None).unwrap();
+    server.lists(Some(json_answer(403, &json!({"message": "Stations cannot read runs"}))));
+    for bench in [&station, &office] {
+        assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["synced"]);
+    }
+    assert_eq!((server.runs().len(), server.count("POST")), (1, 2));
 }
