@@ -420,6 +420,33 @@ fn two_runs_never_drive_one_bench() {
 }
 
 #[test]
+fn two_runs_never_drive_one_supply_however_it_is_spelt() {
+    let served = Served::bench("UNIT-5501");
+    let running = under_power(&served);
+    let station = fs::read_to_string(&served.station).unwrap();
+    let temporary = served.folder.path().join("temporary");
+    fs::create_dir(&temporary).unwrap();
+    for spelling in [
+        "TCPIP0::localhost::",
+        "TCPIP0::127.0.1::",
+        "TCPIP1::127.0.0.1::",
+        "tcpip::LocalHost.::",
+        "TCPIP0::127.0.0.1::",
+    ] {
+        let path = served.folder.path().join("spelt.toml");
+        write(&path, &station.replace("TCPIP0::127.0.0.1::", spelling));
+        let store = served.folder.path().join("elsewhere");
+        let mut second = run_in(&store, &path, Path::new(BOARD), "UNIT-5502");
+        let second = done(second.env("TMPDIR", &temporary));
+        assert_eq!(second.code, Some(2), "{spelling}: {second}");
+        assert!(second.err.contains("another benchtop is using"), "{spelling}: {second}");
+    }
+    assert!(served.output_is_on(), "the first one goes on undisturbed");
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.finish().code, Some(5));
+}
+
+#[test]
 fn a_console_that_stands_still_keeps_no_run_from_being_saved() {
     let served = Served::bench("UNIT-5501");
     let mut command = served.run("UNIT-5501");

@@ -2,6 +2,11 @@
 
 use crate::outputs_off::under_power;
 use crate::testkit::{BOARD, Done, Served, benchtop, done, only_record, station_of, write};
+use std::{
+    io::copy,
+    net::{Shutdown, TcpListener, TcpStream},
+    thread,
+};
 
 fn runs_over(protocol: &[&str], device: &str) {
     let arguments = [&["board-v3", "--serial", "UNIT-5501"], protocol].concat();
@@ -72,15 +77,52 @@ fn exclusive_station(protocol: &[&str], device: &str) -> Served {
     served
 }
 
+/// The same station where each port is that of a relay.
+fn behind_relays(served: &Served) -> String {
+    let station = std::fs::read_to_string(&served.station).unwrap();
+    let lines = station.lines().map(|line| {
+        let port = line.split_once(',').and_then(|(_, rest)| rest.split_once("::"));
+        match port.filter(|_| line.starts_with("resource")) {
+            Some((port, _)) => line.replace(port, &relay(port.parse().unwrap()).to_string()) + "\n",
+            None => format!("{line}\n"),
+        }
+    });
+    lines.collect()
+}
+
+/// Passes on what comes to its port, both ways.
+fn relay(to: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming().filter_map(Result::ok) {
+            let Ok(behind) = TcpStream::connect(("127.0.0.1", to)) else {
+                return;
+            };
+            for (from, to) in [(&client, &behind), (&behind, &client)] {
+                let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                thread::spawn(move || {
+                    // who hangs up ends it for both
+                    drop(copy(&mut from, &mut to));
+                    drop(to.shutdown(Shutdown::Both));
+                });
+            }
+        }
+    });
+    port
+}
+
 fn locked_out_and_made_safe(protocol: &[&str], device: &str) {
     let served = exclusive_station(protocol, device);
     let running = under_power(&served);
-    // the same bench from another computer, which does not see what runs on this one: it says which instrument it could not get
+    // the same bench as another computer has it, which does not see what runs on this one: it says which instrument it could
+    // not get
     let elsewhere = served.folder.path().join("elsewhere");
     let mut second = benchtop();
-    second.env("TMPDIR", served.folder.path().join("temporary"));
+    let behind = served.folder.path().join("behind.toml");
+    write(&behind, &behind_relays(&served));
     second.args(["run", BOARD, "--serial", "UNIT-5501", "--station"]);
-    let second = done(second.arg(&served.station).arg("--store").arg(elsewhere));
+    let second = done(second.arg(behind).arg("--store").arg(elsewhere));
     assert_eq!(second.code, Some(3), "{second}");
     let said = format!("{}{}", second.out, second.err);
     assert!(said.contains("the instrument is locked by another"), "{second}");

@@ -2,6 +2,7 @@
 //!
 //! The commands: the only place that prints, reads arguments, wires listeners and returns exit codes.
 
+mod addresses;
 mod args;
 mod assets;
 mod bench;
@@ -20,6 +21,7 @@ mod locks;
 mod measure;
 mod operator;
 mod outside;
+mod place;
 mod procedures;
 mod progress;
 mod prove;

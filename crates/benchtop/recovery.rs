@@ -248,12 +248,10 @@ async fn make_instrument_safe(instrument: &InterruptedInstrument, bench: Reach<'
         };
     }
     let _lock = match bench.held {
-        Some(held) if held.iter().all(|lock| !lock.is_of(&resource)) => {
-            match locks::take(&instrument.name, &resource) {
-                Ok(lock) => lock,
-                Err(failure) => return not_proved(failure.message),
-            }
-        }
+        Some(held) if !locks::hold(held, &resource) => match locks::take(&instrument.name, &resource) {
+            Ok(lock) => lock,
+            Err(failure) => return not_proved(failure.message),
+        },
         Some(_) | None => None,
     };
     let clock = RealClock::shared();

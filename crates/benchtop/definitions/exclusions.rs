@@ -4,17 +4,17 @@
 //! own. What may be an excluded instrument is taken for it: one ask too few is a row without an identity, one too many a
 //! message to an instrument that was to be left alone.
 
-mod addresses;
-mod place;
-
 #[cfg(test)]
 mod tests;
 
-use crate::{exit::Failure, terminal};
-use addresses::Addresses;
+use crate::{
+    addresses::Addresses,
+    exit::Failure,
+    place::{self, Place},
+    terminal,
+};
 use benchtop_instrument::{Clock, Moment, Resource};
 use benchtop_station::StationFile;
-use place::Place;
 
 /// One name that the user wrote.
 struct Exclusion {

@@ -77,32 +77,38 @@ pub(super) async fn scan(
         [] => vec![USUAL_BAUD],
         given => given.to_vec(),
     };
-    let (turns, mut asking) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
     let mut said: BTreeMap<Resource, Said> = BTreeMap::new();
+    let mut to_ask = Vec::new();
     for resource in places.keys() {
         if excluded.fits(resource) {
             said.insert(resource.clone(), Said::Excluded);
         } else if arguments.list_only {
             said.insert(resource.clone(), Said::NotAsked);
         } else {
-            let asked = Asked {
+            to_ask.push(Asked {
                 resource: resource.clone(),
                 bauds: bauds.clone(),
                 timeout,
                 clock: Arc::clone(&clock),
                 recorder: recorder.clone(),
-            };
-            let turns = Arc::clone(&turns);
-            asking.spawn(async move {
-                let _turn = turns.acquire().await;
-                let answer = asked.identity().await;
-                (asked.resource, answer.map_or_else(Said::Nothing, Said::Identity))
             });
         }
     }
+    let (turns, mut asking) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
+    for together in by_place(to_ask) {
+        let turns = Arc::clone(&turns);
+        asking.spawn(async move {
+            let _turn = turns.acquire().await;
+            let mut answers = Vec::new();
+            for asked in together {
+                let answer = asked.identity().await;
+                answers.push((asked.resource, answer.map_or_else(Said::Nothing, Said::Identity)));
+            }
+            answers
+        });
+    }
     while let Some(answered) = asking.join_next().await {
-        let (resource, answer) = answered.map_err(|error| Failure::error(error.to_string()))?;
-        said.insert(resource, answer);
+        said.extend(answered.map_err(|error| Failure::error(error.to_string()))?);
     }
     for (resource, (by, announced)) in &places {
         let Some(said) = said.get(resource) else { continue };
@@ -127,6 +133,22 @@ pub(super) async fn scan(
         }
     }
     Ok(Exit::Success)
+}
+
+/// What was found under two names of one place is asked one after the other: only one at a time may.
+fn by_place(all: Vec<Asked>) -> Vec<Vec<Asked>> {
+    let mut groups: Vec<(BTreeSet<String>, Vec<Asked>)> = Vec::new();
+    for asked in all {
+        let names = locks::names_of(&asked.resource);
+        match groups.iter_mut().find(|(known, _)| !known.is_disjoint(&names)) {
+            Some((known, group)) => {
+                known.extend(names);
+                group.push(asked);
+            }
+            None => groups.push((names, vec![asked])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
 /// The station file whose instruments may want to be left alone.

@@ -10,12 +10,12 @@ use tokio::sync::mpsc;
 
 /// What was found out of each host's name.
 #[derive(Default)]
-pub(super) struct Addresses(BTreeMap<String, BTreeSet<IpAddr>>);
+pub(crate) struct Addresses(BTreeMap<String, BTreeSet<IpAddr>>);
 
 impl Addresses {
     /// Looks all of them up at once, and takes what is there by `deadline`. The system's own look-up cannot be called off:
     /// each has a thread, which is not waited for.
-    pub(super) async fn of(hosts: impl Iterator<Item = &str>, clock: &dyn Clock, deadline: Moment) -> Self {
+    pub(crate) async fn of(hosts: impl Iterator<Item = &str>, clock: &dyn Clock, deadline: Moment) -> Self {
         let names: BTreeSet<&str> = hosts.filter(|host| literal(host).is_none()).collect();
         let (tell, mut told) = mpsc::unbounded_channel();
         for name in names {
@@ -39,7 +39,7 @@ impl Addresses {
     }
 
     /// One more address of a name; what is an address itself stays what it is.
-    pub(super) fn learn(&mut self, name: String, address: &str) {
+    pub(crate) fn learn(&mut self, name: String, address: &str) {
         if literal(&name).is_none()
             && let Some(address) = literal(address)
         {
@@ -48,17 +48,17 @@ impl Addresses {
     }
 
     /// Nothing where they could not be found out.
-    fn get(&self, host: &str) -> Option<BTreeSet<IpAddr>> {
+    pub(crate) fn get(&self, host: &str) -> Option<BTreeSet<IpAddr>> {
         let found = self.0.get(host).filter(|addresses| !addresses.is_empty());
         found.cloned().or_else(|| Some(BTreeSet::from([literal(host)?])))
     }
 
-    pub(super) fn knows(&self, host: &str) -> bool {
+    pub(crate) fn knows(&self, host: &str) -> bool {
         self.get(host).is_some()
     }
 
     /// True where both names lead to one host, or where the one that was found may lead anywhere.
-    pub(super) fn may_share(&self, written: &str, found: &str) -> bool {
+    pub(crate) fn may_share(&self, written: &str, found: &str) -> bool {
         let Some(found_at) = self.get(found) else { return true };
         written == found
             || self

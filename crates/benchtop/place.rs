@@ -1,6 +1,6 @@
 //! What a resource's name means.
 
-use super::addresses::Addresses;
+use crate::addresses::Addresses;
 use benchtop_instrument::Resource;
 use benchtop_transport::serial_path;
 use std::{
@@ -16,7 +16,7 @@ const HISLIP_PORT: &str = "4880";
 
 /// Where an instrument is, as far as a name of one is understood: `None` may be any of its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// What listens on a host: a port or a device of it, or all. A board's number is this computer's own affair.
     Host {
         host: String,
@@ -34,7 +34,7 @@ pub(super) enum Place {
 
 /// The numbers of vendor and product, and the serial number. Board and interface lead to the same instrument.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Usb {
+pub(crate) struct Usb {
     vendor: u32,
     product: u32,
     serial: String,
@@ -42,14 +42,14 @@ pub(super) struct Usb {
 
 /// An address on a bus; the primary one alone is the whole instrument.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Gpib {
+pub(crate) struct Gpib {
     board: u32,
     primary: u32,
     secondary: Option<u32>,
 }
 
 impl Place {
-    pub(super) fn of(resource: &Resource) -> Self {
+    pub(crate) fn of(resource: &Resource) -> Self {
         match resource {
             Resource::Socket { host, port, .. } => Self::Host {
                 host: plain(host),
@@ -72,7 +72,7 @@ impl Place {
         }
     }
 
-    pub(super) fn host(&self) -> Option<&str> {
+    pub(crate) fn host(&self) -> Option<&str> {
         match self {
             Self::Host { host, .. } => Some(host),
             Self::Serial(_) | Self::Usb(_) | Self::Gpib(_) | Self::Elsewhere | Self::Unknown => None,
@@ -80,7 +80,7 @@ impl Place {
     }
 
     /// What it may be any of.
-    pub(super) const fn vague(&self) -> Option<&'static str> {
+    pub(crate) const fn vague(&self) -> Option<&'static str> {
         match self {
             Self::Serial(None) => Some("serial ports"),
             Self::Usb(None) => Some("USB instruments"),
@@ -93,7 +93,7 @@ impl Place {
     }
 
     /// True unless it is sure that `found` is another one.
-    pub(super) fn may_be(&self, found: &Self, addresses: &Addresses) -> bool {
+    pub(crate) fn may_be(&self, found: &Self, addresses: &Addresses) -> bool {
         match (self, found) {
             (Self::Unknown, _) | (_, Self::Unknown) => true,
             (Self::Host { host, spot }, Self::Host { host: at, spot: there }) => {
@@ -116,6 +116,23 @@ impl Gpib {
     }
 }
 
+impl Usb {
+    /// The same for each way to write it.
+    pub(crate) fn name(&self) -> String {
+        format!("{:04x} {:04x} {}", self.vendor, self.product, self.serial)
+    }
+}
+
+impl Gpib {
+    /// The same for each way to write it.
+    pub(crate) fn name(&self) -> String {
+        let secondary = self
+            .secondary
+            .map_or_else(String::new, |secondary| format!(" {secondary}"));
+        format!("{} {}{secondary}", self.board, self.primary)
+    }
+}
+
 fn may_equal<T>(one: Option<&T>, other: Option<&T>, equal: impl Fn(&T, &T) -> bool) -> bool {
     one.zip(other).is_none_or(|(one, other)| equal(one, other))
 }
@@ -124,7 +141,7 @@ fn may_equal<T>(one: Option<&T>, other: Option<&T>, equal: impl Fn(&T, &T) -> bo
 ///
 /// # Errors
 /// Why it is none of them, or none in particular.
-pub(super) fn named(written: &str) -> Result<Vec<Place>, String> {
+pub(crate) fn named(written: &str) -> Result<Vec<Place>, String> {
     let refused = match written.parse::<Resource>() {
         Ok(resource) => {
             let place = Place::of(&resource);
@@ -170,7 +187,7 @@ pub(super) fn named(written: &str) -> Result<Vec<Place>, String> {
 }
 
 /// A host as it is looked up: names mean the same in either case and with a dot behind them.
-pub(super) fn plain(host: &str) -> String {
+pub(crate) fn plain(host: &str) -> String {
     let bare = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
@@ -236,10 +253,17 @@ fn gpib(rest: &str) -> Option<Gpib> {
 
 /// A port has many names: links under `/dev/serial/by-id` lead to it too, and its own name goes without the folder.
 fn same_file(one: &str, other: &str) -> bool {
-    let real = |path: &str| fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
     let is_name_of = |name: &str, path: &str| {
         let last = Path::new(path).file_name().and_then(|last| last.to_str());
         last.is_some_and(|last| last.eq_ignore_ascii_case(name))
     };
-    one.eq_ignore_ascii_case(other) || real(one) == real(other) || is_name_of(one, other) || is_name_of(other, one)
+    one.eq_ignore_ascii_case(other)
+        || real_path(one) == real_path(other)
+        || is_name_of(one, other)
+        || is_name_of(other, one)
+}
+
+/// Where the links of a path end; itself where nothing is there.
+pub(crate) fn real_path(path: &str) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path))
 }
