@@ -136,13 +136,16 @@ impl Assumed {
                 }
             }
         }
-        if numbers().any(|operand| !self.values.contains_key(&operand.name)) {
+        let is_open = |name: &str| matches!(outlooks.get(name), Some(Outlook::Open)) || !self.values.contains_key(name);
+        if numbers().any(|operand| is_open(&operand.name)) {
             return Outlook::Open;
         }
         let view = View { values: self, outlooks };
         match expression.origin(measurement.unit, &view) {
             Ok(Some(origin)) => Outlook::Known(origin),
             Ok(None) => Outlook::Unknown("it is computed from no measurement".to_owned()),
+            // which value it takes is known when they were read
+            Err(_) if expression.chooses() => Outlook::Open,
             Err(reason) => Outlook::Unknown(reason),
         }
     }

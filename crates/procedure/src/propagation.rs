@@ -2,13 +2,13 @@
 //!
 //! A computed value remembers the readings behind it and how it changes with each, so that what is computed from computed
 //! values is as well known as if it were written in one expression: a reading that comes in twice counts once, with both
-//! its signs. Readings of one instrument, function and range are fully correlated in what the specification and the
+//! its signs. What one of the numbers in it says nothing of, it says nothing of either, also where that one cancels. Readings of one instrument, function and range are fully correlated in what the specification and the
 //! station's contributions say of them (JCGM 100, 5.2.2); everything else is independent.
 
-use crate::expression::{Expression, Facts, Kind, in_si};
+use crate::expression::{Expression, Facts, Kind, Operand, in_si};
 use crate::model::ReadingSource;
 use crate::value::ValueKind;
-use benchtop_instrument::{Decimal, Quantity, Term, Uncertainty, Unit, propagate};
+use benchtop_instrument::{COVERAGE_FACTOR, Decimal, Quantity, Term, Uncertainty, Unit, propagate};
 use std::sync::Arc;
 
 /// The readings that are in a value, with what is known of them.
@@ -94,19 +94,53 @@ impl Expression {
         if numbers.is_empty() {
             return Ok(None);
         }
-        let mut origin = Origin { parts: Vec::new() };
-        for operand in numbers {
-            let slope = self
-                .derivative(&operand.name, origins)
-                .map_err(|error| error.to_string())?;
-            // what the value does not depend on, here, adds nothing to it
-            if slope.abs() > 0.0 {
-                let factor = slope * in_base(operand.unit)? / in_base(unit)?;
-                origin.add(origins.origin(&operand.name)?, factor);
-            }
+        let mut known = Vec::with_capacity(numbers.len());
+        for operand in &numbers {
+            known.push(origins.origin(&operand.name)?);
         }
+        self.choose(&numbers, &known, unit, origins)?;
+        let mut slopes = Vec::with_capacity(numbers.len());
+        for operand in &numbers {
+            let slope = self.derivative(&operand.name, origins);
+            slopes.push(slope.map_err(|error| error.to_string())?);
+        }
+        let origin = combined(&numbers, &known, &slopes, in_base(unit)?)?;
         Ok(Some(origin))
     }
+
+    /// Refuses where a `min()` or `max()` may as well have taken another value than it did: there the first order says nothing
+    /// true, for it has no derivative where two values meet (JCGM 100, 5.1.2, asks for one). So it does of what was not measured
+    /// at all: that a limit beside a reading is exact says nothing of the reading.
+    fn choose(&self, numbers: &[&Operand], known: &[Origin], unit: Unit, origins: &dyn Origins) -> Result<(), String> {
+        for choice in self.choices(origins).map_err(|error| error.to_string())? {
+            let function = if choice.takes_most { "max()" } else { "min()" };
+            if !choice.is_measured() {
+                return Err(format!("{function} takes what was not measured"));
+            }
+            for (apart, slopes) in choice.distances(numbers, origins).map_err(|error| error.to_string())? {
+                let between = combined(numbers, known, &slopes, 1.0)?.uncertainty(unit);
+                let between = between.ok_or("it cannot be held")?.standard;
+                if between > 0.0 && apart.abs() <= f64::from(COVERAGE_FACTOR) * between {
+                    return Err(format!(
+                        "the values of {function} lie nearer to each other than they are known"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What comes of the numbers when it changes so with each, in SI units, counted in units of so many.
+fn combined(numbers: &[&Operand], known: &[Origin], slopes: &[f64], base: f64) -> Result<Origin, String> {
+    let mut origin = Origin { parts: Vec::new() };
+    for ((operand, known), slope) in numbers.iter().zip(known).zip(slopes) {
+        // what the value does not depend on, here, adds nothing to it
+        if slope.abs() > 0.0 {
+            origin.add(known.clone(), slope * in_base(operand.unit)? / base);
+        }
+    }
+    Ok(origin)
 }
 
 /// One of `unit` in SI units.

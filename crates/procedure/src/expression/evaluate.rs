@@ -100,6 +100,82 @@ impl Expression {
     }
 }
 
+/// A `min()` or `max()` of which something was measured, by what it takes.
+pub(crate) struct Choice<'e> {
+    /// True for `max()`.
+    pub(crate) takes_most: bool,
+    chosen: &'e Node,
+    others: Vec<&'e Node>,
+}
+
+impl Expression {
+    /// Which of its values each `min()` and `max()` takes.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub(crate) fn choices(&self, facts: &dyn Facts) -> Result<Vec<Choice<'_>>, EvaluationError> {
+        let mut calls = Vec::new();
+        self.root.visit(&mut |node| {
+            if let Node::Call(function @ (Function::Min | Function::Max), arguments) = node
+                && arguments.iter().any(is_measured)
+            {
+                calls.push((*function == Function::Max, node, arguments));
+            }
+        });
+        let mut choices = Vec::new();
+        for (takes_most, call, arguments) in calls {
+            let result = number(call, facts)?;
+            let mut others: Vec<&Node> = arguments.iter().collect();
+            for (at, argument) in arguments.iter().enumerate() {
+                if number(argument, facts)?.compare(result) == Some(Ordering::Equal) {
+                    let chosen = others.remove(at);
+                    choices.push(Choice {
+                        takes_most,
+                        chosen,
+                        others,
+                    });
+                    break;
+                }
+            }
+        }
+        Ok(choices)
+    }
+}
+
+impl Choice<'_> {
+    /// False where it takes what was written and not measured.
+    pub(crate) fn is_measured(&self) -> bool {
+        is_measured(self.chosen)
+    }
+
+    /// How far what it takes is from each of the others, in SI units, and how that changes with each of the `operands`.
+    ///
+    /// # Errors
+    /// As [`derivative`](Expression::derivative).
+    pub(crate) fn distances(
+        &self,
+        operands: &[&Operand],
+        facts: &dyn Facts,
+    ) -> Result<Vec<(f64, Vec<f64>)>, EvaluationError> {
+        let distance = |other: &&Node| {
+            let apart = number(self.chosen, facts)?.to_f64() - number(other, facts)?.to_f64();
+            let slope = |operand: &&Operand| {
+                let slope = |node: &Node| derive(node, &operand.name, facts).map(|(_, slope)| slope);
+                Ok(slope(self.chosen)? - slope(other)?)
+            };
+            let slopes: Result<Vec<f64>, EvaluationError> = operands.iter().map(slope).collect();
+            Ok((apart, slopes?))
+        };
+        self.others.iter().map(distance).collect()
+    }
+}
+
+fn is_measured(node: &Node) -> bool {
+    let mut is_measured = false;
+    node.visit(&mut |part| is_measured |= matches!(part, Node::Measurement(_)));
+    is_measured
+}
+
 fn nothing(reason: impl Into<String>) -> EvaluationError {
     EvaluationError(reason.into())
 }
@@ -115,8 +191,16 @@ fn evaluate(node: &Node, facts: &dyn Facts) -> Result<Evaluated, EvaluationError
         }
         Node::Measurement(operand) => measured(operand, facts)?,
         Node::Not(inner) => Evaluated::Boolean(!truth(inner, facts)?),
-        Node::Both(left, right) => Evaluated::Boolean(truth(left, facts)? && truth(right, facts)?),
-        Node::Either(left, right) => Evaluated::Boolean(truth(left, facts)? || truth(right, facts)?),
+        Node::Both(left, right) => {
+            let left = truth(left, facts)?;
+            present(right, facts)?;
+            Evaluated::Boolean(left && truth(right, facts)?)
+        }
+        Node::Either(left, right) => {
+            let left = truth(left, facts)?;
+            present(right, facts)?;
+            Evaluated::Boolean(left || truth(right, facts)?)
+        }
         Node::Compare(comparison, left, right) => {
             Evaluated::Boolean(compare(*comparison, &evaluate(left, facts)?, &evaluate(right, facts)?))
         }
@@ -127,6 +211,18 @@ fn evaluate(node: &Node, facts: &dyn Facts) -> Result<Evaluated, EvaluationError
         | Node::Quotient(..)
         | Node::Call(..) => Evaluated::Number(number(node, facts)?),
     })
+}
+
+/// What decides nothing is not computed, so that `x != 0 V and y / x > 2` divides by no zero; but whatever is named in it is
+/// there, on either side.
+fn present(node: &Node, facts: &dyn Facts) -> Result<(), EvaluationError> {
+    let mut found = Ok(());
+    node.visit(&mut |part| {
+        if found.is_ok() && matches!(part, Node::Measurement(_) | Node::Outcome(_)) {
+            found = evaluate(part, facts).map(drop);
+        }
+    });
+    found
 }
 
 fn measured(operand: &Operand, facts: &dyn Facts) -> Result<Evaluated, EvaluationError> {

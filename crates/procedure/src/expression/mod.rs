@@ -128,6 +128,14 @@ impl Expression {
     pub(crate) fn makes_per_cent(&self) -> bool {
         self.root.hundreds_of_term() > 0
     }
+
+    /// True where it depends on the values which of them it takes: `min()` or `max()`.
+    pub(crate) fn chooses(&self) -> bool {
+        let mut chooses = false;
+        self.root
+            .visit(&mut |node| chooses |= matches!(node, Node::Call(Function::Min | Function::Max, _)));
+        chooses
+    }
 }
 
 impl Node {

@@ -298,6 +298,43 @@ fn what_has_no_value_makes_the_whole_have_none() {
 }
 
 #[test]
+fn no_condition_hides_what_has_no_value_whatever_its_order() {
+    let holds = |text: &str| {
+        let evaluated = expression(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        evaluated.evaluate(&bench()).map_err(|error| error.to_string())
+    };
+    let (false_one, true_one) = ("v_in > 100 V", "v_in > 1 V");
+    for (missing, reason) in [
+        ("unset > 0 V", "unset has no value"),
+        ("not (unset > 0 V)", "unset has no value"),
+        ("abs(2 * -unset) + v_in / v_out * unset > 0 V", "unset has no value"),
+        ("(v_in > 100 V and unset > 0 V)", "unset has no value"),
+        ("max(v_in, unset) > 0 V", "unset has no value"),
+        ("outcome('Later') == 'pass'", "the step Later has not ended"),
+    ] {
+        for known in [false_one, true_one] {
+            for joined in ["and", "or"] {
+                for text in [
+                    format!("{known} {joined} {missing}"),
+                    format!("{missing} {joined} {known}"),
+                ] {
+                    assert_eq!(holds(&text), Err(reason.to_owned()), "{text}");
+                }
+            }
+        }
+    }
+    for (text, expected) in [
+        // what decides nothing is not computed: it may well have no value here
+        ("zero != 0 V and v_out / zero > 2", false),
+        ("zero == 0 V or v_out / zero > 2", true),
+        ("v_in > 1 V and outcome('Rail') == 'pass'", true),
+        ("v_in > 100 V or outcome('Rail') == 'fail'", false),
+    ] {
+        assert_eq!(holds(text), Ok(Evaluated::Boolean(expected)), "{text}");
+    }
+}
+
+#[test]
 fn the_measurements_that_an_expression_names_are_known() {
     let expression = expression("v_out * i_out / (v_in * i_in) * v_out / v_out").unwrap();
     let names: Vec<&str> = expression

@@ -49,6 +49,9 @@ impl Facts for Known {
 impl Origins for Known {
     fn origin(&self, name: &str) -> Result<Origin, String> {
         let (_, standard, unit) = self.0.get(name).ok_or("nobody knows")?;
+        if standard.is_nan() {
+            return Err("nobody knows it".to_owned());
+        }
         let component = Component {
             name: "limits of error".to_owned(),
             kind: ComponentKind::Contribution,
@@ -188,6 +191,97 @@ fn decibels_are_propagated_like_any_logarithm() {
     let (value, standard) = of(gain, &[("a", "5", 0.01, "V"), ("b", "0.5", 0.001, "V")]);
     close(value, 20.0);
     close(standard, 20.0 / std::f64::consts::LN_10 * 0.002 * 2_f64.sqrt());
+}
+
+/// Why it is not known how well what is computed of these readings is, or its standard uncertainty.
+fn known_of(compute: &str, known: &[(&str, &str, f64, &str)]) -> Result<f64, String> {
+    let readings = [
+        ("a", "dmm", "dc_voltage", "10 V", "V", ""),
+        ("b", "ammeter", "dc_voltage", "10 V", "V", ""),
+        ("c", "dmm", "dc_current", "100 mA", "mA", ""),
+    ];
+    let procedure = procedure(
+        &readings,
+        &format!("compute = '{compute}'\nunit = 'V'\nlimit = {{ low = -9 }}"),
+    );
+    let (expression, unit) = computed(&procedure);
+    let known = known
+        .iter()
+        .map(|(name, value, standard, unit)| ((*name).to_owned(), (decimal(value), *standard, unit.parse().unwrap())))
+        .collect();
+    let mut facts = Known(known, procedure);
+    // its value is known, and not how well
+    facts
+        .0
+        .entry("c".to_owned())
+        .or_insert((decimal("2"), f64::NAN, "mA".parse().unwrap()));
+    let origin = expression.origin(unit, &facts)?.ok_or("of nothing")?;
+    Ok(origin.uncertainty(unit).ok_or("it cannot be held")?.standard)
+}
+
+#[test]
+fn what_nobody_knows_of_an_operand_nobody_knows_of_the_result() {
+    let known = [("a", "5", 0.01, "V"), ("b", "2", 0.02, "V")];
+    // it has no slope in any of them
+    for compute in [
+        "-c * 1 Ohm - -c * 1 Ohm",
+        "a + 0 * c * 1 Ohm",
+        "max(a, c * 1 Ohm)",
+        "a + min(b - b, c * 1 Ohm)",
+        "a * c / c",
+    ] {
+        assert_eq!(
+            known_of(compute, &known),
+            Err("nobody knows it".to_owned()),
+            "{compute}"
+        );
+    }
+    close(known_of("-a - -a + b", &known).unwrap(), 0.02);
+}
+
+#[test]
+fn what_a_maximum_may_as_well_not_have_taken_has_no_first_order() {
+    fn near(b: &str) -> [(&str, &str, f64, &str); 2] {
+        [("a", "5", 0.01, "V"), ("b", b, 0.02, "V")]
+    }
+    let unsure = |function: &str| {
+        Err(format!(
+            "the values of {function} lie nearer to each other than they are known"
+        ))
+    };
+    let constant = |function: &str| Err(format!("{function} takes what was not measured"));
+    let apart = [("a", "5", 0.01, "V"), ("b", "2", 0.02, "V")];
+    close(known_of("max(a, b)", &apart).unwrap(), 0.01);
+    close(known_of("min(a, b)", &apart).unwrap(), 0.02);
+    close(
+        known_of("max(a, b) - min(b, a, 7 V)", &apart).unwrap(),
+        0.01_f64.hypot(0.02),
+    );
+    close(known_of("max(b, 1 V)", &apart).unwrap(), 0.02);
+    close(known_of("max(a, a)", &apart).unwrap(), 0.01);
+    close(known_of("a + max(1 V, 2 V)", &apart).unwrap(), 0.01);
+    assert_eq!(known_of("max(b, 2.5006 V)", &apart), constant("max()"));
+    assert_eq!(known_of("a - min(b, 0 V)", &apart), constant("min()"));
+    assert_eq!(known_of("max(b, 1.999 V)", &apart), unsure("max()"));
+    // U of the difference is 2 x sqrt(10^2 + 20^2) mV = 44.7 mV
+    for (b, is_sure) in [
+        ("4.956", false),
+        ("4.955", true),
+        ("5.044", false),
+        ("5.045", true),
+        ("5", false),
+    ] {
+        let found = known_of("max(a, b)", &near(b));
+        assert_eq!(found.is_ok(), is_sure, "{b}: {found:?}");
+        assert!(is_sure || found == unsure("max()"), "{b}: {found:?}");
+        assert_eq!(
+            known_of("2 * (b + min(1 V + a, b + 1 V))", &near(b)).is_ok(),
+            is_sure,
+            "{b}"
+        );
+    }
+    // a fold that is not one between two values keeps its slope: |d| is no worse known than d
+    close(known_of("abs(a - b)", &near("5.001")).unwrap(), 0.01_f64.hypot(0.02));
 }
 
 /// Two meters that are known to 20 mV (k = 2) on every range, calibrated today at 23 degrees; without a temperature, if wanted.
@@ -336,4 +430,26 @@ fn a_guard_band_of_what_no_specification_stands_behind_is_refused() {
         findings.render_short().contains("it is computed from no measurement"),
         "{findings}"
     );
+}
+
+#[test]
+fn check_refuses_no_guard_band_for_what_only_the_readings_tell() {
+    let limits = ["limit = { low = 4, high = 6 }", "limit = { low = 4, high = 6 }"];
+    for compute in ["max(a, b)", "max(a, 7 V)"] {
+        let guarded = format!("compute = '{compute}'\nunit = 'V'\nlimit = {{ low = 4, high = 8, guard_band = 'u95' }}");
+        let (ratio, findings) = checked(limits, "ammeter", &guarded, stated());
+        assert!(
+            ratio.is_none() && findings.is_empty(),
+            "{compute}: {ratio:?} {findings}"
+        );
+    }
+    // nor for what is computed of it
+    let readings = [
+        ("a", "dmm", "dc_voltage", "10 V", "V", limits[0]),
+        ("b", "ammeter", "dc_voltage", "10 V", "V", limits[1]),
+    ];
+    let further = "compute = 'max(a, b)'\nunit = 'V'\n[[steps.measurements]]\nname = 'twice'\ncompute = '2 * result'\nunit = 'V'\n\
+                   limit = { low = 8, high = 12, guard_band = 'u95' }";
+    let (_, findings) = ratios(&procedure(&readings, further), &metrology(stated()), today());
+    assert!(findings.is_empty(), "{}", findings.render_short());
 }
