@@ -312,6 +312,56 @@ fn a_command_that_hangs_is_killed_with_what_it_has_started() {
 }
 
 #[test]
+fn a_command_that_is_not_there_is_refused_before_power_and_warned_of_by_check() {
+    let steps = "
+[[setup]]
+name = \"Look\"
+exec = { argv = [\"no-such-program-of-this-name\"] }
+[[steps]]
+name = \"Build\"
+exec = { argv = [\"sh\", \"-c\", \"printf '#!/bin/sh\\n' > built; chmod +x built\"] }
+[[steps]]
+name = \"Use\"
+exec = { argv = [\"./built\"] }
+[[teardown]]
+name = \"Away\"
+when = 'outcome(\"Build\") == \"fail\"'
+exec = { argv = [\"/no/such/program\"] }
+";
+    let bench = Bench::new(steps, "");
+    let refused = done(&mut bench.command());
+    assert_eq!(refused.code, Some(2), "{refused}");
+    let expected = "step \"Look\": there is no program `no-such-program-of-this-name` on this computer";
+    assert!(refused.err.contains(expected), "{refused}");
+    assert!(refused.err.contains("procedure.toml:7:"), "{refused}");
+    assert!(
+        !refused.err.contains("./built") && !refused.err.contains("/no/such"),
+        "{refused}"
+    );
+    assert!(records(&bench.store(), "pending").is_empty());
+    let checked = |words: &[&str]| {
+        let mut command = benchtop();
+        done(command.arg("check").arg(bench.path("procedure.toml")).args(words))
+    };
+    let station = bench.path("station.toml");
+    for words in [&[] as &[&str], &["--station", station.to_str().unwrap()]] {
+        let warned = checked(words);
+        assert_eq!(warned.code, Some(0), "{warned}");
+        for program in ["no-such-program-of-this-name", "./built", "/no/such/program"] {
+            let expected = format!("there is no program `{program}` on this computer");
+            assert!(warned.err.contains(&expected), "{program}: {warned}");
+        }
+    }
+    // what is written before it is started, and what is not started, does not stop a run
+    let bench = Bench::new(&steps.replace("no-such-program-of-this-name", "true"), "");
+    let run = done(&mut bench.command());
+    assert_eq!(run.code, Some(0), "{run}");
+    let left_out = Bench::new(&steps.replace("[[setup]]", "[[steps]]"), "");
+    let run = done(left_out.command().args(["--skip", "Look"]));
+    assert_eq!(run.code, Some(5), "{run}");
+}
+
+#[test]
 fn a_command_sees_the_run_and_not_the_key_and_what_it_writes_is_kept() {
     let steps = "
 [[steps]]

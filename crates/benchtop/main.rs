@@ -9,6 +9,7 @@ mod bench;
 mod bundle;
 mod byhand;
 mod check;
+mod commands;
 mod console;
 mod control;
 mod definitions;

@@ -3,6 +3,7 @@
 use crate::{
     args::BenchArguments,
     bench::{self, Equipped, Refused},
+    commands,
     operator::Answers,
     outside, procedures,
     run::{check_allowed, check_calibration},
@@ -121,6 +122,7 @@ impl Seen {
             let mut findings = read.findings().clone();
             if let Some(procedure) = read.procedure() {
                 outside::check(procedure, &source.file, &Answers::default(), None, &mut findings);
+                commands::warn(procedure, &source.file, &mut findings);
             }
             return Self {
                 findings,
@@ -146,6 +148,9 @@ impl Seen {
                     bench.as_ref(),
                     &mut beside,
                 );
+            }
+            if equipped.station.bench().is_none() {
+                commands::warn(procedure, &source.file, &mut beside);
             }
             if let Some(file) = &equipped.file {
                 check_allowed(file, procedure, &source.digest(procedure), &mut beside);

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     args::BenchArguments,
     bench::{self, Equipped, Refused, Units},
+    commands,
     exit::Failure,
     outside, procedures, terminal,
 };
@@ -144,6 +145,9 @@ pub(super) fn prepare(
         if let Some(procedure) = &parsed {
             for bench in benches(equipped.station.bench(), units) {
                 outside::check(procedure, &source.file, &request.answers, bench.as_ref(), &mut findings);
+            }
+            if equipped.station.bench().is_none() {
+                commands::refuse(procedure, &source.file, partial.as_ref(), &mut findings);
             }
             if let Some(file) = &equipped.file {
                 if bound.is_empty() {

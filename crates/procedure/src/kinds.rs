@@ -94,6 +94,8 @@ impl PromptKind {
 pub struct Exec {
     /// The program and its arguments; never a line for a shell.
     pub argv: Vec<String>,
+    /// Where the program is written.
+    pub place: Span,
     /// Files that it writes and that are kept.
     pub attachments: Vec<AttachmentRequest>,
     /// Its exit code first, then what is taken from what it says.

@@ -18,7 +18,7 @@ pub(crate) use system::Talk;
 
 use benchtop_instrument::Kept;
 use std::{
-    fmt, io,
+    env, fmt, io,
     path::{Path, PathBuf},
     process,
 };
@@ -129,6 +129,19 @@ fn place(name: &str, folder: Option<&Path>) -> PathBuf {
         Some(folder) if is_path => std::path::absolute(folder.join(name)).unwrap_or_else(|_| folder.join(name)),
         Some(_) | None => PathBuf::from(name),
     }
+}
+
+/// True unless it is sure that there is no program of this `name` to start in `folder`, where there is none: nothing at its path,
+/// nothing on the search path of this process. Looks, and starts nothing.
+#[must_use]
+pub fn may_start(name: &str, folder: &Path) -> bool {
+    let placed = place(name, Some(folder));
+    if placed.components().count() > 1 {
+        return system::is_program(&placed);
+    }
+    // an unset path is the system's own; an entry that is relative is so to where the command works
+    env::var_os("PATH")
+        .is_none_or(|path| env::split_paths(&path).any(|entry| system::is_program(&folder.join(entry).join(name))))
 }
 
 #[cfg(test)]

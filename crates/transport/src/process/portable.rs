@@ -4,6 +4,7 @@ use super::{Completed, Ending, Program, command};
 use benchtop_instrument::Kept;
 use std::{
     io::{self, Read, Write},
+    path::Path,
     process::{Child, ChildStdin, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -14,6 +15,11 @@ use tokio::sync::mpsc;
 const CHUNK: usize = 64 * 1024;
 /// Chunks that wait to be taken.
 const CHUNKS: usize = 16;
+
+/// Which endings of a name are tried is the system's affair.
+pub(super) const fn is_program(_path: &Path) -> bool {
+    true
+}
 
 /// A command. Dropping it kills it.
 #[derive(Debug)]

@@ -242,3 +242,27 @@ async fn what_a_command_leaves_behind_in_its_group_is_killed_with_its_end() {
     assert_eq!(left.len(), 1, "{}", completed.output.text());
     gone(&left).await;
 }
+
+#[test]
+fn a_program_that_is_not_there_is_known_before_it_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("own");
+    std::fs::copy("/bin/sh", &own).unwrap();
+    std::fs::File::create(folder.path().join("data")).unwrap();
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    for (name, expected) in [
+        ("sh", true),
+        ("/bin/sh", true),
+        ("./own", true),
+        ("folder/../own", true),
+        (own.to_str().unwrap(), true),
+        // what lies in the folder is no name of the search path
+        ("own", false),
+        ("./data", false),
+        ("./folder", false),
+        ("/no/such/program", false),
+        ("no-such-program-of-this-name", false),
+    ] {
+        assert_eq!(super::may_start(name, folder.path()), expected, "{name}");
+    }
+}

@@ -27,8 +27,12 @@ use std::{
     io,
     os::{
         fd::OwnedFd,
-        unix::process::{CommandExt, ExitStatusExt},
+        unix::{
+            fs::PermissionsExt,
+            process::{CommandExt, ExitStatusExt},
+        },
     },
+    path::Path,
     process::{Child, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -41,6 +45,12 @@ use tokio::{
 
 /// Bytes taken from a pipe at once.
 const CHUNK: usize = 64 * 1024;
+
+/// True for a file that somebody may execute.
+pub(super) fn is_program(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
 
 /// A process group. Dropping it while its leader runs kills all of it, and what has left it.
 #[derive(Debug)]

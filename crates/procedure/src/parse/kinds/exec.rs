@@ -18,7 +18,7 @@ use crate::{
     value::{Value as Measured, ValueKind},
 };
 use benchtop_instrument::{BaseUnit, Decimal, Unit};
-use benchtop_notation::{Diagnostic, Diagnostics, Spanned, Table, Value, one_of};
+use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value, one_of};
 use std::path::{Component, Path};
 
 /// A file that is kept has at most so many bytes, unless the procedure says otherwise.
@@ -40,14 +40,16 @@ pub(in crate::parse) fn exec(
     let attachments = attachments(&mut draft.sink, &table, step);
     let mut all = vec![exit_code?];
     all.extend(measurements?);
+    let (argv, place) = argv?;
     Some(Exec {
-        argv: argv?,
+        argv,
+        place,
         attachments: attachments?,
         measurements: all,
     })
 }
 
-fn argv(sink: &mut Diagnostics, table: &Table<'_>, step: &str) -> Option<Vec<String>> {
+fn argv(sink: &mut Diagnostics, table: &Table<'_>, step: &str) -> Option<(Vec<String>, Span)> {
     let value = table.require(sink, "argv")?;
     let argv = value.strings(sink)?;
     let Some(program) = argv.first() else {
@@ -73,7 +75,8 @@ fn argv(sink: &mut Diagnostics, table: &Table<'_>, step: &str) -> Option<Vec<Str
         sink.error(&strange.span, &format!("{step}: an argument cannot hold a NUL"));
         return None;
     }
-    Some(argv.into_iter().map(|word| word.value).collect())
+    let place = program.span.clone();
+    Some((argv.into_iter().map(|word| word.value).collect(), place))
 }
 
 fn exit_code(draft: &mut Draft, table: &Table<'_>, step_name: Option<&Spanned<String>>) -> Option<Measurement> {
