@@ -1,6 +1,6 @@
 //! Some of the steps, many runs, and what CI reads of them.
 
-use crate::testkit::{Done, Running, Served, done, json, only_record, records, scratch, simulated, write};
+use crate::testkit::{Done, Running, Served, benchtop, done, json, only_record, records, scratch, simulated, write};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::{fs, path::Path};
@@ -98,6 +98,67 @@ fn names_that_are_no_steps_are_refused_with_a_guess() {
         assert_eq!(run.code, Some(2), "{extra:?}: {run}");
         assert!(run.err.contains(expected), "{extra:?}: {run}");
         assert!(records(store.path(), "pending").is_empty());
+    }
+}
+
+const PARTS: &str = "procedure = { id = 'PARTS', version = '1' }\n\
+    [instruments.dmm]\nclass = 'dmm'\n\
+    [[setup]]\nname = 'Begin'\nsteps = [{ name = 'On', wait = '1 ms' }]\n\
+    [[steps]]\nname = 'Ramp'\nfor_each = { param = 'n', values = [1, 2] }\n\
+    steps = [{ name = 'A', wait = '1 ms' }, { name = 'B', wait = '1 ms' }]\n\
+    [[steps]]\nname = 'C'\n\
+    measurements = [{ name = 'v', instrument = 'dmm', function = 'dc_voltage', range = '10 V', unit = 'V', limit = { low = -9 } }]\n";
+
+#[test]
+fn groups_and_turns_of_sweeps_are_named_like_steps() {
+    let folder = scratch();
+    let file = folder.path().join("parts.toml");
+    write(&file, PARTS);
+    let run = |store: &Path, extra: &[&str]| {
+        let mut command = benchtop();
+        command
+            .arg("run")
+            .arg(&file)
+            .args(["--serial", "UNIT-5501", "--simulate=board-v3", "--store"]);
+        done(command.arg(store).args(extra))
+    };
+    let all = ["A[n=1]", "B[n=1]", "A[n=2]", "B[n=2]", "C"];
+    for (extra, kept) in [
+        (["--only", "Ramp"].as_slice(), [0, 1, 2, 3].as_slice()),
+        (&["--only", "Ramp[n=2]"], &[2, 3]),
+        (&["--only", "A"], &[0, 2]),
+        (&["--only", "A[n=2]", "--only", "C"], &[2, 4]),
+        (&["--skip", "Ramp"], &[4]),
+        (&["--skip", "Ramp[n=1]", "--skip", "A"], &[3, 4]),
+        (&["--from", "Ramp[n=2]"], &[2, 3, 4]),
+        (&["--from", "B"], &[1, 2, 3, 4]),
+        (&["--from", "B[n=2]"], &[3, 4]),
+    ] {
+        let store = scratch();
+        let done = run(store.path(), extra);
+        assert_eq!(done.code, Some(5), "{extra:?}: {done}");
+        let record = only_record(store.path());
+        let steps = record["steps"].as_array().unwrap();
+        let main = steps.iter().filter(|step| step["section"] == "main");
+        let outcomes: Vec<&Value> = main.map(|step| &step["outcome"]).collect();
+        let expected: Vec<Value> = (0..all.len())
+            .map(|at| json!(if kept.contains(&at) { "PASS" } else { "SKIP" }))
+            .collect();
+        assert_eq!(outcomes, expected.iter().collect::<Vec<_>>(), "{extra:?}: {all:?}");
+    }
+    for (extra, expected) in [
+        (
+            ["--only", "zzz"].as_slice(),
+            "PARTS has no step or group of this name; it has \"Ramp\", \"A\", \"B\", \"C\"",
+        ),
+        (&["--only", "Ramp[n=3]"], "did you mean \"Ramp[n="),
+        (&["--skip", "Begin"], "setup and teardown always run"),
+        (&["--skip", "Ramp", "--skip", "C"], "every step of the test is left out"),
+    ] {
+        let store = scratch();
+        let refused = run(store.path(), extra);
+        assert_eq!(refused.code, Some(2), "{extra:?}: {refused}");
+        assert!(refused.err.contains(expected), "{extra:?}: {refused}");
     }
 }
 
@@ -230,7 +291,7 @@ fn a_unit_with_a_hostile_name_breaks_no_report() {
     assert_ne!(any, text);
     write(&procedure, &any);
     let file = store.path().join("junit.xml");
-    let mut command = crate::testkit::benchtop();
+    let mut command = benchtop();
     command
         .arg("run")
         .arg(&procedure)
@@ -249,7 +310,7 @@ fn what_the_procedure_asks_of_a_unit_must_be_named() {
     let asks = "[unit_under_test]\nrevision = '[A-F]'\nbatch_number = 'W\\d+'\nsub_units = ['CELL-\\d+']\n";
     write(&procedure, &text.replacen("[unit_under_test]\n", asks, 1));
     let with = |extra: &[&str]| {
-        let mut command = crate::testkit::benchtop();
+        let mut command = benchtop();
         command
             .arg("run")
             .arg(&procedure)
@@ -277,7 +338,7 @@ fn with_rule(folder: &Path, rule: &str, serial: &str, extra: &[&str]) -> Done {
     let text = fs::read_to_string(crate::testkit::BOARD).unwrap();
     let rule = format!("[unit_under_test]\nretest = \"{rule}\"\n");
     write(&procedure, &text.replacen("[unit_under_test]\n", &rule, 1));
-    let mut command = crate::testkit::benchtop();
+    let mut command = benchtop();
     command.arg("run").arg(&procedure);
     command.args(["--serial", serial, "--simulate=board-v3"]).args(extra);
     done(command.arg("--store").arg(folder.join("store")))
