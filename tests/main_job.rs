@@ -257,6 +257,33 @@ fn json_lines_are_the_only_thing_on_standard_output() {
 }
 
 #[test]
+fn what_is_answered_is_not_asked() {
+    let firmware = |words: &[&str]| {
+        let store = scratch();
+        let mut command = benchtop();
+        command.args([
+            "run",
+            "procedures/firmware-board.toml",
+            "--serial",
+            "FW-0001",
+            "--simulate",
+            "--store",
+        ]);
+        let run = done(command.arg(store.path()).args(words));
+        let asked = run.out.contains("  ?  ") || run.err.contains("  ?  ");
+        assert!(!asked, "{words:?}: {run}");
+        run
+    };
+    for words in [&[] as &[&str], &["--quiet"], &["--answer", "led_is_green=yes"]] {
+        let run = firmware(words);
+        assert_eq!(run.code, Some(0), "{words:?}: {run}");
+    }
+    let run = firmware(&["--answer", "led_is_green=no"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(run.out.contains("led_is_green"), "{run}");
+}
+
+#[test]
 fn quiet_leaves_one_line_a_run_and_the_same_exit_code() {
     let store = scratch();
     let mut command = simulated(store.path(), "UNIT-5501");

@@ -39,10 +39,10 @@ impl Line {
         self
     }
 
-    /// Adds text, escaped, filled with blanks to `width` characters.
+    /// Adds text, escaped, filled with blanks to `width` characters; what is longer has one behind it all the same.
     pub(crate) fn column(self, style: Style, text: &str, width: usize) -> Self {
         let text = escape(text);
-        let fill = width.saturating_sub(text.chars().count());
+        let fill = width.saturating_sub(text.chars().count()).max(1);
         self.add(style, &text).add(PLAIN, &" ".repeat(fill))
     }
 

@@ -260,6 +260,8 @@ impl<'c> Session<'c> {
             quiet: self.request.quiet,
             slot: unit.slot.clone(),
             answers: Arc::clone(&self.request.answers),
+            // only a simulated bench is not kept
+            bench_answers: self.kept.is_none(),
         }
     }
 

@@ -27,6 +27,15 @@ pub(super) struct Showing {
     pub(super) slot: Option<String>,
     /// Who answers prompts: what is answered already is not asked.
     pub(super) answers: Arc<Answers>,
+    /// A simulated bench answers all others.
+    pub(super) bench_answers: bool,
+}
+
+impl Showing {
+    /// True where nobody has to be asked.
+    fn is_answered(&self, name: &str) -> bool {
+        self.bench_answers || self.answers.given(name).is_some()
+    }
 }
 
 /// Prints what happens while it does. Gives the last event back as a line: it goes out when the record is saved.
@@ -49,18 +58,27 @@ pub(super) fn print(mut events: Events, showing: &Showing) -> Option<String> {
             }
             Next::End => return last,
         };
+        let asked = match &event.kind {
+            EventKind::PromptShown(asked) => Some(&asked.name),
+            EventKind::RunStarted(_)
+            | EventKind::InstrumentReady(_)
+            | EventKind::StepStarted(_)
+            | EventKind::MeasurementTaken(_)
+            | EventKind::StepEnded(_)
+            | EventKind::MadeSafe(_)
+            | EventKind::Attached(_)
+            | EventKind::Log(_)
+            | EventKind::RunEnded(_) => None,
+        };
         match showing.format {
+            Format::Human if asked.is_some_and(|name| showing.is_answered(name)) => {}
             Format::Human if slot.is_none() && !showing.quiet => progress::show(&event, &mut seen),
-            Format::Human => {
-                let EventKind::PromptShown(asked) = &event.kind else {
-                    if !showing.quiet {
-                        seen.live.follow(&event);
-                    }
-                    continue;
-                };
-                if showing.quiet && showing.answers.given(&asked.name).is_some() {
-                    continue;
+            Format::Human if asked.is_none() => {
+                if !showing.quiet {
+                    seen.live.follow(&event);
                 }
+            }
+            Format::Human => {
                 if let Some(slot) = slot {
                     terminal::say(&Line::new().add(terminal::DOUBTFUL, &format!("slot {slot}")));
                 }

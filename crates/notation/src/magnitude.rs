@@ -42,7 +42,12 @@ pub(crate) fn split(
     let (number, tail) = body.split_at_checked(length)?;
     let unit = tail.trim_start();
     if unit.is_empty() {
-        return refuse(sink, &format!("the unit is missing: \"{number} V\", for example"));
+        return refuse(
+            sink,
+            &format!(
+                "the unit is missing: \"{number} V\", for example; a number without a unit has no quotes: {number}"
+            ),
+        );
     }
     if unit.starts_with(',') {
         return refuse(sink, "the decimal sign is a point");
@@ -131,7 +136,9 @@ mod tests {
         }
         check(
             "q = '5'",
-            Err("`q` must be a number and a unit, not `5`; the unit is missing: \"5 V\", for example"),
+            Err(
+                "`q` must be a number and a unit, not `5`; the unit is missing: \"5 V\", for example; a number without a unit has no quotes: 5",
+            ),
         );
         check(
             "q = '1,5 V'",

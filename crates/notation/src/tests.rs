@@ -53,7 +53,7 @@ bad.toml:3:6: error: `id` must be a string, not an integer
 bad.toml:7:1: error: unknown key `uper` in [[step]]; did you mean `upper`?
 bad.toml:9:1: error: missing key `name` in [[step]]
 bad.toml:10:11: error: unknown measure `voltge`; did you mean `voltage`?
-bad.toml:11:17: error: `low` must be a number and a unit, not `5`; the unit is missing: \"5 V\", for example
+bad.toml:11:17: error: `low` must be a number and a unit, not `5`; the unit is missing: \"5 V\", for example; a number without a unit has no quotes: 5
 bad.toml:11:22: error: unknown key `colour` in `limit`; expected one of `low`, `high`
 ";
     assert_eq!(read("bad.toml", FIVE_MISTAKES).render_short(), expected);

@@ -72,6 +72,9 @@ impl Names for Visible<'_> {
         if self.0.measurement_names.contains_key(name) && self.0.is_fixture {
             return Err(format!("`{name}` is a unit's, {FOR_ALL}"));
         }
+        if self.0.measurement_names.contains_key(name) && !is_turned(name, self.0.known.measured.keys()) {
+            return Err(format!("`{name}` is not taken before this: it has no value yet"));
+        }
         if self.0.measurement_names.contains_key(name) {
             return Err(format!(
                 "`{name}` is taken in a sweep, or not before this: say which turn, as in `value(\"{name}[param=value]\")`"
@@ -95,6 +98,9 @@ impl Names for Visible<'_> {
         if self.0.step_names.contains_key(name) && self.0.is_fixture {
             return Err(format!("the step \"{name}\" is a unit's, {FOR_ALL}"));
         }
+        if self.0.step_names.contains_key(name) && !is_turned(name, self.0.known.ended.keys()) {
+            return Err(format!("the step \"{name}\" does not end before this"));
+        }
         if self.0.step_names.contains_key(name) {
             return Err(format!(
                 "the step \"{name}\" is in a sweep, or does not end before this: say which turn, as in \
@@ -107,6 +113,11 @@ impl Names for Visible<'_> {
             hint(name, &known)
         ))
     }
+}
+
+/// True where turns of a sweep are known under this name.
+fn is_turned<'k>(name: &str, mut known: impl Iterator<Item = &'k String>) -> bool {
+    known.any(|known| known.strip_prefix(name).is_some_and(|turn| turn.starts_with('[')))
 }
 
 fn hint(name: &str, known: &[&str]) -> String {

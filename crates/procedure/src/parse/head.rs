@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::quantity;
-use super::vocabulary::{INSTRUMENT, LATER_CLASSES, PROCEDURE};
+use super::vocabulary::{INSTRUMENT, LATER_CLASSES, PROCEDURE, UNIT_UNDER_TEST};
 use crate::model::{BelongsTo, InstrumentNeed, LogicalName};
 use benchtop_instrument::{Class, Function};
 use benchtop_notation::{Diagnostic, Diagnostics, Span, Spanned, Table, Value, one_of};
@@ -25,7 +25,21 @@ pub(super) struct Head {
 
 pub(super) fn procedure(sink: &mut Diagnostics, root: &Table<'_>) -> Option<Head> {
     let value = root.require(sink, "procedure")?;
-    let table = PROCEDURE.open(sink, value)?;
+    let (own, theirs) = (PROCEDURE.all(), UNIT_UNDER_TEST.all());
+    let table = value.map(sink)?;
+    let misplaced = theirs
+        .into_iter()
+        .filter(|key| !own.contains(key) && table.contains(key));
+    let misplaced: Vec<&str> = misplaced.collect();
+    table.refuse_unknown(sink, &[own.as_slice(), &misplaced].concat());
+    for key in misplaced {
+        if let Some(span) = table.key_span(key) {
+            sink.error(
+                span,
+                &format!("`{key}` belongs to [unit_under_test], not to [procedure]"),
+            );
+        }
+    }
     let id = table
         .require_string(sink, "id")
         .and_then(|id| identifier(sink, "id", id));
