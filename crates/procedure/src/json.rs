@@ -54,10 +54,8 @@ impl<'de> Visitor<'de> for Members {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut members, mut twice) = (BTreeMap::new(), None);
         while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
-            if members.contains_key(&key) {
+            if members.insert(key.clone(), value).is_some() {
                 twice.get_or_insert(key);
-            } else {
-                members.insert(key, value);
             }
         }
         Ok(match twice {
