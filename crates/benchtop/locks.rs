@@ -137,10 +137,11 @@ fn addresses_of(host: &str) -> BTreeSet<IpAddr> {
 
 /// Who connects to no address in particular reaches this computer.
 fn reached(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-        address => address,
+    let address = address.to_canonical();
+    match address {
+        IpAddr::V4(_) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        IpAddr::V4(_) | IpAddr::V6(_) => address,
     }
 }
 
