@@ -400,11 +400,11 @@ pub enum MeasurementSource {
     /// An instrument is read.
     Reading(Arc<ReadingSource>),
     /// It is computed from what was measured before.
-    Compute(Expression),
+    Compute(Box<Expression>),
     /// It is found in what was said.
-    Said(Extract),
+    Said(Box<Extract>),
     /// It stands for an array of the same step.
-    Reduced(Reduction),
+    Reduced(Box<Reduction>),
 }
 
 /// An instrument that is read for a measurement.
@@ -465,7 +465,7 @@ impl Measurement {
         limit: Option<Limit>,
         place: &Span,
     ) -> Self {
-        Self::of_no_instrument(name, MeasurementSource::Said(extract), kind, unit, limit, place)
+        Self::of_no_instrument(name, MeasurementSource::Said(Box::new(extract)), kind, unit, limit, place)
     }
 
     /// One for which no instrument is read.
@@ -487,18 +487,20 @@ impl Measurement {
             place: at(),
             places: MeasurementPlaces {
                 instrument: at(),
-                channel: at(),
                 function: at(),
                 range: at(),
-                nplc: at(),
-                autozero: at(),
-                input_impedance: at(),
-                sampling: BTreeMap::new(),
+                rare: None,
                 limit: at(),
                 low: at(),
                 high: at(),
             },
         }
+    }
+
+    /// Where one of the keys that few measurements have is written.
+    pub(crate) fn place_of(&self, key: &str) -> &Span {
+        let rare = self.places.rare.as_deref();
+        rare.and_then(|rare| rare.get(key)).unwrap_or(&self.place)
     }
 
     /// The same with the place of its limit, where that is not its own.
@@ -560,18 +562,17 @@ pub fn settle_time_name(measurement: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MeasurementPlaces {
     pub(crate) instrument: Span,
-    pub(crate) channel: Span,
     pub(crate) function: Span,
     pub(crate) range: Span,
-    pub(crate) nplc: Span,
-    pub(crate) autozero: Span,
-    pub(crate) input_impedance: Span,
-    /// Those of its samples, trigger and so on that are written.
-    pub(crate) sampling: BTreeMap<&'static str, Span>,
+    /// Those of the keys that few measurements have, by key: its channel, samples, trigger and so on.
+    pub(crate) rare: Rare,
     pub(crate) limit: Span,
     pub(crate) low: Span,
     pub(crate) high: Span,
 }
+
+/// Where keys are written, by key; a long procedure has very many measurements, and almost none of them any.
+pub(crate) type Rare = Option<Box<BTreeMap<&'static str, Span>>>;
 
 /// A procedure whose every request was found possible on the station's instruments.
 ///

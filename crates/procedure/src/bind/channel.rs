@@ -40,6 +40,7 @@ pub(super) fn resolve(
         match &mut step.kind {
             StepKind::Measurements(measurements) => {
                 for measurement in measurements {
+                    let place = measurement.place_of("channel").clone();
                     let MeasurementSource::Reading(reading) = &mut measurement.source else {
                         continue;
                     };
@@ -48,7 +49,7 @@ pub(super) fn resolve(
                         label: &label,
                         name: reading.channel_name.as_deref(),
                         number: reading.request.channel,
-                        place: &measurement.places.channel,
+                        place: &place,
                     };
                     let mut instrument = reading.instrument.clone();
                     let channel = seat.number(sink, &mut instrument, &wanted);

@@ -15,7 +15,7 @@ pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, reading: 
     let label = format!("measurement \"{}\": ", measurement.name);
     let (request, places) = (&reading.request, &measurement.places);
     let channel = request.channel;
-    let has_channel = has_channel(sink, &label, chosen, channel, &places.channel);
+    let has_channel = has_channel(sink, &label, chosen, channel, measurement.place_of("channel"));
     let Some(function) = has_function(sink, &label, chosen, request.function, &places.function) else {
         return;
     };
@@ -26,14 +26,11 @@ pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, reading: 
         );
         let channels: Vec<String> = function.channels.iter().map(ToString::to_string).collect();
         let help = format!("only on {}", channels.join(", "));
-        sink.push(Diagnostic::error(&places.channel, &message).help(&help));
+        sink.push(Diagnostic::error(measurement.place_of("channel"), &message).help(&help));
     }
-    check_nplc(sink, &label, request, &places.nplc, function, chosen);
+    check_nplc(sink, &label, request, measurement.place_of("nplc"), function, chosen);
     if let Some(lacking) = function.choices.lacks(request.choices) {
-        let place = match lacking {
-            "autozero" => &places.autozero,
-            _ => &places.input_impedance,
-        };
+        let place = measurement.place_of(lacking);
         let message = format!("{label}{chosen} has no `{lacking}` to choose for {}", request.function);
         sink.push(Diagnostic::error(place, &message).help("leave it out"));
     }
@@ -54,7 +51,7 @@ pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, reading: 
     }
     let chosen_range = function.choose(request.range).unwrap_or(None);
     if let Some(lacking) = function.sampling.lacks(&request.sampling, request.nplc, chosen_range) {
-        let place = places.sampling.get(lacking.key).unwrap_or(&measurement.place);
+        let place = measurement.place_of(lacking.key);
         let message = format!(
             "{label}{chosen} for {}: `{}`: {}",
             request.function, lacking.key, lacking.reason
@@ -67,7 +64,7 @@ pub(super) fn check(sink: &mut Diagnostics, measurement: &Measurement, reading: 
         let message = format!(
             "{label}`overrange = \"accept\"` judges one reading: of several samples, one beyond the range could hide another below the limit"
         );
-        let place = places.sampling.get("samples").unwrap_or(&measurement.place);
+        let place = measurement.place_of("samples");
         sink.push(Diagnostic::error(place, &message).help("leave `samples` out"));
     }
     match function.choose(request.range) {

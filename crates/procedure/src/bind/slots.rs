@@ -259,7 +259,7 @@ fn inputs(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>, instrument
                     "give each slot its own in the station file, [slots.{slot}] channels = {{ \"{instrument}.{written}\" = ... }}, \
                      or measure it once in [[fixture_setup]]"
                 );
-                sink.push(Diagnostic::error(&measurement.places.channel, &message).help(&help));
+                sink.push(Diagnostic::error(measurement.place_of("channel"), &message).help(&help));
             }
         }
     }

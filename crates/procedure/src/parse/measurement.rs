@@ -140,20 +140,16 @@ fn computed(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spa
     let compute = place("compute");
     Some(Measurement {
         name: name?.value.clone(),
-        source: MeasurementSource::Compute(expression?),
+        source: MeasurementSource::Compute(Box::new(expression?)),
         kind,
         unit: unit?,
         limit: limit.as_ref().map(|written| draft.limits.of(written.limit.clone())),
         place: table.span().clone(),
         places: MeasurementPlaces {
             instrument: compute.clone(),
-            channel: compute.clone(),
             function: compute.clone(),
-            range: compute.clone(),
-            nplc: compute.clone(),
-            autozero: compute.clone(),
-            input_impedance: compute,
-            sampling: sampling::places(table),
+            range: compute,
+            rare: sampling::places(table),
             limit: of_limit(None),
             low: of_limit(limit.as_ref().and_then(|written| written.low.clone())),
             high: of_limit(limit.as_ref().and_then(|written| written.high.clone())),
@@ -254,17 +250,13 @@ fn read(draft: &mut Draft, table: &Table<'_>, label: &str, name: Option<&Spanned
         place: table.span().clone(),
         places: MeasurementPlaces {
             instrument: instrument_place,
-            channel: place("channel"),
             function: function.span,
             range: place(if table.contains("range") {
                 "range"
             } else {
                 "range_exact"
             }),
-            nplc: place("nplc"),
-            autozero: place("autozero"),
-            input_impedance: place("input_impedance"),
-            sampling: sampling::places(table),
+            rare: sampling::places(table),
             limit: limit_place.clone(),
             low: limit
                 .as_ref()

@@ -87,7 +87,7 @@ fn one(draft: &mut Draft, table: &Table<'_>, array: Array<'_>) -> Option<Measure
     let limit = limit?.map(|written| written.limit);
     let name = name?.value;
     draft.measures(&name, unit?, ValueKind::Number);
-    let source = MeasurementSource::Reduced(reduction);
+    let source = MeasurementSource::Reduced(Box::new(reduction));
     let measurement = Measurement::of_no_instrument(name, source, ValueKind::Number, unit?, limit, table.span());
     Some(measurement.judged_at(judged_at))
 }

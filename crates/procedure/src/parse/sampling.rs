@@ -2,9 +2,9 @@
 
 use super::quantity;
 use super::vocabulary::POLL;
-use crate::model::{Poll, Until};
+use crate::model::{Poll, Rare, Until};
 use benchtop_instrument::{BaseUnit, Decimal, Function, MOST_SAMPLES, Quantity, Sampling, Trigger, Unit};
-use benchtop_notation::{Diagnostic, Diagnostics, Magnitude, Span, Spanned, Table, one_of};
+use benchtop_notation::{Diagnostic, Diagnostics, Magnitude, Spanned, Table, one_of};
 use std::{collections::BTreeMap, time::Duration};
 
 /// The keys that [`read`] reads.
@@ -18,10 +18,12 @@ const KEYS: [&str; 7] = [
     "statistics",
 ];
 
-/// Where each of the keys is written that are.
-pub(super) fn places(table: &Table<'_>) -> BTreeMap<&'static str, Span> {
+/// Where each of the keys is written that are, and of the others that few measurements have.
+pub(super) fn places(table: &Table<'_>) -> Rare {
     let written = |key: &'static str| Some((key, table.value(key)?.span().clone()));
-    KEYS.into_iter().filter_map(written).collect()
+    let others = ["channel", "nplc", "autozero", "input_impedance"];
+    let places: BTreeMap<_, _> = KEYS.into_iter().chain(others).filter_map(written).collect();
+    (!places.is_empty()).then(|| Box::new(places))
 }
 
 /// `None` only where one is written and wrong.

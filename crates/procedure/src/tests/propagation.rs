@@ -75,7 +75,7 @@ fn computed(procedure: &BoundProcedure) -> (Expression, Unit) {
     let MeasurementSource::Compute(expression) = &last.source else {
         panic!("{last:?}");
     };
-    (expression.clone(), last.unit)
+    ((**expression).clone(), last.unit)
 }
 
 /// The value and the standard uncertainty of what is computed of these values with these uncertainties.
