@@ -224,30 +224,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    fn what_a_long_document_takes_on_a_thread_of_its_own_goes_back_when_it_is_let_go_of() {
-        let resident = || -> usize {
-            let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-            pages.split(' ').nth(1).unwrap().parse().unwrap()
-        };
-        let row =
-            "{ name = 'm', function = 'dc_voltage', range = '10 V', unit = 'V', limit = { low = 3, high = 4 } },\n";
-        let step = format!("[[steps]]\nmeasurements = [\n{}]\n", row.repeat(10));
-        let text: Arc<str> = step.repeat(MAX_BYTES / step.len()).into();
-        let before = resident();
-        let parse = || Document::parse_shared("x.toml", &text).unwrap();
-        let document = std::thread::scope(|scope| scope.spawn(parse).join().unwrap());
-        let with = resident();
-        let span = document.span().clone();
-        drop(document);
-        let after = resident();
-        println!("MEM {before} {with} {after}");
-        assert!(with > before + 1000, "{before} {with} {after}");
-        assert!(after < before + (with - before) / 2, "{before} {with} {after}");
-        drop(span);
-    }
-
-    #[test]
     fn a_value_takes_little_room_and_a_plain_text_none_of_its_own() {
         assert_eq!(size_of::<Content>(), 16);
         assert_eq!(size_of::<Entry>(), 64);

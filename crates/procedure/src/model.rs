@@ -465,7 +465,14 @@ impl Measurement {
         limit: Option<Limit>,
         place: &Span,
     ) -> Self {
-        Self::of_no_instrument(name, MeasurementSource::Said(Box::new(extract)), kind, unit, limit, place)
+        Self::of_no_instrument(
+            name,
+            MeasurementSource::Said(Box::new(extract)),
+            kind,
+            unit,
+            limit,
+            place,
+        )
     }
 
     /// One for which no instrument is read.
