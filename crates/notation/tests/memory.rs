@@ -4,14 +4,13 @@
 use benchtop_notation::{Document, MAX_BYTES};
 use std::{fs, sync::Arc, thread};
 
-/// Pages of this process that are in memory.
-fn resident() -> usize {
-    let pages = fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse().unwrap()
-}
-
 #[test]
 fn what_a_long_document_took_on_a_thread_of_its_own_goes_back_when_it_is_let_go_of() {
+    // pages of this process that are in memory
+    let resident = || -> usize {
+        let pages = fs::read_to_string("/proc/self/statm").unwrap();
+        pages.split(' ').nth(1).unwrap().parse().unwrap()
+    };
     let row = "{ name = 'm', function = 'dc_voltage', range = '10 V', unit = 'V', limit = { low = 3, high = 4 } },\n";
     let step = format!("[[steps]]\nmeasurements = [\n{}]\n", row.repeat(10));
     let text: Arc<str> = step.repeat(MAX_BYTES / step.len()).into();
