@@ -167,10 +167,11 @@ fn label(analysis: &Analysis<'_>, values: &[f64], accepted: Option<Acceptance>) 
     let mut said = vec![format!("Trend of {}: {}", asked.name, counted(values.len(), "value"))];
     said.extend(shown::bounds(asked.low, asked.high, &asked.unit).map(|limits| format!("limits {limits}")));
     said.extend(accepted.and_then(|accepted| accepted.words(&asked.unit)));
-    let beyond = values
-        .iter()
-        .filter(|value| asked.low.is_some_and(|low| **value < low) || asked.high.is_some_and(|high| **value > high));
-    said.push(format!("{} beyond them", beyond.count()));
+    if asked.low.or(asked.high).is_some() {
+        let is_beyond =
+            |value: &&f64| asked.low.is_some_and(|low| **value < low) || asked.high.is_some_and(|high| **value > high);
+        said.push(format!("{} beyond them", values.iter().filter(is_beyond).count()));
+    }
     said.extend(sentences::trend(analysis));
     said.join("; ")
 }
