@@ -18,7 +18,7 @@ use crate::{
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_station::StationFile;
 use benchtop_store::{Store, StoreError, StoreErrorKind};
-use benchtop_sync::{Pace, drain};
+use benchtop_sync::{Pace, drain, left_alone};
 use std::{sync::Mutex, time::Duration};
 pub(crate) use targets::{open_targets, secret_file};
 
@@ -83,7 +83,13 @@ async fn once(arguments: &SyncArguments) -> Result<Exit, Failure> {
     let until = clock.now().after(patience);
     let summary = loop {
         let mut observe = |event| show::held(&shown).tell(&event);
-        let draining = drain(store, &targets, &now, Pace::default(), &mut observe);
+        // nobody asked for this one just now: what a target asked of the one before it holds
+        let resting = arguments.patient.then(|| left_alone(store, now()));
+        let pace = Pace {
+            resting: resting.as_ref(),
+            ..Pace::default()
+        };
+        let draining = drain(store, &targets, &now, pace, &mut observe);
         match show::ticking(&shown, draining).await {
             Ok(summary) => break summary,
             // another one may have listed what is pending before this run was saved

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Most that is read of an answer.
 const BODY_CAP: usize = 1024 * 1024;
 /// Longest rest that a server may ask for with `Retry-After`.
-const LONGEST_REST: Duration = Duration::from_secs(300);
+pub(crate) const LONGEST_REST: Duration = Duration::from_secs(300);
 
 /// A client for one target.
 pub(crate) struct Http {

@@ -59,6 +59,7 @@ pub use postgres::Postgres;
 pub use s3::S3;
 pub use secrecy::SecretString;
 pub use shelf::Shelf;
+pub use stops::left_alone;
 pub use summary::{DrainEvent, Stopped, Summary};
 pub use target::{Enclosure, Patience, Probe, Progress, Repeat, Settled, Step, Steps, Target, Verdict, Wants};
 pub use tofupilot_v1::TofuPilotV1;

@@ -1,11 +1,31 @@
 //! What is not tried any more in a drain, and what is told of the targets at its end.
 
 use crate::deliver::Stop;
+use crate::http::LONGEST_REST;
 use crate::summary::{DrainEvent, Stopped};
 use crate::target::Target;
-use benchtop_store::{Sealed, Standing, Store, StoreError, TargetState};
+use benchtop_store::{Sealed, Standing, Store, StoreError, TargetOutlook, TargetState};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The targets that asked an earlier sync to be left alone until a time that is still to come, with what is left of it.
+///
+/// A rest that would be longer than a target can ask for comes from a clock that was set back, and is none.
+#[must_use]
+pub fn left_alone(store: &Store, now: DateTime<Utc>) -> BTreeMap<String, Stopped> {
+    let rest_of = |target: TargetOutlook| {
+        let left = (target.next_try? - now).to_std().ok();
+        let after = left.filter(|left| !left.is_zero() && *left <= LONGEST_REST)?;
+        Some(Stopped {
+            reason: target.stopped?,
+            after: Some(after),
+        })
+    };
+    let targets = store.outlook().targets.into_iter();
+    targets
+        .filter_map(|(name, target)| Some((name, rest_of(target)?)))
+        .collect()
+}
 
 /// What is not tried any more in this drain, and what the targets said beside.
 #[derive(Debug, Default)]

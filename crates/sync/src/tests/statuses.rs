@@ -1,9 +1,10 @@
 //! Statuses over real sockets: what becomes of the record and of the target.
 
-use super::bench::{Bench, numbered, v1, v2};
+use super::bench::{Bench, now, numbered, v1, v2};
 use super::server::{Act, Server, answer, json_answer};
-use crate::Probe;
+use crate::{Pace, Probe, drain, left_alone};
 use benchtop_store::{Record, Standing};
+use chrono::TimeDelta;
 use serde_json::json;
 use std::time::Duration;
 
@@ -132,6 +133,39 @@ async fn retry_after_is_honoured_and_capped() {
             "{header}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_next_process_knows_until_when_a_target_asked_to_be_left_alone() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    bench.put_runs(2);
+    server.script([Act::Answer(answer(
+        429,
+        "application/json",
+        "retry-after: 60\r\n",
+        "{}",
+    ))]);
+    bench.drain(&v2(&server.url)).await;
+    let resting = |seconds| left_alone(&bench.store, now() + TimeDelta::seconds(seconds));
+    let left = |seconds| resting(seconds).get("fleet").and_then(|stopped| stopped.after);
+    assert_eq!(left(1), Some(Duration::from_secs(59)));
+    assert_eq!((left(60), left(61)), (None, None));
+    // a clock that was set back makes nothing wait longer than any target can ask for
+    assert_eq!((left(-240), left(-241)), (Some(Duration::from_secs(300)), None));
+
+    let at = now() + TimeDelta::seconds(1);
+    let alone = resting(1);
+    let pace = Pace {
+        resting: Some(&alone),
+        ..Pace::default()
+    };
+    let summary = drain(&bench.store, &v2(&server.url), &|| at, pace, &mut |_| ())
+        .await
+        .unwrap();
+    assert_eq!((summary.pending, summary.exit_code(), server.count("POST")), (2, 1, 1));
+    assert_eq!(left(2), Some(Duration::from_secs(58)), "it is not forgotten by that");
+    assert_eq!(bench.drain(&v2(&server.url)).await.summary.synced, 2);
+    assert_eq!(left(2), None);
 }
 
 #[tokio::test]
