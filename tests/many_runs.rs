@@ -397,3 +397,55 @@ fn a_unit_whose_earlier_runs_cannot_be_read_is_not_tested_once_too_often() {
     assert_eq!(allowed.code, Some(0), "{allowed}");
     assert!(allowed.err.contains("cannot see whether"), "{allowed}");
 }
+
+/// The codes of so many runs of one unit that are started at once, in their order.
+fn at_once(folder: &Path, rule: &str, count: usize) -> Vec<Option<i32>> {
+    let procedure = folder.join("at_once.toml");
+    let text = fs::read_to_string(crate::testkit::BOARD).unwrap();
+    let rule = format!("[unit_under_test]\nretest = \"{rule}\"\n");
+    write(&procedure, &text.replacen("[unit_under_test]\n", &rule, 1));
+    let start = || {
+        let mut command = crate::testkit::benchtop();
+        command.arg("run").arg(&procedure);
+        command.args(["--serial", "UNIT-5501", "--simulate=board-v3", "--store"]);
+        Running::start(command.arg(folder.join("store")))
+    };
+    let running: Vec<Running> = std::iter::repeat_with(start).take(count).collect();
+    let mut codes: Vec<Option<i32>> = running.into_iter().map(|run| run.finish().code).collect();
+    codes.sort_unstable();
+    codes
+}
+
+#[test]
+fn runs_of_one_unit_at_once_are_no_more_than_its_procedure_allows() {
+    let store = scratch();
+    // makes the store
+    assert_eq!(with_rule(store.path(), "max 2", "UNIT-5502", &[]).code, Some(0));
+    let codes = at_once(store.path(), "max 2", 5);
+    assert_eq!(codes, [Some(0), Some(0), Some(2), Some(2), Some(2)]);
+}
+
+#[test]
+fn the_tests_of_a_unit_are_counted_although_the_index_is_gone_and_blanks_are_around_its_number() {
+    let store = scratch();
+    let with = |serial| with_rule(store.path(), "max 2", serial, &[]);
+    assert_eq!(with("UNIT-5501").code, Some(0));
+    assert_eq!(with(" UNIT-5501 ").code, Some(0));
+    for file in fs::read_dir(store.path().join("store/units")).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    for serial in ["UNIT-5501", "UNIT-5501 ", "  UNIT-5501"] {
+        let most = with(serial);
+        assert_eq!(most.code, Some(2), "{most}");
+        assert!(most.err.contains("UNIT-5501 was tested 2 times before"), "{most}");
+    }
+    let blank = with(" ");
+    assert_eq!(blank.code, Some(2), "{blank}");
+    assert!(blank.err.contains("a serial number is not empty"), "{blank}");
+    let found = records(&store.path().join("store"), "pending");
+    assert!(
+        found
+            .iter()
+            .all(|path| json(path)["unit_under_test"]["serial_number"] == "UNIT-5501")
+    );
+}

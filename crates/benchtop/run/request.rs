@@ -126,7 +126,8 @@ pub(super) fn study(arguments: StudyArguments) -> Option<Study> {
 /// The parts of the command line.
 pub(super) fn requested(arguments: RunArguments, answers: Answers) -> Result<(Vec<Unit>, Request), Failure> {
     let one = Unit {
-        serial: arguments.serial.unwrap_or_default(),
+        // as a scan is read: blanks around it make no other unit
+        serial: arguments.serial.unwrap_or_default().trim_matches(' ').to_owned(),
         slot: None,
         part: arguments.choice.part,
         revision: arguments.revision,

@@ -139,6 +139,7 @@ impl<'c> Session<'c> {
             held: Some(&self.locks),
         };
         let accepted = recovery::before_run(&self.store, bench, &self.request.accept_unsafe).await?;
+        let turn = retest::turn(&self.store, prepared)?;
         let mut earlier = Vec::new();
         for (unit, prepared) in units.iter().zip(prepared) {
             earlier.push(retest::look(&self.store, unit, prepared, self.request.retest)?);
@@ -164,6 +165,7 @@ impl<'c> Session<'c> {
                     together.as_ref(),
                 )
             };
+            retest::count(&self.store, unit, prepared, &ticket)?;
             let journal = self.store.journal(&ticket).map_err(not_saved)?;
             let (listener, events) = listen();
             let showing = self.showing(unit);
@@ -183,6 +185,7 @@ impl<'c> Session<'c> {
                 printer,
             });
         }
+        drop(turn);
         let crew = self.kept.as_mut().map(|(_, crew)| std::mem::take(crew));
         let finished = execute_slots(Fixture {
             seats,

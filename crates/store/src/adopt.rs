@@ -10,6 +10,7 @@ use crate::{
     record::Record,
     recovery::sync_held,
     store::Store,
+    units::remember,
 };
 use std::io::Write;
 
@@ -64,7 +65,10 @@ impl Store {
                 .map_err(|error| StoreError::io("write", pending.path_of(name.as_str()), error))
         };
         match publish_after(pending, &record.run_id, name.as_str(), write, |()| Ok(()))? {
-            Published::New | Published::Already => Ok(Adopted::New(name)),
+            Published::New | Published::Already => {
+                remember(&self.layout().units, &record);
+                Ok(Adopted::New(name))
+            }
             Published::Conflict { temporary } => {
                 pending.discard(&temporary);
                 Err(conflict())

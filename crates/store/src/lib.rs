@@ -25,7 +25,7 @@
 //!   reserve                      given up to save the run in progress when the disk fills
 //!   checkpoints.jsonl            what stands in the chain for records that were pruned
 //!   pruned.jsonl                 which units those judged, and when
-//!   lock.store  lock.seal  lock.syncer      never removed
+//!   lock.store  lock.seal  lock.syncer  lock.units      never removed
 //! ```
 //!
 //! # Invariants
@@ -220,5 +220,5 @@ pub use sign::{Signature, StationKey};
 pub use space::Estimate;
 pub use store::{Saved, Store, Ticket};
 pub use underway::{Begun, Underway};
-pub use units::JudgedRun;
+pub use units::{CountedRuns, JudgedRun};
 pub use verify::{Finding, Verified};

@@ -16,6 +16,8 @@ use std::{
 pub(crate) const STORE: &str = "lock.store";
 /// Held while a record takes its place in the chain and its name.
 pub(crate) const SEAL: &str = "lock.seal";
+/// Held while the runs of a unit are counted and another one begins.
+pub(crate) const UNITS: &str = "lock.units";
 /// Held to drain `pending/`.
 pub(crate) const SYNCER: &str = "lock.syncer";
 

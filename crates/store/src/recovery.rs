@@ -29,6 +29,7 @@ use crate::{
     quarantine::{Quarantined, quarantine},
     record::Record,
     store::{Layout, Saved, Store, discard_probes},
+    units::remember,
 };
 use leftover::{Found, Leftover};
 use std::collections::{BTreeMap, BTreeSet};
@@ -325,6 +326,7 @@ fn adopt(store: &Store, temporary: &str, stem: &str, brought: bool, recovery: &m
             if position.is_some() {
                 sealing.done();
             }
+            remember(&layout.units, &record);
             recovery.adopted.push(name);
             Ok(())
         }

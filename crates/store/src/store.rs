@@ -280,11 +280,9 @@ impl Store {
             })
         };
         match publish_after(pending, &record.run_id, name.as_str(), write, announce)? {
-            published @ (Published::New | Published::Already) => {
+            Published::New | Published::Already => {
                 sealing.done();
-                if matches!(published, Published::New) {
-                    remember(&self.layout.units, &record);
-                }
+                remember(&self.layout.units, &record);
                 Ok(Saved {
                     path: pending.path_of(name.as_str()),
                     name,
@@ -326,6 +324,7 @@ impl Store {
         }
         // whoever put it there may have died before this step
         sync_held(&self.layout, &folder, name)?;
+        remember(&self.layout.units, &found);
         Ok(Some(Saved {
             path: folder.path_of(name.as_str()),
             name: name.clone(),

@@ -3,17 +3,26 @@
 //! One line of JSON per judged run, appended when its record is published, in one of 4096 files by the digest of serial
 //! number and procedure. The question reads one file, whatever the store holds: with a million runs some 40 kB. It is an
 //! index and no more: a line that is lost or torn (power cut, full disk) costs one remembered run, never a record.
+//!
+//! Where a procedure counts its tests, the index is held to the records: before a unit is counted for the first time, the records
+//! whose names say that unit are read, and a line says that this was done. Whoever removes the files removes those lines too, and
+//! the records are read again. And a run that is counted has a line as soon as it begins, which holds while its journal is there:
+//! so many runs of one unit at once are not one each.
 
 use crate::{
     disk::Dir,
     error::{StoreError, StoreErrorKind},
-    integrity::sha256_hex,
+    integrity::{self, sha256_hex},
+    journal,
+    lock::{self, Lock},
+    name::RecordName,
+    outbox::held_bytes,
     record::{Purpose, Record, RunOutcome, time},
-    store::Store,
+    store::{Store, Ticket},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::io::Write;
+use std::{collections::BTreeSet, io::Write};
 
 /// Digits of the digest that name the file.
 const FILE_DIGITS: usize = 3;
@@ -36,6 +45,38 @@ pub struct JudgedRun {
     pub started_at: DateTime<Utc>,
 }
 
+/// The runs of a unit that count against a procedure's most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedRuns {
+    /// Those that judged it, oldest first.
+    pub judged: Vec<JudgedRun>,
+    /// How many are under way, or ended without being saved so far.
+    pub under_way: usize,
+}
+
+/// A run that is counted and has begun: it is under way while its journal is there.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    unit: String,
+    simulated: bool,
+    begun: String,
+}
+
+/// The records of the unit were looked for: the index knows them all.
+#[derive(Serialize, Deserialize)]
+struct Whole {
+    unit: String,
+    whole: bool,
+}
+
+/// What the index says of a unit.
+#[derive(Default)]
+struct Known {
+    judged: Vec<JudgedRun>,
+    begun: Vec<String>,
+    is_whole: bool,
+}
+
 impl Store {
     /// The runs of a unit with a procedure that ended PASS or FAIL, oldest first: partial ones and those of gauge studies are
     /// left out, and simulated ones are known only to simulated ones.
@@ -43,23 +84,144 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the index is there and cannot be read.
     pub fn judged_runs(&self, serial: &str, procedure_id: &str, simulated: bool) -> Result<Vec<JudgedRun>, StoreError> {
+        let known = self.known(&digest(serial, procedure_id), simulated)?;
+        Ok(known.judged)
+    }
+
+    /// The same for a procedure that counts them: also those that the index does not know, and those under way.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Damaged`] or [`StoreErrorKind::Newer`] when a record that may be the unit's cannot be read; trouble with
+    /// the disk.
+    pub fn counted_runs(&self, serial: &str, procedure_id: &str, simulated: bool) -> Result<CountedRuns, StoreError> {
         let digest = digest(serial, procedure_id);
-        let bytes = match self.layout().units.read(&file_of(&digest), MOST_BYTES) {
+        let known = self.known(&digest, simulated)?;
+        if !known.is_whole {
+            self.complete(serial, &digest)?;
+        }
+        let mut alive = Vec::new();
+        for run_id in known.begun {
+            if self.layout().journal.holds(&journal::name_of(&run_id))? {
+                alive.push(run_id);
+            }
+        }
+        // after the journals: a run that ends meanwhile is remembered before its journal goes
+        let judged = self.known(&digest, simulated)?.judged;
+        let is_judged = |run_id: &String| judged.iter().any(|run| run.run_id == *run_id);
+        let under_way = alive.iter().filter(|run_id| !is_judged(run_id)).count();
+        Ok(CountedRuns { judged, under_way })
+    }
+
+    /// One program at a time counts the runs of a unit and begins another; the lock is held until it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Locked`] when another program does not let go of it; trouble with the disk.
+    pub fn lock_units(&self) -> Result<Lock, StoreError> {
+        lock::wait(&self.layout().root, lock::UNITS)
+    }
+
+    /// Counts a run that is about to begin its journal. The caller holds the lock of [`Store::lock_units`] until it has one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written: then nobody would count the run.
+    pub fn count_run(
+        &self,
+        serial: &str,
+        procedure_id: &str,
+        simulated: bool,
+        ticket: &Ticket,
+    ) -> Result<(), StoreError> {
+        let digest = digest(serial, procedure_id);
+        let begun = Begun {
+            unit: unit_of(&digest),
+            simulated,
+            begun: ticket.run_id.clone(),
+        };
+        append(&self.layout().units, &digest, &begun)
+    }
+
+    fn known(&self, digest: &str, simulated: bool) -> Result<Known, StoreError> {
+        let bytes = match self.layout().units.read(&file_of(digest), MOST_BYTES) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(Known::default()),
             Err(error) => return Err(error),
         };
-        let lines = bytes.split(|byte| *byte == b'\n');
-        let runs = lines.filter_map(|line| serde_json::from_slice::<JudgedRun>(line).ok());
-        let unit = unit_of(&digest);
-        Ok(runs
-            .filter(|run| run.unit == unit && run.simulated == simulated)
-            .collect())
+        let unit = unit_of(digest);
+        let mut known = Known::default();
+        let mut seen = BTreeSet::new();
+        for line in bytes.split(|byte| *byte == b'\n') {
+            if let Ok(run) = serde_json::from_slice::<JudgedRun>(line) {
+                if run.unit == unit && run.simulated == simulated && seen.insert(run.run_id.clone()) {
+                    known.judged.push(run);
+                }
+            } else if let Ok(begun) = serde_json::from_slice::<Begun>(line) {
+                if begun.unit == unit && begun.simulated == simulated {
+                    known.begun.push(begun.begun);
+                }
+            } else if let Ok(whole) = serde_json::from_slice::<Whole>(line) {
+                known.is_whole |= whole.whole && whole.unit == unit;
+            }
+        }
+        // what was read from records stands behind what was remembered since
+        known.judged.sort_by_key(|run| run.started_at);
+        Ok(known)
+    }
+
+    /// Reads the records that may be the unit's, and adds to the index what they say.
+    fn complete(&self, serial: &str, digest: &str) -> Result<(), StoreError> {
+        let layout = self.layout();
+        let mut names: Vec<RecordName> = Vec::new();
+        let folders = self.record_folders()?;
+        // the first once more: a record may move while they are read
+        for folder in folders.iter().chain(folders.first()) {
+            folder.each_name(|name| {
+                let name = name.parse::<RecordName>().ok();
+                names.extend(name.filter(|name| name.is_of(serial)));
+            })?;
+        }
+        names.sort();
+        names.dedup();
+        for name in names {
+            let Some(held) = held_bytes(layout, &name)? else {
+                continue;
+            };
+            let refuse = |kind, detail: String| {
+                let path = held.folder.path_of(name.as_str());
+                StoreError::new(kind, "read", path, detail)
+            };
+            let Some(bytes) = &held.bytes else {
+                return Err(refuse(StoreErrorKind::Damaged, "it is no plain file".to_owned()));
+            };
+            let record = integrity::open(bytes).map_err(|error| {
+                let kind = match error {
+                    integrity::IntegrityError::Missing
+                    | integrity::IntegrityError::Altered
+                    | integrity::IntegrityError::Form(_) => StoreErrorKind::Damaged,
+                    integrity::IntegrityError::Newer(_) => StoreErrorKind::Newer,
+                };
+                refuse(kind, error.to_string())
+            })?;
+            if let Some((of, run)) = judged(&record).filter(|(of, _)| of == digest) {
+                append(&layout.units, &of, &run)?;
+            }
+        }
+        let whole = Whole {
+            unit: unit_of(digest),
+            whole: true,
+        };
+        append(&layout.units, digest, &whole)
     }
 }
 
-/// Remembers a run that is published; what cannot be written is not remembered.
+/// Remembers a run that is published, once or twice; what cannot be written is not remembered.
 pub(crate) fn remember<M>(units: &Dir, record: &Record<M>) {
+    if let Some((digest, run)) = judged(record) {
+        drop(append(units, &digest, &run));
+    }
+}
+
+/// What is remembered of a run, under its digest; `None` for one that does not count.
+fn judged<M>(record: &Record<M>) -> Option<(String, JudgedRun)> {
     let judged = match record.outcome {
         RunOutcome::Pass | RunOutcome::Fail => true,
         RunOutcome::Error | RunOutcome::Timeout | RunOutcome::Aborted => false,
@@ -69,7 +231,7 @@ pub(crate) fn remember<M>(units: &Dir, record: &Record<M>) {
         Purpose::GaugeStudy | Purpose::Partial => false,
     };
     if !judged || !counts {
-        return;
+        return None;
     }
     let digest = digest(&record.unit_under_test.serial_number, &record.procedure_id);
     let run = JudgedRun {
@@ -79,11 +241,16 @@ pub(crate) fn remember<M>(units: &Dir, record: &Record<M>) {
         outcome: record.outcome,
         started_at: record.started_at,
     };
-    let (Ok(json), Ok(file)) = (serde_json::to_string(&run), units.open_append(&file_of(&digest))) else {
-        return;
-    };
+    Some((digest, run))
+}
+
+fn append<T: Serialize>(units: &Dir, digest: &str, line: &T) -> Result<(), StoreError> {
+    let name = file_of(digest);
+    let failed = |error| StoreError::io("write", units.path_of(&name), error);
+    let json = serde_json::to_string(line).map_err(|error| failed(error.into()))?;
+    let file = units.open_append(&name)?;
     // a torn line before it ends here; one write, so that two processes do not mix theirs
-    drop((&file).write_all(format!("\n{json}\n").as_bytes()));
+    (&file).write_all(format!("\n{json}\n").as_bytes()).map_err(failed)
 }
 
 /// Of serial number and procedure; neither can stand for a part of the other.
@@ -158,5 +325,65 @@ mod tests {
         (&file).write_all(b"{\"unit\":\"half a li").unwrap();
         remember(units, &judged("U-1", "b", RunOutcome::Pass));
         assert_eq!(outcomes(&store, "U-1"), [RunOutcome::Fail, RunOutcome::Pass]);
+    }
+
+    #[test]
+    fn runs_that_are_counted_are_those_of_the_records_and_those_under_way() {
+        let (_folder, store) = crate::testkit::store();
+        let count = || {
+            let runs = store.counted_runs("U-1", "BOARD-FUNCTIONAL-V3", false).unwrap();
+            (runs.judged.len(), runs.under_way)
+        };
+        assert_eq!(count(), (0, 0));
+        let ticket = store.begin(crate::testkit::now()).unwrap();
+        store.count_run("U-1", "BOARD-FUNCTIONAL-V3", false, &ticket).unwrap();
+        assert_eq!(count(), (0, 0), "its journal has not begun");
+        let journal = store.journal(&ticket).unwrap();
+        assert_eq!(count(), (0, 1));
+        assert_eq!(
+            store
+                .counted_runs("U-2", "BOARD-FUNCTIONAL-V3", false)
+                .unwrap()
+                .under_way,
+            0
+        );
+        let sealed = Record {
+            sequence: ticket.sequence,
+            ..judged("U-1", &ticket.run_id, RunOutcome::Pass)
+        };
+        store.publish(sealed.packed()).unwrap();
+        assert_eq!(count(), (1, 0), "judged, although its journal is there");
+        drop(journal);
+        // whoever removes the index does not remove what it was made from
+        for name in store.layout().units.names().unwrap() {
+            store.layout().units.remove(&name).unwrap();
+        }
+        assert_eq!(outcomes(&store, "U-1"), []);
+        assert_eq!(count(), (1, 0));
+        assert_eq!(outcomes(&store, "U-1"), [RunOutcome::Pass]);
+        assert_eq!(count(), (1, 0), "the records are read once");
+    }
+
+    #[test]
+    fn a_record_that_was_brought_counts_and_one_that_cannot_be_read_keeps_the_unit_from_being_counted() {
+        let (_folder, store) = crate::testkit::store();
+        let (_other, elsewhere) = crate::testkit::store();
+        let ticket = elsewhere.begin(crate::testkit::now()).unwrap();
+        let record = Record {
+            sequence: ticket.sequence,
+            ..judged("U-1", &ticket.run_id, RunOutcome::Fail)
+        };
+        let saved = elsewhere.publish(record.packed()).unwrap();
+        let bytes = std::fs::read(&saved.path).unwrap();
+        let count = |store: &Store| store.counted_runs("U-1", "BOARD-FUNCTIONAL-V3", false);
+        assert_eq!(count(&store).unwrap().judged.len(), 0);
+        store.adopt(&bytes).unwrap();
+        assert_eq!(count(&store).unwrap().judged.len(), 1);
+        for name in elsewhere.layout().units.names().unwrap() {
+            elsewhere.layout().units.remove(&name).unwrap();
+        }
+        let file = std::fs::File::options().write(true).open(&saved.path).unwrap();
+        file.set_len(100).unwrap();
+        assert_eq!(count(&elsewhere).unwrap_err().kind(), StoreErrorKind::Damaged);
     }
 }
