@@ -150,3 +150,66 @@ fn a_clock_that_went_back_is_told_once_and_stands_in_the_record() {
         "the clock is what it was at the run before"
     );
 }
+
+#[test]
+fn a_store_that_is_not_there_is_made_by_nobody_who_only_looks_at_it() {
+    let folder = scratch();
+    let (mistyped, bundle) = (folder.path().join("stroe"), folder.path().join("out.bundle"));
+    let station = folder.path().join("station.toml");
+    write(
+        &station,
+        "[station]\nid = \"bench-1\"\n\n[store]\nroot = \"nowhere/stroe\"\n",
+    );
+    let bundle = bundle.to_str().unwrap();
+    let run_id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let commands: &[&[&str]] = &[
+        &["runs", "verify"],
+        &["runs", "list"],
+        &["runs", "stats"],
+        &["runs", "export", "--format", "csv"],
+        &["sync", "status"],
+        &["sync", "health"],
+        &["sync", "requeue", "--all"],
+        &["bundle", "export", bundle],
+        &["runs", "show", run_id],
+    ];
+    for command in commands {
+        for (flag, path) in [("--store", &mistyped), ("--station", &station)] {
+            let refused = done(benchtop().args(*command).arg(flag).arg(path));
+            assert_eq!(refused.code, Some(2), "{command:?} {flag}: {refused}");
+            assert!(
+                refused.err.contains("there is no store at "),
+                "{command:?} {flag}: {refused}"
+            );
+        }
+        assert!(!mistyped.exists(), "{command:?}");
+    }
+    assert!(!Path::new(bundle).exists() && !folder.path().join("nowhere").exists());
+    // who brings something makes it
+    let synced = done(
+        benchtop()
+            .args(["sync", "--url", "http://127.0.0.1:9", "--store"])
+            .arg(&mistyped)
+            .env("TOFUPILOT_API_KEY", "k"),
+    );
+    assert_eq!(synced.code, Some(0), "{synced}");
+    assert!(mistyped.join("pending").is_dir());
+    let listed = done(benchtop().args(["runs", "list", "--store"]).arg(&mistyped));
+    assert_eq!(listed.code, Some(0), "{listed}");
+}
+
+#[test]
+fn a_store_is_no_file() {
+    let folder = scratch();
+    let file = folder.path().join("store.zip");
+    write(&file, "not a folder");
+    let run = done(simulated(&file, "UNIT-5501").args(["--operator", "jane"]));
+    let list = done(benchtop().args(["runs", "list", "--store"]).arg(&file));
+    for refused in [run, list] {
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(
+            refused.err.contains("store.zip is a file: a store is a folder"),
+            "{refused}"
+        );
+    }
+}

@@ -24,13 +24,20 @@ pub(crate) fn bundle(command: BundleCommand) -> Result<Exit, Failure> {
 }
 
 fn open(arguments: &BundleArguments) -> Result<(Outbox, Option<SecretString>), Failure> {
+    open_in(arguments, Outbox::open)
+}
+
+fn open_in(
+    arguments: &BundleArguments,
+    store: fn(&SyncArguments) -> Result<Outbox, Failure>,
+) -> Result<(Outbox, Option<SecretString>), Failure> {
     let of = SyncArguments::of(arguments.station.clone(), arguments.store.clone());
     let secret = arguments.secret_file.as_deref().map(secret_file).transpose()?;
-    Ok((Outbox::open(&of)?, secret))
+    Ok((store(&of)?, secret))
 }
 
 fn export(arguments: &BundleArguments) -> Result<Exit, Failure> {
-    let (outbox, secret) = open(arguments)?;
+    let (outbox, secret) = open_in(arguments, Outbox::existing)?;
     // a run that a power cut ended is to leave with the others
     let is_saved = save_interrupted(&outbox.store)?;
     let clock = RealClock::new();

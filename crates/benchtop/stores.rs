@@ -16,12 +16,8 @@ pub(crate) fn root(
     station: Option<&Path>,
     simulated: bool,
 ) -> Result<PathBuf, Failure> {
-    if let Some(wanted) = wanted {
-        return under_an_existing_folder(wanted.to_owned());
-    }
-    if let Some(root) = file.and_then(|file| file.store_root.clone()) {
-        let folder = station.and_then(Path::parent).unwrap_or_else(|| Path::new(""));
-        return under_an_existing_folder(folder.join(root));
+    if let Some(named) = named(wanted, file, station) {
+        return under_an_existing_folder(named);
     }
     let data = data_directory().ok_or_else(|| {
         Failure::refused("this user has no home directory: say where the records go with --store DIR")
@@ -29,6 +25,35 @@ pub(crate) fn root(
     Ok(data
         .join("benchtop")
         .join(if simulated { "simulated" } else { "store" }))
+}
+
+/// The same for a command that only looks at a store: one that was named is there, or nothing is made.
+pub(crate) fn existing(
+    wanted: Option<&Path>,
+    file: Option<&StationFile>,
+    station: Option<&Path>,
+    simulated: bool,
+) -> Result<PathBuf, Failure> {
+    match named(wanted, file, station) {
+        Some(named) if named.is_dir() => Ok(named),
+        Some(named) if named.exists() => Err(no_folder(&named)),
+        Some(named) => Err(Failure::refused(format!("there is no store at {}", named.display()))),
+        None => root(wanted, file, station, simulated),
+    }
+}
+
+/// The store that the command line or the station file names.
+fn named(wanted: Option<&Path>, file: Option<&StationFile>, station: Option<&Path>) -> Option<PathBuf> {
+    if let Some(wanted) = wanted {
+        return Some(wanted.to_owned());
+    }
+    let root = file.and_then(|file| file.store_root.as_ref())?;
+    let folder = station.and_then(Path::parent).unwrap_or_else(|| Path::new(""));
+    Some(folder.join(root))
+}
+
+fn no_folder(root: &Path) -> Failure {
+    Failure::refused(format!("{} is a file: a store is a folder", root.display()))
 }
 
 /// Opens the store as the station file wants it: for a group too, with thresholds for the free space, signed with a key.
@@ -65,6 +90,9 @@ fn under_an_existing_folder(root: PathBuf) -> Result<PathBuf, Failure> {
         Some(parent) => parent,
         None => return Ok(root),
     };
+    if root.exists() && !root.is_dir() {
+        return Err(no_folder(&root));
+    }
     if root.is_dir() || parent.is_dir() {
         return Ok(root);
     }

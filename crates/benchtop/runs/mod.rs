@@ -66,7 +66,7 @@ fn open_of(arguments: &StoreArguments) -> Result<(Store, Recovery, Option<Statio
         }
         None => None,
     };
-    let root = stores::root(arguments.store.as_deref(), file.as_ref(), path, arguments.simulated)?;
+    let root = stores::existing(arguments.store.as_deref(), file.as_ref(), path, arguments.simulated)?;
     let store = stores::open(&root, file.as_ref())?;
     let recovery = store.recover().map_err(failed)?;
     recovery::tell(&recovery);

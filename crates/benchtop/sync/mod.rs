@@ -19,11 +19,18 @@ use benchtop_instrument::{Clock, RealClock};
 use benchtop_station::StationFile;
 use benchtop_store::{Store, StoreError, StoreErrorKind};
 use benchtop_sync::{Pace, drain, left_alone};
-use std::{sync::Mutex, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
 pub(crate) use targets::{open_targets, secret_file};
 
 /// How long the sync after a run waits for another one of the same store.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where the store is, as the command line and the station file say.
+type FindRoot = fn(Option<&Path>, Option<&StationFile>, Option<&Path>, bool) -> Result<PathBuf, Failure>;
 
 /// What every command of the outbox needs.
 pub(crate) struct Outbox {
@@ -32,17 +39,23 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    /// Makes the store where it is missing.
     pub(crate) fn open(arguments: &SyncArguments) -> Result<Self, Failure> {
+        Self::open_in(arguments, stores::root)
+    }
+
+    /// For a command that only looks at what there is, or alters it.
+    pub(crate) fn existing(arguments: &SyncArguments) -> Result<Self, Failure> {
+        Self::open_in(arguments, stores::existing)
+    }
+
+    fn open_in(arguments: &SyncArguments, root: FindRoot) -> Result<Self, Failure> {
         let file = match &arguments.station {
             Some(path) => Some(targets::station_file(path)?),
             None => None,
         };
-        let root = stores::root(
-            arguments.store.as_deref(),
-            file.as_ref(),
-            arguments.station.as_deref(),
-            false,
-        )?;
+        let (store, station) = (arguments.store.as_deref(), arguments.station.as_deref());
+        let root = root(store, file.as_ref(), station, false)?;
         let store = stores::open(&root, file.as_ref())?;
         Ok(Self { file, store })
     }
@@ -59,12 +72,18 @@ pub(crate) async fn sync(mut arguments: SyncArguments) -> Result<Exit, Failure> 
     match command {
         None if arguments.watch => watch::watch(&arguments).await,
         None => once(&arguments).await,
-        Some(SyncCommand::Status(asked)) => outbox::status(&Outbox::open(&asked.joined(arguments))?, asked.format),
-        Some(SyncCommand::Health(asked)) => outbox::health(&Outbox::open(&asked.of.joined(arguments))?, &asked.max_age),
-        Some(SyncCommand::Retry(chosen)) => outbox::retry(&Outbox::open(&chosen.which.of.joined(arguments))?, &chosen),
-        Some(SyncCommand::Requeue(chosen)) => outbox::requeue(&Outbox::open(&chosen.of.joined(arguments))?, &chosen),
+        Some(SyncCommand::Status(asked)) => outbox::status(&Outbox::existing(&asked.joined(arguments))?, asked.format),
+        Some(SyncCommand::Health(asked)) => {
+            outbox::health(&Outbox::existing(&asked.of.joined(arguments))?, &asked.max_age)
+        }
+        Some(SyncCommand::Retry(chosen)) => {
+            outbox::retry(&Outbox::existing(&chosen.which.of.joined(arguments))?, &chosen)
+        }
+        Some(SyncCommand::Requeue(chosen)) => {
+            outbox::requeue(&Outbox::existing(&chosen.of.joined(arguments))?, &chosen)
+        }
         Some(SyncCommand::Drop(chosen)) => {
-            outbox::take_out(&Outbox::open(&chosen.which.of.joined(arguments))?, &chosen)
+            outbox::take_out(&Outbox::existing(&chosen.which.of.joined(arguments))?, &chosen)
         }
         Some(SyncCommand::Install(asked)) => install::install(&asked, &arguments),
     }
