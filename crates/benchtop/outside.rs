@@ -186,14 +186,11 @@ impl Programs for Commands {
         let files: Vec<PathBuf> = exec
             .attachments
             .iter()
-            .map(|request| self.folder.join(&request.path))
+            .map(|request| PathBuf::from(&request.path))
             .collect();
         for file in &files {
             // one of an earlier run must not be taken for what this command writes
-            if file.exists() {
-                let removed = fs::remove_file(file);
-                removed.map_err(|error| NotRun(format!("{} cannot be removed: {error}", file.display())))?;
-            }
+            remove_of(&self.folder, file).map_err(NotRun)?;
         }
         let mut variables = self.facts.clone();
         variables.push(("BENCHTOP_STEP".to_owned(), step.to_owned()));
@@ -205,6 +202,10 @@ impl Programs for Commands {
         };
         let completed = process::run(&program, MOST_OUTPUT).await;
         let completed = completed.map_err(|error| NotRun(error.to_string()))?;
+        let in_the_folder = |path: PathBuf| Content::File {
+            folder: self.folder.clone(),
+            path,
+        };
         Ok(ProgramEnded {
             ending: match completed.ending {
                 Ending::Code(code) => ProgramEnding::Code(code),
@@ -212,9 +213,29 @@ impl Programs for Commands {
             },
             output: output(&completed.output),
             error_output: output(&completed.error_output),
-            files: files.into_iter().map(Content::File).collect(),
+            files: files.into_iter().map(in_the_folder).collect(),
         })
     }
+}
+
+/// Removes a file in the folder, if it is there. A link goes itself; through one on the way nothing is removed.
+fn remove_of(folder: &Path, path: &Path) -> Result<(), String> {
+    let mut above = folder.to_owned();
+    for part in path.parent().into_iter().flat_map(Path::components) {
+        above.push(part);
+        if above.is_symlink() {
+            let shown = above.display();
+            return Err(format!(
+                "{shown} is a symbolic link: attachments lie in {}",
+                folder.display()
+            ));
+        }
+    }
+    let file = folder.join(path);
+    if fs::symlink_metadata(&file).is_err() {
+        return Ok(());
+    }
+    fs::remove_file(&file).map_err(|error| format!("{} cannot be removed: {error}", file.display()))
 }
 
 fn output(kept: &benchtop_instrument::Kept) -> Output {
@@ -275,7 +296,9 @@ impl Attachments for Forgetful {
     async fn keep(&self, _name: &str, content: Content, _most: u64) -> Result<Kept, NotKept> {
         let bytes = match content {
             Content::Bytes(bytes) => bytes,
-            Content::File(path) => fs::read(&path).map_err(|error| NotKept(error.to_string()))?,
+            Content::File { folder, path } => {
+                fs::read(folder.join(path)).map_err(|error| NotKept(error.to_string()))?
+            }
         };
         Ok(Kept {
             size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),

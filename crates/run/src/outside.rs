@@ -80,8 +80,13 @@ pub enum ProgramEnding {
 /// What is to be kept with the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A file.
-    File(PathBuf),
+    /// A file in this folder, or below it: no link leads to it from there.
+    File {
+        /// The folder.
+        folder: PathBuf,
+        /// The file's path from there.
+        path: PathBuf,
+    },
     /// These bytes.
     Bytes(Vec<u8>),
 }

@@ -175,6 +175,16 @@ impl Dir {
         Ok(file)
     }
 
+    /// Opens a file for reading that others have written: a regular one, of as many names as they like.
+    pub(crate) fn open_anothers(&self, name: &str) -> Result<DiskFile, StoreError> {
+        let file = self.opened(name, "open", || self.handle.open_read(name))?;
+        let facts = file.metadata().map_err(self.failed("look at", name))?;
+        match facts.is_file() {
+            true => Ok(file),
+            false => Err(self.damaged("open", name, "it is not a regular file")),
+        }
+    }
+
     /// Reads an open file from its beginning.
     pub(crate) fn read_file(&self, file: &DiskFile, name: &str, limit: u64) -> Result<Vec<u8>, StoreError> {
         let mut bytes = Vec::new();

@@ -75,6 +75,11 @@ impl StoreError {
         &self.0.path
     }
 
+    /// What was wrong, in the words of the operating system or ours.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     pub(crate) fn io(operation: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self(Box::new(Inner {
             kind: kind_of(&source),
