@@ -114,8 +114,10 @@ fn an_import_that_is_killed_at_any_moment_brings_everything_once_when_it_is_made
         }
         let left = records(&office, "pending").len();
         partly += usize::from((1..RUNS).contains(&left));
+        // killed before the store was made, it left nothing to look at
+        let expected = if office.exists() { 0 } else { 2 };
         let left = verified(&office);
-        assert_eq!(left.code, Some(0), "after {count} files: {left}");
+        assert_eq!(left.code, Some(expected), "after {count} files: {left}");
 
         let again = done(&mut room.import(&office));
         assert_eq!(again.code, Some(0), "after {count} files: {again}");
