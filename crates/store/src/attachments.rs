@@ -166,9 +166,9 @@ mod tests {
         }
         assert_eq!(fs::read_dir(store.attachments()).unwrap().count(), 0);
         // the folder itself may be reached by a link: its owner chose it
-        fs::rename(&ours, folder.path().join("moved")).unwrap();
-        symlink(folder.path().join("anothers"), &ours).unwrap();
-        let kept = keeper.keep("x", of(&ours, "secret"), 100).await.unwrap();
+        let linked = folder.path().join("linked");
+        symlink(&anothers, &linked).unwrap();
+        let kept = keeper.keep("x", of(&linked, "secret"), 100).await.unwrap();
         assert_eq!(kept.size, 6);
     }
 }
