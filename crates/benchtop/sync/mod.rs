@@ -154,7 +154,7 @@ const fn exit_of(code: u8) -> Exit {
 }
 
 /// `run --sync`: another process drains the store, so that nothing of it touches this run.
-pub(crate) fn push_in_background(store: &Store, station: Option<&std::path::Path>) {
+pub(crate) fn push_in_background(store: &Store, station: Option<&Path>) {
     let started = std::env::current_exe().and_then(|program| {
         let mut command = std::process::Command::new(program);
         command.args(["sync", "--patient", "--store"]).arg(store.root());
