@@ -405,7 +405,7 @@ fn at_once(folder: &Path, rule: &str, count: usize) -> Vec<Option<i32>> {
     let rule = format!("[unit_under_test]\nretest = \"{rule}\"\n");
     write(&procedure, &text.replacen("[unit_under_test]\n", &rule, 1));
     let start = || {
-        let mut command = crate::testkit::benchtop();
+        let mut command = benchtop();
         command.arg("run").arg(&procedure);
         command.args(["--serial", "UNIT-5501", "--simulate=board-v3", "--store"]);
         Running::start(command.arg(folder.join("store")))
