@@ -101,7 +101,7 @@ struct Manifest {
 }
 
 /// Writes every pending record and its attachments. They stay where they are; a receipt says of each that another computer has it
-/// from now on, before it is written.
+/// from now on, before the bundle is whole.
 ///
 /// # Errors
 /// [`BundleError`] when the store or the file is in trouble.
@@ -119,7 +119,7 @@ pub fn export(
         },
     )?;
     let mut carried = Carried::default();
-    let (mut manifest, mut names) = (Manifest::default(), Vec::new());
+    let (mut manifest, mut names, mut marks) = (Manifest::default(), Vec::new(), BTreeMap::new());
     for name in store.pending(usize::MAX)?.names {
         let sealed = match store.load(&name) {
             Ok(Loaded::Sealed(sealed)) => sealed,
@@ -135,7 +135,7 @@ pub fn export(
             Err(error) => return Err(error.into()),
         };
         match carries(store, name.run_id(), now) {
-            Ok(()) => {}
+            Ok(mark) => marks.extend(mark.map(|mark| (name.run_id().to_owned(), mark))),
             Err(error) if is_its_own(error.kind()) => {
                 carried.left_out.push((name.to_string(), error.to_string()));
                 continue;
@@ -149,7 +149,7 @@ pub fn export(
         names.push(name);
     }
     writer.line(&Line::Manifest(manifest))?;
-    let mut written = BTreeSet::new();
+    let (mut written, mut leave) = (BTreeSet::new(), Vec::new());
     for name in names {
         // a sync beside us may have moved it since
         let Some((_, sealed)) = anywhere(store, &name)? else {
@@ -176,23 +176,24 @@ pub fn export(
             json,
         })?;
         carried.records += 1;
+        leave.extend(marks.remove_entry(name.run_id()));
     }
+    // durably, before its last line: a bundle without that is torn and taken by nobody, and then no run has left
+    store.receipts().append_all(&leave)?;
     writer.end(secret)?;
     Ok(carried)
 }
 
-/// Notes durably, once, that this store is not the only one that has the record.
-fn carries(store: &Store, run_id: &str, now: Now<'_>) -> Result<(), StoreError> {
-    let receipts = store.receipts();
-    if receipts.read(run_id)?.is_carried() {
-        return Ok(());
+/// What says that this store is not the only one that has the record; `None` where it was said already.
+fn carries(store: &Store, run_id: &str, now: Now<'_>) -> Result<Option<Receipt>, StoreError> {
+    if store.receipts().read(run_id)?.is_carried() {
+        return Ok(None);
     }
-    let carried = Receipt {
+    Ok(Some(Receipt {
         at: now(),
         target: String::new(),
         kind: ReceiptKind::Carried,
-    };
-    receipts.append(run_id, &carried)
+    }))
 }
 
 /// A record wherever it lies, and where.
@@ -289,7 +290,9 @@ fn take_all(
 /// A record that cannot be believed leaves no receipt.
 fn adopt(store: &Store, json: &str, now: Now<'_>) -> Result<Adopted, StoreError> {
     if let Ok(record) = integrity::open(json.as_bytes()) {
-        carries(store, &record.run_id, now)?;
+        if let Some(mark) = carries(store, &record.run_id, now)? {
+            store.receipts().append(&record.run_id, &mark)?;
+        }
     }
     store.adopt(json.as_bytes())
 }

@@ -28,6 +28,28 @@ fn station() -> Bench {
     bench
 }
 
+#[test]
+fn a_run_has_left_when_the_bundle_is_whole_and_not_before() {
+    let station = Bench::new();
+    // more than is kept back to be packed
+    let digests = (0..8_192_u32).flat_map(|seed| integrity::sha256_hex(&seed.to_le_bytes()).into_bytes());
+    let attachment = station.attachment("wave.txt", &digests.collect::<Vec<u8>>());
+    let record = Record {
+        attachments: vec![attachment],
+        ..numbered(1)
+    };
+    station.put(&record);
+    let has_left = || {
+        let receipts = station.store.receipts().read(&record.run_id).unwrap();
+        receipts.is_carried()
+    };
+    let mut room = [0; 4_096];
+    export(&station.store, &mut room.as_mut_slice(), None, &now).unwrap_err();
+    assert!(!has_left(), "no stick has it");
+    exported(&station, None);
+    assert!(has_left());
+}
+
 #[tokio::test]
 async fn runs_go_out_and_confirmations_come_back() {
     let (server, station, office) = (Server::start().await, station(), Bench::new());
