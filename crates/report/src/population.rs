@@ -107,12 +107,13 @@ pub fn remember_pruned<'a>(
         if asked.peek().is_none() {
             continue;
         }
-        let there: HashSet<&str> = population.runs.iter().map(Indexed::run_id).collect();
+        // one that is here again, and one that a prune which broke off told twice, counts once
+        let mut there: HashSet<&str> = population.runs.iter().map(Indexed::run_id).collect();
         let mut first: HashMap<&str, DateTime<Utc>> = HashMap::new();
         for run in population.runs.iter().filter(|run| is_judged(run)) {
             first.entry(run.serial_number()).or_insert_with(|| run.started_at());
         }
-        for run in asked.filter(|run| !there.contains(run.run_id.as_str())) {
+        for run in asked.filter(|run| there.insert(run.run_id.as_str())) {
             let is_since = wanted.since.is_none_or(|since| run.started_at >= since);
             population.pruned += usize::from(is_since);
             let serial = run.serial_number.as_str();

@@ -395,7 +395,16 @@ fn no_retest_becomes_a_first_pass_because_its_failure_was_pruned() {
     // its record could not be removed
     let there = pruned(&run(12, "still there"));
     let later = pruned(&run(20, "new"));
-    let remembered = [in_w7(of("retested")), another, golden, simulated, there, later];
+    // the last one twice: the prune that told of it broke off, and another one did it
+    let remembered = [
+        in_w7(of("retested")),
+        another,
+        golden,
+        simulated,
+        there,
+        later.clone(),
+        later,
+    ];
     let mut history = History::open(&made.store(), chrono::DateTime::default(), &mut |_, _| {}).unwrap();
     let batch = Filter {
         batch: Some("W7".to_owned()),
