@@ -72,13 +72,16 @@ fn accepting(doubts: &[Doubt]) -> String {
     words.join(" ")
 }
 
-/// Forgets what a person has taken on for good, says so of each, and answers what is left. A run that left anything beside it
-/// is forgotten as soon as the rest is off, or accepted as well.
+/// Says what was not proved off, forgets what of it a person has taken on for good, and answers what is left. A run that left
+/// anything beside it is forgotten as soon as the rest is off, or accepted as well.
 pub(crate) fn forget(store: &Store, doubts: Vec<Doubt>, accepted: &[String]) -> Result<Vec<Doubt>, Failure> {
     let (given_up, left): (Vec<Doubt>, Vec<Doubt>) = doubts
         .into_iter()
         .partition(|doubt| accepted.contains(&doubt.output.instrument));
     let kept: BTreeSet<&str> = left.iter().map(|doubt| doubt.output.run_id.as_str()).collect();
+    for doubt in &left {
+        terminal::complain(&doubt.message);
+    }
     for doubt in &given_up {
         let run_id = &doubt.output.run_id;
         if kept.contains(run_id.as_str()) {
@@ -90,7 +93,7 @@ pub(crate) fn forget(store: &Store, doubts: Vec<Doubt>, accepted: &[String]) -> 
         }
         store
             .clear_marker(run_id)
-            .map_err(|error| Failure::error(error.to_string()))?;
+            .map_err(|error| Failure::error(format!("{}; it is not forgotten: {error}", doubt.message)))?;
         terminal::warn(&format!("{} (accepted, and forgotten)", doubt.message));
     }
     Ok(left)

@@ -62,9 +62,6 @@ pub(crate) async fn safe(
     let all = cleared.doubts.len();
     let doubts = recovery::forget(&store, cleared.doubts, &arguments.accept_unsafe)?;
     let forgotten = all - doubts.len();
-    for doubt in &doubts {
-        terminal::complain(&doubt.message);
-    }
     if unproved + doubts.len() > 0 {
         let message = format!(
             "{} outputs could not be proved off: {}",
