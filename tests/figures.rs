@@ -175,8 +175,9 @@ fn a_table_has_one_heading_and_the_numbers_of_the_objects() {
     ] {
         assert!(heading.iter().any(|name| name == column), "{column}: {heading:?}");
     }
+    let empty = scratch();
     for words in [&["--gauge"][..], &["--correlate", "vcc_3v3", "vcc_copy"]] {
-        for store in [folder.path(), &folder.path().join("empty")] {
+        for store in [folder.path(), empty.path()] {
             let table = runs(&[&["stats", "--format", "csv"], words].concat(), store);
             assert_eq!(table.out.matches("procedure_id,").count(), 1, "{words:?}: {table}");
         }

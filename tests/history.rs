@@ -91,6 +91,7 @@ fn diff_compares_two_runs_or_a_run_with_a_golden_one() {
 fn stats_counts_units_and_says_what_it_left_out() {
     let folder = scratch();
     let store = folder.path().join("store");
+    fs::create_dir(&store).unwrap();
     let empty = runs(&["stats"], &store);
     assert_eq!((empty.code, empty.out.trim()), (Some(0), "No run counts."), "{empty}");
     done(&mut simulated(&store, "UNIT-5501"));

@@ -17,6 +17,7 @@ mod metrology;
 mod model;
 mod parse;
 mod pattern;
+mod places;
 mod propagation;
 mod ratio;
 mod reduction;

@@ -4,6 +4,7 @@ use crate::expression::{Expression, Parameter};
 use crate::kinds::{Exec, Expect, Prompt, Query, Transmit};
 use crate::limit::Limit;
 use crate::pattern::Pattern;
+use crate::places::MeasurementPlaces;
 use crate::reduction::Reduction;
 use crate::said::Extract;
 use crate::slots::FixtureSteps;
@@ -564,22 +565,6 @@ pub enum Until {
 pub fn settle_time_name(measurement: &str) -> String {
     format!("{measurement}_settle_time")
 }
-
-/// Where the parts of a measurement are written; what is not written has the place of the whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MeasurementPlaces {
-    pub(crate) instrument: Span,
-    pub(crate) function: Span,
-    pub(crate) range: Span,
-    /// Those of the keys that few measurements have, by key: its channel, samples, trigger and so on.
-    pub(crate) rare: Rare,
-    pub(crate) limit: Span,
-    pub(crate) low: Span,
-    pub(crate) high: Span,
-}
-
-/// Where keys are written, by key; a long procedure has very many measurements, and almost none of them any.
-pub(crate) type Rare = Option<Box<BTreeMap<&'static str, Span>>>;
 
 /// A procedure whose every request was found possible on the station's instruments.
 ///

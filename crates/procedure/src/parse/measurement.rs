@@ -5,9 +5,8 @@ use super::judging::{is_judged, limit_of, limit_of_no_reading, limit_place};
 use super::vocabulary::MEASUREMENT;
 use super::{condition, head, limit, quantity, range, reduce, sampling};
 use crate::expression::{Dimension, Expression, Kind};
-use crate::model::{
-    InstrumentNeed, LogicalName, Measurement, MeasurementPlaces, MeasurementSource, ReadingSource, settle_time_name,
-};
+use crate::model::{InstrumentNeed, LogicalName, Measurement, MeasurementSource, ReadingSource, settle_time_name};
+use crate::places::MeasurementPlaces;
 use crate::value::ValueKind;
 use benchtop_instrument::{BaseUnit, Choices, Decimal, Function, InputImpedance, Measure, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Kind as Written, Span, Spanned, Table, Value, one_of};

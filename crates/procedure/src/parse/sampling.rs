@@ -2,7 +2,8 @@
 
 use super::quantity;
 use super::vocabulary::POLL;
-use crate::model::{Poll, Rare, Until};
+use crate::model::{Poll, Until};
+use crate::places::Rare;
 use benchtop_instrument::{BaseUnit, Decimal, Function, MOST_SAMPLES, Quantity, Sampling, Trigger, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Magnitude, Spanned, Table, one_of};
 use std::{collections::BTreeMap, time::Duration};
