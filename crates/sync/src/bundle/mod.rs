@@ -289,10 +289,10 @@ fn take_all(
 
 /// A record that cannot be believed leaves no receipt.
 fn adopt(store: &Store, json: &str, now: Now<'_>) -> Result<Adopted, StoreError> {
-    if let Ok(record) = integrity::open(json.as_bytes()) {
-        if let Some(mark) = carries(store, &record.run_id, now)? {
-            store.receipts().append(&record.run_id, &mark)?;
-        }
+    if let Ok(record) = integrity::open(json.as_bytes())
+        && let Some(mark) = carries(store, &record.run_id, now)?
+    {
+        store.receipts().append(&record.run_id, &mark)?;
     }
     store.adopt(json.as_bytes())
 }
