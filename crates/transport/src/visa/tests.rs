@@ -22,6 +22,14 @@ fn uses_another_library() -> bool {
     env::var_os(library::VARIABLE).is_some()
 }
 
+/// True, and told, where a real library takes the place of the double and a test needs what it cannot be made to do.
+fn is_passed_over(why: &str) -> bool {
+    if uses_another_library() {
+        println!("skipped: {why}");
+    }
+    uses_another_library()
+}
+
 /// The double, which cargo built because this crate asks for it.
 pub(crate) fn use_a_library() {
     let folder = env::current_exe().unwrap().parent().unwrap().to_owned();
@@ -90,8 +98,7 @@ async fn byte_streams_keep_the_session_contract() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn message_based_sessions_keep_the_session_contract() {
-    if uses_another_library() {
-        println!("skipped: only the double has USB instruments");
+    if is_passed_over("only the double has USB instruments") {
         return;
     }
     let rig = Rig {
@@ -113,8 +120,7 @@ fn byte_streams_leave_nothing_behind() {
 
 #[test]
 fn message_based_sessions_leave_nothing_behind() {
-    if uses_another_library() {
-        println!("skipped: only the double has USB instruments");
+    if is_passed_over("only the double has USB instruments") {
         return;
     }
     let rig = Rig {
@@ -137,7 +143,7 @@ async fn faulty(number: u32) -> (VisaSession, Arc<dyn Clock>) {
 
 #[tokio::test]
 async fn a_status_that_there_is_none_is_an_error_and_no_panic_of_the_process() {
-    if uses_another_library() {
+    if is_passed_over("only the double has faults") {
         return;
     }
     let (mut session, clock) = faulty(1).await;
@@ -153,7 +159,7 @@ async fn a_status_that_there_is_none_is_an_error_and_no_panic_of_the_process() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_library_that_does_not_keep_its_timeout_costs_no_more_than_the_deadline() {
-    if uses_another_library() {
+    if is_passed_over("only the double has faults") {
         return;
     }
     let (mut session, clock) = faulty(2).await;
@@ -173,7 +179,7 @@ async fn a_library_that_does_not_keep_its_timeout_costs_no_more_than_the_deadlin
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_status_query_that_nobody_answers_costs_its_deadline() {
-    if uses_another_library() {
+    if is_passed_over("only the double has faults") {
         return;
     }
     costs_its_deadline(async || {
@@ -187,7 +193,7 @@ async fn a_status_query_that_nobody_answers_costs_its_deadline() {
 
 #[tokio::test]
 async fn a_message_that_went_out_in_part_is_an_error() {
-    if uses_another_library() {
+    if is_passed_over("only the double has faults") {
         return;
     }
     let (mut session, clock) = faulty(3).await;

@@ -3,6 +3,19 @@
 use super::*;
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
+/// Why another library is passed over.
+const DOUBLE: &str = "only the double has GPIB and USB instruments, and locks";
+
+/// A place where an instrument may be heard, and its port; nothing where another library takes the place of the double.
+async fn bench() -> Option<(Arc<dyn Clock>, TcpListener, u16)> {
+    if is_passed_over(DOUBLE) {
+        return None;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    Some((RealClock::shared(), listener, port))
+}
+
 async fn opened(resource: &str, exclusive: Option<Duration>) -> Result<VisaSession, Error> {
     use_a_library();
     let clock: Arc<dyn Clock> = RealClock::shared();
@@ -22,13 +35,10 @@ async fn heard(peer: &mut TcpStream, expected: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_trigger_is_the_librarys_own_where_there_is_one() {
-    if uses_another_library() {
+    let Some((clock, listener, port)) = bench().await else {
         return;
-    }
-    let clock: Arc<dyn Clock> = RealClock::shared();
+    };
     let soon = || clock.now().after(SOON);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
     let name = format!("GPIB0::TCP{port}::INSTR");
     let (session, accepted) = tokio::join!(opened(&name, None), listener.accept());
     let (mut session, mut peer) = (session.unwrap(), accepted.unwrap().0);
@@ -54,12 +64,9 @@ async fn the_trigger_is_the_librarys_own_where_there_is_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_the_library_has_no_trigger_nothing_is_changed() {
-    if uses_another_library() {
+    let Some((clock, _listener, port)) = bench().await else {
         return;
-    }
-    let clock: Arc<dyn Clock> = RealClock::shared();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
+    };
     let stream = format!("VISA::TCPIP0::127.0.0.1::{port}::SOCKET");
     for name in ["GPIB0::5::INSTR", stream.as_str()] {
         let mut session = opened(name, None).await.unwrap();
@@ -71,13 +78,10 @@ async fn where_the_library_has_no_trigger_nothing_is_changed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_keeps_the_other_sessions_out_and_goes_with_its_session() {
-    if uses_another_library() {
+    let Some((clock, _listener, port)) = bench().await else {
         return;
-    }
-    let clock: Arc<dyn Clock> = RealClock::shared();
+    };
     let soon = || clock.now().after(SOON);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
     let patience = Duration::from_millis(300);
     for name in [
         format!("USB0::0x2A8D::0x1301::TCP{port}::INSTR"),
@@ -110,13 +114,10 @@ async fn a_lock_keeps_the_other_sessions_out_and_goes_with_its_session() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_is_brought_back_takes_its_lock_again() {
-    if uses_another_library() {
+    let Some((clock, _listener, port)) = bench().await else {
         return;
-    }
-    let clock: Arc<dyn Clock> = RealClock::shared();
+    };
     let soon = || clock.now().after(SOON);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
     let name = format!("VISA::TCPIP0::127.0.0.1::{port}::SOCKET");
     let patience = Some(Duration::from_millis(100));
     let mut holder = opened(&name, patience).await.unwrap();
@@ -130,7 +131,7 @@ async fn a_session_that_is_brought_back_takes_its_lock_again() {
 
 #[tokio::test]
 async fn an_instrument_without_a_lock_is_refused_before_anything_is_sent() {
-    if uses_another_library() {
+    if is_passed_over(DOUBLE) {
         return;
     }
     let refused = opened("GPIB0::5::INSTR", Some(SOON)).await.unwrap_err();
