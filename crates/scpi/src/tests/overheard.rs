@@ -34,15 +34,21 @@ pub(super) struct Overheard {
     inner: Box<dyn Session>,
     /// In place of the inner one's.
     resource: Option<Resource>,
-    sent: Arc<Mutex<Vec<String>>>,
+    hears: Box<dyn Fn(String) + Send + Sync>,
 }
 
 impl Overheard {
     pub(super) fn new(inner: Box<dyn Session>, sent: &Arc<Mutex<Vec<String>>>) -> Self {
+        let sent = Arc::clone(sent);
+        Self::by(inner, move |message| sent.lock().unwrap().push(message))
+    }
+
+    /// One that tells each message as it goes out.
+    pub(super) fn by(inner: Box<dyn Session>, hears: impl Fn(String) + Send + Sync + 'static) -> Self {
         Self {
             inner,
             resource: None,
-            sent: Arc::clone(sent),
+            hears: Box::new(hears),
         }
     }
 
@@ -53,8 +59,7 @@ impl Overheard {
     }
 
     fn note(&self, message: &[u8]) {
-        let message = String::from_utf8(message.to_vec()).unwrap();
-        self.sent.lock().unwrap().push(message);
+        (self.hears)(String::from_utf8(message.to_vec()).unwrap());
     }
 }
 

@@ -1,12 +1,12 @@
 //! Instruments that need time: between two messages, and after they were told to measure something else.
 
-use super::{alone, definition, quantity, text};
-use crate::{Options, ScpiInstrument, parse};
-use async_trait::async_trait;
-use benchtop_instrument::{
-    Clock, Error, ErrorKind, Function, Instrument, Measure, Moment, RangeRequest, Resource, Session, SessionState,
-    VirtualClock, spawn,
+use super::{
+    alone, definition,
+    overheard::{Overheard, lone},
+    quantity, text,
 };
+use crate::{Options, ScpiInstrument, parse};
+use benchtop_instrument::{Clock, ErrorKind, Function, Instrument, Measure, Moment, RangeRequest, VirtualClock, spawn};
 use benchtop_sim::{Fault, Model, SimulatedBench};
 use std::{
     sync::{Arc, Mutex},
@@ -16,63 +16,15 @@ use std::{
 /// What was sent, and when.
 type Sent = Arc<Mutex<Vec<(Moment, String)>>>;
 
-/// A session that notes when something is sent.
-struct Noted {
-    inner: Box<dyn Session>,
-    clock: Arc<dyn Clock>,
-    sent: Sent,
-}
-
-#[async_trait]
-impl Session for Noted {
-    fn resource(&self) -> &Resource {
-        self.inner.resource()
-    }
-
-    fn state(&self) -> SessionState {
-        self.inner.state()
-    }
-
-    async fn write(&mut self, message: &[u8], deadline: Moment) -> Result<(), Error> {
-        let message_text = String::from_utf8_lossy(message).into_owned();
-        self.sent.lock().unwrap().push((self.clock.now(), message_text));
-        self.inner.write(message, deadline).await
-    }
-
-    async fn read(&mut self, deadline: Moment) -> Result<Vec<u8>, Error> {
-        self.inner.read(deadline).await
-    }
-
-    async fn clear(&mut self, deadline: Moment) -> Result<(), Error> {
-        self.inner.clear(deadline).await
-    }
-
-    async fn status_byte(&mut self, deadline: Moment) -> Result<u8, Error> {
-        self.inner.status_byte(deadline).await
-    }
-
-    async fn recover(&mut self, deadline: Moment) -> Result<(), Error> {
-        self.inner.recover(deadline).await
-    }
-
-    async fn close(&mut self) -> Result<(), Error> {
-        self.inner.close().await
-    }
-}
-
 /// What a model is sent while it measures volts and then ohms.
 async fn sent_to(model: &'static str) -> Vec<(Moment, String)> {
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
-    let file = format!("instruments/{model}/sim.toml");
-    let parsed = Model::parse(&file, &text(&file)).unwrap();
-    let bench = SimulatedBench::lone(model, &parsed, Arc::clone(&clock));
+    let bench = lone(model, &clock);
     let name = bench.instrument_names().next().unwrap().to_owned();
     let sent = Sent::default();
-    let session = Noted {
-        inner: bench.session(&name).or_else(|| bench.serial_session(&name)).unwrap(),
-        clock: Arc::clone(&clock),
-        sent: Arc::clone(&sent),
-    };
+    let inner = bench.session(&name).or_else(|| bench.serial_session(&name)).unwrap();
+    let (list, at) = (Arc::clone(&sent), Arc::clone(&clock));
+    let session = Overheard::by(inner, move |message| list.lock().unwrap().push((at.now(), message)));
     let own_clock = Arc::clone(&clock);
     let measured = async move {
         let definition = definition(model);
