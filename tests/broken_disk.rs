@@ -3,7 +3,10 @@
 
 use crate::{
     durability::SmallDisk,
-    testkit::{Done, Running, Served, benchtop, done, eventually, json, records, scratch, simulated, soak, write},
+    testkit::{
+        Done, Running, Served, benchtop, done, eventually, json, records, scratch, simulated, soak,
+        station_with_folder, write,
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -317,16 +320,7 @@ fn with_a_target() -> TempDir {
 }
 
 fn sync_of(store: &Path) -> Vec<String> {
-    let folder = store.parent().unwrap();
-    let station = folder.join("station.toml");
-    // a stick that is plugged in
-    fs::create_dir_all(folder.join("stick")).unwrap();
-    let text = format!(
-        "[station]\nid = \"BENCH-7\"\n[store]\nroot = \"store\"\n[[sync.targets]]\nname = \"stick\"\nkind = \"directory\"\n\
-         url = \"{}\"\naccept_simulated = true\n",
-        folder.join("stick").display()
-    );
-    write(&station, &text);
+    let station = station_with_folder(store.parent().unwrap(), "stick");
     words(&["sync", "--station"], &station)
 }
 

@@ -1,6 +1,6 @@
 //! What statistics say to people they say to programs too; and of histories of which there is little to say they say that.
 
-use crate::testkit::{Done, benchtop, done, scratch, simulated, write};
+use crate::testkit::{Done, benchtop, done, scratch, simulated, station_with_folder, write};
 use benchtop_store::{
     Record, RecordName, integrity,
     record::{MeasurementOutcome, ReadingKind, RunOutcome, StepOutcome, Value},
@@ -243,15 +243,8 @@ fn a_page_says_what_it_shows_which_runs_that_are_and_from_when_to_when() {
 #[test]
 fn a_unit_whose_failure_was_uploaded_and_pruned_is_no_first_pass_afterwards() {
     let folder = scratch();
-    let (store, share) = (folder.path().join("store"), folder.path().join("share"));
-    fs::create_dir(&share).unwrap();
-    let station = folder.path().join("station.toml");
-    let text = format!(
-        "[station]\nid = \"BENCH-7\"\n[store]\nroot = \"store\"\n[[sync.targets]]\nname = \"share\"\nkind = \"directory\"\n\
-         url = \"{}\"\naccept_simulated = true\n",
-        share.display()
-    );
-    write(&station, &text);
+    let store = folder.path().join("store");
+    let station = station_with_folder(folder.path(), "share");
     for serial in ["UNIT-5599", "UNIT-5501"] {
         done(&mut simulated(&store, serial));
     }

@@ -1,6 +1,6 @@
 //! The main job on simulated instruments: a unit in, an outcome and a record out.
 
-use crate::testkit::{BOARD, benchtop, done, only_record, records, scratch, simulated, write};
+use crate::testkit::{BOARD, benchtop, done, only_record, records, scratch, simulated, simulated_by, write};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -260,16 +260,8 @@ fn json_lines_are_the_only_thing_on_standard_output() {
 fn what_is_answered_is_not_asked() {
     let firmware = |words: &[&str]| {
         let store = scratch();
-        let mut command = benchtop();
-        command.args([
-            "run",
-            "procedures/firmware-board.toml",
-            "--serial",
-            "FW-0001",
-            "--simulate",
-            "--store",
-        ]);
-        let run = done(command.arg(store.path()).args(words));
+        let mut command = simulated_by("procedures/firmware-board.toml", store.path(), "FW-0001");
+        let run = done(command.args(words));
         let asked = run.out.contains("  ?  ") || run.err.contains("  ?  ");
         assert!(!asked, "{words:?}: {run}");
         run

@@ -1,7 +1,7 @@
 //! What a terminal shows of long work, at a real pseudoterminal; and that nothing of it is anywhere else.
 
 use crate::elsewhere::with_target;
-use crate::testkit::{BOARD, benchtop, done, eventually, scratch, simulated, write};
+use crate::testkit::{BOARD, benchtop, done, eventually, scratch, simulated, station_with_folder, write};
 use benchtop_store::{RecordName, integrity};
 use rustix::{
     fs::{Mode, OFlags},
@@ -306,15 +306,7 @@ fn a_sync_counts_its_records_at_a_terminal_alone() {
         for serial in ["UNIT-5501", "UNIT-5502", "UNIT-5503"] {
             done(&mut simulated(&store, serial));
         }
-        let share = folder.path().join("share");
-        fs::create_dir(&share).unwrap();
-        let station = folder.path().join("station.toml");
-        let text = format!(
-            "[station]\nid = \"BENCH-7\"\n[store]\nroot = \"store\"\n[[sync.targets]]\nname = \"share\"\nkind = \"directory\"\n\
-             url = \"{}\"\naccept_simulated = true\n",
-            share.display()
-        );
-        write(&station, &text);
+        let station = station_with_folder(folder.path(), "share");
         let mut command = benchtop();
         command.args(["sync", "--station"]).arg(&station);
         if quiet {

@@ -1,7 +1,8 @@
 //! Prompts, commands and the unit's own link, with real processes, pipes and a real pseudoterminal.
 
 use crate::testkit::{
-    Done, Running, Served, attachment, benchtop, done, eventually, json, only_record, records, scratch, write,
+    Done, Running, Served, attachment, benchtop, done, eventually, json, only_record, records, scratch, simulated_by,
+    write,
 };
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
@@ -16,11 +17,7 @@ use std::{
 const FIRMWARE: &str = "procedures/firmware-board.toml";
 
 fn simulated(store: &Path, serial: &str) -> Done {
-    let mut command = benchtop();
-    command
-        .args(["run", FIRMWARE, "--serial", serial, "--simulate", "--store"])
-        .arg(store);
-    done(&mut command)
+    done(&mut simulated_by(FIRMWARE, store, serial))
 }
 
 fn measurement<'r>(record: &'r Value, name: &str) -> &'r Value {

@@ -72,11 +72,30 @@ pub(crate) fn done(command: &mut Command) -> Done {
 
 /// A simulated run of the board into `store`.
 pub(crate) fn simulated(store: &Path, serial: &str) -> Command {
+    simulated_by(BOARD, store, serial)
+}
+
+/// A simulated run of a procedure into `store`.
+pub(crate) fn simulated_by(procedure: &str, store: &Path, serial: &str) -> Command {
     let mut command = benchtop();
     command
-        .args(["run", BOARD, "--serial", serial, "--simulate", "--store"])
+        .args(["run", procedure, "--serial", serial, "--simulate", "--store"])
         .arg(store);
     command
+}
+
+/// A station file in `folder`, whose store is `store` there and whose one target is a folder there, with it.
+pub(crate) fn station_with_folder(folder: &Path, target: &str) -> PathBuf {
+    let there = folder.join(target);
+    fs::create_dir_all(&there).unwrap();
+    let text = format!(
+        "[station]\nid = \"BENCH-7\"\n[store]\nroot = \"store\"\n[[sync.targets]]\nname = \"{target}\"\nkind = \"directory\"\n\
+         url = \"{}\"\naccept_simulated = true\n",
+        there.display()
+    );
+    let station = folder.join("station.toml");
+    write(&station, &text);
+    station
 }
 
 pub(crate) fn scratch() -> TempDir {

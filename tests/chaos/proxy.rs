@@ -56,24 +56,18 @@ pub(super) const SPOILT: [Spoilt; 11] = [
 ];
 
 /// Without those that send it twice themselves: a v1 server has no way to know.
-pub(super) const SPOILT_ONCE: [Spoilt; 9] = [
-    Spoilt::HungUp,
-    Spoilt::RequestCut,
-    Spoilt::Delayed,
-    Spoilt::Error500,
-    Spoilt::Busy429,
-    Spoilt::Html,
-    Spoilt::Gateway504,
-    Spoilt::AnswerLost,
-    Spoilt::AnswerCut,
-];
+pub(super) fn spoilt_once() -> Vec<Spoilt> {
+    let mut kinds = SPOILT.to_vec();
+    kinds.retain(|kind| !matches!(kind, Spoilt::Doubled | Spoilt::Raced));
+    kinds
+}
 
 /// How long a line may be silent before its thread ends.
 const SILENCE: Duration = Duration::from_secs(30);
 
 struct Shared {
     server: String,
-    kinds: &'static [Spoilt],
+    kinds: Vec<Spoilt>,
     percent: AtomicU64,
     dice: Mutex<u64>,
     spoiled: Mutex<BTreeMap<Spoilt, u64>>,
@@ -88,12 +82,12 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    pub(super) fn start(server: &str, seed: u64, kinds: &'static [Spoilt]) -> Self {
+    pub(super) fn start(server: &str, seed: u64, kinds: &[Spoilt]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             server: server.trim_start_matches("http://").to_owned(),
-            kinds,
+            kinds: kinds.to_vec(),
             percent: AtomicU64::new(0),
             dice: Mutex::new(seed | 1),
             spoiled: Mutex::default(),

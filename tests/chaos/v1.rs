@@ -38,7 +38,7 @@ fn there(demo: &Demo) -> BTreeMap<String, usize> {
 #[test]
 fn no_run_is_at_a_v1_server_twice_whatever_happens_on_the_way() {
     let demo = Demo::start(&[]);
-    let proxy = Proxy::start(&demo.url, 11, &proxy::SPOILT_ONCE);
+    let proxy = Proxy::start(&demo.url, 11, &proxy::spoilt_once());
     let folder = scratch();
     let store = folder.path().join("store");
     let station = station(folder.path(), &proxy.url);
@@ -104,7 +104,7 @@ fn no_run_is_at_a_v1_server_twice_whatever_happens_on_the_way() {
         parked.len()
     );
     assert!(killed > 5 && synced.len() > 10, "the test proves nothing");
-    for kind in proxy::SPOILT_ONCE {
+    for kind in proxy::spoilt_once() {
         assert!(spoiled.contains_key(&kind), "{kind:?} never happened: {spoiled:?}");
     }
 }

@@ -3,7 +3,7 @@
 use super::script;
 use crate::{
     exports::{export, tested},
-    testkit::{benchtop, done, scratch},
+    testkit::{done, scratch, simulated_by},
 };
 use std::path::{Path, PathBuf};
 
@@ -67,16 +67,7 @@ fn semi_ate_reads_the_same_tests_and_limits() {
 fn the_same_readers_agree_on_texts_and_booleans() {
     let folder = scratch();
     let store = folder.path().join("store");
-    let mut command = benchtop();
-    command.args([
-        "run",
-        "procedures/firmware-board.toml",
-        "--serial",
-        "FW-0001",
-        "--simulate",
-        "--store",
-    ]);
-    let run = done(command.arg(&store));
+    let run = done(&mut simulated_by("procedures/firmware-board.toml", &store, "FW-0001"));
     assert_eq!(run.code, Some(0), "{run}");
     for (format, script_name, imports) in [
         ("csv", "export_csv.py", "csv"),
