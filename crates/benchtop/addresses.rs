@@ -8,27 +8,33 @@ use std::{
 };
 use tokio::sync::mpsc;
 
+/// Looks a host up on a thread that is not waited for: the system's own look-up cannot be called off. Nothing is told of one that is
+/// not found, or where there is no thread.
+pub(crate) fn look_up(host: String, tell: impl FnOnce(String, BTreeSet<IpAddr>) + Send + 'static) {
+    let search = move || {
+        if let Ok(found) = (host.as_str(), 0).to_socket_addrs() {
+            let addresses = found.map(|address| address.ip().to_canonical()).collect();
+            tell(host, addresses);
+        }
+    };
+    drop(thread::Builder::new().name("host".to_owned()).spawn(search));
+}
+
 /// What was found out of each host's name.
 #[derive(Default)]
 pub(crate) struct Addresses(BTreeMap<String, BTreeSet<IpAddr>>);
 
 impl Addresses {
-    /// Looks all of them up at once, and takes what is there by `deadline`. The system's own look-up cannot be called off:
-    /// each has a thread, which is not waited for.
+    /// Looks all of them up at once, and takes what is there by `deadline`.
     pub(crate) async fn of(hosts: impl Iterator<Item = &str>, clock: &dyn Clock, deadline: Moment) -> Self {
         let names: BTreeSet<&str> = hosts.filter(|host| literal(host).is_none()).collect();
         let (tell, mut told) = mpsc::unbounded_channel();
         for name in names {
-            let (name, tell) = (name.to_owned(), tell.clone());
-            let look_up = move || {
-                if let Ok(found) = (name.as_str(), 0).to_socket_addrs() {
-                    let addresses = found.map(|address| address.ip().to_canonical()).collect();
-                    // nobody listens after the deadline
-                    drop(tell.send((name, addresses)));
-                }
-            };
-            // without a thread the name stays unknown, and is warned of
-            drop(thread::Builder::new().name("host".to_owned()).spawn(look_up));
+            let tell = tell.clone();
+            // nobody listens after the deadline; one that is not found stays unknown, and is warned of
+            look_up(name.to_owned(), move |name, addresses| {
+                drop(tell.send((name, addresses)));
+            });
         }
         drop(tell);
         let mut known = BTreeMap::new();

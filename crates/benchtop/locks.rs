@@ -5,6 +5,7 @@
 //! ports of one instrument, since behind each port of a host may be another one.
 
 use crate::{
+    addresses::look_up,
     exit::Failure,
     place::{Place, real_path},
     terminal,
@@ -14,10 +15,9 @@ use benchtop_station::sha256;
 use std::{
     collections::BTreeSet,
     fs::{File, TryLockError},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
     sync::mpsc,
-    thread,
     time::Duration,
 };
 
@@ -77,17 +77,17 @@ pub(crate) fn take(name: &str, resource: &Resource) -> Result<Option<Lock>, Fail
     Ok(Some(Lock { names, _files: files }))
 }
 
-/// What the place is called, the same for each way to spell it: a host has a name for each of its addresses.
+/// What the place is called, the same for each way to spell it: a host has its own name and one for each of its addresses.
 pub(crate) fn names_of(resource: &Resource) -> BTreeSet<String> {
     match Place::of(resource) {
         Place::Host { host, spot } => {
             let spot = spot.unwrap_or_default();
             let addresses = addresses_of(&host);
             let named = |host: &str| format!("host {host} {spot}");
-            if addresses.is_empty() {
-                return BTreeSet::from([named(&host)]);
-            }
-            addresses.iter().map(|address| named(&address.to_string())).collect()
+            // its name too: another program may find other addresses, or none
+            let mut names = BTreeSet::from([named(&host)]);
+            names.extend(addresses.iter().map(|address| named(&address.to_string())));
+            names
         }
         Place::Serial(Some(port)) => BTreeSet::from([serial(&real_path(&port))]),
         Place::Usb(Some(usb)) => BTreeSet::from([format!("usb {}", usb.name())]),
@@ -120,24 +120,19 @@ fn serial(port: &Path) -> String {
     format!("serial {port}")
 }
 
-/// Nothing where they are not found in time. The system's look-up cannot be called off: its thread is not waited for.
+/// Nothing where they are not found in time.
 fn addresses_of(host: &str) -> BTreeSet<IpAddr> {
     let (tell, told) = mpsc::channel();
-    let name = host.to_owned();
-    let look_up = move || {
-        let found = (name.as_str(), 0).to_socket_addrs();
-        let found = found.map(|found| found.map(|address| reached(address.ip())).collect());
-        // nobody listens once it took too long
-        drop(tell.send(found.unwrap_or_default()));
-    };
-    // without a thread it is known by its name
-    drop(thread::Builder::new().name("host".to_owned()).spawn(look_up));
-    told.recv_timeout(LOOK_UP).unwrap_or_default()
+    // nobody listens once it took too long
+    look_up(host.to_owned(), move |_, addresses| {
+        drop(tell.send(addresses));
+    });
+    let found: BTreeSet<IpAddr> = told.recv_timeout(LOOK_UP).unwrap_or_default();
+    found.into_iter().map(reached).collect()
 }
 
 /// Who connects to no address in particular reaches this computer.
 fn reached(address: IpAddr) -> IpAddr {
-    let address = address.to_canonical();
     match address {
         IpAddr::V4(_) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(_) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
