@@ -258,6 +258,37 @@ fn an_output_that_cannot_be_reached_after_kill_9_refuses_the_next_run_by_name() 
 }
 
 #[test]
+fn what_one_run_left_on_two_instruments_is_forgotten_by_the_words_that_are_printed() {
+    let store = crate::testkit::scratch();
+    let first = Served::bench("UNIT-5501");
+    killed_at(&first, store.path());
+    let saved = done(benchtop().args(["runs", "list", "--store"]).arg(store.path()));
+    assert_eq!(saved.code, Some(0), "{saved}");
+    let marker = || records(store.path(), "unsafe").pop();
+    let path = marker().unwrap();
+    let mut marked = json(&path);
+    let mut load = marked["instruments"][0].clone();
+    load["name"] = "load".into();
+    marked["instruments"].as_array_mut().unwrap().push(load);
+    write(&path, &marked.to_string());
+    drop(first);
+    let safe = |extra: &[&str]| done(benchtop().args(["safe", "--store"]).arg(store.path()).args(extra));
+    let both = ["--accept-unsafe", "load", "--accept-unsafe", "psu"];
+    for extra in [&[][..], &both[..2], &both[2..]] {
+        let left = safe(extra);
+        assert_eq!(left.code, Some(3), "{left}");
+        assert!(
+            left.err
+                .contains("`benchtop safe` with --accept-unsafe load --accept-unsafe psu"),
+            "{left}"
+        );
+    }
+    let forgotten = safe(&both);
+    assert_eq!(forgotten.code, Some(0), "{forgotten}");
+    assert!(marker().is_none(), "{forgotten}");
+}
+
+#[test]
 fn an_output_whose_supply_refuses_control_stays_known_after_a_run_accepted_it() {
     let served = Served::bench("UNIT-5501");
     killed(&served);
@@ -444,6 +475,23 @@ fn two_runs_never_drive_one_supply_however_it_is_spelt() {
     assert!(served.output_is_on(), "the first one goes on undisturbed");
     running.signal(Signal::SIGINT);
     assert_eq!(running.finish().code, Some(5));
+}
+
+#[test]
+fn a_station_that_has_one_instrument_under_two_names_is_told_so() {
+    let served = Served::bench("UNIT-5501");
+    let ((_, meter), (_, supply)) = (served.address("dmm"), served.address("psu"));
+    let station = fs::read_to_string(&served.station).unwrap();
+    let twice = station.replace(
+        &format!("TCPIP0::127.0.0.1::{supply}::"),
+        &format!("TCPIP0::localhost::{meter}::"),
+    );
+    assert!(twice != station);
+    let path = served.folder.path().join("twice.toml");
+    write(&path, &twice);
+    let refused = done(&mut run_in(&served.store(), &path, Path::new(BOARD), "UNIT-5501"));
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.err.contains("under another name too"), "{refused}");
 }
 
 #[test]

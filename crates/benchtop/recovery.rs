@@ -72,27 +72,23 @@ fn accepting(doubts: &[Doubt]) -> String {
     words.join(" ")
 }
 
-/// Says what was not proved off, forgets what of it a person has taken on for good, and answers what is left. A run that left
-/// anything beside it is forgotten as soon as the rest is off, or accepted as well.
+/// Says what was not proved off, forgets what of it a person has taken on for good, and answers what is left. A run is forgotten
+/// as a whole: what was accepted of one that left more is answered too.
 pub(crate) fn forget(store: &Store, doubts: Vec<Doubt>, accepted: &[String]) -> Result<Vec<Doubt>, Failure> {
-    let (given_up, left): (Vec<Doubt>, Vec<Doubt>) = doubts
+    let kept: BTreeSet<String> = doubts
+        .iter()
+        .filter(|doubt| !accepted.contains(&doubt.output.instrument))
+        .map(|doubt| doubt.output.run_id.clone())
+        .collect();
+    let (left, given_up): (Vec<Doubt>, Vec<Doubt>) = doubts
         .into_iter()
-        .partition(|doubt| accepted.contains(&doubt.output.instrument));
-    let kept: BTreeSet<&str> = left.iter().map(|doubt| doubt.output.run_id.as_str()).collect();
+        .partition(|doubt| kept.contains(&doubt.output.run_id));
     for doubt in &left {
         terminal::complain(&doubt.message);
     }
     for doubt in &given_up {
-        let run_id = &doubt.output.run_id;
-        if kept.contains(run_id.as_str()) {
-            terminal::complain(&format!(
-                "{} (not forgotten: its run left other outputs on as well)",
-                doubt.message
-            ));
-            continue;
-        }
         store
-            .clear_marker(run_id)
+            .clear_marker(&doubt.output.run_id)
             .map_err(|error| Failure::error(format!("{}; it is not forgotten: {error}", doubt.message)))?;
         terminal::warn(&format!("{} (accepted, and forgotten)", doubt.message));
     }

@@ -344,6 +344,12 @@ fn lock_instruments(prepared: &[Prepared]) -> Result<Vec<Lock>, Failure> {
             continue;
         };
         if !equipment.options.shared {
+            if locks::hold(&held, &equipment.resource) {
+                return Err(Failure::refused(format!(
+                    "{name} ({}) is an instrument that the station has under another name too",
+                    equipment.resource
+                )));
+            }
             held.extend(locks::take(&name.to_string(), &equipment.resource)?);
         }
     }
