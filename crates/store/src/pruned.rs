@@ -52,7 +52,8 @@ pub struct PrunedRun {
 
 impl PrunedRun {
     /// What is remembered of a record; nothing of one that judged nothing.
-    pub(crate) fn of(record: &Record) -> Option<Self> {
+    #[must_use]
+    pub fn of(record: &Record) -> Option<Self> {
         match record.outcome {
             RunOutcome::Pass | RunOutcome::Fail => {}
             RunOutcome::Error | RunOutcome::Timeout | RunOutcome::Aborted => return None,

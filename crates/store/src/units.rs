@@ -5,7 +5,7 @@
 //! index and no more: a line that is lost or torn (power cut, full disk) costs one remembered run, never a record.
 //!
 //! Where a procedure counts its tests, the index is held to the records: before a unit is counted for the first time, the records
-//! whose names say that unit are read, and a line says that this was done. Whoever removes the files removes those lines too, and
+//! whose names say that unit are read, and what is remembered of pruned ones, and a line says that this was done. Whoever removes the files removes those lines too, and
 //! the records are read again. And a run that is counted has a line as soon as it begins, which holds while its journal is there:
 //! so many runs of one unit at once are not one each.
 
@@ -205,6 +205,19 @@ impl Store {
                 append(&layout.units, &of, &run)?;
             }
         }
+        // those whose records were pruned are remembered elsewhere
+        for run in self.pruned_runs()? {
+            if counts(run.purpose) && self::digest(&run.serial_number, &run.procedure_id) == digest {
+                let run = JudgedRun {
+                    unit: unit_of(digest),
+                    simulated: run.simulated,
+                    run_id: run.run_id,
+                    outcome: run.outcome,
+                    started_at: run.started_at,
+                };
+                append(&layout.units, digest, &run)?;
+            }
+        }
         let whole = Whole {
             unit: unit_of(digest),
             whole: true,
@@ -226,11 +239,7 @@ fn judged<M>(record: &Record<M>) -> Option<(String, JudgedRun)> {
         RunOutcome::Pass | RunOutcome::Fail => true,
         RunOutcome::Error | RunOutcome::Timeout | RunOutcome::Aborted => false,
     };
-    let counts = match record.purpose {
-        Purpose::Production | Purpose::Engineering | Purpose::Golden => true,
-        Purpose::GaugeStudy | Purpose::Partial => false,
-    };
-    if !judged || !counts {
+    if !judged || !counts(record.purpose) {
         return None;
     }
     let digest = digest(&record.unit_under_test.serial_number, &record.procedure_id);
@@ -242,6 +251,14 @@ fn judged<M>(record: &Record<M>) -> Option<(String, JudgedRun)> {
         started_at: record.started_at,
     };
     Some((digest, run))
+}
+
+/// True for the runs that a procedure counts.
+const fn counts(purpose: Purpose) -> bool {
+    match purpose {
+        Purpose::Production | Purpose::Engineering | Purpose::Golden => true,
+        Purpose::GaugeStudy | Purpose::Partial => false,
+    }
 }
 
 fn append<T: Serialize>(units: &Dir, digest: &str, line: &T) -> Result<(), StoreError> {
@@ -269,7 +286,7 @@ fn unit_of(digest: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testkit::record;
+    use crate::{pruned::PrunedRun, testkit::record};
 
     fn judged(serial: &str, run_id: &str, outcome: RunOutcome) -> Record {
         let mut record = record();
@@ -362,6 +379,11 @@ mod tests {
         assert_eq!(count(), (1, 0));
         assert_eq!(outcomes(&store, "U-1"), [RunOutcome::Pass]);
         assert_eq!(count(), (1, 0), "the records are read once");
+        // nor does one whose record went give the unit a test back
+        let gone = PrunedRun::of(&judged("U-3", "gone", RunOutcome::Fail)).unwrap();
+        crate::pruned::remember(store.layout(), &[gone]).unwrap();
+        let runs = store.counted_runs("U-3", "BOARD-FUNCTIONAL-V3", false).unwrap();
+        assert_eq!(runs.judged.len(), 1);
     }
 
     #[test]

@@ -352,20 +352,7 @@ fn a_unit_measured_under_old_limits_makes_no_first_attempt_under_new_ones() {
 
 /// What a store remembers of a record that was pruned.
 fn pruned(record: &Record) -> PrunedRun {
-    PrunedRun {
-        run_id: record.run_id.clone(),
-        sequence: record.sequence,
-        procedure_id: record.procedure_id.clone(),
-        serial_number: record.unit_under_test.serial_number.clone(),
-        part_number: record.unit_under_test.part_number.clone(),
-        batch: record.unit_under_test.batch.clone(),
-        study: None,
-        station: record.station.id.clone(),
-        outcome: record.outcome,
-        purpose: record.purpose,
-        simulated: record.simulated,
-        started_at: record.started_at,
-    }
+    PrunedRun::of(record).unwrap()
 }
 
 #[test]
