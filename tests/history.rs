@@ -2,13 +2,9 @@
 
 use crate::{
     pages::Browser,
-    testkit::{BOARD, Done, benchtop, done, records, scratch, simulated, write},
+    testkit::{BOARD, Done, benchtop, done, records, runs, scratch, simulated, write},
 };
 use std::{fs, path::Path};
-
-fn runs(words: &[&str], store: &Path) -> Done {
-    done(benchtop().arg("runs").args(words).arg("--store").arg(store))
-}
 
 /// A seeded history: the same units read the same on every machine.
 fn history(store: &Path, units: std::ops::Range<u32>) {

@@ -2,13 +2,9 @@
 
 use crate::{
     sync::{KEY, Server, station},
-    testkit::{Done, benchtop, done, records, scratch, simulated, write},
+    testkit::{benchtop, done, records, runs, scratch, simulated, write},
 };
-use std::{fs, path::Path};
-
-fn runs(words: &[&str], store: &Path) -> Done {
-    done(benchtop().arg("runs").args(words).arg("--store").arg(store))
-}
+use std::fs;
 
 #[test]
 fn verify_finds_an_altered_digit_and_a_missing_record() {

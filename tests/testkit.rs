@@ -84,6 +84,11 @@ pub(crate) fn simulated_by(procedure: &str, store: &Path, serial: &str) -> Comma
     command
 }
 
+/// What a `runs` command says of `store`.
+pub(crate) fn runs(words: &[&str], store: &Path) -> Done {
+    done(benchtop().arg("runs").args(words).arg("--store").arg(store))
+}
+
 /// A station file in `folder`, whose store is `store` there and whose one target is a folder there, with it.
 pub(crate) fn station_with_folder(folder: &Path, target: &str) -> PathBuf {
     let there = folder.join(target);

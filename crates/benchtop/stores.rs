@@ -37,7 +37,10 @@ pub(crate) fn existing(
     match named(wanted, file, station) {
         Some(named) if named.is_dir() => Ok(named),
         Some(named) if named.exists() => Err(no_folder(&named)),
-        Some(named) => Err(Failure::refused(format!("there is no store at {}", named.display()))),
+        Some(named) => Err(Failure::refused(format!(
+            "there is no store at {}: is the path right, and its disk mounted? the first run makes one",
+            named.display()
+        ))),
         None => root(wanted, file, station, simulated),
     }
 }

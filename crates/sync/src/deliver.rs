@@ -434,7 +434,7 @@ impl Desk<'_> {
 
     /// The target has not got it, and may get it still. Where nobody saw how the upload ended, it is seen now.
     fn perhaps_under_way(&self, state: &TargetState) -> Delivery {
-        let reason = "its upload was lost, and the target has none yet: believed two minutes after that was seen";
+        let reason = "its upload was lost and may still be under way: a sync in two minutes asks the target again, and sends it if it is not there";
         if !state.unanswered {
             self.note(ReceiptKind::Uncertain {
                 reason: reason.to_owned(),

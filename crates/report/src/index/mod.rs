@@ -10,7 +10,7 @@
 //! - what two programs did to a folder in the same moment at the next look too: one of them says that there is something that
 //!   was not told, and the folder is listed;
 //! - what was done to a folder in the same moment as something that the store did, and never told (by hand, in the same tick of
-//!   the file system's clock, a few milliseconds; by a program that was killed just then, or cannot write `index/news`): when
+//!   the file system's clock, a few milliseconds; by a program that was killed just then, cannot write `index/news`, or wrote there just when it was shortened): when
 //!   every folder is listed, once a day, or at once with [`History::check`];
 //! - a record that was altered where it lies, as soon as it is to be shown or counted ([`History::select_confirmed`] looks at size and
 //!   time of change): it is read again, and what cannot be believed is named; one altered with the same size and time is found

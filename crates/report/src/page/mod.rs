@@ -222,7 +222,7 @@ mod tests {
             "Cpk",
             "Histogram of vcc_3v3",
             "Control chart of vcc_3v3",
-            "Trend of vcc_3v3: 40 values; limits 3.25 .. 3.35 V; inside the guard band of the newest run 3.26 .. 3.34 V; 1 beyond them",
+            "Trend of vcc_3v3: 40 values; limits 3.25 .. 3.35 V; inside the guard band of the newest run 3.26 .. 3.34 V; 1 beyond the limits",
             "class=\"guard\"",
             "<h1>BOARD-FUNCTIONAL-V3: statistics</h1>",
             "<p>40 runs, ",

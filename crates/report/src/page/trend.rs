@@ -170,7 +170,7 @@ fn label(analysis: &Analysis<'_>, values: &[f64], accepted: Option<Acceptance>) 
     if asked.low.or(asked.high).is_some() {
         let is_beyond =
             |value: &&f64| asked.low.is_some_and(|low| **value < low) || asked.high.is_some_and(|high| **value > high);
-        said.push(format!("{} beyond them", values.iter().filter(is_beyond).count()));
+        said.push(format!("{} beyond the limits", values.iter().filter(is_beyond).count()));
     }
     said.extend(sentences::trend(analysis));
     said.join("; ")

@@ -253,10 +253,6 @@ async fn what_we_send_is_what_others_send_or_is_named() {
     );
     assert!(findings.is_empty(), "{}", findings.join("\n"));
     assert_eq!(counts, COMPARED.iter().copied().collect());
-    for (driver, count) in counts {
-        assert!(count.equal > 0, "{driver}: {count:?}");
-        assert_eq!(count.sent, count.equal + count.alike + count.exempt, "{driver}");
-    }
 }
 
 /// The comparison itself finds what is wrong.

@@ -207,7 +207,7 @@ async fn what_was_recorded_through_visa_keeps_the_session_contract() {
     is_kept_when_recorded_and_when_replayed(rig).await;
 }
 
-/// What is exempted by a name that no check has is noticed, and so is a check that fails where it is not exempted.
+/// What is exempted by a name that no check has is noticed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exemption_of_nothing_is_a_violation() {
     struct Wrong(socket::tests::Rig);

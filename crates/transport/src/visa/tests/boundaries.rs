@@ -161,9 +161,10 @@ async fn an_answer_without_an_end_costs_its_deadline_also_where_a_buffer_is_full
     }
     for length in [LOOK_SIZE, 3 * LOOK_SIZE, CHUNK, 2 * CHUNK] {
         let mut held = Held::ended_by_the_interface().await;
-        let deadline = held.clock.now().after(Duration::from_millis(300));
-        held.session.write(b"READ?", deadline).await.unwrap();
+        let soon = held.clock.now().after(SOON);
+        held.session.write(b"READ?", soon).await.unwrap();
         held.peer.write_all(&frame(&text(length), false)).await.unwrap();
+        let deadline = held.clock.now().after(Duration::from_millis(300));
         let error = held.session.read(deadline).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout, "{length} bytes: {error}");
         held.is_brought_back(frame(b"2", true)).await;
