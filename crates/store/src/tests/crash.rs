@@ -199,7 +199,10 @@ fn an_import_killed_at_any_moment_beside_recoveries_brings_every_record_as_it_wa
     }
     let mut found = Vec::new();
     let verified = store.verify(None, &mut |finding| found.push(finding.clone())).unwrap();
-    assert_eq!((found, verified.elsewhere, verified.head), (Vec::new(), theirs.len() as u64, 1));
+    assert_eq!(
+        (found, verified.elsewhere, verified.head),
+        (Vec::new(), theirs.len() as u64, 1)
+    );
 }
 
 #[test]
