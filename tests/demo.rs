@@ -70,13 +70,13 @@ pub(crate) fn station(folder: &Path, url: &str) -> PathBuf {
     path
 }
 
-fn sync(words: &[&str], station: &Path) -> Done {
+pub(crate) fn sync(words: &[&str], station: &Path) -> Done {
     let mut command = benchtop();
     command.arg("sync").args(words).arg("--station").arg(station);
     done(command.env("TOFUPILOT_API_KEY", "k"))
 }
 
-fn with_runs(serials: &[&str], url: &str) -> (tempfile::TempDir, PathBuf, PathBuf) {
+pub(crate) fn with_runs(serials: &[&str], url: &str) -> (tempfile::TempDir, PathBuf, PathBuf) {
     let folder = scratch();
     let store = folder.path().join("store");
     for serial in serials {

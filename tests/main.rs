@@ -103,6 +103,8 @@ mod sync;
 #[cfg(test)]
 mod testkit;
 #[cfg(test)]
+mod watching;
+#[cfg(test)]
 mod ways_out;
 #[cfg(test)]
 mod ways_out_slots;

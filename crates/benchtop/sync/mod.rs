@@ -103,7 +103,7 @@ async fn once(arguments: &SyncArguments) -> Result<Exit, Failure> {
     let summary = loop {
         let mut observe = |event| show::held(&shown).tell(&event);
         // nobody asked for this one just now: what a target asked of the one before it holds
-        let resting = arguments.patient.then(|| left_alone(store, now()));
+        let resting = arguments.patient.then(|| left_alone(store, &targets, now()));
         let pace = Pace {
             resting: resting.as_ref(),
             ..Pace::default()

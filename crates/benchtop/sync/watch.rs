@@ -19,7 +19,7 @@ use crate::{
 use benchtop_instrument::{Clock, ClockExt, RealClock};
 use benchtop_run::Interrupt;
 use benchtop_store::{Store, StoreErrorKind};
-use benchtop_sync::{Pace, Probe, Stopped, Summary, Target, drain};
+use benchtop_sync::{Pace, Probe, Stopped, Summary, Target, drain, left_alone};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -54,6 +54,9 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
     let mut resting = Resting::default();
     loop {
         let mut rest = USUAL;
+        // also what was asked of the watch before this one, or of a sync between two rounds
+        let asked_of_others = left_alone(&outbox.store, &targets, clock.utc());
+        resting.take(&asked_of_others, clock.now());
         let left_alone = resting.at(clock.now());
         // a question may take as long as its timeouts allow: it ends with us
         let is_there = match away {

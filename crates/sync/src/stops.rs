@@ -8,11 +8,11 @@ use benchtop_store::{Sealed, Standing, Store, StoreError, TargetOutlook, TargetS
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The targets that asked an earlier sync to be left alone until a time that is still to come, with what is left of it.
+/// Those of `targets` that asked an earlier sync to be left alone until a time that is still to come, with what is left of it.
 ///
 /// A rest that would be longer than a target can ask for comes from a clock that was set back, and is none.
 #[must_use]
-pub fn left_alone(store: &Store, now: DateTime<Utc>) -> BTreeMap<String, Stopped> {
+pub fn left_alone(store: &Store, targets: &[Box<dyn Target>], now: DateTime<Utc>) -> BTreeMap<String, Stopped> {
     let rest_of = |target: TargetOutlook| {
         let left = (target.next_try? - now).to_std().ok();
         let after = left.filter(|left| !left.is_zero() && *left <= LONGEST_REST)?;
@@ -21,9 +21,11 @@ pub fn left_alone(store: &Store, now: DateTime<Utc>) -> BTreeMap<String, Stopped
             after: Some(after),
         })
     };
-    let targets = store.outlook().targets.into_iter();
-    targets
-        .filter_map(|(name, target)| Some((name, rest_of(target)?)))
+    // the store knows of targets too that the station file names no more: their rest keeps nobody else waiting
+    let mut known = store.outlook().targets;
+    let names = targets.iter().map(|target| target.name());
+    names
+        .filter_map(|name| Some((name.to_owned(), rest_of(known.remove(name)?)?)))
         .collect()
 }
 

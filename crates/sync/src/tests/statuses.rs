@@ -146,10 +146,13 @@ async fn the_next_process_knows_until_when_a_target_asked_to_be_left_alone() {
         "{}",
     ))]);
     bench.drain(&v2(&server.url)).await;
-    let resting = |seconds| left_alone(&bench.store, now() + TimeDelta::seconds(seconds));
+    let targets = v2(&server.url);
+    let resting = |seconds| left_alone(&bench.store, &targets, now() + TimeDelta::seconds(seconds));
     let left = |seconds| resting(seconds).get("fleet").and_then(|stopped| stopped.after);
     assert_eq!(left(1), Some(Duration::from_secs(59)));
     assert_eq!((left(60), left(61)), (None, None));
+    let of_nobody = left_alone(&bench.store, &[], now() + TimeDelta::seconds(1));
+    assert!(of_nobody.is_empty(), "a target that is gone keeps nobody waiting");
     // a clock that was set back makes nothing wait longer than any target can ask for
     assert_eq!((left(-240), left(-241)), (Some(Duration::from_secs(300)), None));
 
