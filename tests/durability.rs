@@ -51,7 +51,7 @@ impl SmallDisk {
         None
     }
 
-    fn remount_read_only(&self) {
+    pub(crate) fn remount_read_only(&self) {
         let status = Command::new("mount")
             .args(["-o", "remount,ro"])
             .arg(&self.0)

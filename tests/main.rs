@@ -65,6 +65,8 @@ mod progress;
 #[cfg(test)]
 mod prove;
 #[cfg(test)]
+mod read_only;
+#[cfg(test)]
 mod recipes;
 #[cfg(test)]
 mod regulation;

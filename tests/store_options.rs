@@ -51,7 +51,7 @@ fn thresholds_that_make_no_sense_are_refused_with_their_place() {
 }
 
 /// A command as another user of this computer, with these groups; `None` where this user may not be another.
-fn as_user(user: &str, groups: &str, command: &Command) -> Option<Done> {
+pub(crate) fn as_user(user: &str, groups: &str, command: &Command) -> Option<Done> {
     let mut other = Command::new("setpriv");
     other.args(["--reuid", user, "--regid", user, "--groups", groups]);
     other.arg(command.get_program()).args(command.get_args());

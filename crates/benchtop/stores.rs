@@ -2,9 +2,10 @@
 
 use crate::{exit::Failure, terminal};
 use benchtop_station::StationFile;
-use benchtop_store::{StationKey, Store};
+use benchtop_store::{StationKey, Store, StoreError, StoreErrorKind};
 use std::{
     env,
+    error::Error,
     path::{Path, PathBuf},
 };
 
@@ -61,16 +62,96 @@ fn no_folder(root: &Path) -> Failure {
 
 /// Opens the store as the station file wants it: for a group too, with thresholds for the free space, signed with a key.
 pub(crate) fn open(root: &Path, file: Option<&StationFile>) -> Result<Store, Failure> {
-    let store = match file {
+    let store = opened(root, file).map_err(|error| match is_unwritable(&error) {
+        true => Failure::error(format!("the store {} cannot be written to: {error}", root.display())),
+        false => Failure::error(error.to_string()),
+    })?;
+    set_up(store, file)
+}
+
+/// The same for a command that only looks: what `prepare` does to a store (saving what dead programs left, say) is not done to
+/// one that cannot be written to. That one is shown as it lies, and a person is told.
+pub(crate) fn to_look<T: Default>(
+    root: &Path,
+    file: Option<&StationFile>,
+    prepare: impl FnOnce(&Store) -> Result<T, StoreError>,
+) -> Result<(Store, T), Failure> {
+    let error = match opened(root, file) {
+        Ok(store) => {
+            let store = set_up(store, file)?;
+            match prepare(&store) {
+                Ok(prepared) => return Ok((store, prepared)),
+                Err(error) => error,
+            }
+        }
+        Err(error) => error,
+    };
+    if !is_unwritable(&error) {
+        return Err(Failure::error(error.to_string()));
+    }
+    let store = Store::open_to_look(root).map_err(|unseen| match unseen.kind() {
+        // there is none, and none can be made
+        StoreErrorKind::NotFound => Failure::error(error.to_string()),
+        StoreErrorKind::Full
+        | StoreErrorKind::ReadOnly
+        | StoreErrorKind::Permission
+        | StoreErrorKind::Locked
+        | StoreErrorKind::Conflict
+        | StoreErrorKind::Damaged
+        | StoreErrorKind::Newer
+        | StoreErrorKind::TooLarge
+        | StoreErrorKind::Invalid
+        | StoreErrorKind::Io => Failure::error(unseen.to_string()),
+    })?;
+    tell_of_unwritable(&store, &error)?;
+    Ok((store, T::default()))
+}
+
+/// True for trouble with writing, where looking may be none.
+fn is_unwritable(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::ReadOnly | StoreErrorKind::Permission)
+}
+
+/// Says of a store that is shown as it lies why that is so, and which runs are not shown.
+fn tell_of_unwritable(store: &Store, error: &StoreError) -> Result<(), Failure> {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let unsealed = store.unsealed().map_err(|error| Failure::error(error.to_string()))?;
+    let runs = match unsealed {
+        0 => "it holds no interrupted run".to_owned(),
+        runs => {
+            let (runs, were, are) = match runs {
+                1 => ("1 run".to_owned(), "was", "is"),
+                runs => (format!("{runs} runs"), "were", "are"),
+            };
+            format!(
+                "{runs} that {were} interrupted, or {are} in progress, {are} not sealed and not shown; outputs may still be on"
+            )
+        }
+    };
+    terminal::warn(&format!(
+        "the store {} is read-only ({}: {cause}): it is shown as it lies; {runs}",
+        store.root().display(),
+        error.path().display()
+    ));
+    Ok(())
+}
+
+fn opened(root: &Path, file: Option<&StationFile>) -> Result<Store, StoreError> {
+    match file {
         Some(file) if file.store_shared => Store::open_shared(root),
         Some(_) | None => Store::open(root),
-    };
-    let mut store = store.map_err(|error| Failure::error(error.to_string()))?;
+    }
+}
+
+fn set_up(mut store: Store, file: Option<&StationFile>) -> Result<Store, Failure> {
     if !store.keeps_modes() {
         terminal::warn(&format!(
             "the store {} lies on a file system without file modes (FAT?): others than its owner may read it; keep it on another one, \
              or mount this one for its owner alone (uid=, umask=077)",
-            root.display()
+            store.root().display()
         ));
     }
     if let Some(bytes) = file.and_then(|file| file.refuse_below) {

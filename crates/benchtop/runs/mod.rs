@@ -24,6 +24,7 @@ use benchtop_instrument::{Clock, RealClock};
 use benchtop_report::History;
 use benchtop_station::StationFile;
 use benchtop_store::{Recovery, Store, StoreError};
+use std::path::PathBuf;
 
 pub(crate) fn carry_out(command: &RunsCommand) -> Result<Exit, Failure> {
     match command {
@@ -38,9 +39,12 @@ pub(crate) fn carry_out(command: &RunsCommand) -> Result<Exit, Failure> {
     }
 }
 
-/// The store that is meant, with what dead programs left in it saved.
+/// The store that is meant, with what dead programs left in it saved; as it lies where it cannot be written to.
 fn open(arguments: &StoreArguments) -> Result<(Store, Recovery), Failure> {
-    open_of(arguments).map(|(store, recovery, _)| (store, recovery))
+    let (root, file) = meant(arguments)?;
+    let (store, recovery) = stores::to_look(&root, file.as_ref(), Store::recover)?;
+    tell(&recovery);
+    Ok((store, recovery))
 }
 
 /// Where simulated runs are, for who looked for runs where they are not; empty where there are none.
@@ -53,8 +57,22 @@ fn simulated_ones(arguments: &StoreArguments) -> &'static str {
     }
 }
 
-/// The same, and the station file.
+/// The same to be altered, and the station file.
 fn open_of(arguments: &StoreArguments) -> Result<(Store, Recovery, Option<StationFile>), Failure> {
+    let (root, file) = meant(arguments)?;
+    let store = stores::open(&root, file.as_ref())?;
+    let recovery = store.recover().map_err(failed)?;
+    tell(&recovery);
+    Ok((store, recovery, file))
+}
+
+fn tell(recovery: &Recovery) {
+    recovery::tell(recovery);
+    recovery::tell_of_outputs(recovery);
+}
+
+/// Where the store is, and the station file.
+fn meant(arguments: &StoreArguments) -> Result<(PathBuf, Option<StationFile>), Failure> {
     let path = arguments.station.as_deref();
     let file = match path {
         Some(path) => {
@@ -67,11 +85,7 @@ fn open_of(arguments: &StoreArguments) -> Result<(Store, Recovery, Option<Statio
         None => None,
     };
     let root = stores::existing(arguments.store.as_deref(), file.as_ref(), path, arguments.simulated)?;
-    let store = stores::open(&root, file.as_ref())?;
-    let recovery = store.recover().map_err(failed)?;
-    recovery::tell(&recovery);
-    recovery::tell_of_outputs(&recovery);
-    Ok((store, recovery, file))
+    Ok((root, file))
 }
 
 /// More records to read than this, and a person is told how far it is.

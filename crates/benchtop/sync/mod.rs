@@ -32,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Where the store is, as the command line and the station file say.
 type FindRoot = fn(Option<&Path>, Option<&StationFile>, Option<&Path>, bool) -> Result<PathBuf, Failure>;
 
+/// How it is opened.
+type OpenStore = fn(&Path, Option<&StationFile>) -> Result<Store, Failure>;
+
 /// What every command of the outbox needs.
 pub(crate) struct Outbox {
     pub(crate) file: Option<StationFile>,
@@ -41,22 +44,29 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Makes the store where it is missing.
     pub(crate) fn open(arguments: &SyncArguments) -> Result<Self, Failure> {
-        Self::open_in(arguments, stores::root)
+        Self::open_in(arguments, stores::root, stores::open)
     }
 
-    /// For a command that only looks at what there is, or alters it.
+    /// For a command that alters what there is.
     pub(crate) fn existing(arguments: &SyncArguments) -> Result<Self, Failure> {
-        Self::open_in(arguments, stores::existing)
+        Self::open_in(arguments, stores::existing, stores::open)
     }
 
-    fn open_in(arguments: &SyncArguments, root: FindRoot) -> Result<Self, Failure> {
+    /// For a command that only looks at what there is.
+    fn to_look(arguments: &SyncArguments) -> Result<Self, Failure> {
+        Self::open_in(arguments, stores::existing, |root, file| {
+            stores::to_look(root, file, |_store| Ok(())).map(|(store, ())| store)
+        })
+    }
+
+    fn open_in(arguments: &SyncArguments, root: FindRoot, open: OpenStore) -> Result<Self, Failure> {
         let file = match &arguments.station {
             Some(path) => Some(targets::station_file(path)?),
             None => None,
         };
         let (store, station) = (arguments.store.as_deref(), arguments.station.as_deref());
         let root = root(store, file.as_ref(), station, false)?;
-        let store = stores::open(&root, file.as_ref())?;
+        let store = open(&root, file.as_ref())?;
         Ok(Self { file, store })
     }
 
@@ -72,9 +82,9 @@ pub(crate) async fn sync(mut arguments: SyncArguments) -> Result<Exit, Failure> 
     match command {
         None if arguments.watch => watch::watch(&arguments).await,
         None => once(&arguments).await,
-        Some(SyncCommand::Status(asked)) => outbox::status(&Outbox::existing(&asked.joined(arguments))?, asked.format),
+        Some(SyncCommand::Status(asked)) => outbox::status(&Outbox::to_look(&asked.joined(arguments))?, asked.format),
         Some(SyncCommand::Health(asked)) => {
-            outbox::health(&Outbox::existing(&asked.of.joined(arguments))?, &asked.max_age)
+            outbox::health(&Outbox::to_look(&asked.of.joined(arguments))?, &asked.max_age)
         }
         Some(SyncCommand::Retry(chosen)) => {
             outbox::retry(&Outbox::existing(&chosen.which.of.joined(arguments))?, &chosen)

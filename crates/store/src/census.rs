@@ -59,6 +59,7 @@ impl Store {
         }
         folders.push(folder(root.existing_child("parked")?, Place::Parked, "parked"));
         folders.push(folder(root.existing_child("kept")?, Place::Kept, "kept"));
+        folders.retain(|folder| folder.dir.is_there());
         Ok(folders)
     }
 
@@ -75,16 +76,22 @@ impl Store {
         self.layout().root.forget_news(length);
     }
 
-    /// Opens a file under `index/`, for a summary that can be made again from the records; makes it where it is missing.
+    /// Opens a file under `index/`, for a summary that can be made again from the records; makes it where it is missing. In a
+    /// store that is only looked at it can be read, where it is there, and never be had for oneself.
     ///
     /// # Errors
-    /// [`StoreError`] when it cannot be opened for writing.
+    /// [`StoreError`] when it cannot be opened.
     pub fn derived(&self, name: &str) -> Result<Derived, StoreError> {
         let folder = self.layout().root.child("index")?;
-        let file = folder.open_append(name)?;
+        let is_only_looked_at = self.is_only_looked_at();
+        let file = match is_only_looked_at {
+            true => folder.open_read(name)?,
+            false => folder.open_append(name)?,
+        };
         Ok(Derived {
             file,
             path: folder.path_of(name),
+            is_only_looked_at,
         })
     }
 }
@@ -143,6 +150,7 @@ impl RecordFolder {
 pub struct Derived {
     file: DiskFile,
     path: std::path::PathBuf,
+    is_only_looked_at: bool,
 }
 
 impl Derived {
@@ -165,11 +173,14 @@ impl Derived {
         self.file.lock().map_err(self.failed("lock"))
     }
 
-    /// Takes it if nobody else has it, and says whether that was so; held until it is dropped.
+    /// Takes it if nobody else has it, and says whether that was so; held until it is dropped. Whoever only looks never has it.
     ///
     /// # Errors
     /// [`StoreError`] when the system cannot lock it.
     pub fn try_lock(&self) -> Result<bool, StoreError> {
+        if self.is_only_looked_at {
+            return Ok(false);
+        }
         self.file.try_lock().map_err(self.failed("lock"))
     }
 

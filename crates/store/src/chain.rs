@@ -154,6 +154,21 @@ fn believable(layout: &Layout) -> Result<Vec<Checkpoint>, StoreError> {
     }
 }
 
+/// Where the chain stands, after finishing what a crash left half done; in a store that is only looked at it stays as it is, and
+/// nobody is waited for.
+pub(crate) fn head(layout: &Layout) -> Result<Option<Head>, StoreError> {
+    if !layout.root.is_only_looked_at() {
+        return Ok(Sealing::begin(layout)?.head);
+    }
+    let mut heads = heads(layout)?;
+    while let Some(top) = heads.pop() {
+        if is_reached(layout, &heads, &top)? || is_named(layout, &top)? == Some(true) {
+            return Ok(Some(top));
+        }
+    }
+    highest(layout)
+}
+
 /// The heads in `journal/`, the highest last.
 fn heads(layout: &Layout) -> Result<Vec<Head>, StoreError> {
     let mut heads = Vec::new();
@@ -169,11 +184,7 @@ fn resolved(layout: &Layout, adopted: &mut Option<RecordName>) -> Result<Option<
         return derived(layout);
     };
     loop {
-        // one that stands alone was reached: the one before it went when its record had its name. As long as its journal is
-        // there that is not sure: its name may have been taken back since, and the first had none before it
-        let journal = journal::name_of(top.name.run_id());
-        let is_reached = heads.is_empty() && !layout.journal.holds(&journal)?;
-        if is_reached || exists(layout, &top, adopted)? {
+        if is_reached(layout, &heads, &top)? || exists(layout, &top, adopted)? {
             heads
                 .iter()
                 .for_each(|before| layout.journal.discard(&before.to_string()));
@@ -187,17 +198,27 @@ fn resolved(layout: &Layout, adopted: &mut Option<RecordName>) -> Result<Option<
     }
 }
 
+/// True of a head that stands alone: the one before it went when its record had its name. As long as its journal is there that
+/// is not sure: its name may have been taken back since, and the first had none before it.
+fn is_reached(layout: &Layout, before: &[Head], top: &Head) -> Result<bool, StoreError> {
+    Ok(before.is_empty() && !layout.journal.holds(&journal::name_of(top.name.run_id()))?)
+}
+
+/// Whether the record of a head has its name; `None` where nothing has it.
+fn is_named(layout: &Layout, head: &Head) -> Result<Option<bool>, StoreError> {
+    if let Some(Held { folder: _, bytes }) = held_bytes(layout, &head.name)? {
+        // another file may have that name: then this one never had it
+        let is_it = |bytes: Vec<u8>| integrity::inspect(&bytes).is_ok_and(|opened| opened.digest == head.digest);
+        return Ok(Some(bytes.is_some_and(is_it)));
+    }
+    Ok(layout.quarantine.holds(head.name.as_str())?.then_some(true))
+}
+
 /// True when the record of a head has its name, now at the latest.
 fn exists(layout: &Layout, head: &Head, adopted: &mut Option<RecordName>) -> Result<bool, StoreError> {
     let file = head.name.as_str();
-    if let Some(Held { folder: _, bytes }) = held_bytes(layout, &head.name)? {
-        // another file may have that name: then this one never had it
-        return Ok(
-            bytes.is_some_and(|bytes| integrity::inspect(&bytes).is_ok_and(|opened| opened.digest == head.digest))
-        );
-    }
-    if layout.quarantine.holds(file)? {
-        return Ok(true);
+    if let Some(is_named) = is_named(layout, head)? {
+        return Ok(is_named);
     }
     let stem = format!("{TEMPORARY}{}", head.name.run_id());
     let pending = &layout.pending;
@@ -224,8 +245,17 @@ fn exists(layout: &Layout, head: &Head, adopted: &mut Option<RecordName>) -> Res
     Ok(false)
 }
 
-/// The head of a store that lost it, or never had one: read from its records and checkpoints.
+/// The head of a store that lost it, or never had one, noted so that it is not looked for again.
 fn derived(layout: &Layout) -> Result<Option<Head>, StoreError> {
+    let head = highest(layout)?;
+    if let Some(head) = &head {
+        drop(layout.journal.create_new(&head.to_string())?);
+    }
+    Ok(head)
+}
+
+/// The last record of the chain, by what the records and checkpoints say.
+fn highest(layout: &Layout) -> Result<Option<Head>, StoreError> {
     let mut head: Option<Head> = None;
     let mut take = |position: u64, digest: &str, name: RecordName| {
         if head.as_ref().is_none_or(|head| head.position < position) {
@@ -261,9 +291,6 @@ fn derived(layout: &Layout) -> Result<Option<Head>, StoreError> {
                 take(chain.position, &opened.digest, name);
             }
         }
-    }
-    if let Some(head) = &head {
-        drop(layout.journal.create_new(&head.to_string())?);
     }
     Ok(head)
 }

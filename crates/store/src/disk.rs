@@ -44,9 +44,12 @@ pub(crate) struct Space {
 /// An open folder of the store.
 #[derive(Debug)]
 pub(crate) struct Dir {
-    handle: system::Handle,
+    /// None of a folder that is missing where nothing may be made: there is nothing in it.
+    handle: Option<system::Handle>,
     path: PathBuf,
     eye: Eye,
+    /// Nothing in it is made, written or moved, whatever the disk would let us do.
+    is_only_looked_at: bool,
     /// Who is told of what changes in it.
     told: Option<Told>,
 }
@@ -62,18 +65,55 @@ impl Dir {
         let opened = eye.around(Call::OpenDir, || system::Handle::open(path));
         let handle = opened.map_err(|error| StoreError::io("open the folder", path, error))?;
         Ok(Self {
-            handle,
+            handle: Some(handle),
             path: path.to_owned(),
             eye,
+            is_only_looked_at: false,
             told: None,
         })
     }
 
+    /// The same folder, in which nothing is altered from here on; nor in the folders inside it, of which one that is missing has
+    /// nothing in it.
+    pub(crate) fn only_looked_at(self) -> Self {
+        Self {
+            is_only_looked_at: true,
+            ..self
+        }
+    }
+
+    /// True where nothing may be altered.
+    pub(crate) const fn is_only_looked_at(&self) -> bool {
+        self.is_only_looked_at
+    }
+
+    /// False for a folder that is missing where nothing may be made.
+    pub(crate) const fn is_there(&self) -> bool {
+        self.handle.is_some()
+    }
+
+    fn handle(&self) -> io::Result<&system::Handle> {
+        self.handle.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Refuses what would alter a folder that is only looked at.
+    fn may_alter(&self, operation: &'static str, name: &str) -> Result<(), StoreError> {
+        if !self.is_only_looked_at {
+            return Ok(());
+        }
+        let detail = "the store was opened only to look at it";
+        let path = self.path_of(name);
+        Err(StoreError::new(StoreErrorKind::ReadOnly, operation, path, detail))
+    }
+
     /// Opens a folder inside this one and makes it first where it is missing, durably.
     pub(crate) fn child(&self, name: &str) -> Result<Self, StoreError> {
+        if self.is_only_looked_at {
+            return self.existing_child(name);
+        }
         let path = self.path.join(name);
         let make = Call::MakeDir { path: &path };
-        let made = match self.eye.around(make, || self.handle.make_dir(name)) {
+        let made = match self.eye.around(make, || self.handle()?.make_dir(name)) {
             Ok(()) => true,
             Err(error) if kind_of(&error) == StoreErrorKind::Conflict => false,
             Err(error) => return Err(StoreError::io("make the folder", path, error)),
@@ -89,7 +129,7 @@ impl Dir {
             if made {
                 // whoever comes next makes it anew, and takes no second sync for the one that failed
                 let gone = Call::Remove { path: &path };
-                drop(self.eye.around(gone, || self.handle.remove_dir(name)));
+                drop(self.eye.around(gone, || self.handle()?.remove_dir(name)));
             }
         })
     }
@@ -97,15 +137,18 @@ impl Dir {
     /// Opens a folder inside this one.
     pub(crate) fn existing_child(&self, name: &str) -> Result<Self, StoreError> {
         let path = self.path.join(name);
-        match self.eye.around(Call::OpenDir, || self.handle.open_dir(name)) {
-            Ok(handle) => Ok(Self {
-                handle,
-                path,
-                eye: self.eye.clone(),
-                told: self.told.as_ref().and_then(|told| told.inside(name)),
-            }),
-            Err(error) => Err(StoreError::io("open the folder", path, error)),
-        }
+        let handle = match self.eye.around(Call::OpenDir, || self.handle()?.open_dir(name)) {
+            Ok(handle) => Some(handle),
+            Err(error) if self.is_only_looked_at && kind_of(&error) == StoreErrorKind::NotFound => None,
+            Err(error) => return Err(StoreError::io("open the folder", path, error)),
+        };
+        Ok(Self {
+            handle,
+            path,
+            eye: self.eye.clone(),
+            is_only_looked_at: self.is_only_looked_at,
+            told: self.told.as_ref().and_then(|told| told.inside(name)),
+        })
     }
 
     /// Its path, for messages and people.
@@ -144,20 +187,23 @@ impl Dir {
 
     /// Makes a file that must not be there yet, for writing and reading.
     pub(crate) fn create_new(&self, name: &str) -> Result<DiskFile, StoreError> {
+        self.may_alter("create", name)?;
         let change = [self.change(Some(name), None)];
-        self.opened(name, "create", || telling(&change, || self.handle.create_new(name)))
+        self.opened(name, "create", || telling(&change, || self.handle()?.create_new(name)))
     }
 
     /// Opens a file for appending and reading, and makes it where it is missing.
     pub(crate) fn open_append(&self, name: &str) -> Result<DiskFile, StoreError> {
-        let file = self.opened(name, "open", || self.handle.open_append(name))?;
+        self.may_alter("write", name)?;
+        let file = self.opened(name, "open", || self.handle()?.open_append(name))?;
         self.is_ours(&file, name)?;
         Ok(file)
     }
 
     /// Opens a file for appending and reading; it must be there.
     pub(crate) fn open_existing(&self, name: &str) -> Result<DiskFile, StoreError> {
-        let file = self.opened(name, "open", || self.handle.open_existing(name))?;
+        self.may_alter("write", name)?;
+        let file = self.opened(name, "open", || self.handle()?.open_existing(name))?;
         self.is_ours(&file, name)?;
         Ok(file)
     }
@@ -170,14 +216,14 @@ impl Dir {
 
     /// Opens a file for reading: a regular one with a single name.
     pub(crate) fn open_read(&self, name: &str) -> Result<DiskFile, StoreError> {
-        let file = self.opened(name, "open", || self.handle.open_read(name))?;
+        let file = self.opened(name, "open", || self.handle()?.open_read(name))?;
         self.is_ours(&file, name)?;
         Ok(file)
     }
 
     /// Opens a file for reading that others have written: a regular one, of as many names as they like.
     pub(crate) fn open_anothers(&self, name: &str) -> Result<DiskFile, StoreError> {
-        let file = self.opened(name, "open", || self.handle.open_read(name))?;
+        let file = self.opened(name, "open", || self.handle()?.open_read(name))?;
         let facts = file.metadata().map_err(self.failed("look at", name))?;
         match facts.is_file() {
             true => Ok(file),
@@ -218,12 +264,14 @@ impl Dir {
     /// Gives a file another name, here or in `to`, on the same file system. What is there is never replaced: that
     /// is [`StoreErrorKind::Conflict`].
     pub(crate) fn rename_new(&self, name: &str, to: &Self, new_name: &str) -> Result<(), StoreError> {
+        self.may_alter("rename", name)?;
+        to.may_alter("rename to", new_name)?;
         let (from_path, to_path) = (self.path_of(name), to.path_of(new_name));
         let call = Call::Rename {
             from: &from_path,
             to: &to_path,
         };
-        let rename = || self.handle.rename_new(name, &to.handle, new_name);
+        let rename = || self.handle()?.rename_new(name, to.handle()?, new_name);
         let renamed = self.eye.around(call, || {
             if self.path == to.path {
                 return telling(&[self.change(Some(new_name), Some(name))], rename);
@@ -238,20 +286,22 @@ impl Dir {
 
     /// Gives a file another name in this folder and replaces what is there.
     pub(crate) fn replace(&self, name: &str, new_name: &str) -> Result<(), StoreError> {
+        self.may_alter("replace", new_name)?;
         let (from, to) = (self.path_of(name), self.path_of(new_name));
         self.eye
             .around(Call::Rename { from: &from, to: &to }, || {
-                self.handle.replace(name, new_name)
+                self.handle()?.replace(name, new_name)
             })
             .map_err(self.failed("replace", new_name))
     }
 
     /// Removes a file.
     pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
+        self.may_alter("remove", name)?;
         let path = self.path_of(name);
         self.eye
             .around(Call::Remove { path: &path }, || {
-                telling(&[self.change(None, Some(name))], || self.handle.remove(name))
+                telling(&[self.change(None, Some(name))], || self.handle()?.remove(name))
             })
             .map_err(self.failed("remove", name))
     }
@@ -263,7 +313,7 @@ impl Dir {
 
     /// True when something has that name, whatever it is.
     pub(crate) fn holds(&self, name: &str) -> Result<bool, StoreError> {
-        match self.eye.around(Call::Look, || self.handle.look(name)) {
+        match self.eye.around(Call::Look, || self.handle()?.look(name)) {
             Ok(()) => Ok(true),
             Err(error) if kind_of(&error) == StoreErrorKind::NotFound => Ok(false),
             Err(error) => Err(StoreError::io("look at", self.path_of(name), error)),
@@ -273,26 +323,27 @@ impl Dir {
     /// Ends when the names in this folder are on stable storage.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
         self.eye
-            .around(Call::SyncDir { path: &self.path }, || self.handle.sync())
+            .around(Call::SyncDir { path: &self.path }, || self.handle()?.sync())
             .map_err(|error| StoreError::io("sync the folder", &self.path, error))
     }
 
     /// Ends when everything that was written to this file system is on stable storage, whoever wrote it; false, and nothing
     /// was done, where the system cannot promise that.
     pub(crate) fn sync_everything(&self) -> Result<bool, StoreError> {
-        if !self.handle.can_sync_everything() {
+        if !self.handle.as_ref().is_some_and(system::Handle::can_sync_everything) {
             return Ok(false);
         }
         self.eye
-            .around(Call::SyncEverything, || self.handle.sync_everything())
+            .around(Call::SyncEverything, || self.handle()?.sync_everything())
             .map_err(|error| StoreError::io("sync the file system of", &self.path, error))?;
         Ok(true)
     }
 
     /// Calls `each` with every name in the folder, in no order, without looking at the files.
     pub(crate) fn each_name(&self, mut each: impl FnMut(&str)) -> Result<(), StoreError> {
+        let Some(handle) = &self.handle else { return Ok(()) };
         self.eye
-            .around(Call::List, || self.handle.each_name(&mut each))
+            .around(Call::List, || handle.each_name(&mut each))
             .map_err(|error| StoreError::io("list", &self.path, error))
     }
 
@@ -306,7 +357,7 @@ impl Dir {
 
     /// Size and time of change of a file, without opening it; `None` where there is none, or something that is no file.
     pub(crate) fn looks_of(&self, name: &str) -> Option<(u64, i64)> {
-        self.handle.looks_of(name).ok().flatten()
+        self.handle().and_then(|handle| handle.looks_of(name)).ok().flatten()
     }
 
     /// How many bytes a file has: a regular one with a single name.
@@ -319,29 +370,30 @@ impl Dir {
 
     /// What kind of file system it lies on, where the system tells.
     pub(crate) fn file_system(&self) -> Option<FileSystem> {
-        self.eye.pretended().or_else(|| self.handle.file_system())
+        self.eye.pretended().or_else(|| self.handle.as_ref()?.file_system())
     }
 
     /// True for a folder whose files are for its group too.
-    pub(crate) const fn is_shared(&self) -> bool {
-        self.handle.is_shared()
+    pub(crate) fn is_shared(&self) -> bool {
+        self.handle.as_ref().is_some_and(system::Handle::is_shared)
     }
 
     /// Gives this folder, what is in it and what is made in it to its group, now and from here on; those in it first.
     pub(crate) fn share(&self) -> Result<(), StoreError> {
+        self.may_alter("give to its group", "")?;
         for name in self.names()? {
-            let shared = self.handle.share_entry(&name);
+            let shared = self.handle().and_then(|handle| handle.share_entry(&name));
             shared.map_err(self.failed("give to its group", &name))?;
         }
-        self.handle
-            .share()
+        self.handle()
+            .and_then(system::Handle::share)
             .map_err(|error| StoreError::io("give to its group", &self.path, error))
     }
 
     /// What is left on the file system.
     pub(crate) fn space(&self) -> Result<Space, StoreError> {
         self.eye
-            .around(Call::Space, || self.handle.space())
+            .around(Call::Space, || self.handle()?.space())
             .map_err(|error| StoreError::io("look at the free space of", &self.path, error))
     }
 }

@@ -106,7 +106,11 @@ pub(crate) fn refuse_other_machines(root: &Dir) -> Result<(), StoreError> {
 /// where that goes, no lock can be believed. True where the file system keeps modes, and what is made is for its owner alone.
 pub(crate) fn probe(folder: &Dir) -> Result<bool, StoreError> {
     let name = format!("{PROBE}{}", mint::unique());
-    let first = folder.create_new(&name)?;
+    // the folder is at fault, whatever the probe is called
+    let first = folder.create_new(&name).map_err(|error| {
+        let detail = error.detail().to_owned();
+        StoreError::new(error.kind(), "write to", folder.path(), detail).caused_by(error)
+    })?;
     // what cannot be looked at is told by the locks
     let keeps_modes = first
         .is_for_others(folder.is_shared())

@@ -149,6 +149,11 @@
 //! 39. Every record that is sealed can be read again:
 //!     `journal::results_beyond_what_can_be_read_again_are_refused_and_the_run_is_saved_without_them`.
 //!
+//! 40. A store that is only looked at ([`Store::open_to_look`]) says what one that can be written to says of what is sealed, and
+//!     nothing in it is altered: `looking::a_store_that_is_looked_at_says_the_same_and_nothing_in_it_is_altered`,
+//!     `looking::what_would_alter_a_store_that_is_looked_at_is_refused`; without a record that a crash left half done:
+//!     `looking::what_a_crash_left_half_done_stays_so_and_the_chain_ends_before_it`.
+//!
 //! Real processes under strace hold 1, 2, 5, 13 and 23 once more, from outside: `tests/broken_disk.rs` of the workspace.
 //!
 //! Run on Linux. The form for Apple systems is the same code, and was not run there; the one for Windows stands behind the same
@@ -171,6 +176,7 @@ mod journal;
 mod line;
 mod lock;
 mod log;
+mod look;
 mod mint;
 mod name;
 mod newfile;

@@ -55,6 +55,23 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// Opens the folders of a store; those that are missing are made, unless it is only looked at.
+    pub(crate) fn open(root: Dir, journal: Dir) -> Result<Self, StoreError> {
+        Ok(Self {
+            pending: root.child("pending")?,
+            synced: root.child("synced")?,
+            parked: root.child("parked")?,
+            kept: root.child("kept")?,
+            quarantine: root.child("quarantine")?,
+            journal,
+            receipts: root.child("receipts")?,
+            attachments: root.child("attachments")?,
+            markers: root.child("unsafe")?,
+            units: root.child("units")?,
+            root,
+        })
+    }
+
     /// The open month folders under `synced/`; what else lies there is not ours.
     pub(crate) fn months(&self) -> Result<Vec<Dir>, StoreError> {
         let digits = |part: &str, count| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -118,27 +135,24 @@ impl Store {
         let root = Dir::open_before(root, eye)?;
         ground::refuse_other_machines(&root)?;
         let root = root.telling();
-        let layout = Layout {
-            pending: root.child("pending")?,
-            synced: root.child("synced")?,
-            parked: root.child("parked")?,
-            kept: root.child("kept")?,
-            quarantine: root.child("quarantine")?,
-            journal: root.child("journal")?,
-            receipts: root.child("receipts")?,
-            attachments: root.child("attachments")?,
-            markers: root.child("unsafe")?,
-            units: root.child("units")?,
-            root,
-        };
-        let keeps_modes = ground::probe(&layout.journal)?;
+        // before anything else is made: a store that cannot be written to stays as it is
+        let journal = root.child("journal")?;
+        let keeps_modes = ground::probe(&journal)?;
         Ok(Self {
             keeps_modes,
+            ..Self::of(Layout::open(root, journal)?)
+        })
+    }
+
+    /// A store on open folders.
+    pub(crate) fn of(layout: Layout) -> Self {
+        Self {
+            keeps_modes: true,
             layout: Arc::new(layout),
             least_bytes: space::LEAST_BYTES,
             warn_below: None,
             key: None,
-        })
+        }
     }
 
     /// The same store, whose records are signed from here on.

@@ -10,6 +10,7 @@ mod folding;
 mod formats;
 mod hostile;
 mod journals;
+mod looking;
 mod model;
 mod outgoing;
 mod pruning;

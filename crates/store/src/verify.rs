@@ -3,7 +3,7 @@
 mod walk;
 
 use crate::{
-    chain::{Checkpoint, Sealing, from_elsewhere, read_all},
+    chain::{self, Checkpoint, from_elsewhere, read_all},
     disk::Dir,
     error::{StoreError, StoreErrorKind},
     integrity::{self, IntegrityError},
@@ -155,9 +155,7 @@ impl Store {
     /// told to `tell`.
     pub fn verify(&self, key: Option<&str>, tell: &mut dyn FnMut(&Finding)) -> Result<Verified, StoreError> {
         let layout = self.layout();
-        let sealing = Sealing::begin(layout)?;
-        let head = sealing.head.clone();
-        drop(sealing);
+        let head = chain::head(layout)?;
         let checkpoints = read_all(layout)?;
         let elsewhere = from_elsewhere(layout)?;
         let mut verifying = Verifying {

@@ -1,7 +1,8 @@
 //! The history in short: a file under the store's `index/` from which lists and statistics are made at once.
 //!
 //! It is never the truth. It is made from the records, and made again where it is missing, torn, or of another form; it may
-//! be deleted at any time. Where nothing can be written the same is done in memory. What is noticed, and when:
+//! be deleted at any time. Where nothing can be written the same is done in memory, from what is there: an index that can only be
+//! read is believed as far as it fits. What is noticed, and when:
 //! - what the store did itself (a run more, a record that moved, went, or was pruned) at the next look, at a cost that does
 //!   not grow with the history: the store tells (`index/news`), and the folder's time of change says that nothing else
 //!   happened to it;

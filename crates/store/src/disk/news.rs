@@ -109,11 +109,7 @@ pub(super) fn telling<T>(changes: &[Change<'_>], act: impl FnOnce() -> io::Resul
         told.news.tell_of_untold(changes);
         return done;
     };
-    let times = || {
-        changes
-            .iter()
-            .map(|change| change.dir.handle.changed().unwrap_or_default())
-    };
+    let times = || changes.iter().map(|change| change.dir.changed().unwrap_or_default());
     let before: Vec<i64> = times().collect();
     let done = act()?;
     let mut lines = String::new();
@@ -197,13 +193,19 @@ impl News {
 impl Dir {
     /// The same folder; from here on what is done to the folders of records in it is told.
     pub(crate) fn telling(mut self) -> Self {
-        self.told = self.handle.open_dir(".").ok().map(Told::of_root);
+        let root = self.handle().and_then(|handle| handle.open_dir("."));
+        self.told = root.ok().map(Told::of_root);
         self
+    }
+
+    /// When a name in it came or went last.
+    fn changed(&self) -> io::Result<i64> {
+        self.handle()?.changed()
     }
 
     /// What was told, oldest first, up to a line that cannot be read; and its length in bytes, for [`Dir::forget_news`].
     pub(crate) fn news(&self) -> (Vec<FolderNews>, u64) {
-        let open = || self.handle.open_dir(FOLDER)?.open_read(FILE);
+        let open = || self.handle()?.open_dir(FOLDER)?.open_read(FILE);
         let bytes = open().and_then(|file| News::read(&file)).unwrap_or_default();
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let text = String::from_utf8_lossy(&bytes);
@@ -265,7 +267,7 @@ mod tests {
         let (guard, root) = folders();
         let (pending, synced) = (root.child("pending").unwrap(), root.child("synced").unwrap());
         let month = synced.child("2026-03").unwrap();
-        let begun = pending.handle.changed().unwrap();
+        let begun = pending.changed().unwrap();
         drop(pending.create_new(".tmp-x").unwrap());
         pending.rename_new(".tmp-x", &pending, NAME).unwrap();
         pending.rename_new(NAME, &month, NAME).unwrap();
@@ -292,7 +294,7 @@ mod tests {
             assert_eq!(news.before, known);
             known = news.after;
         }
-        assert_eq!(known, pending.handle.changed().unwrap());
+        assert_eq!(known, pending.changed().unwrap());
         // told since
         drop(pending.create_new(".tmp-y").unwrap());
         root.forget_news(length);
