@@ -2,6 +2,7 @@
 
 mod channel;
 mod held;
+mod kept;
 mod measurement;
 mod output;
 mod slots;

@@ -1,6 +1,6 @@
 //! One procedure for several units at once: bound for each slot, and what the slots would do to each other.
 
-use super::{Instruments, channel, check, held::held};
+use super::{Instruments, channel, check, held::held, kept::kept_closed};
 use crate::given::Given;
 use crate::model::{BoundProcedure, LogicalName, PlanNode, Procedure, Step};
 use crate::slots::{FixtureSteps, Slot, SlotChannel};
@@ -309,8 +309,7 @@ fn exclusives(sink: &mut Diagnostics, placed: &BTreeMap<&str, Procedure>) {
     let mut stays: BTreeMap<Physical, BTreeSet<Option<&str>>> = BTreeMap::new();
     for (slot, procedure) in placed {
         // what its teardown closes is not closed while units are tested
-        let of_fixture = procedure.setup.iter().take(procedure.fixture.setup);
-        for (relay, ..) in of_fixture.flat_map(closed_by) {
+        for relay in kept_closed(procedure) {
             stays.entry(relay).or_default().insert(None);
         }
         for (step, held) in held(procedure) {

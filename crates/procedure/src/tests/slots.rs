@@ -16,6 +16,12 @@ class = "dmm"
 class = "dc_power"
 "#;
 
+const FIXTURE_ON: &str = r#"
+[[fixture_setup]]
+name = "Fixture on"
+set = { instrument = "psu", channel = 1, voltage_level = "5 V", current_limit = "1 A", output_enabled = true }
+"#;
+
 const PROCEDURE: &str = r#"
 [[fixture_setup]]
 name = "Fixture on"
@@ -188,6 +194,88 @@ fn a_name_and_the_number_that_the_station_has_for_it_are_one_channel_in_a_slot_t
             .map(|measurement| measurement.reading().unwrap().request.channel)
             .collect();
         assert_eq!(channels, [channel, channel], "{slot}");
+    }
+}
+
+#[test]
+fn exclusive_opens_no_relay_that_the_setup_of_the_fixture_surely_opened_again() {
+    let set = |name: &str, what: &str| format!("{{ name = '{name}', set = {{ instrument = 'mux', {what} }} }}");
+    let close = set("Close", "close = [103]");
+    let open = set("Open", "open = [103]");
+    let when = |open: &str, when: &str| open.replacen("{ name", &format!("{{ when = \"{when}\", name"), 1);
+    let group =
+        |name: &str, more: &str, steps: &[&str]| format!("{{ name = '{name}'{more}, steps = [{}] }}", steps.join(", "));
+    let never = "param.warm > 2";
+    for (steps, is_kept) in [
+        // open, whatever happens on the way: a step that does not do what it says ends all
+        (vec![close.clone(), open.clone()], false),
+        (
+            vec![close.clone(), set("Other", "close = [101], exclusive = true")],
+            false,
+        ),
+        (
+            vec![close.clone(), group("G", ", retry = { attempts = 2 }", &[&open])],
+            false,
+        ),
+        (vec![group("G", ", retry = { attempts = 2 }", &[&close, &open])], false),
+        (vec![when(&close, never), open.clone()], false),
+        (
+            vec![
+                group("G", ", when = 'param.warm > 2'", &[&close, &open]),
+                set("Last", "open = [103]"),
+            ],
+            false,
+        ),
+        // closed, or perhaps closed
+        (vec![close.clone()], true),
+        (vec![open.clone(), close.clone()], true),
+        (vec![close.clone(), open.clone(), set("Again", "close = [103]")], true),
+        (
+            vec![close.clone(), open.clone(), when(&set("Again", "close = [103]"), never)],
+            true,
+        ),
+        (vec![close.clone(), when(&open, never)], true),
+        (
+            vec![close.clone(), group("G", ", when = 'param.warm > 2'", &[&open])],
+            true,
+        ),
+        (
+            vec![
+                close.clone(),
+                group("G", ", when = 'param.warm > 2'", &[&group("H", "", &[&open])]),
+            ],
+            true,
+        ),
+        (vec![close.clone(), set("Another", "open = [102]")], true),
+        (
+            vec![close.clone(), set("Same", "close = [103], exclusive = true")],
+            true,
+        ),
+        (vec![close.clone(), open.replace("'mux'", "'other'")], true),
+    ] {
+        let steps = steps.join(", ");
+        let text = format!(
+            "fixture_setup = [{steps}]\n{HEAD}[instruments.mux]\nclass = 'switch'\n[instruments.other]\nclass = 'switch'\n\
+             [parameters.warm]\ndefault = 1\n\
+             {PROCEDURE}[[steps]]\nname = 'Locked'\nlock = ['mux']\n[[steps.steps]]\nname = 'Route'\n\
+             set = {{ instrument = 'mux', close = ['vcc'], exclusive = true }}\n"
+        );
+        let text = text.replacen(FIXTURE_ON, "", 1);
+        let mut instruments = bench::instruments();
+        let other = instruments[&LogicalName("mux".to_owned())].clone();
+        instruments.insert(LogicalName("other".to_owned()), other);
+        let bound = check_slots("x.toml", &text, &Given::default(), &instruments, &bench::slots());
+        let told = bound.map_or_else(|mistakes| mistakes.to_string(), |_bound| String::new());
+        let is_told = told.contains("`exclusive` opens mux channel 103, which the fixture closes");
+        assert_eq!(is_told, is_kept, "{steps}: {told}");
+        // one that stands in for it is kept itself
+        let others = told
+            .lines()
+            .filter(|line| line.contains(": error: ") && !line.contains("channel 103,"));
+        assert!(
+            others.count() == usize::from(steps.contains("'Other'")),
+            "{steps}: {told}"
+        );
     }
 }
 
