@@ -20,6 +20,7 @@ mod serial;
 #[cfg(test)]
 mod silent;
 mod socket;
+mod soon;
 mod trace;
 pub mod transcript;
 pub mod visa;

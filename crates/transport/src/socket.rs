@@ -1,11 +1,16 @@
 //! SCPI over a raw TCP socket (`TCPIP0::host::5025::SOCKET`).
 
-use crate::{framer::Framer, guarded::Guarded, network::io_error};
+use crate::{
+    framer::Framer,
+    guarded::Guarded,
+    network::io_error,
+    soon::{Soon, read_now, would_block},
+};
 use async_trait::async_trait;
 use benchtop_instrument::{
     Clock, ClockExt, Elapsed, Error, ErrorKind, Moment, Operation, Resource, Session, SessionState,
 };
-use std::{io, sync::Arc};
+use std::sync::Arc;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -24,6 +29,7 @@ pub struct SocketSession {
     framer: Framer,
     guarded: Guarded,
     chunk: Vec<u8>,
+    soon: Soon,
 }
 
 impl std::fmt::Debug for SocketSession {
@@ -51,6 +57,7 @@ impl SocketSession {
             framer: Framer::default(),
             guarded: Guarded::ready(),
             chunk: vec![0; CHUNK],
+            soon: Soon::default(),
         };
         session.stream = Some(session.connect(Operation::Open, deadline).await?);
         Ok(session)
@@ -100,7 +107,7 @@ impl SocketSession {
             return Err(unread("the instrument said something that nobody asked for".to_owned()));
         }
         let mut probe = [0; 64];
-        match self.stream(Operation::Write)?.try_read(&mut probe) {
+        match read_now(self.stream(Operation::Write)?, &mut probe) {
             Ok(0) => Err(gone(Operation::Write, &resource)),
             Ok(count) => Err(unread(format!(
                 "the instrument sent {count} bytes that nobody asked for"
@@ -120,12 +127,21 @@ impl SocketSession {
                 return Ok(message);
             }
             let Self {
-                stream, chunk, framer, ..
+                stream,
+                chunk,
+                framer,
+                soon,
+                clock,
+                ..
             } = self;
             let Some(stream) = stream else {
                 return Err(gone(Operation::Read, &resource));
             };
-            match stream.read(chunk).await {
+            let read = match soon.read(clock.as_ref(), stream, chunk) {
+                Some(read) => read,
+                None => stream.read(chunk).await,
+            };
+            match read {
                 Ok(0) => return Err(gone(Operation::Read, &resource)),
                 Ok(count) => framer.push(chunk.get(..count).unwrap_or_default()),
                 Err(error) => return Err(io_error(Operation::Read, &resource, error)),
@@ -212,10 +228,6 @@ fn gone(operation: Operation, resource: &Resource) -> Error {
         resource,
         "the instrument closed the connection",
     )
-}
-
-fn would_block(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
 }
 
 #[cfg(test)]
