@@ -395,3 +395,54 @@ fn a_run_reads_no_definition_that_it_does_not_use() {
     );
     assert_ne!(check.code, Some(0), "it is broken: {check}");
 }
+
+#[test]
+fn steps_of_a_group_that_is_tried_again_are_said_not_to_stand() {
+    let folder = scratch();
+    let text = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/procedures/board-functional-v3.toml"
+    ))
+    .unwrap();
+    let alone = "[[steps]]\nname = \"Settle\"\nwait = \"250 ms\"\n\n[[steps]]\nname = \"Power Rail Check\"\n\n[[steps.measurements]]";
+    let together = "[[steps]]\nname = \"Rail\"\nretry = { attempts = 3, on = [\"fail\"] }\n[[steps.steps]]\nname = \"Settle\"\n\
+                    wait = \"250 ms\"\n[[steps.steps]]\nname = \"Power Rail Check\"\n[[steps.steps.measurements]]";
+    assert!(text.contains(alone));
+    let procedure = folder.path().join("group.toml");
+    write(&procedure, &text.replacen(alone, together, 1));
+    let run = |serial| {
+        let store = folder.path().join("store");
+        done(&mut simulated_by(procedure.to_str().unwrap(), &store, serial))
+    };
+    let failed = run("UNIT-5599");
+    assert_eq!(failed.code, Some(1), "{failed}");
+    let of_the_group = |line: &&str| line.contains("Settle") || line.contains("Power Rail Check");
+    let said: Vec<String> = failed
+        .out
+        .lines()
+        .filter(of_the_group)
+        .map(|line| {
+            line.split_whitespace()
+                .filter(|word| word.parse::<f64>().is_err())
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect();
+    assert_eq!(
+        said[..8],
+        [
+            "ok Settle s",
+            "FAIL Power Rail Check s",
+            "again Settle, Power Rail Check attempt 1, tried again",
+            "ok Settle s attempt",
+            "FAIL Power Rail Check s attempt",
+            "again Settle, Power Rail Check attempt 2, tried again",
+            "ok Settle s attempt",
+            "FAIL Power Rail Check s attempt",
+        ],
+        "{failed}"
+    );
+    assert_eq!(failed.out.matches("tried again").count(), 2, "{failed}");
+    let passed = run("UNIT-5501");
+    assert!(passed.code == Some(0) && !passed.out.contains("again"), "{passed}");
+}

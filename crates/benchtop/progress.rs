@@ -11,7 +11,7 @@ use benchtop_run::{
     Event, EventKind, InstrumentUse, MadeSafe, MeasurementOutcome, MeasurementTaken, PlannedStep, PromptShown,
     Quantity, RunOutcome, RunStarted, SafetyProof, Section, StepAddress, StepEnded, StepOutcome,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was seen of a run that is still needed.
 pub(crate) struct Seen {
@@ -19,6 +19,8 @@ pub(crate) struct Seen {
     taken: Vec<MeasurementTaken>,
     /// What the sweeps set for their steps.
     turns: BTreeMap<StepAddress, String>,
+    /// The steps that were shown as decided, and by which attempt.
+    decided: BTreeMap<StepAddress, (String, u32)>,
     /// What each instrument is.
     classes: BTreeMap<String, String>,
     /// What a terminal shows meanwhile.
@@ -31,6 +33,7 @@ impl Seen {
         Self {
             taken: Vec::new(),
             turns: BTreeMap::new(),
+            decided: BTreeMap::new(),
             classes: BTreeMap::new(),
             live: Live::new(slot),
         }
@@ -43,6 +46,7 @@ pub(crate) fn show(event: &Event, seen: &mut Seen) {
     let Seen {
         taken,
         turns,
+        decided,
         classes,
         live: _,
     } = seen;
@@ -60,10 +64,23 @@ pub(crate) fn show(event: &Event, seen: &mut Seen) {
                 &ready.stale_errors,
             );
         }
-        EventKind::StepStarted(_) => taken.clear(),
+        EventKind::StepStarted(begun) => {
+            taken.clear();
+            if decided.contains_key(&begun.address) {
+                say_again(&decided.split_off(&begun.address));
+            }
+        }
         EventKind::PromptShown(shown) => show_prompt(shown),
         EventKind::MeasurementTaken(measurement) => taken.push(measurement.as_ref().clone()),
-        EventKind::StepEnded(ended) => show_step(event, ended, taken, turns.get(&ended.address)),
+        EventKind::StepEnded(ended) => {
+            let name = turns
+                .get(&ended.address)
+                .map_or_else(|| ended.name.clone(), |turn| format!("{}  {turn}", ended.name));
+            show_step(event, ended, taken, &name);
+            if ended.decides && ended.attempt > 0 {
+                decided.insert(ended.address, (name, ended.attempt));
+            }
+        }
         EventKind::MadeSafe(safe) => show_safe(safe, classes.get(&safe.name.0).map_or("", String::as_str)),
         EventKind::Attached(attached) => {
             let text = format!("  attached  {} ({} bytes)", attached.name, attached.size);
@@ -125,14 +142,14 @@ fn turn(step: &PlannedStep) -> Option<(StepAddress, String)> {
     (!said.is_empty()).then(|| (step.address, said.join(" ")))
 }
 
-fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>, turn: Option<&String>) {
+fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>, name: &str) {
     let seconds = event.at.elapsed.saturating_sub(ended.started.elapsed).as_secs_f64();
     let told = ended.outcome == StepOutcome::Fail && taken.iter().any(|taken| taken.reason.is_some());
     say_step(&ShownStep {
         outcome: ended.outcome,
         // a set or a wait that went well says little
         judges: !taken.is_empty() || ended.step_type == "expect",
-        name: &turn.map_or_else(|| ended.name.clone(), |turn| format!("{}  {turn}", ended.name)),
+        name,
         section: ended.address.section,
         attempt: ended.attempt,
         decides: ended.decides,
@@ -186,6 +203,24 @@ pub(crate) fn say_step(step: &ShownStep<'_>) {
         format!("{:>8.3} s  ", step.seconds)
     };
     say(&line.add(QUIET, &format!("{time}{section}{again}")));
+}
+
+/// Prints that steps which were shown as decided are not: the group around them is tried again, which nobody knew then.
+fn say_again(withdrawn: &BTreeMap<StepAddress, (String, u32)>) {
+    const MOST_NAMED: usize = 3;
+    let attempts: BTreeSet<u32> = withdrawn.values().map(|(_, attempt)| *attempt).collect();
+    let named = withdrawn.values().take(MOST_NAMED);
+    let mut named: Vec<String> = named.map(|(name, _)| name.clone()).collect();
+    if let Some(more @ 1..) = withdrawn.len().checked_sub(MOST_NAMED) {
+        named.push(format!("{more} more"));
+    }
+    // a step of the group that was tried again by itself has counted further
+    let attempts: Vec<String> = attempts.iter().map(u32::to_string).collect();
+    let text = format!("{}  attempt {}, tried again", named.join(", "), attempts.join(" or "));
+    say(&Line::new()
+        .add(PLAIN, "  ")
+        .column(DOUBTFUL, "again", 9)
+        .add(QUIET, &text));
 }
 
 /// Prints why a step did not pass.
