@@ -36,10 +36,18 @@ fn trimmed(text: &str) -> &str {
     }
 }
 
-/// A part of one in per cent: `98.5 %`.
+/// A part of one in per cent: `98.5 %`. What is not all never reads as `100.0 %`, and what is something never as `0.0 %`: it has
+/// more digits then.
 #[must_use]
 pub fn percent(part: f64) -> String {
-    format!("{:.1} %", 100.0 * part)
+    let (is_all, is_none) = (part >= 1.0, part <= 0.0);
+    let mut texts = (1..9).map(|decimals| format!("{:.decimals$}", 100.0 * part));
+    let reads_so = |text: &String| {
+        let read: f64 = text.parse().unwrap_or(part);
+        (read >= 100.0) == is_all && (read <= 0.0) == is_none
+    };
+    let text = texts.find(reads_so).unwrap_or_else(|| (100.0 * part).to_string());
+    format!("{text} %")
 }
 
 /// A probability: `0.034`, `< 0.001`.
@@ -103,6 +111,22 @@ pub(crate) const fn measurement_outcome(outcome: MeasurementOutcome) -> &'static
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_all_is_not_said_to_be_all() {
+        for (part, whole, expected) in [
+            (2000.0, 2000.0, "100.0 %"),
+            (1999.0, 2000.0, "99.95 %"),
+            (99_999.0, 100_000.0, "99.999 %"),
+            (39.0, 40.0, "97.5 %"),
+            (1.0, 3.0, "33.3 %"),
+            (1.0, 3000.0, "0.03 %"),
+            (1.0, 1e12, "0.0000000001 %"),
+            (0.0, 7.0, "0.0 %"),
+        ] {
+            assert_eq!(percent(part / whole), expected, "{part} of {whole}");
+        }
+    }
 
     #[test]
     fn numbers_have_six_digits_and_no_zeros_behind() {
