@@ -2,9 +2,9 @@
 
 use crate::{
     sync::{KEY, Server, station},
-    testkit::{benchtop, done, records, runs, scratch, simulated, write},
+    testkit::{benchtop, done, json, records, runs, scratch, simulated, simulated_by, write},
 };
-use std::fs;
+use std::{fs, path::Path};
 
 #[test]
 fn verify_finds_an_altered_digit_and_a_missing_record() {
@@ -151,4 +151,77 @@ fn list_shows_what_is_asked_for_page_by_page_in_three_forms() {
         wrong.err.contains("expected pass, fail, error, timeout, aborted"),
         "{wrong}"
     );
+}
+
+#[test]
+fn a_run_that_was_brought_is_the_newest_where_it_is_and_no_number_stands_for_two() {
+    let folder = scratch();
+    let (bench, office) = (folder.path().join("bench"), folder.path().join("office"));
+    for serial in ["UNIT-5501", "UNIT-5502", "UNIT-5503"] {
+        assert_eq!(done(&mut simulated(&office, serial)).code, Some(0));
+    }
+    done(&mut simulated(&bench, "UNIT-5599"));
+    done(simulated(&bench, "UNIT-5502").args(["--purpose", "golden"]));
+    let bundle = folder.path().join("x.bundle");
+    for (words, store) in [(["bundle", "export"], &bench), (["bundle", "import"], &office)] {
+        let carried = done(benchtop().args(words).arg(&bundle).arg("--store").arg(store));
+        assert_eq!(carried.code, Some(0), "{carried}");
+    }
+    let brought = only_id(&bench, "UNIT-5502");
+    let shown = |word: &str| {
+        let shown = runs(&["show", word, "--format", "json"], &office);
+        assert_eq!(shown.code, Some(0), "{shown}");
+        shown.json()[0]["run_id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(shown("last"), brought);
+    assert_eq!(shown("UNIT-5502"), brought);
+    let listed = runs(&["list", "--limit", "2", "--format", "csv"], &office);
+    let serials: Vec<&str> = listed
+        .out
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').nth(3))
+        .collect();
+    assert_eq!(serials, ["UNIT-5599", "UNIT-5502"], "{listed}");
+    let two = runs(&["show", "1"], &office);
+    assert_eq!(two.code, Some(2), "{two}");
+    let told = two.err.contains("UNIT-5501") && two.err.contains("UNIT-5599") && two.err.contains("by its id");
+    assert!(told, "{two}");
+    assert_eq!(shown("3"), only_id(&office, "UNIT-5503"));
+}
+
+/// The id of the newest record of a unit among those that wait.
+fn only_id(store: &Path, serial: &str) -> String {
+    let found = records(store, "pending");
+    let of_unit = found
+        .iter()
+        .filter(|path| json(path)["unit_under_test"]["serial_number"] == serial);
+    json(of_unit.last().unwrap())["run_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_serial_number_of_digits_is_not_taken_for_a_number_without_a_word() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    let procedure = folder.path().join("digits.toml");
+    let text = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/procedures/board-functional-v3.toml"
+    ))
+    .unwrap();
+    write(&procedure, &text.replace("^UNIT-\\d{4}$", "^\\d{1,4}$"));
+    for serial in ["7", "0001", "1"] {
+        let ran = done(&mut simulated_by(procedure.to_str().unwrap(), &store, serial));
+        assert_eq!(ran.code, Some(0), "{ran}");
+    }
+    let shown = |word: &str| runs(&["show", word], &store);
+    for (word, serial) in [("0001", "0001"), ("7", "7"), ("2", "0001")] {
+        let shown = shown(word);
+        assert!(shown.out.contains(&format!("PASS  {serial}  (")), "{word}: {shown}");
+        assert_eq!(shown.err, "", "{word}");
+    }
+    let both = shown("1");
+    assert!(both.out.contains("PASS  7  ("), "{both}");
+    assert!(both.err.contains("1 is taken for a run's number"), "{both}");
+    assert!(both.err.contains(&only_id(&store, "1")), "{both}");
 }

@@ -6,6 +6,9 @@ use benchtop_report::{Filter, History, Order, StoredRun, Unreadable, index::Inde
 use benchtop_store::{RecordName, Store, integrity};
 use std::path::Path;
 
+/// Runs of one number that are named.
+const MOST_NAMED: usize = 3;
+
 /// The run that a word means: `last`, a number, the beginning of an id, the file of a record, or a serial number, whose
 /// newest run is meant then. Records that cannot be believed and may be what was meant are warned of; where there is none, `of`
 /// says whether it may be a simulated one.
@@ -43,21 +46,22 @@ fn chosen(history: &mut History, word: &str) -> Result<Option<RecordName>, Failu
     if word == "last" {
         return newest(history, &Filter::default());
     }
-    if let Ok(sequence) = word.parse::<u64>() {
-        let of_number = Filter {
-            sequence: Some(sequence),
-            ..Filter::default()
-        };
-        if let Some(name) = newest(history, &of_number)? {
-            return Ok(Some(name));
-        }
-    }
     let by_serial = Filter {
         serial: Some(word.replace('*', "")),
         ..Filter::default()
     };
-    if let Some(name) = newest(history, &by_serial)? {
+    let of_unit = newest(history, &by_serial)?;
+    if let Some(name) = of_number(history, word)? {
+        if let Some(of_unit) = of_unit.filter(|of_unit| *of_unit != name) {
+            terminal::warn(&format!(
+                "{word} is taken for a run's number; it is a unit's serial number too, whose newest run is {}",
+                of_unit.run_id()
+            ));
+        }
         return Ok(Some(name));
+    }
+    if of_unit.is_some() {
+        return Ok(of_unit);
     }
     let by_id = Filter {
         run_id: Some(word.to_owned()),
@@ -72,6 +76,48 @@ fn chosen(history: &mut History, word: &str) -> Result<Option<RecordName>, Failu
         [..] => Err(Failure::refused(format!(
             "{word}: several runs have an id that begins so"
         ))),
+    }
+}
+
+/// The number that a word is; none with a sign or a zero before it, as serial numbers have them.
+fn number_of(word: &str) -> Option<u64> {
+    let number: u64 = word.parse().ok()?;
+    (number.to_string() == word).then_some(number)
+}
+
+/// The name of the record whose run has the number that a word is; none where it is none, or no run has it. Runs that were brought
+/// from another store have numbers of their own: of several none is taken.
+fn of_number(history: &mut History, word: &str) -> Result<Option<RecordName>, Failure> {
+    let Some(sequence) = number_of(word) else {
+        return Ok(None);
+    };
+    let filter = Filter {
+        sequence: Some(sequence),
+        ..Filter::default()
+    };
+    let found = history
+        .select(&filter, Order::NewestFirst, 0, MOST_NAMED + 1)
+        .map_err(super::failed)?;
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(name(one)),
+        several => {
+            let named = several.iter().take(MOST_NAMED);
+            let named: Vec<String> = named
+                .map(|run| {
+                    let head = run.headline();
+                    format!("{} of {} on {}", head.run_id, head.serial_number, head.station)
+                })
+                .collect();
+            let more = if several.len() > MOST_NAMED { ", ..." } else { "" };
+            Err(Failure::refused(terminal::clip(
+                &format!(
+                    "{word}: runs of several stores have this number; name one by its id: {}{more}",
+                    named.join(", ")
+                ),
+                400,
+            )))
+        }
     }
 }
 
@@ -93,12 +139,13 @@ pub(super) fn warn_of(history: &History, is_meant: impl Fn(&RecordName) -> bool)
 /// True where a damaged record may be the one that a word means, as far as its name tells: `taken` is taken in its place.
 pub(super) fn may_be_meant(damaged: &RecordName, word: &str, taken: Option<&RecordName>) -> bool {
     let is_newest = (word == "last" || damaged.is_of(word)) && !is_older(damaged, taken);
-    is_newest || word.parse() == Ok(damaged.sequence()) || damaged.run_id().starts_with(word)
+    is_newest || number_of(word) == Some(damaged.sequence()) || damaged.run_id().starts_with(word)
 }
 
-/// True where a damaged record is older than the one that is taken: it hides nothing newer.
+/// True where a damaged record is older than the one that is taken, by its number and by its time, for they may be of two stations:
+/// it hides nothing newer.
 pub(super) fn is_older(damaged: &RecordName, taken: Option<&RecordName>) -> bool {
-    taken.is_some_and(|taken| damaged.sequence() < taken.sequence())
+    taken.is_some_and(|taken| damaged.sequence() < taken.sequence() && damaged.started() <= taken.started())
 }
 
 /// Its record, read and checked.

@@ -3,6 +3,7 @@
 //! Nothing is moved here, not even what cannot be believed: `runs list` must not change what `sync` finds.
 
 use crate::{
+    chain::any_from_elsewhere,
     disk::{
         Dir, DiskFile,
         news::{self, FolderNews},
@@ -61,6 +62,15 @@ impl Store {
         folders.push(folder(root.existing_child("kept")?, Place::Kept, "kept"));
         folders.retain(|folder| folder.dir.is_there());
         Ok(folders)
+    }
+
+    /// True where records were brought from another store, whose numbers are its own: they say nothing of which run of the two
+    /// came first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be looked at.
+    pub fn has_numbers_of_others(&self) -> Result<bool, StoreError> {
+        any_from_elsewhere(self.layout())
     }
 
     /// What the store itself did to its folders of records since the news were forgotten last, oldest first; and how much was

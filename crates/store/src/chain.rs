@@ -10,7 +10,7 @@ mod checkpoint;
 mod elsewhere;
 
 pub(crate) use checkpoint::{Checkpoint, append, read_all};
-pub(crate) use elsewhere::{from_elsewhere, note_from_elsewhere};
+pub(crate) use elsewhere::{any_from_elsewhere, from_elsewhere, note_from_elsewhere};
 
 use crate::{
     error::{StoreError, StoreErrorKind},

@@ -59,6 +59,15 @@ impl RecordName {
         &self.run_id
     }
 
+    /// When the run started, to the second, as the name has it: date and time, which compare as texts. All zeros where no name can
+    /// say it.
+    #[must_use]
+    pub fn started(&self) -> (&str, &str) {
+        let mut behind = self.text.split('_').skip(2);
+        let mut next = || behind.next().unwrap_or_default();
+        (next(), next())
+    }
+
     /// True when it may be the record of a unit with this serial number: names hold no more than its first characters,
     /// and only plain ones.
     #[must_use]
@@ -170,6 +179,7 @@ mod tests {
             format!("0000000042_{expected}_20260304_050607_{RUN_ID}.json")
         );
         assert_eq!(name.as_str().parse::<RecordName>().unwrap(), name);
+        assert_eq!(name.started(), ("20260304", "050607"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use benchtop_store::{Changed, Derived, RecordName};
 use std::collections::VecDeque;
 
 /// How the file begins; another form has another number.
-pub(super) const HEADER: &[u8] = b"benchtop.index/3\n";
+pub(super) const HEADER: &[u8] = b"benchtop.index/4\n";
 /// Bytes of the frame that ends what was written in one go: length, checksum, kind, place.
 const END_BYTES: u64 = 17;
 /// More is not read at once to find what is whole: some four million runs.
@@ -169,6 +169,12 @@ impl Log {
     pub(super) fn highest_unread(&self) -> Option<u64> {
         let first = self.segments.front()?;
         first.head.highest_before.filter(|_| first.head.earlier.is_some())
+    }
+
+    /// No run that was not read yet started later, in microseconds since 1970; none where all were read.
+    pub(super) fn latest_unread(&self) -> Option<i64> {
+        let first = self.segments.front()?;
+        first.head.latest_before.filter(|_| first.head.earlier.is_some())
     }
 
     /// The segment of a run that was read, and its place there.

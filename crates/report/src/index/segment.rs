@@ -2,7 +2,7 @@
 
 use super::{
     codec::{Reader, Writer, frame, next_frame},
-    row::Row,
+    row::{Row, Shared},
     state::{State, Unbelieved},
 };
 use benchtop_store::Changed;
@@ -81,6 +81,8 @@ pub(super) struct Head {
     pub(super) base: u32,
     /// The highest sequence number of any run before it.
     pub(super) highest_before: Option<u64>,
+    /// When the latest of them started, in microseconds since 1970.
+    pub(super) latest_before: Option<i64>,
 }
 
 /// What later frames say of runs in segments that were not read yet: the folder that they lie in now; none for dead ones.
@@ -108,6 +110,7 @@ impl Segment {
             at,
             base: state.runs,
             highest_before: state.highest,
+            latest_before: state.latest,
         };
         let mut payload = Writer::default();
         // nothing begins before the header of the file
@@ -145,6 +148,7 @@ impl Segment {
             at: (begins == at).then_some(at)?,
             base: state.runs,
             highest_before: state.highest,
+            latest_before: state.latest,
         });
         let mut overrides = Overrides::new();
         while !reader.0.is_empty() {
@@ -202,7 +206,10 @@ impl Segment {
                 });
                 let (low, high) = self.sequences.unwrap_or((sequence, sequence));
                 self.sequences = Some((low.min(sequence), high.max(sequence)));
-                state.came(texts.text(folder)?, sequence);
+                let station = self.shared(row.shared(Shared::Station));
+                let station = station.and_then(|station| texts.text(station));
+                let at = (sequence, row.started_us());
+                state.came(texts.text(folder)?, station.unwrap_or_default(), at);
             }
             MOVED => {
                 let (number, from, to) = (reader.u32()?, reader.u32()?, reader.u32()?);

@@ -52,6 +52,39 @@ fn truth(made: &Made) -> Vec<Line> {
 }
 
 #[test]
+fn runs_of_several_stations_are_in_the_order_in_which_they_started_and_those_of_one_in_the_order_of_their_numbers() {
+    let numbers = |made: &Made, order, skip, most| -> Vec<u64> {
+        let mut history = history(made);
+        let runs = history.select(&Filter::default(), order, skip, most).unwrap();
+        runs.iter().map(super::Indexed::sequence).collect()
+    };
+    let made = Made::default();
+    let run = |station: &str, sequence: u64, minutes: i64| {
+        let mut record = testkit::record(sequence);
+        station.clone_into(&mut record.station.id);
+        record.started_at = testkit::record(0).started_at + TimeDelta::minutes(minutes);
+        record
+    };
+    // its clock was set back once
+    for (sequence, minutes) in [(101, 0), (102, 20), (103, 10), (104, 30), (105, 40), (106, 50)] {
+        made.put("synced/2026-03", &run("bench-7", sequence, minutes));
+    }
+    assert_eq!(numbers(&made, Order::NewestFirst, 0, 4), [106, 105, 104, 103]);
+    assert_eq!(numbers(&made, Order::NewestFirst, 4, 4), [102, 101]);
+    for (sequence, minutes) in [(1, 5), (2, 45), (3, 60)] {
+        made.put("pending", &run("bench-8", sequence, minutes));
+    }
+    assert_eq!(numbers(&made, Order::NewestFirst, 0, 4), [3, 106, 2, 105]);
+    // from the index, when all of it is known
+    assert_eq!(numbers(&made, Order::NewestFirst, 0, 2), [3, 106]);
+    assert_eq!(numbers(&made, Order::NewestFirst, 2, 3), [2, 105, 104]);
+    assert_eq!(
+        numbers(&made, Order::OldestFirst, 0, usize::MAX),
+        [101, 1, 103, 102, 104, 105, 2, 106, 3]
+    );
+}
+
+#[test]
 fn a_store_that_lives_is_followed() {
     let made = Made::default();
     assert!(history(&made).is_empty());

@@ -48,7 +48,8 @@ pub struct Judged {
 
 impl History {
     /// The runs that a filter accepts; `skip` of them left out, at most `most` taken. As much of the index is read as that
-    /// takes: of the newest, its end.
+    /// takes: of the newest, its end. Where runs of several stations are there, or some were brought from another store, whose
+    /// numbers are its own, they are in the order in which they started.
     ///
     /// # Errors
     /// [`StoreError`] when an index that is torn had to be made again, and the store's folders cannot be listed.
@@ -60,22 +61,31 @@ impl History {
         most: usize,
     ) -> Result<Vec<Indexed<'_>>, StoreError> {
         let wanted = skip.saturating_add(most);
+        let is_by_time = self.log.state.stations.len() > 1 || self.store.has_numbers_of_others()?;
         match order {
-            Order::OldestFirst => self.reach(|_| false)?,
             Order::NewestFirst => {
+                let rank = |run: &Indexed<'_>| match is_by_time {
+                    true => i128::from(run.row.started_us()),
+                    false => i128::from(run.sequence()),
+                };
+                let highest_unread = |log: &Log| match is_by_time {
+                    true => log.latest_unread().map(i128::from),
+                    false => log.highest_unread().map(i128::from),
+                };
                 // those of the segments that were looked at, by the number of the oldest one's first run
-                let mut found: Vec<u64> = Vec::new();
+                let mut found: Vec<i128> = Vec::new();
                 let mut looked = u32::MAX;
                 self.reach(|log| {
                     for segment in log.segments().filter(|segment| segment.head.base < looked) {
-                        found.extend(accepted(log, segment, filter).map(|run| run.sequence()));
+                        found.extend(accepted(log, segment, filter).map(|run| rank(&run)));
                     }
                     looked = log.segments().last().map_or(looked, |segment| segment.head.base);
-                    found.sort_unstable_by_key(|sequence| Reverse(*sequence));
+                    found.sort_unstable_by_key(|rank| Reverse(*rank));
                     let last = wanted.checked_sub(1).and_then(|last| found.get(last));
-                    last.is_some_and(|last| log.highest_unread().is_none_or(|unread| unread < *last))
+                    last.is_some_and(|last| highest_unread(log).is_none_or(|unread| unread < *last))
                 })?;
             }
+            Order::OldestFirst => self.reach(|_| false)?,
         }
         let log = &self.log;
         let segments: Vec<&Segment> = log.segments().collect();
@@ -84,7 +94,10 @@ impl History {
             .flat_map(|segment| accepted(log, segment, filter))
             .collect();
         // as they were read, mostly: then there is nothing to do
-        runs.sort_by_key(Indexed::sequence);
+        match is_by_time {
+            true => runs.sort_by(Indexed::by_time),
+            false => runs.sort_by_key(Indexed::sequence),
+        }
         if order == Order::NewestFirst {
             runs.reverse();
         }

@@ -21,6 +21,11 @@ pub(crate) fn note_from_elsewhere(layout: &Layout, run_id: &str) -> Result<(), S
     BROUGHT.append(&layout.root, &[Brought { run_id }])
 }
 
+/// True where any run was brought, ever.
+pub(crate) fn any_from_elsewhere(layout: &Layout) -> Result<bool, StoreError> {
+    layout.root.holds(BROUGHT.file)
+}
+
 /// The ids of the runs that were brought.
 pub(crate) fn from_elsewhere(layout: &Layout) -> Result<BTreeSet<String>, StoreError> {
     let brought = BROUGHT.read::<Brought>(&layout.root)?;
