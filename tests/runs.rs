@@ -193,10 +193,10 @@ fn a_run_that_was_brought_is_the_newest_where_it_is_and_no_number_stands_for_two
 /// The id of the newest record of a unit among those that wait.
 fn only_id(store: &Path, serial: &str) -> String {
     let found = records(store, "pending");
-    let of_unit = found
+    let mut of_unit = found
         .iter()
         .filter(|path| json(path)["unit_under_test"]["serial_number"] == serial);
-    json(of_unit.last().unwrap())["run_id"].as_str().unwrap().to_owned()
+    json(of_unit.next_back().unwrap())["run_id"].as_str().unwrap().to_owned()
 }
 
 #[test]
