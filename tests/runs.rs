@@ -196,7 +196,10 @@ fn only_id(store: &Path, serial: &str) -> String {
     let mut of_unit = found
         .iter()
         .filter(|path| json(path)["unit_under_test"]["serial_number"] == serial);
-    json(of_unit.next_back().unwrap())["run_id"].as_str().unwrap().to_owned()
+    json(of_unit.next_back().unwrap())["run_id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
