@@ -103,6 +103,8 @@ mod switching;
 #[cfg(test)]
 mod sync;
 #[cfg(test)]
+mod targets;
+#[cfg(test)]
 mod testkit;
 #[cfg(test)]
 mod watching;

@@ -7,6 +7,7 @@ use crate::{
     operator::Answers,
     outside, procedures,
     run::{check_allowed, check_calibration},
+    sync,
 };
 use benchtop_instrument::Capabilities;
 use benchtop_notation::{Diagnostic, Diagnostics, Span, in_cases};
@@ -52,6 +53,9 @@ pub(super) fn examine(arguments: &BenchArguments, catalogue: &Catalogue, source:
             Known::default()
         }
     };
+    if let Some(station) = &arguments.station {
+        of_bench.append(sync::checked(station));
+    }
     let (mut findings, mut ratios, mut estimates) = (Vec::new(), Vec::new(), Vec::new());
     let mut slots = Vec::new();
     let file = known.equipped.as_ref().and_then(|equipped| equipped.file.as_ref());

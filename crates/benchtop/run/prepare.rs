@@ -10,7 +10,9 @@ use crate::{
     bench::{self, Equipped, Refused, Units},
     commands,
     exit::Failure,
-    outside, procedures, terminal,
+    outside, procedures,
+    sync::Way,
+    terminal,
 };
 use benchtop_instrument::Capabilities;
 use benchtop_notation::Diagnostics;
@@ -165,6 +167,18 @@ pub(super) fn prepare(
             .unwrap_or_default();
         if targets.iter().any(|target| target.kind.value.starts_with("tofupilot")) {
             sentences.extend(units.iter().flat_map(gates::names_that_tofupilot_refuses));
+        }
+    }
+    // a bench that was kept was told of with its first unit
+    if kept.is_none() {
+        let file = equipped.as_ref().and_then(|equipped| equipped.file.as_ref());
+        let way = Way {
+            bench: file.zip(request.bench.station.as_deref()),
+            pushed: request.sync.as_deref(),
+        };
+        findings.append(way.warnings());
+        if way.is_nowhere() {
+            terminal::warn("--sync uploads nothing: no station file names targets; --sync=FILE");
         }
     }
     if findings.has_errors() || !sentences.is_empty() {

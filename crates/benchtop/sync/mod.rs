@@ -1,10 +1,12 @@
 //! `benchtop sync`: uploads what waits, oldest first, and lets a person see and correct the outbox. Opens no instrument.
 
+mod faults;
 mod install;
 mod metrics;
 mod notify;
 mod outbox;
 mod resting;
+mod secret;
 mod show;
 mod signs;
 mod targets;
@@ -18,13 +20,16 @@ use crate::{
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_station::StationFile;
 use benchtop_store::{Store, StoreError, StoreErrorKind};
-use benchtop_sync::{Pace, drain, left_alone};
+use benchtop_sync::{Pace, Status, drain, left_alone};
+use faults::Fault;
+pub(crate) use faults::{Way, checked};
+pub(crate) use secret::secret_file;
 use std::{
     path::{Path, PathBuf},
     sync::Mutex,
     time::Duration,
 };
-pub(crate) use targets::{open_targets, secret_file};
+pub(crate) use targets::open_targets;
 
 /// How long the sync after a run waits for another one of the same store.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -39,6 +44,8 @@ type OpenStore = fn(&Path, Option<&StationFile>) -> Result<Store, Failure>;
 pub(crate) struct Outbox {
     pub(crate) file: Option<StationFile>,
     pub(crate) store: Store,
+    /// Where the station file is.
+    station: Option<PathBuf>,
 }
 
 impl Outbox {
@@ -67,13 +74,32 @@ impl Outbox {
         let (store, station) = (arguments.store.as_deref(), arguments.station.as_deref());
         let root = root(store, file.as_ref(), station, false)?;
         let store = open(&root, file.as_ref())?;
-        Ok(Self { file, store })
+        Ok(Self {
+            file,
+            store,
+            station: arguments.station.clone(),
+        })
     }
 
     /// The names of the station file's targets.
     pub(crate) fn names(&self) -> Vec<&str> {
         let targets = self.file.iter().flat_map(|file| &file.targets);
         targets.map(|target| target.name.value.as_str()).collect()
+    }
+
+    /// What is wrong with the station file's targets. What may be missing here only is none where a sync has got as far as trying
+    /// the target.
+    fn faults(&self, status: &Status) -> Vec<Fault> {
+        let (Some(file), Some(station)) = (&self.file, &self.station) else {
+            return Vec::new();
+        };
+        let was_tried = |name: &String| {
+            let own = status.targets.get(name);
+            own.is_some_and(|own| own.outlook.last_try.is_some())
+        };
+        let mut faults = faults::faults(&file.targets, station);
+        faults.retain(|fault| fault.is_certain() || !was_tried(&fault.target));
+        faults
     }
 }
 

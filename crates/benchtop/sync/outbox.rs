@@ -7,11 +7,20 @@ use crate::{
     terminal::{self, BAD, DOUBTFUL, GOOD, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{Clock, RealClock};
+use benchtop_notation::Diagnostics;
 use benchtop_sync::{Chosen, Dealt, Status, TargetStatus};
-use std::io::{self, BufRead, IsTerminal};
+use std::{
+    collections::BTreeSet,
+    io::{self, BufRead, IsTerminal},
+};
 
 pub(super) fn status(outbox: &Outbox, format: Format) -> Result<Exit, Failure> {
-    let status = benchtop_sync::status(&outbox.store, &outbox.names()).map_err(trouble)?;
+    let mut status = benchtop_sync::status(&outbox.store, &outbox.names()).map_err(trouble)?;
+    for fault in outbox.faults(&status) {
+        if let Some(own) = status.targets.get_mut(&fault.target) {
+            own.unusable.push(fault.message);
+        }
+    }
     match format {
         Format::Json => terminal::emit(&status.to_json()),
         Format::Human => show(&status, outbox),
@@ -47,6 +56,7 @@ fn show(status: &Status, outbox: &Outbox) {
 
 fn show_target(name: &str, own: &TargetStatus) {
     let style = match (own.parked_count, own.pending) {
+        _ if !own.unusable.is_empty() => BAD,
         (0, 0) => GOOD,
         (0, _) => DOUBTFUL,
         (_, _) => BAD,
@@ -56,6 +66,9 @@ fn show_target(name: &str, own: &TargetStatus) {
         text.push_str(&format!(", {} whose answer was lost", own.uncertain));
     }
     terminal::say(&Line::new().column(style, name, 16).add(PLAIN, &text));
+    for reason in &own.unusable {
+        terminal::say(&Line::new().add(BAD, "    cannot be used  ").add(QUIET, reason));
+    }
     let outlook = &own.outlook;
     let when = |word: &str, time: Option<chrono::DateTime<chrono::Utc>>| {
         time.map(|time| format!("{word} {}", time.format("%Y-%m-%d %H:%M:%S UTC")))
@@ -91,17 +104,32 @@ pub(super) fn health(outbox: &Outbox, max_age: &str) -> Result<Exit, Failure> {
     let status = benchtop_sync::status(&outbox.store, &outbox.names()).map_err(trouble)?;
     let age = status.oldest_pending.map(|oldest| RealClock::new().utc() - oldest);
     let is_old = age.is_some_and(|age| age > most);
+    let faults = outbox.faults(&status);
     let (exit, word) = match status.exit_code() {
+        _ if !faults.is_empty() => (Exit::Error, "a person is wanted"),
         3 => (Exit::Error, "a person is wanted"),
         _ if is_old => (Exit::Fail, "something waits too long"),
         _ => (Exit::Success, "ok"),
     };
     let oldest = age.map_or_else(String::new, |age| format!(", the oldest for {} s", age.num_seconds()));
-    let text = format!(
+    let mut text = format!(
         "{word}: {} pending{oldest}, {} parked, {} quarantined",
         status.pending, status.parked, status.quarantined
     );
+    let names: BTreeSet<&str> = faults.iter().map(|fault| fault.target.as_str()).collect();
+    if !names.is_empty() {
+        let names: Vec<&str> = names.into_iter().collect();
+        text.push_str(&format!(
+            ", no upload to {}: the station file is wrong",
+            names.join(", ")
+        ));
+    }
     terminal::say(&Line::new().add(PLAIN, &text));
+    if !faults.is_empty() {
+        let mut findings = Diagnostics::new();
+        faults.iter().for_each(|fault| findings.push(fault.as_error()));
+        terminal::diagnose(&findings);
+    }
     Ok(exit)
 }
 

@@ -1,10 +1,11 @@
 //! The station file: which instruments stand on this bench, and where the records go.
 
 use crate::console::{self, StationConsole};
-use crate::keys::{INSTRUMENT, ROOT, SERIAL, STATION, STORE, SYNC, TARGET, VISA};
+use crate::keys::{INSTRUMENT, ROOT, SERIAL, STATION, STORE, VISA};
 use crate::metrology::{self, Calibration};
 use crate::rules::{self, AllowedProcedure, StationParameter};
 use crate::slots::{self, StationSlot};
+use crate::targets::{self, TargetEntry};
 use benchtop_instrument::{HislipMode, Quantity, Resource, Unit};
 use benchtop_notation::{Diagnostic, Diagnostics, Document, Magnitude, Span, Spanned, Table, one_of};
 use benchtop_procedure::{Ambient, ContributionRule, LogicalName};
@@ -106,35 +107,6 @@ pub struct StationInstrument {
     pub span: Span,
 }
 
-/// One `[[sync.targets]]`, as written; what the words mean is for `sync` to know.
-#[derive(Clone, Debug)]
-pub struct TargetEntry {
-    /// Its name in receipts and messages.
-    pub name: Spanned<String>,
-    /// `tofupilot-v2` and so on.
-    pub kind: Spanned<String>,
-    /// Where it is.
-    pub url: Spanned<String>,
-    /// True when simulated runs may go there.
-    pub accept_simulated: bool,
-    /// Procedure id of ours to the target's.
-    pub procedures: BTreeMap<String, String>,
-    /// A private certificate authority, as written.
-    pub ca_file: Option<PathBuf>,
-    /// A file with the API key, as written.
-    pub api_key_file: Option<PathBuf>,
-    /// The region of an object store.
-    pub region: Option<String>,
-    /// The proxy to go through.
-    pub proxy: Option<String>,
-    /// For a connection.
-    pub connect_timeout: Option<Duration>,
-    /// Between two pieces of an answer.
-    pub idle_timeout: Option<Duration>,
-    /// For one whole request.
-    pub total_timeout: Option<Duration>,
-}
-
 const MAINS: &[(&str, &str)] = &[("50 Hz", "50 Hz"), ("60 Hz", "60 Hz")];
 const CALIBRATION: &[(&str, CalibrationRule)] = &[("refuse", CalibrationRule::Refuse), ("warn", CalibrationRule::Warn)];
 
@@ -201,20 +173,7 @@ fn read(document: &Document, folder: &Path, sink: &mut Diagnostics) -> Option<St
     let visa_library = visa
         .and_then(|visa| visa.require_string(sink, "library"))
         .map(|library| beside(folder, &library.value));
-    let sync = root.table(sink, "sync", &SYNC.names());
-    let targets = sync
-        .and_then(|sync| sync.tables(sink, "targets", &TARGET.names()))
-        .unwrap_or_default();
-    let targets: Vec<TargetEntry> = targets.iter().filter_map(|table| read_target(table, sink)).collect();
-    let mut names = std::collections::BTreeSet::new();
-    for target in &targets {
-        if !names.insert(target.name.value.clone()) {
-            sink.error(
-                &target.name.span,
-                &format!("two targets are called `{}`", target.name.value),
-            );
-        }
-    }
+    let targets = targets::read(&root, sink);
     let procedures = rules::procedures(&root, sink);
     let parameters = rules::parameters(&root, sink);
     let station = station?;
@@ -415,7 +374,7 @@ fn read_channels(table: &Table<'_>, sink: &mut Diagnostics) -> BTreeMap<String, 
 /// Longest timeout that makes sense at a bench.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
-fn read_timeout(sink: &mut Diagnostics, magnitude: &Magnitude) -> Option<Duration> {
+pub(crate) fn read_timeout(sink: &mut Diagnostics, magnitude: &Magnitude) -> Option<Duration> {
     let seconds = Unit::of(benchtop_instrument::BaseUnit::Second);
     let quantity = Quantity::from_parts(&magnitude.number, &magnitude.unit);
     let value = quantity.ok().and_then(|quantity| quantity.in_unit(seconds).ok());
@@ -428,39 +387,4 @@ fn read_timeout(sink: &mut Diagnostics, magnitude: &Magnitude) -> Option<Duratio
         );
     }
     duration
-}
-
-fn read_target(table: &Table<'_>, sink: &mut Diagnostics) -> Option<TargetEntry> {
-    let name = table.require_string(sink, "name");
-    let kind = table.require_string(sink, "kind");
-    let url = table.require_string(sink, "url");
-    let mut procedures = BTreeMap::new();
-    if let Some(map) = table.map(sink, "procedures") {
-        for (id, value) in map.entries() {
-            if let Some(text) = value.string(sink) {
-                procedures.insert(id.value, text.value);
-            }
-        }
-    }
-    let path = |text: Spanned<String>| PathBuf::from(text.value);
-    let mut time = |key: &str| {
-        let magnitude = table.magnitude(sink, key)?;
-        read_timeout(sink, &magnitude)
-    };
-    let (connect_timeout, idle_timeout) = (time("connect_timeout"), time("idle_timeout"));
-    let total_timeout = time("total_timeout");
-    Some(TargetEntry {
-        name: name?,
-        kind: kind?,
-        url: url?,
-        accept_simulated: table.bool(sink, "accept_simulated").is_some_and(|accept| accept.value),
-        procedures,
-        ca_file: table.string(sink, "ca_file").map(path),
-        api_key_file: table.string(sink, "api_key_file").map(path),
-        region: table.string(sink, "region").map(|text| text.value),
-        proxy: table.string(sink, "proxy").map(|text| text.value),
-        connect_timeout,
-        idle_timeout,
-        total_timeout,
-    })
 }

@@ -155,6 +155,12 @@ pub enum TargetError {
         /// The target's name.
         target: String,
     },
+    /// The file of an object store's keys does not hold two lines.
+    #[error("target {target}: expected the access key id and the secret access key in api_key_file, a line each")]
+    Keys {
+        /// The target's name.
+        target: String,
+    },
     /// The `proxy` is refused.
     #[error("target {target}: proxy: {reason}")]
     Proxy {
@@ -227,7 +233,7 @@ pub(crate) fn checked_url(config: &TargetConfig) -> Result<Url, TargetError> {
         url: without_credentials(&config.url),
         reason,
     };
-    let url = Url::parse(config.url.trim()).map_err(|error| refuse(error.to_string()))?;
+    let url = Url::parse(config.url.trim()).map_err(|error| refuse(format!("{error}: expected https://HOST")))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refuse(
             "holds credentials; the key comes from TOFUPILOT_API_KEY or its file".into(),

@@ -34,23 +34,30 @@ struct Folder {
     for_sticks: Vec<PathBuf>,
 }
 
+/// The folder that is meant.
+///
+/// # Errors
+/// [`TargetError::Url`] for what is no path.
+pub(crate) fn checked_path(config: &TargetConfig) -> Result<PathBuf, TargetError> {
+    let path = config.url.strip_prefix("file://").unwrap_or(&config.url);
+    if path.trim().is_empty() || path.contains("://") {
+        return Err(TargetError::Url {
+            target: config.name.clone(),
+            url: config.url.clone(),
+            reason: "expected the path of a folder".to_owned(),
+        });
+    }
+    Ok(PathBuf::from(path))
+}
+
 impl Directory {
     /// A target as configured: `url` is a path, or `file://` and one. It need not be there now; it is never made.
     ///
     /// # Errors
     /// [`TargetError::Url`] for what is no path.
     pub fn new(config: TargetConfig) -> Result<Self, TargetError> {
-        let path = config.url.strip_prefix("file://").unwrap_or(&config.url);
-        let refuse = |reason: &str| TargetError::Url {
-            target: config.name.clone(),
-            url: config.url.clone(),
-            reason: reason.to_owned(),
-        };
-        if path.trim().is_empty() || path.contains("://") {
-            return Err(refuse("expected the path of a folder"));
-        }
         let folder = Folder {
-            path: PathBuf::from(path),
+            path: checked_path(&config)?,
             for_sticks: FOR_STICKS.map(PathBuf::from).into(),
         };
         Ok(Self { config, folder })

@@ -12,6 +12,7 @@ use reqwest::{Body, Certificate, Client, Method, Proxy, RequestBuilder, Response
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 /// Most that is read of an answer.
@@ -114,12 +115,7 @@ impl Http {
         config: &TargetConfig,
         key: &SecretString,
     ) -> Result<Self, TargetError> {
-        let key = SecretString::from(key.expose_secret().trim().to_owned());
-        if bearer(&key).is_none() {
-            return Err(TargetError::Key {
-                target: config.name.clone(),
-            });
-        }
+        let key = checked_key(config, key)?;
         install_crypto();
         let builder = Client::builder()
             .user_agent(concat!("benchtop/", env!("CARGO_PKG_VERSION")))
@@ -352,6 +348,26 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(rest.min(LONGEST_REST))
 }
 
+/// What is wrong with what an HTTP target says beside its URL: its proxy, its authority.
+pub(crate) fn faults(config: &TargetConfig) -> Vec<TargetError> {
+    let proxy = config.proxy.as_deref().and_then(|proxy| proxy_of(config, proxy).err());
+    proxy.into_iter().chain(own_authorities(config).err()).collect()
+}
+
+/// The key as it is sent.
+///
+/// # Errors
+/// [`TargetError::Key`] for one that cannot stand in a header.
+pub(crate) fn checked_key(config: &TargetConfig, key: &SecretString) -> Result<SecretString, TargetError> {
+    let key = SecretString::from(key.expose_secret().trim().to_owned());
+    match bearer(&key) {
+        Some(_) => Ok(key),
+        None => Err(TargetError::Key {
+            target: config.name.clone(),
+        }),
+    }
+}
+
 /// The header's value; `None` for a key that cannot stand there.
 fn bearer(key: &SecretString) -> Option<HeaderValue> {
     if key.expose_secret().is_empty() {
@@ -388,22 +404,10 @@ fn proxy_of(config: &TargetConfig, proxy: &str) -> Result<Proxy, TargetError> {
 /// A client's side of TLS for what is no HTTP: trusts the bundled and the configured authorities.
 #[cfg(feature = "postgres")]
 pub(crate) fn tls_client(config: &TargetConfig) -> Result<rustls::ClientConfig, TargetError> {
-    use rustls::pki_types::{CertificateDer, pem::PemObject};
-    let refuse = |path: &std::path::Path| TargetError::Certificate {
-        target: config.name.clone(),
-        path: path.to_owned(),
-    };
     install_crypto();
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
-    if let Some(path) = &config.ca_file {
-        let own = CertificateDer::pem_file_iter(path).map_err(|_not_pem| refuse(path))?;
-        let own: Vec<_> = own.collect::<Result<_, _>>().map_err(|_not_pem| refuse(path))?;
-        let (added, _refused) = roots.add_parsable_certificates(own);
-        if added == 0 {
-            return Err(refuse(path));
-        }
-    }
+    add_own_authorities(&mut roots, config)?;
     Ok(rustls::ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth())
@@ -418,22 +422,51 @@ fn authorities(config: &TargetConfig) -> Result<Vec<Certificate>, TargetError> {
             target: config.name.clone(),
             source,
         })?;
-    let Some(path) = &config.ca_file else {
-        return Ok(authorities);
+    authorities.extend(own_authorities(config)?);
+    Ok(authorities)
+}
+
+/// Those of the configured file; none where there is none.
+fn own_authorities(config: &TargetConfig) -> Result<Vec<Certificate>, TargetError> {
+    let Some((path, pem)) = ca_file(config)? else {
+        return Ok(Vec::new());
+    };
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(own) if !own.is_empty() => Ok(own),
+        Ok(_) | Err(_) => Err(no_certificate(config, path)),
+    }
+}
+
+/// Adds those of the configured file.
+#[cfg(feature = "postgres")]
+pub(crate) fn add_own_authorities(roots: &mut rustls::RootCertStore, config: &TargetConfig) -> Result<(), TargetError> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    let Some((path, pem)) = ca_file(config)? else {
+        return Ok(());
+    };
+    let own: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let own = own.map_err(|_not_pem| no_certificate(config, path))?;
+    match roots.add_parsable_certificates(own) {
+        (0, _refused) => Err(no_certificate(config, path)),
+        (_added, _refused) => Ok(()),
+    }
+}
+
+fn ca_file(config: &TargetConfig) -> Result<Option<(&Path, Vec<u8>)>, TargetError> {
+    let Some(path) = config.ca_file.as_deref() else {
+        return Ok(None);
     };
     let pem = std::fs::read(path).map_err(|source| TargetError::CaFile {
         target: config.name.clone(),
-        path: path.clone(),
+        path: path.to_owned(),
         source,
     })?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(own) if !own.is_empty() => authorities.extend(own),
-        Ok(_) | Err(_) => {
-            return Err(TargetError::Certificate {
-                target: config.name.clone(),
-                path: path.clone(),
-            });
-        }
+    Ok(Some((path, pem)))
+}
+
+fn no_certificate(config: &TargetConfig, path: &Path) -> TargetError {
+    TargetError::Certificate {
+        target: config.name.clone(),
+        path: path.to_owned(),
     }
-    Ok(authorities)
 }

@@ -16,6 +16,7 @@ mod deliver;
 mod directory;
 mod drain;
 mod enclose;
+mod faults;
 mod hmac;
 mod http;
 mod ledger;
@@ -52,6 +53,7 @@ pub use config::{KeyNeed, TargetConfig, TargetError, TargetKind, Timeouts};
 pub use deliver::Now;
 pub use directory::Directory;
 pub use drain::{Observer, Pace, drain};
+pub use faults::faults;
 pub use outbox::{Chosen, Count, Dealt, Status, TargetStatus, drop_records, requeue, retry, send_again, status};
 pub use policy::policy_table;
 #[cfg(feature = "postgres")]

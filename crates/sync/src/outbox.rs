@@ -48,6 +48,8 @@ pub struct TargetStatus {
     pub next_try: Option<DateTime<Utc>>,
     /// How it stood at the end of the last sync.
     pub outlook: TargetOutlook,
+    /// Why it cannot be used as it is configured, where the caller knows: [`status`] looks at no station file.
+    pub unusable: Vec<String>,
 }
 
 /// How the outbox stands. Reads the receipts of everything that is pending or parked; sends nothing, moves nothing. Its memory
@@ -158,6 +160,7 @@ impl Status {
                 "last_try": time(own.outlook.last_try),
                 "next_try": time(own.outlook.next_try.max(own.next_try)),
                 "stopped": own.outlook.stopped,
+                "unusable": own.unusable,
                 "clock_ahead_s": own.outlook.clock_ahead_s,
             });
             (name.clone(), value)

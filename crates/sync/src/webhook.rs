@@ -33,12 +33,7 @@ impl Webhook {
     /// [`TargetError`] for a URL, a secret or a CA file that cannot be used.
     pub fn new(config: TargetConfig, secret: &SecretString) -> Result<Self, TargetError> {
         let root = checked_url(&config)?;
-        let secret = SecretString::from(secret.expose_secret().trim().to_owned());
-        if secret.expose_secret().len() < 16 {
-            return Err(TargetError::Secret {
-                target: config.name.clone(),
-            });
-        }
+        let secret = checked_secret(&config, secret)?;
         let http = Http::at(root, KeyUse::Signs, &config, &secret)?;
         Ok(Self { config, http, secret })
     }
@@ -53,6 +48,20 @@ impl Webhook {
             ("benchtop-signature", format!("v1={}", hex(&code))),
         ]
     }
+}
+
+/// The secret as it signs.
+///
+/// # Errors
+/// [`TargetError::Secret`] for one that is too short.
+pub(crate) fn checked_secret(config: &TargetConfig, secret: &SecretString) -> Result<SecretString, TargetError> {
+    let secret = secret.expose_secret().trim();
+    if secret.len() < 16 {
+        return Err(TargetError::Secret {
+            target: config.name.clone(),
+        });
+    }
+    Ok(SecretString::from(secret.to_owned()))
 }
 
 #[async_trait]

@@ -8,6 +8,7 @@ mod tls;
 
 use crate::config::{TargetConfig, TargetError};
 use crate::deadline::within;
+use crate::http::add_own_authorities;
 use crate::shelf::Shelf;
 use crate::target::{Enclosure, Patience, Probe, Progress, Verdict};
 use crate::words::harmless;
@@ -59,15 +60,7 @@ impl Postgres {
     /// # Errors
     /// [`TargetError`] for a URL or a CA file that cannot be used.
     pub fn new(config: TargetConfig, password: &SecretString) -> Result<Self, TargetError> {
-        let refuse = |reason: String| TargetError::Url {
-            target: config.name.clone(),
-            url: crate::config::without_credentials(&config.url),
-            reason,
-        };
-        let mut server: tokio_postgres::Config = config.url.parse().map_err(|error: Error| refuse(told(&error)))?;
-        if server.get_password().is_some() {
-            return Err(refuse("holds a password; it belongs into api_key_file".into()));
-        }
+        let mut server = checked_server(&config)?;
         let password = password.expose_secret().trim();
         if !password.is_empty() {
             server.password(password);
@@ -239,6 +232,43 @@ impl Postgres {
 }
 
 /// True where nothing leaves this machine, whatever the host is called.
+/// What is wrong with a description of a database.
+pub(crate) fn faults(config: &TargetConfig) -> Vec<TargetError> {
+    match checked_server(config) {
+        Ok(server) if is_at_home(&server) => Vec::new(),
+        Ok(_elsewhere) => {
+            let mut own = rustls::RootCertStore::empty();
+            add_own_authorities(&mut own, config).err().into_iter().collect()
+        }
+        Err(wrong) => vec![wrong],
+    }
+}
+
+/// The server that is meant.
+///
+/// # Errors
+/// [`TargetError::Url`] for what names no host or no user, and for one with a password.
+fn checked_server(config: &TargetConfig) -> Result<tokio_postgres::Config, TargetError> {
+    let refuse = |reason: String| TargetError::Url {
+        target: config.name.clone(),
+        url: crate::config::without_credentials(&config.url),
+        reason,
+    };
+    let form = "expected postgres://USER@HOST/DATABASE";
+    let server: tokio_postgres::Config = config
+        .url
+        .parse()
+        .map_err(|error: Error| refuse(format!("{}: {form}", told(&error))))?;
+    if server.get_password().is_some() {
+        return Err(refuse("holds a password; it belongs into api_key_file".into()));
+    }
+    let is_hostless = server.get_hosts().is_empty() && server.get_hostaddrs().is_empty();
+    if is_hostless || server.get_user().is_none() {
+        return Err(refuse(form.into()));
+    }
+    Ok(server)
+}
+
 fn is_at_home(server: &tokio_postgres::Config) -> bool {
     let is_named_so = |host: &Host| match host {
         Host::Tcp(name) => ["127.0.0.1", "::1", "localhost"].contains(&name.as_str()),

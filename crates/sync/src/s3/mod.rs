@@ -8,7 +8,7 @@
 mod sign;
 
 use crate::config::{TargetConfig, TargetError, checked_url};
-use crate::http::{Answer, Exchange, Http, KeyUse};
+use crate::http::{Answer, Exchange, Http, KeyUse, checked_key};
 use crate::policy;
 use crate::shelf::Shelf;
 use crate::target::{Enclosure, Patience, Probe, Progress, Repeat, Verdict};
@@ -43,14 +43,7 @@ impl S3 {
     /// [`TargetError`] for a URL, keys or a CA file that cannot be used.
     pub fn new(config: TargetConfig, keys: &SecretString) -> Result<Self, TargetError> {
         let root = checked_url(&config)?;
-        let mut lines = keys.expose_secret().lines().map(str::trim);
-        let (Some(access_key), Some(secret_key), None) = (lines.next(), lines.next(), lines.next()) else {
-            return Err(TargetError::Key {
-                target: config.name.clone(),
-            });
-        };
-        let secret_key = SecretString::from(secret_key.to_owned());
-        let access_key = access_key.to_owned();
+        let (access_key, secret_key) = checked_keys(&config, keys)?;
         let http = Http::at(root, KeyUse::Signs, &config, &secret_key)?;
         Ok(Self {
             config,
@@ -125,6 +118,21 @@ impl S3 {
             other @ (Exchange::Answered(_) | Exchange::NotSent { .. } | Exchange::Lost { .. }) => refused(other),
         }
     }
+}
+
+/// The access key id and the secret access key.
+///
+/// # Errors
+/// [`TargetError::Keys`] unless they stand on a line each; [`TargetError::Key`] for a secret one with characters that no key has.
+pub(crate) fn checked_keys(config: &TargetConfig, keys: &SecretString) -> Result<(String, SecretString), TargetError> {
+    let mut lines = keys.expose_secret().trim().lines().map(str::trim);
+    let (Some(access_key), Some(secret_key), None) = (lines.next(), lines.next(), lines.next()) else {
+        return Err(TargetError::Keys {
+            target: config.name.clone(),
+        });
+    };
+    let secret_key = checked_key(config, &SecretString::from(secret_key.to_owned()))?;
+    Ok((access_key.to_owned(), secret_key))
 }
 
 /// Storage answers in XML: a bucket that is not there is no judgement of the record.

@@ -30,8 +30,11 @@ impl TofuPilotV1 {
     /// A target as configured.
     ///
     /// # Errors
-    /// [`TargetError`] for a URL, a key or a CA file that cannot be used.
+    /// [`TargetError`] for a URL, a procedure mapping, a key or a CA file that cannot be used.
     pub fn new(config: TargetConfig, key: &SecretString) -> Result<Self, TargetError> {
+        if let Some(wrong) = wrong_procedures(&config).next() {
+            return Err(wrong);
+        }
         let http = Http::new(&config, key)?;
         Ok(Self { config, http })
     }
@@ -46,6 +49,17 @@ impl TofuPilotV1 {
         self.http
             .url(&["api", "v1", "runs"], &[("serial_number", serial_number)])
     }
+}
+
+/// The entries of the procedure mapping that v1 cannot mean.
+pub(crate) fn wrong_procedures(config: &TargetConfig) -> impl Iterator<Item = TargetError> {
+    let wrong = config.procedures.iter().filter(|(_, id)| id.trim().is_empty());
+    wrong.map(|(procedure, id)| TargetError::Procedure {
+        target: config.name.clone(),
+        procedure: procedure.clone(),
+        value: id.clone(),
+        reason: "is empty; v1 goes by identifiers such as FVT1",
+    })
 }
 
 #[async_trait]

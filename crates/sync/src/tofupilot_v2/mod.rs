@@ -36,14 +36,8 @@ impl TofuPilotV2 {
     /// # Errors
     /// [`TargetError`] for a URL, a procedure mapping, a key or a CA file that cannot be used.
     pub fn new(config: TargetConfig, key: &SecretString) -> Result<Self, TargetError> {
-        let wrong = config.procedures.iter().find(|(_, uuid)| !is_uuid(uuid));
-        if let Some((procedure, uuid)) = wrong {
-            return Err(TargetError::Procedure {
-                target: config.name.clone(),
-                procedure: procedure.clone(),
-                value: uuid.clone(),
-                reason: "is not a UUID; TofuPilot shows it on the procedure's page",
-            });
+        if let Some(wrong) = wrong_procedures(&config).next() {
+            return Err(wrong);
         }
         let http = Http::new(&config, key)?;
         let repeat = Mutex::default();
@@ -62,6 +56,17 @@ impl TofuPilotV2 {
         }
         exchange
     }
+}
+
+/// The entries of the procedure mapping that v2 cannot mean.
+pub(crate) fn wrong_procedures(config: &TargetConfig) -> impl Iterator<Item = TargetError> {
+    let wrong = config.procedures.iter().filter(|(_, uuid)| !is_uuid(uuid));
+    wrong.map(|(procedure, uuid)| TargetError::Procedure {
+        target: config.name.clone(),
+        procedure: procedure.clone(),
+        value: uuid.clone(),
+        reason: "is not a UUID; TofuPilot shows it on the procedure's page",
+    })
 }
 
 /// What a server that answers so does with a repeat; none where the answer does not tell.

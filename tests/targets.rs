@@ -1,0 +1,354 @@
+//! What is wrong with a sync target is said before anything is to be sent: by `check`, `run`, `sync health` and `sync`, in the
+//! same words at the same place.
+
+use crate::testkit::{BOARD, Done, Served, benchtop, done, only_record, scratch, simulated, write};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+const STATION: &str = "fixtures/stations/bench-7.toml";
+const UUID: &str = "550e8400-e29b-41d4-a716-446655440000";
+
+/// A target's lines, and what is wrong with them: the line from its header on, the column, the severity in `check`, the words.
+const WRONG: &[(&str, usize, usize, &str, &str)] = &[
+    (
+        "kind = \"tofupilot-v3\"\nurl = \"https://lab.example\"",
+        3,
+        8,
+        "error",
+        "there is no target of kind `tofupilot-v3`",
+    ),
+    (
+        "kind = \"tofupilot-v2\"\nurl = \"nonsense\"\napi_key_file = \"key\"",
+        4,
+        7,
+        "error",
+        "url `nonsense`: relative URL without a base: expected https://HOST",
+    ),
+    (
+        "kind = \"tofupilot-v1\"\nurl = \"\"\napi_key_file = \"key\"",
+        4,
+        7,
+        "error",
+        "url ``: ",
+    ),
+    (
+        "kind = \"tofupilot-v2\"\nurl = \"http://lab.example\"\napi_key_file = \"key\"",
+        4,
+        7,
+        "error",
+        "url `http://lab.example`: http would show the API key to the network; use https",
+    ),
+    (
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key_file = \"missing\"",
+        5,
+        16,
+        "warning",
+        "missing: No such file",
+    ),
+    (
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key_file = \"open\"",
+        5,
+        16,
+        "warning",
+        "has mode 0644; others can read it: chmod 600",
+    ),
+    (
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"",
+        1,
+        1,
+        "warning",
+        "no API key; set TOFUPILOT_API_KEY",
+    ),
+    (
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key_file = \"key\"\n[sync.targets.procedures]\nA = \"FVT1\"",
+        7,
+        5,
+        "error",
+        "`A` = `FVT1`: is not a UUID",
+    ),
+    (
+        "kind = \"webhook\"\nurl = \"https://lab.example/hook\"",
+        1,
+        1,
+        "error",
+        "its secret is its own: name a file of mode 0600 as api_key_file",
+    ),
+    (
+        "kind = \"webhook\"\nurl = \"https://lab.example/hook\"\napi_key_file = \"short\"",
+        5,
+        16,
+        "warning",
+        "fewer than 16 characters",
+    ),
+    (
+        "kind = \"s3\"\nurl = \"https://lab.example/bucket\"\napi_key_file = \"key\"",
+        5,
+        16,
+        "warning",
+        "expected the access key id and the secret access key in api_key_file, a line each",
+    ),
+    (
+        "kind = \"webhook\"\nurl = \"https://lab.example/hook\"\napi_key_file = \"key\"\nca_file = \"missing.pem\"",
+        6,
+        11,
+        "warning",
+        "missing.pem: No such file",
+    ),
+    (
+        "kind = \"webhook\"\nurl = \"https://lab.example/hook\"\napi_key_file = \"key\"\nproxy = \"socks5://10.0.0.1\"",
+        6,
+        9,
+        "error",
+        "it must begin with http:// or https://",
+    ),
+    (
+        "kind = \"directory\"\nurl = \"\"",
+        4,
+        7,
+        "error",
+        "expected the path of a folder",
+    ),
+    (
+        "kind = \"directory\"\nurl = \"https://lab.example\"",
+        4,
+        7,
+        "error",
+        "expected the path of a folder",
+    ),
+    (
+        "kind = \"postgres\"\nurl = \"\"",
+        4,
+        7,
+        "error",
+        "expected postgres://USER@HOST/DATABASE",
+    ),
+    (
+        "kind = \"postgres\"\nurl = \"postgres:///bench\"",
+        4,
+        7,
+        "error",
+        "expected postgres://USER@HOST/DATABASE",
+    ),
+];
+
+/// The beginning of a station file with these targets called t0, t1 and so on; and the line of each one's header.
+fn with_targets(folder: &Path, beginning: &str, targets: &[&str]) -> (PathBuf, Vec<usize>) {
+    let secret = |name: &str, text: &str, mode: u32| {
+        write(&folder.join(name), text);
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    secret("key", "0123456789abcdef", 0o600);
+    secret("short", "0123456789", 0o600);
+    secret("open", "0123456789abcdef", 0o644);
+    let mut text = format!("{}\n", beginning.trim_end());
+    let mut lines = Vec::new();
+    for (index, target) in targets.iter().enumerate() {
+        lines.push(text.lines().count() + 1);
+        text.push_str(&format!("[[sync.targets]]\nname = \"t{index}\"\n{target}\n"));
+    }
+    let path = folder.join("station.toml");
+    write(&path, &text);
+    (path, lines)
+}
+
+fn with_station(command: &str, words: &[&str], station: &Path) -> Done {
+    done(benchtop().arg(command).args(words).arg("--station").arg(station))
+}
+
+#[test]
+fn check_tells_everything_that_is_wrong_with_the_targets_at_its_place() {
+    let folder = scratch();
+    let text = fs::read_to_string(STATION).unwrap();
+    let (bench, _) = text.split_once("[[sync.targets]]").unwrap();
+    // something else that is wrong keeps none of it from being said
+    let bench = bench.replacen("keysight/e36312a", "keysight/e36313x", 1);
+    let targets: Vec<&str> = WRONG.iter().map(|wrong| wrong.0).collect();
+    let (station, headers) = with_targets(folder.path(), &bench, &targets);
+    let json = with_station("check", &[BOARD, "--format", "json"], &station);
+    assert_eq!(json.code, Some(2), "{json}");
+    let found = json.json();
+    let github = with_station("check", &[BOARD, "--format", "github"], &station);
+    let human = with_station("check", &[BOARD], &station);
+    for ((target, line, column, severity, words), header) in WRONG.iter().zip(&headers) {
+        let line = header + line - 1;
+        let is_it = |found: &&Value| {
+            let message = found["message"].as_str().unwrap();
+            (&found["line"], &found["column"]) == (&json!(line), &json!(column)) && message.contains(words)
+        };
+        let finding = found.iter().find(is_it);
+        let finding = finding.unwrap_or_else(|| panic!("{target}\n{line}:{column}: {words}\n{json}"));
+        assert_eq!(finding["severity"], *severity, "{target}: {finding}");
+        assert!(finding["file"].as_str().unwrap().ends_with("station.toml"), "{finding}");
+        let place = format!("station.toml,line={line},col={column}::");
+        let mut annotations = github.out.lines().filter(|said| said.contains(words));
+        assert!(
+            annotations.any(|said| said.starts_with(&format!("::{severity} ")) && said.contains(&place)),
+            "{target}\n{place}\n{github}"
+        );
+        assert!(human.err.contains(words), "{words}: {human}");
+    }
+    let of_the_bench = |found: &Value| found["message"].as_str().unwrap().contains("there is no driver");
+    assert!(found.iter().any(of_the_bench), "{json}");
+    let count = |severity| found.iter().filter(|found| found["severity"] == severity).count();
+    let expected = |severity| WRONG.iter().filter(|wrong| wrong.3 == severity).count();
+    assert_eq!(
+        (count("error"), count("warning")),
+        (expected("error") + 1, expected("warning")),
+        "each once: {json}"
+    );
+}
+
+#[test]
+fn what_only_this_machine_lacks_refuses_no_check() {
+    let folder = scratch();
+    let text = fs::read_to_string(STATION).unwrap();
+    let (bench, _) = text.split_once("[[sync.targets]]").unwrap();
+    let keyless = "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"";
+    let (station, _) = with_targets(folder.path(), bench, &[keyless]);
+    let warned = with_station("check", &[BOARD], &station);
+    assert_eq!(warned.code, Some(0), "{warned}");
+    assert!(warned.err.contains("no API key"), "{warned}");
+    let mut keyed = benchtop();
+    keyed.args(["check", BOARD, "--station"]).arg(&station);
+    let quiet = done(keyed.env("TOFUPILOT_API_KEY", "k"));
+    assert_eq!((quiet.code, quiet.err.as_str()), (Some(0), ""), "{quiet}");
+}
+
+#[test]
+fn credentials_in_a_url_are_drawn_in_no_excerpt() {
+    let folder = scratch();
+    let text = fs::read_to_string(STATION).unwrap();
+    let (bench, _) = text.split_once("[[sync.targets]]").unwrap();
+    let targets = [
+        "kind = \"tofupilot-v2\"\nurl = \"https://me:hunter2@lab.example\"\napi_key_file = \"key\"",
+        "kind = \"webhook\"\nurl = \"https://lab.example\"\napi_key_file = \"key\"\nproxy = \"ftp://me:hunter2@10.0.0.1\"",
+        "kind = \"postgres\"\nurl = \"postgres://me:hunter2@lab.example/x\"",
+    ];
+    let (station, headers) = with_targets(folder.path(), bench, &targets);
+    for words in [&["check", BOARD] as &[&str], &["sync"], &["sync", "health"]] {
+        let mut command = benchtop();
+        command.args(words).arg("--station").arg(&station);
+        let said = done(command.env("BENCHTOP_STORE", folder.path().join("store")));
+        assert!(!said.out.contains("hunter2") && !said.err.contains("hunter2"), "{said}");
+        for header in &headers {
+            assert!(
+                said.err.contains(&format!("station.toml:{header}:1")),
+                "{header}: {said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_run_warns_of_its_targets_and_is_refused_for_none() {
+    let served = Served::bench("UNIT-5501");
+    let bench = fs::read_to_string(&served.station).unwrap();
+    let wrong = "kind = \"tofupilot-v2\"\nurl = \"nonsense\"";
+    let (station, headers) = with_targets(served.folder.path(), &bench, &[wrong]);
+    let run = |words: &[&str]| {
+        let mut command = benchtop();
+        command
+            .args(["run", BOARD, "--serial", "UNIT-5501", "--station"])
+            .arg(&station);
+        done(command.args(words).arg("--store").arg(served.store()))
+    };
+    let place = format!("station.toml:{}:7", headers[0] + 3);
+    let warned = run(&[]);
+    assert_eq!(warned.code, Some(0), "{warned}");
+    assert!(
+        warned.err.contains("warning: target t0: url `nonsense`") && warned.err.contains(&place),
+        "{warned}"
+    );
+    assert_eq!(only_record(&served.store())["outcome"], "PASS");
+    // who syncs may have a key that a run has not, unless the run itself begins the upload
+    assert!(!warned.err.contains("TOFUPILOT_API_KEY"), "{warned}");
+    let pushed = run(&["--sync"]);
+    assert_eq!(pushed.code, Some(0), "{pushed}");
+    assert!(pushed.err.contains("warning: target t0: no API key"), "{pushed}");
+    // the operator's loop
+    let mut command = benchtop();
+    command
+        .args(["station", BOARD, "--operator", "ada", "--station"])
+        .arg(&station);
+    let looped = done(command.arg("--store").arg(served.store()));
+    assert!(looped.err.contains(&place), "{looped}");
+}
+
+#[test]
+fn a_push_to_another_station_file_warns_of_that() {
+    let folder = scratch();
+    let wrong = "kind = \"webhook\"\nurl = \"https://lab.example\"";
+    let (station, _) = with_targets(folder.path(), "[station]\nid = \"B\"", &[wrong]);
+    let store = folder.path().join("store");
+    let run = |sync: &str| done(simulated(&store, "UNIT-5501").arg(sync));
+    let warned = run(&format!("--sync={}", station.display()));
+    assert_eq!(warned.code, Some(0), "{warned}");
+    assert!(
+        warned.err.contains("station.toml:3:1") && warned.err.contains("its secret is its own"),
+        "{warned}"
+    );
+    write(&station, "[station]\nid = \"B\"\ncolour = \"red\"\n");
+    let broken = run(&format!("--sync={}", station.display()));
+    assert_eq!(broken.code, Some(0), "{broken}");
+    assert!(
+        broken.err.contains("--sync uploads nothing: unknown key `colour`"),
+        "{broken}"
+    );
+    let missing = run("--sync=nowhere.toml");
+    assert_eq!(missing.code, Some(0), "{missing}");
+    assert!(missing.err.contains("--sync uploads nothing"), "{missing}");
+    let nobody = run("--sync");
+    assert_eq!(nobody.code, Some(0), "{nobody}");
+    assert!(nobody.err.contains("--sync uploads nothing"), "{nobody}");
+}
+
+#[test]
+fn health_is_not_ok_and_sync_refuses_in_the_same_words() {
+    let folder = scratch();
+    let beginning = "[station]\nid = \"B\"\n[store]\nroot = \"store\"";
+    let run = done(&mut simulated(&folder.path().join("store"), "UNIT-5501"));
+    assert_eq!(run.code, Some(0), "{run}");
+    for (target, line, column, _, words) in WRONG {
+        let (station, headers) = with_targets(folder.path(), beginning, &[target]);
+        let place = format!("station.toml:{}:{column}", headers[0] + line - 1);
+        let health = with_station("sync", &["health"], &station);
+        assert_eq!(health.code, Some(3), "{target}: {health}");
+        assert!(
+            health.out.starts_with("a person is wanted: ") && health.out.contains("no upload to t0"),
+            "{target}: {health}"
+        );
+        let status = with_station("sync", &["status", "--format", "json"], &station);
+        let unusable = status.json()[0]["targets"]["t0"]["unusable"].to_string();
+        assert!(unusable.contains(words), "{target}: {status}");
+        let refused = with_station("sync", &[], &station);
+        assert_eq!(refused.code, Some(2), "{target}: {refused}");
+        for said in [&health, &refused] {
+            assert!(
+                said.err.contains(words) && said.err.contains(&place),
+                "{target}: {said}"
+            );
+        }
+    }
+    let well = format!(
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key_file = \"key\"\n[sync.targets.procedures]\nA = \"{UUID}\""
+    );
+    let (station, _) = with_targets(folder.path(), beginning, &[&well]);
+    let health = with_station("sync", &["health"], &station);
+    assert_eq!((health.code, health.err.as_str()), (Some(0), ""), "{health}");
+}
+
+#[test]
+fn a_key_that_only_the_service_has_makes_health_ill_until_it_has_tried() {
+    let demo = crate::demo::Demo::start(&[]);
+    let (_folder, station, _store) = crate::demo::with_runs(&["UNIT-5501"], &demo.url);
+    let before = with_station("sync", &["health"], &station);
+    assert_eq!(before.code, Some(3), "{before}");
+    assert!(before.err.contains("no API key"), "{before}");
+    assert_eq!(crate::demo::sync(&[], &station).code, Some(0));
+    let after = with_station("sync", &["health"], &station);
+    assert_eq!((after.code, after.err.as_str()), (Some(0), ""), "{after}");
+}
