@@ -516,3 +516,26 @@ fn the_readme_shows_the_screen_that_the_command_prints() {
     let rest = |text: &str| text.trim_end().lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(rest(shown), rest(&printed.out));
 }
+
+#[test]
+fn a_measurement_that_is_asked_for_and_is_not_there_is_told() {
+    let folder = scratch();
+    let store = folder.path().join("store");
+    history(&store, 5501..5503);
+    let stats = |name: &str, format: &str| {
+        let words = ["stats", "--simulated", "--measurement", name, "--format", format];
+        runs(&words, &store)
+    };
+    for format in ["human", "json", "csv"] {
+        let wrong = stats("vcc_3v4", format);
+        let told = "no measurement is called vcc_3v4; there are idle_current_ma, vcc_3v3";
+        assert!(wrong.code == Some(0) && wrong.err.contains(told), "{wrong}");
+        for right in ["vcc_3v3", "*_ma"] {
+            let right = stats(right, format);
+            assert!(
+                right.code == Some(0) && !right.err.contains("no measurement"),
+                "{right}"
+            );
+        }
+    }
+}

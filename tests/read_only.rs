@@ -58,16 +58,17 @@ fn lived_in(folder: &Path) -> PathBuf {
     store
 }
 
-/// What people and programs see of it, wherever the store lies.
+/// What people and programs see of it, wherever the store lies and whenever it is.
 fn said(done: &Done, store: &Path) -> (Option<i32>, String, Vec<String>) {
     let at = store.display().to_string();
     let lines = done.err.replace(&at, "STORE");
     let others = lines.lines().filter(|line| !line.contains(" is read-only ("));
-    (
-        done.code,
-        done.out.replace(&at, "STORE"),
-        others.map(str::to_owned).collect(),
-    )
+    let mut out = done.out.replace(&at, "STORE");
+    if let Some((before, behind)) = out.split_once("the oldest for ") {
+        let (_seconds, behind) = behind.split_once(" s").unwrap();
+        out = format!("{before}the oldest{behind}");
+    }
+    (done.code, out, others.map(str::to_owned).collect())
 }
 
 /// Every look at the store says what the same look at one that can be written to says, and says once that this one cannot be.

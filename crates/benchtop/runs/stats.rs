@@ -30,6 +30,7 @@ use benchtop_report::{
     words,
 };
 use benchtop_store::{Store, record::Purpose};
+use std::collections::BTreeSet;
 
 pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
     let mut filter = arguments.filter.filter(RealClock::new().utc())?;
@@ -72,6 +73,9 @@ pub(super) fn stats(arguments: &StatsArguments) -> Result<Exit, Failure> {
     if arguments.format == TableFormat::Csv && !is_page {
         // once, whatever there is
         terminal::emit(&heading(arguments));
+    }
+    if let Some(pattern) = &arguments.measurement {
+        warn_of_pattern(&chosen, arguments.gauge, pattern);
     }
     if chosen.is_empty() {
         say_nothing(&populations, arguments, !is_page);
@@ -165,12 +169,37 @@ fn say_nothing(populations: &[Population<'_>], arguments: &StatsArguments, is_sc
     }
 }
 
+/// Says so where no measurement is like what was asked for: a slip of the pen must not look as if there were no values.
+fn warn_of_pattern(chosen: &[&Population<'_>], of_gauge: bool, pattern: &str) {
+    let mut names = BTreeSet::new();
+    for population in chosen {
+        names.extend(
+            all_of(population, of_gauge)
+                .into_iter()
+                .map(|samples| samples.asked.name),
+        );
+    }
+    if !chosen.is_empty() && !names.iter().any(|name| is_like(name, pattern)) {
+        let known = match names.len() {
+            0 => "there is none with a number".to_owned(),
+            _ => format!("there are {}", names.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        terminal::warn(&terminal::clip(
+            &format!("no measurement is called {pattern}; {known}"),
+            400,
+        ));
+    }
+}
+
+fn all_of<'a>(population: &Population<'a>, of_gauge: bool) -> Vec<Samples<'a>> {
+    match of_gauge {
+        true => benchtop_report::population::every(population),
+        false => samples(population),
+    }
+}
+
 fn of_interest<'a>(population: &Population<'a>, arguments: &StatsArguments) -> Vec<Samples<'a>> {
-    let mut all = if arguments.gauge {
-        benchtop_report::population::every(population)
-    } else {
-        samples(population)
-    };
+    let mut all = all_of(population, arguments.gauge);
     if let Some(pattern) = &arguments.measurement {
         all.retain(|samples| is_like(&samples.asked.name, pattern));
     }

@@ -9,7 +9,7 @@ use crate::{
     integrity::{self, IntegrityError},
     name::RecordName,
     outbox::folder_holding,
-    record::Record,
+    record::{Attachment, Record},
     recovery::MOST_RECORD_BYTES,
     sign::Signature,
     store::Store,
@@ -81,6 +81,15 @@ pub enum Finding {
         /// The attachment's name and digest.
         attachment: String,
     },
+    /// A file that a record names is not what was put away, or cannot be read.
+    AlteredAttachment {
+        /// The record's file name.
+        file: String,
+        /// The attachment's name and digest.
+        attachment: String,
+        /// What was seen.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -119,6 +128,11 @@ impl fmt::Display for Finding {
             }
             Self::Signature { file, reason } => write!(f, "signature: {file}: {reason}"),
             Self::Attachment { file, attachment } => write!(f, "missing: the attachment {attachment} of {file}"),
+            Self::AlteredAttachment {
+                file,
+                attachment,
+                reason,
+            } => write!(f, "altered: the attachment {attachment} of {file}: {reason}"),
         }
     }
 }
@@ -145,7 +159,7 @@ pub struct Verified {
 }
 
 impl Store {
-    /// Reads every record and follows the chain. With `key` (a public key in hex) every record of the chain and every checkpoint must
+    /// Reads every record with its attachments and follows the chain. With `key` (a public key in hex) every record of the chain and every checkpoint must
     /// be signed with it. Moves and alters nothing; runs and syncs may go on meanwhile.
     ///
     /// Memory grows with the number of records, by some 300 bytes each.
@@ -169,6 +183,7 @@ impl Store {
             seen: BTreeSet::new(),
             elsewhere,
             links: Vec::new(),
+            attached: BTreeMap::new(),
             tell,
         };
         // in the order in which records move, so that none slips by
@@ -192,6 +207,13 @@ impl Store {
     }
 }
 
+/// Why an attachment is not what a record says.
+#[derive(Clone, Debug)]
+enum Doubt {
+    Missing,
+    Altered(String),
+}
+
 struct Verifying<'a> {
     store: &'a Store,
     key: Option<&'a str>,
@@ -201,6 +223,8 @@ struct Verifying<'a> {
     /// Runs that were brought from another store.
     elsewhere: BTreeSet<String>,
     links: Vec<Link>,
+    /// By digest and size, the attachments that were read: nothing of one that is what was put away.
+    attached: BTreeMap<(String, u64), Option<Doubt>>,
     tell: &'a mut dyn FnMut(&Finding),
 }
 
@@ -254,7 +278,7 @@ impl Verifying<'_> {
             return Ok(());
         }
         self.verified.records = self.verified.records.saturating_add(1);
-        self.attachments(&opened.record, name)?;
+        self.attachments(&opened.record, name);
         if self.elsewhere.contains(name.run_id()) {
             self.verified.elsewhere = self.verified.elsewhere.saturating_add(1);
             return Ok(());
@@ -302,15 +326,52 @@ impl Verifying<'_> {
         Ok(None)
     }
 
-    fn attachments(&mut self, record: &Record, name: &RecordName) -> Result<(), StoreError> {
+    fn attachments(&mut self, record: &Record, name: &RecordName) {
         for attachment in &record.attachments {
-            if !self.store.layout().attachments.holds(&attachment.sha256)? {
-                let file = name.to_string();
-                let attachment = format!("{} ({})", attachment.name, attachment.sha256);
-                self.found(&Finding::Attachment { file, attachment });
+            // many records may name one file
+            let key = (attachment.sha256.clone(), attachment.size);
+            let doubt = match self.attached.get(&key) {
+                Some(known) => known.clone(),
+                None => self.doubt_of(attachment),
+            };
+            self.attached.insert(key, doubt.clone());
+            let file = name.to_string();
+            let attachment = format!("{} ({})", attachment.name, attachment.sha256);
+            match doubt {
+                None => {}
+                Some(Doubt::Missing) => self.found(&Finding::Attachment { file, attachment }),
+                Some(Doubt::Altered(reason)) => self.found(&Finding::AlteredAttachment {
+                    file,
+                    attachment,
+                    reason,
+                }),
             }
         }
-        Ok(())
+    }
+
+    /// What is wrong with a file that a record names.
+    fn doubt_of(&self, attachment: &Attachment) -> Option<Doubt> {
+        let error = match self.store.attachment_bytes(attachment) {
+            Ok(bytes) if u64::try_from(bytes.len()) == Ok(attachment.size) => return None,
+            Ok(bytes) => {
+                let reason = format!("it has {} bytes, not {}", bytes.len(), attachment.size);
+                return Some(Doubt::Altered(reason));
+            }
+            Err(error) => error,
+        };
+        match error.kind() {
+            StoreErrorKind::NotFound => Some(Doubt::Missing),
+            StoreErrorKind::Damaged
+            | StoreErrorKind::Full
+            | StoreErrorKind::ReadOnly
+            | StoreErrorKind::Permission
+            | StoreErrorKind::Locked
+            | StoreErrorKind::Conflict
+            | StoreErrorKind::Newer
+            | StoreErrorKind::TooLarge
+            | StoreErrorKind::Invalid
+            | StoreErrorKind::Io => Some(Doubt::Altered(error.to_string())),
+        }
     }
 
     /// Who removes a record and writes a checkpoint for it has not the key.

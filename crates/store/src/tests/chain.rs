@@ -327,17 +327,38 @@ fn records_of_another_store_do_not_disturb_the_chain() {
 }
 
 #[test]
-fn an_attachment_that_is_gone_is_found() {
+fn an_attachment_that_is_gone_or_altered_is_found() {
     let (_folder, store) = testkit::store();
     let kept = store.attach(&mut &b"volts"[..], "scope.csv", 99).unwrap();
     let mut record = testkit::record();
     record.attachments.push(kept.clone());
-    store.publish(record.packed()).unwrap();
+    store.publish(record.clone().packed()).unwrap();
     is_whole(&store, 1, "there");
-    std::fs::remove_file(store.attachments().join(&kept.sha256)).unwrap();
+    let path = store.attachments().join(&kept.sha256);
+    for altered in [&b"amps!"[..], b"volts and amps", b"", b"volt"] {
+        plant(&path, altered);
+        let (_, findings) = verify(&store);
+        assert!(
+            matches!(findings.as_slice(), [Finding::AlteredAttachment { .. }]),
+            "{findings:?}"
+        );
+    }
+    plant(&path, b"volts");
+    is_whole(&store, 1, "as it was");
+    // a second record that names it says so too
+    let again = Record {
+        run_id: "0195f000-0000-7000-8000-000000000043".to_owned(),
+        sequence: 43,
+        ..record
+    };
+    store.publish(again.packed()).unwrap();
+    std::fs::remove_file(path).unwrap();
     let (_, findings) = verify(&store);
     assert!(
-        matches!(findings.as_slice(), [Finding::Attachment { .. }]),
+        matches!(
+            findings.as_slice(),
+            [Finding::Attachment { .. }, Finding::Attachment { .. }]
+        ),
         "{findings:?}"
     );
 }
