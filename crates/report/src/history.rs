@@ -7,10 +7,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 /// Which end comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// By sequence number, rising.
+    /// By sequence number, rising; by the time at which they started where runs of several stations are there.
     #[default]
     OldestFirst,
-    /// By sequence number, falling.
+    /// The same, falling.
     NewestFirst,
 }
 
@@ -75,6 +75,9 @@ pub fn runs(store: &Store, filter: Filter, order: Order) -> Result<Runs, StoreEr
         })?;
     }
     let mut names: Vec<(RecordName, usize)> = seen.into_iter().collect();
+    if store.has_numbers_of_others()? {
+        names.sort_by(|(one, _), (other, _)| (one.started(), one).cmp(&(other.started(), other)));
+    }
     match order {
         Order::OldestFirst => names.reverse(),
         Order::NewestFirst => {}
@@ -175,6 +178,24 @@ mod tests {
             serials(runs(&made.store(), parked, Order::OldestFirst).unwrap()),
             ["UNIT-0002"]
         );
+    }
+
+    #[test]
+    fn runs_that_were_brought_come_at_their_time_and_not_at_their_number() {
+        let made = Made::default();
+        made.put("pending", &testkit::record(7));
+        made.put("pending", &testkit::record(9));
+        let other = benchtop_store::Record {
+            sequence: 1,
+            ..testkit::record(8)
+        };
+        made.store()
+            .adopt(&benchtop_store::integrity::seal(&other).unwrap())
+            .unwrap();
+        let all = runs(&made.store(), Filter::default(), Order::OldestFirst).unwrap();
+        assert_eq!(serials(all), ["UNIT-0007", "UNIT-0008", "UNIT-0009"]);
+        let back = runs(&made.store(), Filter::default(), Order::NewestFirst).unwrap();
+        assert_eq!(serials(back), ["UNIT-0009", "UNIT-0008", "UNIT-0007"]);
     }
 
     #[test]

@@ -28,7 +28,10 @@ use benchtop_store::{
     record::{Measurement, MeasurementOutcome, Purpose, ReadingKind, RunOutcome, StepOutcome, Value},
 };
 use chrono::{DateTime, Utc};
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 const FORMAT: &str = "STDF";
 const HEAD: u8 = 1;
@@ -159,7 +162,8 @@ impl<W: Write> Stdf<W> {
         let bin = bin(record.outcome);
         self.counts.add(bin);
         let unit = &record.unit_under_test;
-        let milliseconds = (record.ended_at - record.started_at).num_milliseconds();
+        // by the monotonic clock: the other one may have been set meanwhile
+        let took = Duration::try_from_secs_f64(record.duration_s).unwrap_or_default();
         Body::new()
             .u1(HEAD)
             .u1(site)
@@ -170,7 +174,7 @@ impl<W: Write> Stdf<W> {
             // no coordinates
             .i2(i16::MIN)
             .i2(i16::MIN)
-            .u4(u32::try_from(milliseconds.max(0)).unwrap_or(u32::MAX))
+            .u4(u32::try_from(took.as_millis()).unwrap_or(u32::MAX))
             .text(&unit.serial_number)
             .text(&record.run_id)
             .u1(0)

@@ -198,6 +198,34 @@ fn export(format: Format, records: &[Record]) -> Result<Vec<u8>, ExportError> {
     Ok(bytes)
 }
 
+#[test]
+fn a_clock_that_was_set_during_a_run_does_not_make_it_longer_or_shorter() {
+    /// `TEST_T` in the record of the part, in milliseconds.
+    fn test_time(stdf: &[u8]) -> u32 {
+        let mut rest = stdf;
+        loop {
+            let (head, behind) = rest.split_at(4);
+            let length = usize::from(u16::from_le_bytes([head[0], head[1]]));
+            if (head[2], head[3]) == (5, 20) {
+                return u32::from_le_bytes(behind[13..17].try_into().unwrap());
+            }
+            rest = &behind[length..];
+        }
+    }
+    let record = Record {
+        duration_s: 1.25,
+        ..eventful()
+    };
+    for by in [-7200, 0, 7200] {
+        let ended_at = record.started_at + chrono::TimeDelta::seconds(by);
+        let set = Record {
+            ended_at,
+            ..record.clone()
+        };
+        assert_eq!(test_time(&export(Format::Stdf, &[set]).unwrap()), 1250, "{by}");
+    }
+}
+
 /// RFC 4180, read to the letter.
 fn cells(csv: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
