@@ -185,7 +185,7 @@ mod tests {
         let made = Made::default();
         made.put("pending", &testkit::record(7));
         made.put("pending", &testkit::record(9));
-        let other = benchtop_store::Record {
+        let other = Record {
             sequence: 1,
             ..testkit::record(8)
         };
