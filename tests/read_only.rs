@@ -166,6 +166,31 @@ fn a_store_on_a_disk_that_is_mounted_read_only_is_looked_at() {
     }
 }
 
+#[test]
+fn a_store_on_a_disk_that_takes_no_further_file_is_looked_at() {
+    let folder = scratch();
+    let Some(disk) = SmallDisk::mount(folder.path(), "size=16m,nr_inodes=200") else {
+        return;
+    };
+    let store = disk.path().join("store");
+    assert_eq!(done(&mut simulated(&store, "UNIT-5501")).code, Some(0));
+    let free = (0..400).find(|number| fs::File::create(disk.path().join(format!("file-{number}"))).is_err());
+    assert!(free.is_some(), "it takes any number");
+    for words in [&["runs", "list"][..], &["runs", "verify"], &["sync", "status"]] {
+        let looked = done(&mut look(words, &store));
+        assert!(looked.code.is_some_and(|code| code < 2), "{words:?}: {looked}");
+        let told = format!("the store {} lies on a full disk", store.display());
+        assert!(looked.err.contains(&told), "{words:?}: {looked}");
+    }
+    let listed = done(&mut look(&["runs", "list"], &store));
+    assert!(listed.out.contains("UNIT-5501"), "{listed}");
+    let run = done(&mut simulated(&store, "UNIT-5502"));
+    assert!(
+        matches!(run.code, Some(2 | 3)) && run.err.contains("No space left"),
+        "{run}"
+    );
+}
+
 /// A folder seen once more at another place, where it cannot be written to; unmounted with the test.
 struct Seen(PathBuf);
 

@@ -109,7 +109,10 @@ pub(crate) fn to_look<T: Default>(
 
 /// True for trouble with writing, where looking may be none.
 fn is_unwritable(error: &StoreError) -> bool {
-    matches!(error.kind(), StoreErrorKind::ReadOnly | StoreErrorKind::Permission)
+    matches!(
+        error.kind(),
+        StoreErrorKind::ReadOnly | StoreErrorKind::Permission | StoreErrorKind::Full
+    )
 }
 
 /// Says of a store that is shown as it lies why that is so, and which runs are not shown.
@@ -131,8 +134,12 @@ fn tell_of_unwritable(store: &Store, error: &StoreError) -> Result<(), Failure> 
             )
         }
     };
+    let what = match error.kind() == StoreErrorKind::Full {
+        true => "lies on a full disk",
+        false => "is read-only",
+    };
     terminal::warn(&format!(
-        "the store {} is read-only ({}: {cause}): it is shown as it lies; {runs}",
+        "the store {} {what} ({}: {cause}): it is shown as it lies; {runs}",
         store.root().display(),
         error.path().display()
     ));
