@@ -248,6 +248,64 @@ fn an_altered_record_is_quarantined_and_never_sent() {
 }
 
 #[test]
+fn what_is_no_record_is_not_counted_among_those_that_wait() {
+    let server = Server::start(200);
+    let (folder, station) = with_runs(&["UNIT-5501", "UNIT-5502"], &server.url, "tofupilot-v2", true);
+    let pending = folder.path().join("store/pending");
+    let real = records(&folder.path().join("store"), "pending")[0].clone();
+    let name = real.file_name().unwrap().to_str().unwrap();
+    // by its name, twice; and by its kind, twice, under names that records have
+    write(&pending.join("notes.txt"), "call Ada");
+    write(
+        &pending.join(format!("copy of {name}")),
+        &std::fs::read_to_string(&real).unwrap(),
+    );
+    std::os::unix::fs::symlink(&real, pending.join(name.replacen("0000000001", "0000000007", 1))).unwrap();
+    std::fs::create_dir(pending.join(name.replacen("0000000001", "0000000008", 1))).unwrap();
+    let status = |words: &[&str]| {
+        let mut command = benchtop();
+        command
+            .args(["sync", "status"])
+            .args(words)
+            .arg("--station")
+            .arg(&station);
+        done(command.env("TOFUPILOT_API_KEY", KEY))
+    };
+    let human = status(&[]);
+    assert_eq!(human.code, Some(1), "{human}");
+    assert!(
+        human.out.starts_with("2 pending, 0 parked, 0 kept, 0 quarantined"),
+        "{human}"
+    );
+    assert!(
+        human
+            .out
+            .contains("4 files in pending/ are no records: the next sync puts them into quarantine"),
+        "{human}"
+    );
+    let said = status(&["--format", "json"]).json().remove(0);
+    assert_eq!(
+        (
+            &said["pending"],
+            &said["not_records"],
+            &said["targets"]["tofupilot"]["pending"]
+        ),
+        (&json!(2), &json!(4), &json!(2)),
+        "{said}"
+    );
+    // and that is what it does
+    let synced = sync(&station);
+    assert_eq!(synced.code, Some(3), "{synced}");
+    assert_eq!(server.posts().len(), 2, "{synced}");
+    let said = status(&["--format", "json"]).json().remove(0);
+    assert_eq!(
+        (&said["pending"], &said["not_records"], &said["quarantined"]),
+        (&json!(0), &json!(0), &json!(4)),
+        "{said}"
+    );
+}
+
+#[test]
 fn without_a_target_or_a_key_nothing_is_sent() {
     let (folder, station) = with_runs(&["UNIT-5501"], "http://127.0.0.1:9", "tofupilot-v2", true);
     let nowhere = done(benchtop().args(["sync", "--store"]).arg(folder.path().join("store")));

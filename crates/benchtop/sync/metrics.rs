@@ -68,6 +68,11 @@ fn text(status: &Status) -> String {
         .oldest_pending
         .map_or(0, |oldest| (now - oldest).num_seconds().max(0));
     gauge(
+        "benchtop_not_records",
+        "Entries of pending/ that are no records by name or kind.",
+        &[(String::new(), status.not_records.to_string())],
+    );
+    gauge(
         "benchtop_oldest_pending_seconds",
         "How long the oldest pending run waits.",
         &[(String::new(), age.to_string())],

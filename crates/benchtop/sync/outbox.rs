@@ -31,6 +31,7 @@ pub(super) fn status(outbox: &Outbox, format: Format) -> Result<Exit, Failure> {
 fn show(status: &Status, outbox: &Outbox) {
     let Status {
         pending,
+        not_records,
         parked,
         kept,
         quarantined,
@@ -39,6 +40,13 @@ fn show(status: &Status, outbox: &Outbox) {
     let counts = format!("{pending} pending, {parked} parked, {kept} kept, {quarantined} quarantined");
     let root = outbox.store.root().display().to_string();
     terminal::say(&Line::new().add(PLAIN.bold(), &counts).add(QUIET, &format!("  {root}")));
+    if *not_records > 0 {
+        let text = match not_records {
+            1 => "1 file in pending/ is no record: the next sync puts it into quarantine".to_owned(),
+            many => format!("{many} files in pending/ are no records: the next sync puts them into quarantine"),
+        };
+        terminal::say(&Line::new().add(DOUBTFUL, &text));
+    }
     if let Some(oldest) = status.oldest_pending {
         let text = format!("the oldest that waits began {}", oldest.format("%Y-%m-%d %H:%M:%S UTC"));
         terminal::say(&Line::new().add(QUIET, &text));

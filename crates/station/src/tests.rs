@@ -84,6 +84,20 @@ kind = "tofupilot-v2"
 }
 
 #[test]
+fn the_targets_are_read_whatever_else_is_wrong() {
+    let text = "colour = \"red\"\n[station]\n[[sync.targets]]\nname = \"a\"\nkind = \"s3\"\nurl = \"u\"\nca_file = 3\n\
+                [[sync.targets]]\nname = \"b\"\n[[sync.targets]]\nname = \"c\"\nkind = \"x\"\nurl = \"v\"\n";
+    assert!(parse("s.toml", text).is_err());
+    let targets = crate::targets("s.toml", text);
+    let read: Vec<_> = targets
+        .iter()
+        .map(|target| (target.name.value.as_str(), target.span.line(), target.url.span.line()))
+        .collect();
+    assert_eq!(read, [("a", 3, 6), ("c", 10, 13)]);
+    assert!(crate::targets("s.toml", "[[[").is_empty());
+}
+
+#[test]
 fn a_driver_that_there_is_not_is_named_at_its_place() {
     let text = "[station]\nid = \"B\"\n[instruments.dmm]\ndriver = \"keysight/34416a\"\nresource = \"TCPIP::h::5025::SOCKET\"\n";
     let file = parse("s.toml", text).unwrap();

@@ -29,21 +29,33 @@ pub struct Backlog {
     store: Store,
     ready: VecDeque<RecordName>,
     last: Option<RecordName>,
+    /// True to pass over what the listing knows to be no file.
+    only_files: bool,
 }
 
 impl Store {
-    /// The pending records from the oldest on.
+    /// The pending records from the oldest on, and what else has a record's name: loading that puts it into quarantine.
     #[must_use]
     pub fn backlog(&self) -> Backlog {
         Backlog {
             store: self.clone(),
             ready: VecDeque::new(),
             last: None,
+            only_files: false,
         }
     }
 }
 
 impl Backlog {
+    /// Without links, folders and pipes of a record's name, as [`Store::pending`] counts.
+    #[must_use]
+    pub fn of_files(self) -> Self {
+        Self {
+            only_files: true,
+            ..self
+        }
+    }
+
     /// The next ones, at most `most`; none at the end.
     ///
     /// # Errors
@@ -60,8 +72,12 @@ impl Backlog {
     fn list(&mut self) -> Result<(), StoreError> {
         let mut oldest = BinaryHeap::new();
         let last = self.last.as_ref();
-        self.store.layout().pending.each_name(|file| {
+        let only_files = self.only_files;
+        self.store.layout().pending.each_entry(|file, is_file| {
             let Ok(name) = file.parse::<RecordName>() else { return };
+            if only_files && !is_file {
+                return;
+            }
             let is_known = last.is_some_and(|last| name <= *last);
             let is_too_new = oldest.len() >= HELD && oldest.peek().is_some_and(|newest| name >= *newest);
             if is_known || is_too_new {

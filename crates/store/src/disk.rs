@@ -347,6 +347,14 @@ impl Dir {
             .map_err(|error| StoreError::io("list", &self.path, error))
     }
 
+    /// The same, and with each name whether it is a file's: false for what the listing knows to be a link, a folder or a pipe.
+    pub(crate) fn each_entry(&self, mut each: impl FnMut(&str, bool)) -> Result<(), StoreError> {
+        let Some(handle) = &self.handle else { return Ok(()) };
+        self.eye
+            .around(Call::List, || handle.each_entry(&mut each))
+            .map_err(|error| StoreError::io("list", &self.path, error))
+    }
+
     /// Every name in the folder, sorted.
     pub(crate) fn names(&self) -> Result<Vec<String>, StoreError> {
         let mut names = Vec::new();

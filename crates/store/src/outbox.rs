@@ -53,8 +53,11 @@ pub struct Listing {
     pub names: Vec<RecordName>,
     /// How many records the folder holds, beyond the limit too.
     pub count: u64,
-    /// Files that do not have a record's name. They are never uploaded.
+    /// Files that do not have a record's name, at most a hundred. They are never uploaded.
     pub foreign: Vec<String>,
+    /// How many entries are no records by their name or by their kind, as far as the listing tells: a link and a folder are none
+    /// whatever their name. Hidden ones aside.
+    pub others: u64,
 }
 
 /// How many foreign files a listing names.
@@ -95,16 +98,22 @@ impl Store {
         let mut oldest = BinaryHeap::new();
         let mut listing = Listing::default();
         for folder in self.folders(place)? {
-            folder.each_name(|file| match file.parse::<RecordName>() {
-                Ok(name) => {
+            folder.each_entry(|file, is_file| match file.parse::<RecordName>() {
+                Ok(name) if is_file => {
                     listing.count += 1;
                     oldest.push(name);
                     if oldest.len() > limit {
                         oldest.pop();
                     }
                 }
-                Err(_) if file.starts_with('.') || listing.foreign.len() >= MOST_FOREIGN => {}
-                Err(_) => listing.foreign.push(file.to_owned()),
+                Ok(_no_file) => listing.others += 1,
+                Err(_) if file.starts_with('.') => {}
+                Err(_) => {
+                    listing.others += 1;
+                    if listing.foreign.len() < MOST_FOREIGN {
+                        listing.foreign.push(file.to_owned());
+                    }
+                }
             })?;
         }
         listing.names = oldest.into_sorted_vec();

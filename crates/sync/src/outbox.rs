@@ -21,6 +21,8 @@ pub struct Status {
     pub targets: BTreeMap<String, TargetStatus>,
     /// Records in `pending/`.
     pub pending: u64,
+    /// What lies in `pending/` and is no record, by its name or its kind: the next sync puts it into quarantine.
+    pub not_records: u64,
     /// Records in `parked/`.
     pub parked: u64,
     /// Records in `kept/`.
@@ -60,8 +62,10 @@ pub struct TargetStatus {
 pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
     let parked = store.list(Place::Parked, usize::MAX)?;
     let mut outlook = store.outlook();
+    let waiting = store.pending(0)?;
     let mut status = Status {
-        pending: store.pending(0)?.count,
+        pending: waiting.count,
+        not_records: waiting.others,
         parked: parked.count,
         kept: store.list(Place::Kept, 0)?.count,
         quarantined: u64::try_from(store.quarantined()?.len()).unwrap_or(u64::MAX),
@@ -70,7 +74,7 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
     for name in targets {
         status.targets.entry((*name).to_owned()).or_default();
     }
-    let (mut pending, mut first) = (store.backlog(), None);
+    let (mut pending, mut first) = (store.backlog().of_files(), None);
     loop {
         let batch = pending.next_batch(BATCH)?;
         if batch.is_empty() {
@@ -131,13 +135,14 @@ impl TargetStatus {
 }
 
 impl Status {
-    /// 0 when everything is confirmed, 1 when something is pending, 3 when something waits for a person.
+    /// 0 when everything is confirmed, 1 when something is pending or about to go to quarantine, 3 when something waits for a
+    /// person.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         if self.parked > 0 || self.quarantined > 0 {
             return 3;
         }
-        (self.pending > 0) as u8
+        (self.pending > 0 || self.not_records > 0) as u8
     }
 
     /// One line of JSON.
@@ -167,6 +172,7 @@ impl Status {
         });
         json!({
             "pending": self.pending,
+            "not_records": self.not_records,
             "parked": self.parked,
             "kept": self.kept,
             "quarantined": self.quarantined,

@@ -143,9 +143,15 @@ impl Handle {
     }
 
     pub(super) fn each_name(&self, each: &mut dyn FnMut(&str)) -> io::Result<()> {
+        self.each_entry(&mut |name, _is_file| each(name))
+    }
+
+    /// With every name, whether it is a file's; true also where the listing does not say.
+    pub(super) fn each_entry(&self, each: &mut dyn FnMut(&str, bool)) -> io::Result<()> {
         for entry in fs::read_dir(&self.0)? {
-            if let Some(name) = entry?.file_name().to_str() {
-                each(name);
+            let entry = entry?;
+            if let Some(name) = entry.file_name().to_str() {
+                each(name, entry.file_type().map_or(true, |kind| kind.is_file()));
             }
         }
         Ok(())

@@ -225,11 +225,22 @@ impl Handle {
     }
 
     pub(super) fn each_name(&self, each: &mut dyn FnMut(&str)) -> io::Result<()> {
+        self.each_entry(&mut |name, _is_file| each(name))
+    }
+
+    /// With every name, whether it is a file's; true also where the listing does not say.
+    pub(super) fn each_entry(&self, each: &mut dyn FnMut(&str, bool)) -> io::Result<()> {
         for entry in sys::Dir::read_from(&self.folder)? {
             let entry = entry?;
             match entry.file_name().to_str() {
                 Ok("." | "..") => {}
-                Ok(name) => each(name),
+                Ok(name) => {
+                    let kind = entry.file_type();
+                    each(
+                        name,
+                        matches!(kind, sys::FileType::RegularFile | sys::FileType::Unknown),
+                    );
+                }
                 // the store writes ASCII names only; what is not even text is nobody's record
                 Err(_not_text) => {}
             }

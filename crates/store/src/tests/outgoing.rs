@@ -44,7 +44,7 @@ fn pending_lists_the_oldest_by_sequence_and_names_what_is_not_ours() {
     plant(&store.root().join("pending/.tmp-x"), b"{}");
     let listing = store.pending(5).unwrap();
     assert_eq!(listing.names, saved[..5]);
-    assert_eq!(listing.count, 12);
+    assert_eq!((listing.count, listing.others), (12, 1));
     assert_eq!(listing.foreign, ["UNIT-5501_20260101_120000.json"]);
     assert_eq!(store.pending(100).unwrap().names, saved);
     assert!(store.pending(0).unwrap().names.is_empty());
