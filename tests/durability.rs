@@ -1,6 +1,8 @@
 //! A result that could not be saved is never a pass; a kill leaves a whole record or none.
 
-use crate::testkit::{Served, benchtop, done, eventually, json, records, scratch, simulated, write};
+use crate::testkit::{
+    Served, benchtop, done, eventually, json, records, scratch, simulated, station_with_folder, write,
+};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -141,6 +143,33 @@ fn a_disk_that_fills_up_for_good_during_the_run_is_an_error_never_a_pass_and_the
         .collect();
     assert_eq!(outcomes.len(), 2, "{outcomes:?}");
     assert_ne!(outcomes[0], "\"PASS\"");
+}
+
+#[test]
+fn a_full_disk_has_room_again_after_pruning() {
+    let folder = scratch();
+    let Some(disk) = SmallDisk::mount(folder.path(), "size=4m") else {
+        return;
+    };
+    let station = station_with_folder(disk.path(), "line-4");
+    let store = disk.path().join("store");
+    for serial in ["UNIT-5501", "UNIT-5502"] {
+        assert_eq!(done(&mut simulated(&store, serial)).code, Some(0));
+    }
+    let synced = done(benchtop().arg("sync").arg("--station").arg(&station));
+    assert_eq!(synced.code, Some(0), "{synced}");
+    disk.fill();
+    let run = done(&mut simulated(&store, "UNIT-5503"));
+    assert_eq!(run.code, Some(2), "{run}");
+    let runs = |words: &[&str]| done(benchtop().arg("runs").args(words).arg("--station").arg(&station));
+    let pruned = runs(&["prune", "--synced-before", "2999-01-01"]);
+    assert_eq!(pruned.code, Some(0), "{pruned}");
+    assert!(pruned.out.contains("2 records gone"), "{pruned}");
+    let verified = runs(&["verify"]);
+    assert!(
+        verified.code == Some(0) && verified.out.contains(", 2 pruned"),
+        "{verified}"
+    );
 }
 
 #[test]

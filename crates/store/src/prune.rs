@@ -13,6 +13,7 @@ use crate::{
     pruned::{self, PrunedRun},
     receipts::Standing,
     recovery::MOST_RECORD_BYTES,
+    space::with_reserve,
     store::Store,
 };
 use chrono::{DateTime, Utc};
@@ -166,7 +167,8 @@ impl Store {
             .iter()
             .filter_map(|candidate| candidate.judged.as_deref().cloned())
             .collect();
-        pruned::remember(self.layout(), &judged)?;
+        // the room that this makes is wanted most where there is none left
+        with_reserve(self.layout(), || pruned::remember(self.layout(), &judged))?;
         going.chunks(SLICE).try_for_each(|slice| self.remove(month, slice, now))
     }
 
@@ -176,7 +178,7 @@ impl Store {
             checkpoints = checkpoints.into_iter().map(|piece| piece.signed(key)).collect();
         }
         if !checkpoints.is_empty() {
-            append(self.layout(), &checkpoints)?;
+            with_reserve(self.layout(), || append(self.layout(), &checkpoints))?;
         }
         for candidate in slice {
             month.remove(candidate.name.as_str())?;
