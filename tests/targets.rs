@@ -203,6 +203,33 @@ fn check_tells_everything_that_is_wrong_with_the_targets_at_its_place() {
 }
 
 #[test]
+fn a_target_that_stands_there_twice_is_refused_for_each_run_would_be_sent_twice() {
+    let folder = scratch();
+    let text = fs::read_to_string(STATION).unwrap();
+    let (bench, _) = text.split_once("[[sync.targets]]").unwrap();
+    let once = "kind = \"tofupilot-v1\"\nurl = \"https://lab.example\"\napi_key_file = \"key\"";
+    let again = once.replace("lab.example", "lab.example/");
+    // another key is another organization, and another kind another server
+    let others = [once.replace("\"key\"", "\"key2\""), once.replace("v1", "v2")];
+    write(&folder.path().join("key2"), "0123456789abcdef");
+    fs::set_permissions(folder.path().join("key2"), fs::Permissions::from_mode(0o600)).unwrap();
+    let (station, headers) = with_targets(folder.path(), bench, &[once, &others[0], &others[1], &again]);
+    let checked = with_station("check", &[BOARD, "--format", "json"], &station);
+    let errors: Vec<Value> = checked
+        .json()
+        .into_iter()
+        .filter(|found| found["severity"] == "error")
+        .collect();
+    assert_eq!((checked.code, errors.len()), (Some(2), 1), "{checked}");
+    assert_eq!(errors[0]["line"], headers[3] + 3, "{checked}");
+    let mut command = benchtop();
+    command.args(["sync", "--station"]).arg(&station);
+    let refused = done(command.env("BENCHTOP_STORE", folder.path().join("store")));
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.err.contains("target t3 is target t0 over again"), "{refused}");
+}
+
+#[test]
 fn what_only_this_machine_lacks_refuses_no_check() {
     let folder = scratch();
     let text = fs::read_to_string(STATION).unwrap();

@@ -9,7 +9,7 @@ use crate::{args::OWN, assets::read_text};
 use benchtop_notation::{Diagnostic, Diagnostics, Severity, Span, suggest};
 use benchtop_station::{StationFile, TargetEntry};
 use benchtop_sync::{KeyNeed, SecretString, TargetConfig, TargetError, TargetKind, Timeouts};
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 /// What is wrong with a target, and where.
 pub(crate) struct Fault {
@@ -107,7 +107,33 @@ pub(super) fn look(entry: &TargetEntry, station: Option<&Path>, url: Option<&str
 /// Everything that is wrong with these targets.
 pub(super) fn faults(entries: &[TargetEntry], station: &Path) -> Vec<Fault> {
     let looked = entries.iter().map(|entry| look(entry, Some(station), None));
-    looked.filter_map(Result::err).flatten().collect()
+    let own = looked.filter_map(Result::err).flatten();
+    own.chain(twins(entries)).collect()
+}
+
+/// Targets that are another one over again, under the same key: each run would go there twice.
+pub(super) fn twins(entries: &[TargetEntry]) -> Vec<Fault> {
+    let place = |entry: &TargetEntry| {
+        let url = entry.url.value.trim().trim_end_matches('/').to_owned();
+        let key = entry.api_key_file.as_ref().map(|path| path.value.clone());
+        (entry.kind.value.clone(), url, key)
+    };
+    let mut known: BTreeMap<_, &TargetEntry> = BTreeMap::new();
+    let mut twins = Vec::new();
+    for entry in entries {
+        match known.get(&place(entry)) {
+            Some(first) => {
+                let name = &entry.name.value;
+                let message = format!(
+                    "target {name} is target {} over again: each run would be sent there twice",
+                    first.name.value
+                );
+                twins.push(Fault::new(entry, message, &entry.url.span, RestsOn::File));
+            }
+            None => drop(known.insert(place(entry), entry)),
+        }
+    }
+    twins
 }
 
 /// For `check`: also where the rest of the station file is wrong. One that cannot be read has none; that is said elsewhere.

@@ -1,7 +1,7 @@
 //! Where to: the station file's targets, opened.
 
 use super::{
-    faults::{Sound, look},
+    faults::{Sound, look, twins},
     secret::{beside, key_of_environment, no_key},
 };
 use crate::{args::SyncArguments, assets::read_text, exit::Failure, terminal};
@@ -59,6 +59,7 @@ fn all_sound(entries: &[TargetEntry], station: Option<&Path>, url: Option<&str>)
             Err(faults) => faults.iter().for_each(|fault| findings.push(fault.as_error())),
         }
     }
+    twins(entries).iter().for_each(|fault| findings.push(fault.as_error()));
     if findings.is_empty() {
         return Ok(all);
     }

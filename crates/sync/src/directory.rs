@@ -78,9 +78,16 @@ impl Directory {
         within(self.config.timeouts.total, working).await.and_then(Result::ok)
     }
 
-    async fn put_file(&self, below: Option<&'static str>, name: String, bytes: Bytes) -> Verdict {
+    /// `own` is where the store keeps it.
+    async fn put_file(&self, own: Option<PathBuf>, below: Option<&'static str>, name: String, bytes: Bytes) -> Verdict {
         let put = self
-            .on_a_thread(move |folder| folder.put_file(below, &name, &bytes))
+            .on_a_thread(move |folder| {
+                let is_no_copy = own.is_some_and(|own| folder.is_of_the_store_of(&own));
+                match is_no_copy {
+                    true => folder.no_copy(),
+                    false => folder.put_file(below, &name, &bytes),
+                }
+            })
             .await;
         put.unwrap_or_else(|| Verdict::Uncertain {
             after: None,
@@ -110,6 +117,26 @@ impl Folder {
                 marker.display()
             )
         })
+    }
+
+    /// True where it lies in the store that holds this record, by whatever way it is reached: the record that is there already
+    /// would stand for its own copy, and then be pruned.
+    fn is_of_the_store_of(&self, record: &Path) -> bool {
+        let root = record.parent().and_then(Path::parent);
+        let real = |path: &Path| path.canonicalize().ok();
+        let lies_below = match (real(&self.path), root.and_then(real)) {
+            (Some(folder), Some(root)) => folder.starts_with(root),
+            (_, _) => false,
+        };
+        let name = record.file_name().unwrap_or_default();
+        lies_below || is_the_same_file(&self.path.join(name), record)
+    }
+
+    fn no_copy(&self) -> Verdict {
+        let shown = self.path.display();
+        Verdict::Pause {
+            reason: format!("{shown} lies in the store itself, where nothing is a copy: name a folder elsewhere"),
+        }
     }
 
     fn put_file(&self, below: Option<&str>, name: &str, bytes: &[u8]) -> Verdict {
@@ -147,6 +174,20 @@ fn is_another_disk(folder: &Path, place: &Path) -> bool {
     matches!((disk(folder), disk(place)), (Ok(one), Ok(other)) if one != other)
 }
 
+/// True for one file under two names: a hard link, or a folder that is mounted twice.
+#[cfg(unix)]
+fn is_the_same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let file = |path: &Path| path.metadata().map(|facts| (facts.dev(), facts.ino()));
+    matches!((file(one), file(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// No std for it here.
+#[cfg(not(unix))]
+const fn is_the_same_file(_one: &Path, _other: &Path) -> bool {
+    false
+}
+
 /// Drives have letters here.
 #[cfg(not(unix))]
 const fn is_another_disk(_folder: &Path, _place: &Path) -> bool {
@@ -176,12 +217,14 @@ impl Shelf for Directory {
     }
 
     async fn put(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
-        self.put_file(None, sealed.name.to_string(), sealed.bytes.clone().into())
-            .await
+        let (own, name) = (sealed.path.clone(), sealed.name.to_string());
+        self.put_file(Some(own), None, name, sealed.bytes.clone().into()).await
     }
 
     async fn put_attachment(&self, enclosure: &Enclosure<'_>) -> Verdict {
+        // after its record, which went to the same folder
         self.put_file(
+            None,
             Some("attachments"),
             enclosure.sha256.to_owned(),
             enclosure.bytes.clone(),
@@ -201,6 +244,24 @@ impl Shelf for Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_under_another_name_is_no_copy_of_itself() {
+        let (store, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let pending = store.path().join("pending");
+        std::fs::create_dir(&pending).unwrap();
+        let record = pending.join("record.json");
+        std::fs::File::create(&record).unwrap();
+        let folder = Folder {
+            path: other.path().to_owned(),
+            for_sticks: Vec::new(),
+        };
+        assert!(!folder.is_of_the_store_of(&record));
+        // a folder that is mounted twice shows so too
+        std::fs::hard_link(&record, other.path().join("record.json")).unwrap();
+        assert!(folder.is_of_the_store_of(&record));
+    }
 
     #[test]
     fn a_disk_may_be_mounted_at_a_place_for_sticks_but_not_where_macos_has_another_volume_anyway() {

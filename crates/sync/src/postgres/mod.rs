@@ -167,9 +167,17 @@ impl Postgres {
                 ],
             )
             .await;
-        match put {
-            Ok(_) => Verdict::Confirmed {
+        let asked = "select sha256 from benchtop_attachments where run_id = $1::text::uuid and position = $2";
+        let there = match put {
+            Ok(_) => client.query_one(asked, &[&enclosure.run_id, &position]).await,
+            Err(error) => Err(error),
+        };
+        match there.map(|row| row.get::<_, String>(0) == enclosure.sha256) {
+            Ok(true) => Verdict::Confirmed {
                 remote_id: enclosure.sha256.to_owned(),
+            },
+            Ok(false) => Verdict::Park {
+                reason: "the database holds another attachment in its place".into(),
             },
             Err(error) => refused(&error),
         }
@@ -231,7 +239,6 @@ impl Postgres {
     }
 }
 
-/// True where nothing leaves this machine, whatever the host is called.
 /// What is wrong with a description of a database.
 pub(crate) fn faults(config: &TargetConfig) -> Vec<TargetError> {
     match checked_server(config) {
@@ -269,6 +276,7 @@ fn checked_server(config: &TargetConfig) -> Result<tokio_postgres::Config, Targe
     Ok(server)
 }
 
+/// True where nothing leaves this machine, whatever the host is called.
 fn is_at_home(server: &tokio_postgres::Config) -> bool {
     let is_named_so = |host: &Host| match host {
         Host::Tcp(name) => ["127.0.0.1", "::1", "localhost"].contains(&name.as_str()),

@@ -77,6 +77,33 @@ async fn who_holds_a_lock_keeps_nobody_waiting_for_ever() {
 }
 
 #[tokio::test]
+async fn another_attachment_in_its_place_is_no_proof_of_ours() {
+    let Some((other, open, _alone)) = database("benchtop_attached").await else {
+        return;
+    };
+    let (targets, bench) = (open(), Bench::new());
+    let attached = |number: u64, name: &str, bytes: &[u8]| Record {
+        attachments: vec![bench.attachment(name, bytes)],
+        ..numbered(number)
+    };
+    bench.put(&attached(1, "scope.png", b"scope"));
+    assert_eq!(bench.drain(&targets).await.words(), ["synced"]);
+    // what a hand, or another program, did to the table between a run and its attachment
+    let swap = "create function swap() returns trigger language plpgsql as $$ begin \
+                new.sha256 := repeat('0', 64); new.bytes := 'x'; return new; end $$; \
+                create trigger swap before insert on benchtop_attachments for each row execute function swap()";
+    other.batch_execute(swap).await.unwrap();
+    bench.put(&attached(2, "scope.png", b"another scope"));
+    let drained = bench.drain(&targets).await;
+    assert_eq!(drained.words(), ["parked"]);
+    assert!(
+        drained.text().contains("holds another attachment in its place"),
+        "{}",
+        drained.text()
+    );
+}
+
+#[tokio::test]
 async fn another_record_under_the_same_run_id_is_parked_and_the_first_stays() {
     let Some((other, open, _alone)) = database("benchtop_clash").await else {
         return;

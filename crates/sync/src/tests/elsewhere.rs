@@ -129,6 +129,30 @@ async fn the_empty_folder_of_a_stick_that_is_not_mounted_gets_nothing() {
 }
 
 #[tokio::test]
+async fn the_store_is_no_copy_of_itself() {
+    let (elsewhere, bench) = (tempfile::tempdir().unwrap(), Bench::new());
+    bench.put(&numbered(1));
+    let root = bench.store.root().to_owned();
+    let link = elsewhere.path().join("link");
+    std::os::unix::fs::symlink(root.join("pending"), &link).unwrap();
+    for folder in [root.join("pending"), root.join("synced"), root, link] {
+        let drained = bench.drain(&opened(directory(&folder))).await;
+        drained.leaves(1, 0);
+        assert!(
+            drained.text().contains("lies in the store itself"),
+            "{}: {}",
+            folder.display(),
+            drained.text()
+        );
+    }
+    assert_eq!(
+        bench.drain(&opened(directory(elsewhere.path()))).await.words(),
+        ["synced"],
+        "nothing of it was written down as a refusal"
+    );
+}
+
+#[tokio::test]
 async fn a_stick_that_is_not_there_is_waited_for_and_another_file_is_never_replaced() {
     let (above, bench) = (tempfile::tempdir().unwrap(), Bench::new());
     let stick = above.path().join("stick");
