@@ -99,7 +99,7 @@ const WRONG: &[(&str, usize, usize, &str, &str)] = &[
         "missing.pem: No such file",
     ),
     (
-        "kind = \"webhook\"\nurl = \"https://lab.example/hook\"\napi_key_file = \"key\"\nproxy = \"socks5://10.0.0.1\"",
+        "kind = \"webhook\"\nurl = \"https://lab.example/other\"\napi_key_file = \"key\"\nproxy = \"socks5://10.0.0.1\"",
         6,
         9,
         "error",
