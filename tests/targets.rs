@@ -369,6 +369,32 @@ fn health_is_not_ok_and_sync_refuses_in_the_same_words() {
 }
 
 #[test]
+fn a_url_of_the_command_line_stands_for_a_wrong_one_and_is_looked_at_as_well() {
+    let folder = scratch();
+    let beginning = "[station]\nid = \"B\"\n[store]\nroot = \"store\"";
+    let wrong = format!(
+        "kind = \"tofupilot-v2\"\nurl = \"nonsense\"\napi_key_file = \"key\"\naccept_simulated = true\n\
+         [sync.targets.procedures]\nBOARD-FUNCTIONAL-V3 = \"{UUID}\""
+    );
+    let (station, _) = with_targets(folder.path(), beginning, &[&wrong]);
+    let run = done(&mut simulated(&folder.path().join("store"), "UNIT-5501"));
+    assert_eq!(run.code, Some(0), "{run}");
+    let demo = crate::demo::Demo::start(&[]);
+    let as_wrong = with_station("sync", &["--url", "ftp://lab.example"], &station);
+    assert_eq!(as_wrong.code, Some(2), "{as_wrong}");
+    assert!(
+        as_wrong.err.contains("url `ftp://lab.example`: `ftp` is not https"),
+        "{as_wrong}"
+    );
+    let sent = with_station("sync", &["--url", &demo.url], &station);
+    assert_eq!(
+        (sent.code, demo.serials()),
+        (Some(0), vec!["UNIT-5501".to_owned()]),
+        "{sent}"
+    );
+}
+
+#[test]
 fn a_key_that_only_the_service_has_makes_health_ill_until_it_has_tried() {
     let demo = crate::demo::Demo::start(&[]);
     let (_folder, station, _store) = crate::demo::with_runs(&["UNIT-5501"], &demo.url);

@@ -128,7 +128,7 @@ pub(super) fn health(outbox: &Outbox, max_age: &str) -> Result<Exit, Failure> {
     if !names.is_empty() {
         let names: Vec<&str> = names.into_iter().collect();
         text.push_str(&format!(
-            ", no upload to {}: the station file is wrong",
+            ", no upload to {}: it cannot be used as it is",
             names.join(", ")
         ));
     }

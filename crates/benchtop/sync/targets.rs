@@ -64,7 +64,7 @@ fn all_sound(entries: &[TargetEntry], station: Option<&Path>, url: Option<&str>)
         return Ok(all);
     }
     terminal::diagnose(&findings);
-    Err(Failure::refused("the station file is wrong; nothing was sent"))
+    Err(Failure::refused("a target cannot be used as it is; nothing was sent"))
 }
 
 fn plain_target(url: &str) -> TargetConfig {
