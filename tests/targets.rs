@@ -193,7 +193,10 @@ fn check_tells_everything_that_is_wrong_with_the_targets_at_its_place() {
     }
     let of_the_bench = |found: &Value| found["message"].as_str().unwrap().contains("there is no driver");
     assert!(found.iter().any(of_the_bench), "{json}");
-    let count = |severity| found.iter().filter(|found| found["severity"] == severity).count();
+    // of the procedure that is checked, see below
+    let is_of_it = |found: &Value| found["message"].as_str().unwrap().contains("has no TofuPilot UUID");
+    let own: Vec<&Value> = found.iter().filter(|found| !is_of_it(found)).collect();
+    let count = |severity| own.iter().filter(|found| found["severity"] == severity).count();
     let expected = |severity| WRONG.iter().filter(|wrong| wrong.3 == severity).count();
     assert_eq!(
         (count("error"), count("warning")),
@@ -234,8 +237,10 @@ fn what_only_this_machine_lacks_refuses_no_check() {
     let folder = scratch();
     let text = fs::read_to_string(STATION).unwrap();
     let (bench, _) = text.split_once("[[sync.targets]]").unwrap();
-    let keyless = "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"";
-    let (station, _) = with_targets(folder.path(), bench, &[keyless]);
+    let keyless = format!(
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\n[sync.targets.procedures]\nBOARD-FUNCTIONAL-V3 = \"{UUID}\""
+    );
+    let (station, headers) = with_targets(folder.path(), bench, &[&keyless]);
     let warned = with_station("check", &[BOARD], &station);
     assert_eq!(warned.code, Some(0), "{warned}");
     assert!(warned.err.contains("no API key"), "{warned}");
@@ -243,6 +248,26 @@ fn what_only_this_machine_lacks_refuses_no_check() {
     keyed.args(["check", BOARD, "--station"]).arg(&station);
     let quiet = done(keyed.env("TOFUPILOT_API_KEY", "k"));
     assert_eq!((quiet.code, quiet.err.as_str()), (Some(0), ""), "{quiet}");
+    // a procedure whose runs would wait there
+    let text = fs::read_to_string(&station).unwrap();
+    write(
+        &station,
+        &text.replace("BOARD-FUNCTIONAL-V3 = \"550e", "ANOTHER = \"550e"),
+    );
+    let waits = with_station("check", &[BOARD, "--format", "json"], &station);
+    let said = waits.json();
+    let said = said.iter().find(|found| {
+        found["message"]
+            .as_str()
+            .unwrap()
+            .contains("procedure BOARD-FUNCTIONAL-V3 has no TofuPilot UUID")
+    });
+    let said = said.unwrap_or_else(|| panic!("{waits}"));
+    assert_eq!(
+        (waits.code, &said["severity"], &said["line"]),
+        (Some(0), &json!("warning"), &json!(headers[0])),
+        "{waits}"
+    );
 }
 
 #[test]
@@ -288,6 +313,12 @@ fn a_run_warns_of_its_targets_and_is_refused_for_none() {
     assert_eq!(warned.code, Some(0), "{warned}");
     assert!(
         warned.err.contains("warning: target t0: url `nonsense`") && warned.err.contains(&place),
+        "{warned}"
+    );
+    assert!(
+        warned
+            .err
+            .contains("procedure BOARD-FUNCTIONAL-V3 has no TofuPilot UUID"),
         "{warned}"
     );
     assert_eq!(only_record(&served.store())["outcome"], "PASS");

@@ -54,7 +54,8 @@ pub(super) fn examine(arguments: &BenchArguments, catalogue: &Catalogue, source:
         }
     };
     if let Some(station) = &arguments.station {
-        of_bench.append(sync::checked(station));
+        let id = source.written().id();
+        of_bench.append(sync::checked(station, id.as_deref()));
     }
     let (mut findings, mut ratios, mut estimates) = (Vec::new(), Vec::new(), Vec::new());
     let mut slots = Vec::new();

@@ -80,6 +80,7 @@ pub(super) fn prepare(
         }
     }
     let read = written.read(&given);
+    let procedure_id = written.id();
     // it may be large, and the rest works on what was read
     drop(written);
     if read.findings().has_errors() {
@@ -175,6 +176,7 @@ pub(super) fn prepare(
         let way = Way {
             bench: file.zip(request.bench.station.as_deref()),
             pushed: request.sync.as_deref(),
+            procedure_id: procedure_id.as_deref(),
         };
         findings.append(way.warnings());
         if way.is_nowhere() {

@@ -137,14 +137,27 @@ pub(super) fn twins(entries: &[TargetEntry]) -> Vec<Fault> {
 }
 
 /// For `check`: also where the rest of the station file is wrong. One that cannot be read has none; that is said elsewhere.
-pub(crate) fn checked(station: &Path) -> Diagnostics {
+pub(crate) fn checked(station: &Path, procedure_id: Option<&str>) -> Diagnostics {
     let text = read_text(station).unwrap_or_default();
     let entries = benchtop_station::targets(&station.display().to_string(), &text);
     let mut findings = Diagnostics::new();
     for fault in faults(&entries, station) {
         findings.push(fault.judged());
     }
+    warn_of_unmapped(&entries, procedure_id, &mut findings);
     findings
+}
+
+/// Runs of the procedure would wait at these targets until the station file says more.
+fn warn_of_unmapped(entries: &[TargetEntry], procedure_id: Option<&str>, sink: &mut Diagnostics) {
+    let Some(id) = procedure_id else { return };
+    for entry in entries {
+        let kind = TargetKind::parse(&entry.kind.value);
+        let lacking = kind.and_then(|kind| config(entry, kind, None).lacks(id));
+        if let Some(reason) = lacking {
+            sink.push(Diagnostic::warning(&entry.span, &reason).help("until then its runs wait"));
+        }
+    }
 }
 
 /// Where a run's record is to go.
@@ -153,6 +166,8 @@ pub(crate) struct Way<'a> {
     pub(crate) bench: Option<(&'a StationFile, &'a Path)>,
     /// The file of `--sync`, where that was said.
     pub(crate) pushed: Option<&'a Path>,
+    /// What is run, as far as that is known.
+    pub(crate) procedure_id: Option<&'a str>,
 }
 
 impl Way<'_> {
@@ -173,20 +188,21 @@ impl Way<'_> {
                     findings.push(fault.found(Severity::Warning));
                 }
             }
+            warn_of_unmapped(&file.targets, self.procedure_id, &mut findings);
             if pushes && file.targets.is_empty() {
                 let nowhere = "--sync uploads nothing: there is no [[sync.targets]] in this file";
                 findings.warning(&Span::of_file(&station.display().to_string()), nowhere);
             }
         }
         if let Some(other) = self.pushed.filter(|other| *other != own) {
-            warn_of_other(other, &mut findings);
+            warn_of_other(other, self.procedure_id, &mut findings);
         }
         findings
     }
 }
 
 /// The station file of `--sync`, which nobody else reads before the run is over.
-fn warn_of_other(station: &Path, sink: &mut Diagnostics) {
+fn warn_of_other(station: &Path, procedure_id: Option<&str>, sink: &mut Diagnostics) {
     let name = station.display().to_string();
     let text = match read_text(station) {
         Ok(text) => text,
@@ -200,6 +216,7 @@ fn warn_of_other(station: &Path, sink: &mut Diagnostics) {
             for fault in faults(&file.targets, station) {
                 sink.push(fault.found(Severity::Warning));
             }
+            warn_of_unmapped(&file.targets, procedure_id, sink);
         }
         Err(wrong) => {
             for finding in wrong.iter() {

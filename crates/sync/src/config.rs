@@ -49,6 +49,25 @@ pub enum TargetKind {
 }
 
 impl TargetConfig {
+    /// Why runs of a procedure wait here until the station file says more; none where they do not.
+    #[must_use]
+    pub fn lacks(&self, procedure_id: &str) -> Option<String> {
+        let is_mapped = match self.kind {
+            TargetKind::TofuPilotV2 => self.procedures.contains_key(procedure_id),
+            TargetKind::TofuPilotV1
+            | TargetKind::Webhook
+            | TargetKind::Directory
+            | TargetKind::S3
+            | TargetKind::Postgres => true,
+        };
+        (!is_mapped).then(|| {
+            format!(
+                "procedure {procedure_id} has no TofuPilot UUID: add it to [sync.targets.procedures] of target {} in the station file",
+                self.name
+            )
+        })
+    }
+
     /// Yes, unless it is simulated and the target does not ask for such.
     pub(crate) fn wants_simulated(&self, record: &Record) -> Wants {
         match record.simulated && !self.accept_simulated {

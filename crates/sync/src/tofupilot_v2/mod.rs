@@ -98,15 +98,10 @@ impl Target for TofuPilotV2 {
     }
 
     fn wants(&self, record: &Record) -> Wants {
-        match self.config.procedures.contains_key(&record.procedure_id) {
-            true => self.config.wants_simulated(record),
-            false if record.simulated && !self.config.accept_simulated => self.config.wants_simulated(record),
-            false => Wants::NotConfigured {
-                reason: format!(
-                    "procedure {} has no TofuPilot UUID: add it to [sync.targets.procedures] of target {} in the station file",
-                    record.procedure_id, self.config.name
-                ),
-            },
+        match self.config.lacks(&record.procedure_id) {
+            None => self.config.wants_simulated(record),
+            Some(_) if record.simulated && !self.config.accept_simulated => self.config.wants_simulated(record),
+            Some(reason) => Wants::NotConfigured { reason },
         }
     }
 
