@@ -11,12 +11,15 @@ use benchtop_run::{
     Event, EventKind, InstrumentUse, MadeSafe, MeasurementOutcome, MeasurementTaken, PlannedStep, PromptShown,
     Quantity, RunOutcome, RunStarted, SafetyProof, Section, StepAddress, StepEnded, StepOutcome,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What was seen of a run that is still needed.
 pub(crate) struct Seen {
-    /// The measurements of the attempt in progress.
-    taken: Vec<MeasurementTaken>,
+    /// The measurements of the attempt in progress, which may be thousands: the events themselves.
+    taken: Vec<Arc<Event>>,
     /// What the sweeps set for their steps.
     turns: BTreeMap<StepAddress, String>,
     /// The steps that were shown as decided, and by which attempt.
@@ -41,7 +44,7 @@ impl Seen {
 }
 
 /// Prints what an event means to a person. The outcome of the run is not among it: that is shown when it is saved.
-pub(crate) fn show(event: &Event, seen: &mut Seen) {
+pub(crate) fn show(event: &Arc<Event>, seen: &mut Seen) {
     seen.live.follow(event);
     let Seen {
         taken,
@@ -71,7 +74,7 @@ pub(crate) fn show(event: &Event, seen: &mut Seen) {
             }
         }
         EventKind::PromptShown(shown) => show_prompt(shown),
-        EventKind::MeasurementTaken(measurement) => taken.push(measurement.as_ref().clone()),
+        EventKind::MeasurementTaken(_) => taken.push(Arc::clone(event)),
         EventKind::StepEnded(ended) => {
             let name = turns
                 .get(&ended.address)
@@ -142,9 +145,18 @@ fn turn(step: &PlannedStep) -> Option<(StepAddress, String)> {
     (!said.is_empty()).then(|| (step.address, said.join(" ")))
 }
 
-fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>, name: &str) {
+fn measurement_in(event: &Event) -> Option<&MeasurementTaken> {
+    if let EventKind::MeasurementTaken(taken) = &event.kind {
+        Some(taken)
+    } else {
+        None
+    }
+}
+
+fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<Arc<Event>>, name: &str) {
     let seconds = event.at.elapsed.saturating_sub(ended.started.elapsed).as_secs_f64();
-    let told = ended.outcome == StepOutcome::Fail && taken.iter().any(|taken| taken.reason.is_some());
+    let mut measurements = taken.iter().filter_map(|event| measurement_in(event));
+    let told = ended.outcome == StepOutcome::Fail && measurements.any(|taken| taken.reason.is_some());
     say_step(&ShownStep {
         outcome: ended.outcome,
         // a set or a wait that went well says little
@@ -155,8 +167,10 @@ fn show_step(event: &Event, ended: &StepEnded, taken: &mut Vec<MeasurementTaken>
         decides: ended.decides,
         seconds,
     });
-    for measurement in taken.drain(..) {
-        show_measurement(&measurement);
+    for event in taken.drain(..) {
+        if let Some(measurement) = measurement_in(&event) {
+            show_measurement(measurement);
+        }
     }
     if let Some(reason) = ended.reason.as_ref().filter(|_| !told) {
         say_reason(ended.outcome, reason);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::nesting::{MAX_BRACKETS, outline};
-use crate::parsed::{in_pieces, whole};
+use crate::parsed::whole;
+use crate::pieces::in_pieces;
 use crate::span::Source;
 use crate::{Diagnostic, Diagnostics, Span, Table};
 
@@ -163,14 +164,14 @@ impl Document {
             Some(behind) => Source::new(name, behind),
             None => Source::new(name, Arc::clone(text)),
         };
-        let headers = match outline(source.text()) {
-            Ok(headers) => headers,
+        let outline = match outline(source.text()) {
+            Ok(outline) => outline,
             Err(at) => {
                 let message = format!("more than {MAX_BRACKETS} brackets are open here");
                 return Err(Diagnostic::error(&Span::new(&source, at..at + 1), &message).into());
             }
         };
-        let root = match in_pieces(&source, &headers) {
+        let root = match in_pieces(&source, &outline) {
             Some(root) => root,
             None => whole(&source)?,
         };

@@ -57,6 +57,7 @@ mod key;
 mod magnitude;
 mod nesting;
 mod parsed;
+mod pieces;
 mod render;
 mod replace;
 mod span;

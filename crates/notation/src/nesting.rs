@@ -6,25 +6,52 @@
 /// Brackets and braces open at once, at most.
 pub(crate) const MAX_BRACKETS: usize = 16;
 
-/// Where each `[[name]]` of the top level begins, its name bare and without dots.
+/// The least part of a long array that is parsed by itself, in bytes.
+pub(crate) const PART: usize = 8 * 1024;
+
+/// Where a text could be taken apart, as far as brackets, strings and comments tell.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outline {
+    /// Where each `[[name]]` of the top level begins, its name bare and without dots.
+    pub(crate) headers: Vec<usize>,
+    /// The arrays outside of all brackets that have more than one part.
+    pub(crate) long: Vec<LongArray>,
+}
+
+/// An array of many bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LongArray {
+    /// Where its bracket is.
+    pub(crate) open: usize,
+    /// Commas between its items, at least [`PART`] bytes apart.
+    pub(crate) commas: Vec<usize>,
+    /// Where its other bracket is.
+    pub(crate) close: usize,
+}
+
+/// What stands where.
 ///
 /// # Errors
 /// The byte of the first bracket that is open inside [`MAX_BRACKETS`] others, strings and comments left out.
-pub(crate) fn outline(text: &str) -> Result<Vec<usize>, usize> {
-    let mut headers = Vec::new();
+pub(crate) fn outline(text: &str) -> Result<Outline, usize> {
+    let mut outline = Outline::default();
+    let mut array: Option<LongArray> = None;
     let mut depth = 0_usize;
     let mut at = 0;
     let mut begins_a_line = true;
     while let Some(rest) = text.get(at..) {
         let Some(first) = rest.chars().next() else { break };
         if begins_a_line && depth == 0 && is_header(rest) {
-            headers.push(at);
+            outline.headers.push(at);
         }
         begins_a_line = first == '\n' || begins_a_line && matches!(first, ' ' | '\t');
         at += match first {
             '#' => rest.find('\n').unwrap_or(rest.len()),
             '"' | '\'' => string_length(rest, first),
             '[' | '{' => {
+                if depth == 0 {
+                    array = (first == '[').then(|| LongArray::at(at));
+                }
                 depth += 1;
                 if depth > MAX_BRACKETS {
                     return Err(at);
@@ -33,12 +60,41 @@ pub(crate) fn outline(text: &str) -> Result<Vec<usize>, usize> {
             }
             ']' | '}' => {
                 depth = depth.saturating_sub(1);
+                if depth == 0
+                    && let Some(array) = array.take_if(|array| !array.commas.is_empty())
+                {
+                    outline.long.push(LongArray { close: at, ..array });
+                }
+                1
+            }
+            ',' if depth == 1 => {
+                if let Some(array) = &mut array {
+                    array.divide(at);
+                }
                 1
             }
             other => other.len_utf8(),
         };
     }
-    Ok(headers)
+    Ok(outline)
+}
+
+impl LongArray {
+    const fn at(open: usize) -> Self {
+        Self {
+            open,
+            commas: Vec::new(),
+            close: open,
+        }
+    }
+
+    /// Takes note of a comma that is far enough from the one before.
+    fn divide(&mut self, comma: usize) {
+        let part = self.commas.last().copied().unwrap_or(self.open);
+        if comma - part > PART {
+            self.commas.push(comma);
+        }
+    }
 }
 
 fn is_header(text: &str) -> bool {
@@ -72,7 +128,7 @@ fn string_length(text: &str, quote: char) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::outline;
+    use super::*;
 
     fn check(text: &str, too_deep: Option<usize>) {
         assert_eq!(outline(text).err(), too_deep, "{text:?}");
@@ -80,7 +136,7 @@ mod tests {
 
     #[test]
     fn headers_are_those_of_the_top_level() {
-        let found = |text: &str| outline(text).unwrap();
+        let found = |text: &str| outline(text).unwrap().headers;
         assert_eq!(found("a = 1\n[[s]]\nb = [[1]]\n  [[s]]\n[[s.t]]\n[u]\n"), [6, 24]);
         for none in [
             "# [[s]]",
@@ -94,6 +150,24 @@ mod tests {
         ] {
             assert!(found(none).is_empty(), "{none:?}");
         }
+    }
+
+    #[test]
+    fn a_long_array_is_divided_at_its_own_commas() {
+        let item = format!("{{ a = [1, 2], b = '],' }} # ],{}\n", "x".repeat(PART));
+        let text = format!("[[s]]\nm = [{item},{item},1, 2]\nn = [1, 2]\no = {{ p = [{item},{item}] }}\n");
+        let open = text.find(" [{").unwrap() + 1;
+        let first = open + 1 + item.len();
+        let second = first + 1 + item.len();
+        let close = second + ",1, 2".len();
+        assert_eq!(
+            outline(&text).unwrap().long,
+            [LongArray {
+                open,
+                commas: vec![first, second],
+                close
+            }]
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use toml::Spanned as TomlSpanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::document::{Content, Entry, Items, MAX_SYNTAX_ERRORS, Node, TableNode, Text};
+use crate::pieces::Piece;
 use crate::span::Source;
 use crate::{Diagnostic, Diagnostics, Span};
 
@@ -27,55 +28,6 @@ pub(crate) fn whole(source: &Arc<Source>) -> Result<TableNode, Diagnostics> {
     })
 }
 
-/// The text parsed from one `[[name]]` of its top level to the next, so that what toml needs on the way, some forty times the
-/// text, is needed for one piece at a time. `None` where that might not come to the same: something is wrong, or a piece says
-/// more than its array.
-pub(crate) fn in_pieces(source: &Arc<Source>, headers: &[usize]) -> Option<TableNode> {
-    let (first, others) = headers.split_first()?;
-    let mut converter = Converter::new(source);
-    let mut root = converter.piece(0..*first)?;
-    let taken = root.entries.len();
-    let ends = others.iter().copied().chain([source.text().len()]);
-    for (start, end) in headers.iter().zip(ends) {
-        let mut piece = converter.piece(*start..end)?;
-        let entry = piece.entries.pop()?;
-        let known = root.entries.iter().position(|known| known.key == entry.key);
-        if !piece.entries.is_empty() || known.is_some_and(|known| known < taken) {
-            return None;
-        }
-        let more = entry.node.content.into_array()?;
-        match known.and_then(|known| root.entries.get_mut(known)) {
-            Some(known) => known.node.content.as_array()?.extend(more),
-            None => root.entries.push(Entry {
-                node: Node {
-                    content: Content::Array(Box::new(Items(more))),
-                    ..entry.node
-                },
-                ..entry
-            }),
-        }
-    }
-    Some(root)
-}
-
-impl Content {
-    fn into_array(self) -> Option<Vec<Node>> {
-        if let Self::Array(items) = self {
-            Some(items.0)
-        } else {
-            None
-        }
-    }
-
-    fn as_array(&mut self) -> Option<&mut Vec<Node>> {
-        if let Self::Array(items) = self {
-            Some(&mut items.0)
-        } else {
-            None
-        }
-    }
-}
-
 fn syntax_errors(source: &Arc<Source>, errors: &[toml::de::Error]) -> Diagnostics {
     let mut errors: Vec<_> = errors.iter().collect();
     errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
@@ -93,42 +45,37 @@ fn syntax_errors(source: &Arc<Source>, errors: &[toml::de::Error]) -> Diagnostic
     findings
 }
 
-struct TooDeep(Span);
+/// Where it is nested too deep.
+pub(crate) struct TooDeep(Span);
 
 /// Makes our tree of toml's, and takes that apart on the way.
-struct Converter<'s> {
+pub(crate) struct Converter<'s> {
     source: &'s Arc<Source>,
-    /// Where the piece that is being converted begins.
-    start: usize,
+    /// What is being converted.
+    pub(crate) piece: Piece,
     /// Keys and titles, which are few and come again and again.
     names: BTreeSet<Arc<str>>,
 }
 
 impl<'s> Converter<'s> {
-    const fn new(source: &'s Arc<Source>) -> Self {
+    pub(crate) const fn new(source: &'s Arc<Source>) -> Self {
         Self {
             source,
-            start: 0,
+            piece: Piece::whole(),
             names: BTreeSet::new(),
         }
     }
 
-    /// A part of the text by itself; `None` where it has mistakes.
-    fn piece(&mut self, range: Range<usize>) -> Option<TableNode> {
-        self.start = range.start;
-        let (parsed, errors) = DeTable::parse_recoverable(self.source.text().get(range)?);
-        if !errors.is_empty() {
-            return None;
-        }
-        self.root(parsed.into_inner()).ok()
+    pub(crate) fn text(&self) -> &'s str {
+        self.source.text()
     }
 
-    fn root(&mut self, table: DeTable<'_>) -> Result<TableNode, TooDeep> {
+    pub(crate) fn root(&mut self, table: DeTable<'_>) -> Result<TableNode, TooDeep> {
         self.table(table, "the file", &mut Vec::new())
     }
 
     fn span(&self, range: Range<usize>) -> Span {
-        Span::new(self.source, self.start + range.start..self.start + range.end)
+        Span::new(self.source, self.piece.place(range.start)..self.piece.place(range.end))
     }
 
     fn name(&mut self, name: &str) -> Arc<str> {
@@ -166,13 +113,16 @@ impl<'s> Converter<'s> {
             DeValue::Float(number) => Content::float(number.as_str(), &span),
             DeValue::Boolean(value) => Content::Boolean(value),
             DeValue::Datetime(moment) => Content::Datetime(Box::new(Text(moment.to_string()))),
-            DeValue::Array(items) => Content::Array(Box::new(Items(self.array(items, path)?))),
+            DeValue::Array(items) => Content::Array(Box::new(Items(match self.piece.take_emptied(&span) {
+                Some(array) => self.items(&array, path)?,
+                None => self.array(items, path)?,
+            }))),
             DeValue::Table(table) => Content::Table(Box::new(self.table(table, &title(&span, path), path)?)),
         };
         Ok(Node { content, span })
     }
 
-    fn array(&mut self, items: DeArray<'_>, path: &mut Vec<Arc<str>>) -> Result<Vec<Node>, TooDeep> {
+    pub(crate) fn array(&mut self, items: DeArray<'_>, path: &mut Vec<Arc<str>>) -> Result<Vec<Node>, TooDeep> {
         let mut nodes = Vec::with_capacity(items.len());
         // An array is a level too, though it has no name: `[[[[...]]]]`.
         path.push(self.name(""));
@@ -196,82 +146,5 @@ fn title(span: &Span, path: &[Arc<str>]) -> String {
         text if text.starts_with("[[") => format!("[[{dotted}]]"),
         text if text.starts_with('[') => format!("[{dotted}]"),
         _ => format!("`{}`", names.last().copied().unwrap_or_default()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::nesting::outline;
-    use proptest::prelude::*;
-
-    /// The tree of the text in pieces, and of the whole.
-    fn both(text: &str) -> (Option<String>, Option<String>) {
-        let source = Source::new("x.toml", text);
-        let pieces = in_pieces(&source, &outline(text).unwrap_or_default());
-        let whole = whole(&source).ok();
-        let shown = |root: TableNode| format!("{root:?}");
-        (pieces.map(shown), whole.map(shown))
-    }
-
-    #[test]
-    fn pieces_come_to_the_same_as_the_whole() {
-        let text = "a = 1\n[p]\nid = 'x'\n[[s]]\nn = 1\n[[s.m]]\nlow = { a = 1, b = [2] }\n[s.x]\n\
-                    [[t]]\n  [[s]]\nn = 2 # [[s]]\n";
-        let (pieces, whole) = both(text);
-        assert_eq!(pieces, whole);
-        assert!(pieces.is_some());
-    }
-
-    #[test]
-    fn what_a_piece_could_not_see_is_left_to_the_whole() {
-        for text in [
-            "s = []\n[[s]]\n",
-            "s.a = 1\n[[s]]\n",
-            "[s]\n[[s]]\n",
-            "[[s]]\n[p]\na = 1\n[[s]]\n[p]\n",
-            "[[s]]\na = 1\na = 2\n",
-            "[[s]]\n[[t]]\n[s.x]\n",
-            "[[s]]\n[p]\na = 1\n",
-            "a = 1",
-        ] {
-            assert_eq!(both(text).0, None, "{text:?}");
-        }
-    }
-
-    const LINES: &[&str] = &[
-        "[[s]]",
-        "[[s]]",
-        "[[t]]",
-        "[[s.m]]",
-        "[s.x]",
-        "[p]",
-        "[s]",
-        "a = 1",
-        "b = [[1], [2]]",
-        "c = { a = 1 }",
-        "s = 1",
-        "d.e = '[[s]]'",
-        "f = \"\"\"\n[[s]]\n\"\"\"",
-        "g = [",
-        "]",
-        "h = '",
-        "\"\"\"",
-        "# [[s]]",
-        "[[ s ]]",
-        "\r",
-        "\u{3a9} = 1",
-    ];
-
-    proptest! {
-        #[test]
-        fn pieces_that_are_taken_are_the_whole(
-            lines in proptest::collection::vec(proptest::sample::select(LINES), 0..12),
-        ) {
-            let (pieces, whole) = both(&lines.join("\n"));
-            if pieces.is_some() {
-                prop_assert_eq!(pieces, whole);
-            }
-        }
     }
 }

@@ -284,9 +284,11 @@ impl<R: Recorder> Scribe<R> {
             return;
         };
         let reason = ended.reason.as_deref().unwrap_or("the step ended");
-        let mut missing: Vec<MeasurementTaken> = Vec::new();
+        // one by one: they may be thousands
         for measurement in step.kind.measurements() {
-            missing.extend(not_taken(measurement, ended.address, ended.attempt, reason));
+            for missing in not_taken(measurement, ended.address, ended.attempt, reason) {
+                self.take_missing(missing);
+            }
         }
         if let StepKind::Set {
             instrument,
@@ -295,12 +297,13 @@ impl<R: Recorder> Scribe<R> {
         } = &step.kind
         {
             let judged = Expected::of(step, instrument, output, *expects, ended.address, ended.attempt);
-            missing.push(judged.taken(None, Judgement::unusable(format!("not taken: {reason}"))));
+            self.take_missing(judged.taken(None, Judgement::unusable(format!("not taken: {reason}"))));
         }
-        for taken in missing {
-            if !self.taken.contains(&taken.name) {
-                self.emit(EventKind::MeasurementTaken(Box::new(taken)));
-            }
+    }
+
+    fn take_missing(&mut self, missing: MeasurementTaken) {
+        if !self.taken.contains(&missing.name) {
+            self.emit(EventKind::MeasurementTaken(Box::new(missing)));
         }
     }
 
