@@ -1,6 +1,7 @@
 //! A parsed document: our own tree, in document order, with a place for everything.
 
 use std::sync::Arc;
+use std::{mem, thread};
 
 use crate::nesting::{MAX_BRACKETS, outline};
 use crate::parsed::whole;
@@ -21,12 +22,13 @@ pub struct Document {
     pub(crate) root: TableNode,
     span: Span,
     /// The last to go, and never touched: see [`LAST_TO_GO`].
-    _last: Vec<u8>,
+    last: Vec<u8>,
 }
 
 /// What a document lets go of last, in bytes. A tree is very many small pieces, which glibc keeps apart for the next ones of their
 /// size until something of 64 KiB or more is freed (its `FASTBIN_CONSOLIDATION_THRESHOLD`); only then does it join them, and give
-/// back what lies free at the end.
+/// back what lies free at the end. A thread keeps some pieces of each size at hand for itself as long as it lives (the `tcache`), and one
+/// of them near the end is enough that nothing is given back: so a thread of its own lets go of the tree.
 const LAST_TO_GO: usize = 80 * 1024;
 
 /// A value with its place.
@@ -127,7 +129,7 @@ fn between_quotes(span: &Span) -> Option<&str> {
 }
 
 /// A table with its entries in document order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct TableNode {
     /// How messages call it: `[procedure]`, `[[steps]]`, `` `limit` ``, `the file`.
     pub(crate) title: Arc<str>,
@@ -140,6 +142,19 @@ pub(crate) struct Entry {
     pub(crate) key: Arc<str>,
     pub(crate) key_span: Span,
     pub(crate) node: Node,
+}
+
+impl Drop for Document {
+    fn drop(&mut self) {
+        if self.last.capacity() == 0 {
+            return;
+        }
+        let tree = mem::take(&mut self.root.entries);
+        // without a thread it goes here and now
+        if let Ok(thread) = thread::Builder::new().spawn(move || drop(tree)) {
+            drop(thread.join());
+        }
+    }
 }
 
 impl Document {
@@ -184,7 +199,7 @@ impl Document {
             root,
             span: Span::new(&source, 0..0),
             source,
-            _last: Vec::with_capacity(last),
+            last: Vec::with_capacity(last),
         })
     }
 

@@ -1,5 +1,7 @@
 //! Documents that build on others: `inherits = "<name>"` at the top, and `without = ["table.key"]` for what they leave out.
 
+use std::mem;
+
 use crate::{
     Diagnostic, Diagnostics, Document, Key, Shape, Span,
     document::{Content, Entry, TableNode},
@@ -61,7 +63,7 @@ impl Document {
         if let Some(without) = without {
             leave_out(&mut ancestor.root, &without)?;
         }
-        document.root = over(document.root, ancestor.root);
+        document.root = over(mem::take(&mut document.root), mem::take(&mut ancestor.root));
         Ok(document)
     }
 

@@ -255,11 +255,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the record is not saved.
     pub fn seal(&self, journal: &Journal) -> Result<Saved, StoreError> {
-        let record = journal.so_far()?;
         let saved = space::with_reserve(&self.layout, || {
+            let record = journal.so_far()?;
             // before the record: whoever comes next must know of an output that could not be proved off
             leave_marker(&self.layout, &record)?;
-            self.publish(record.clone())
+            self.publish(record)
         })?;
         journal.close();
         Ok(saved)
