@@ -19,7 +19,7 @@ use benchtop_run::{
     Event, EventKind, Log, LogLevel, Purpose, Recorder, RunEnded, RunOutcome, Section, Stamp, StepAddress, StepEnded,
     StepOutcome, StepStarted,
 };
-use benchtop_store::{Journal, Store, Ticket};
+use benchtop_store::{Journal, Store, Ticket, put_elsewhere};
 use std::{
     fs::{self, File},
     io::Write,
@@ -38,7 +38,8 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let clock = RealClock::new();
     println!("{pairs} pairs; in {}", folder.path().display());
-    publish(folder.path(), &clock, &runtime, pairs);
+    let length = seal(folder.path(), &clock, &runtime, pairs);
+    publish(folder.path(), &clock, length, pairs);
     journal(folder.path(), &clock, &runtime, pairs);
     start(folder.path(), &clock, &runtime);
     oldest(folder.path(), &clock, names);
@@ -56,48 +57,81 @@ fn begin(store: &Store, clock: &RealClock) -> (Ticket, Journal, Vec<Event>) {
     (ticket, journal, events)
 }
 
-/// Sealing a run, beside write + fsync + rename + fsync(folder) of the same bytes.
-fn publish(folder: &Path, clock: &RealClock, runtime: &tokio::runtime::Runtime, pairs: usize) {
-    let store = Store::open(&folder.join("publish")).unwrap();
-    let bare = folder.join("bare");
-    fs::create_dir(&bare).unwrap();
-    let bare_folder = File::open(&bare).unwrap();
+/// The bare calls: write, fsync, rename, fsync(folder).
+struct Bare {
+    path: PathBuf,
+    folder: File,
+}
+
+impl Bare {
+    fn in_folder(path: PathBuf) -> Self {
+        fs::create_dir(&path).unwrap();
+        let folder = File::open(&path).unwrap();
+        Self { path, folder }
+    }
+
+    /// What it took, in microseconds.
+    fn publish(&self, clock: &RealClock, turn: usize, bytes: &[u8]) -> f64 {
+        let (temporary, name) = (self.path.join(".tmp"), self.path.join(turn.to_string()));
+        let begun = clock.now();
+        let mut file = File::create_new(&temporary).unwrap();
+        file.write_all(bytes).unwrap();
+        file.sync_all().unwrap();
+        drop(file);
+        fs::rename(&temporary, &name).unwrap();
+        self.folder.sync_all().unwrap();
+        since(clock, begun)
+    }
+}
+
+/// Sealing a run: its events become a record, which takes its place in the chain and is published, the unit is remembered and the
+/// journal goes. Beside the bare calls for the record's bytes. Answers how many those are.
+fn seal(folder: &Path, clock: &RealClock, runtime: &tokio::runtime::Runtime, pairs: usize) -> usize {
+    let store = Store::open(&folder.join("seal")).unwrap();
+    let bare = Bare::in_folder(folder.join("bare-seal"));
     let (mut floors, mut ours) = (Vec::new(), Vec::new());
     let mut bytes = Vec::new();
     for turn in 0..pairs + pairs / 10 + 1 {
         let (_ticket, mut journal, events) = begin(&store, clock);
         events.iter().for_each(|event| journal.record(event).unwrap());
         runtime.block_on(journal.barrier()).unwrap();
-        let bare_first = turn % 2 == 1;
-        let publish_bare = |bytes: &[u8]| {
-            let (temporary, name) = (bare.join(".tmp"), bare.join(turn.to_string()));
-            let begun = clock.now();
-            let mut file = File::create_new(&temporary).unwrap();
-            file.write_all(bytes).unwrap();
-            file.sync_all().unwrap();
-            drop(file);
-            fs::rename(&temporary, &name).unwrap();
-            bare_folder.sync_all().unwrap();
-            since(clock, begun)
-        };
         // the record of the turn before has the same size
-        let before = bare_first.then(|| publish_bare(&bytes));
+        let before = (turn % 2 == 1).then(|| bare.publish(clock, turn, &bytes));
         let begun = clock.now();
         let saved = store.seal(&journal).unwrap();
         let took = since(clock, begun);
         bytes = fs::read(&saved.path).unwrap();
-        let floor = before.unwrap_or_else(|| publish_bare(&bytes));
+        let floor = before.unwrap_or_else(|| bare.publish(clock, turn, &bytes));
         if turn > pairs / 10 {
             floors.push(floor);
             ours.push(took);
         }
     }
-    report(
-        &format!("publish a record of {} bytes", bytes.len()),
-        "write, fsync, rename, fsync(folder)",
-        &floors,
-        &ours,
-    );
+    let what = format!("seal a run, whose record has {} bytes", bytes.len());
+    report(&what, BARE, &floors, &ours);
+    bytes.len()
+}
+
+const BARE: &str = "write, fsync, rename, fsync(folder)";
+
+/// The durable publish by itself, which everything goes through that must be there whole or not at all.
+fn publish(folder: &Path, clock: &RealClock, length: usize, pairs: usize) {
+    let bare = Bare::in_folder(folder.join("bare-publish"));
+    let elsewhere = folder.join("publish");
+    let bytes = vec![b'x'; length];
+    let (mut floors, mut ours) = (Vec::new(), Vec::new());
+    for turn in 0..pairs + pairs / 10 + 1 {
+        let before = (turn % 2 == 1).then(|| bare.publish(clock, turn, &bytes));
+        let begun = clock.now();
+        put_elsewhere(&elsewhere, &turn.to_string(), &bytes).unwrap();
+        let took = since(clock, begun);
+        let floor = before.unwrap_or_else(|| bare.publish(clock, turn, &bytes));
+        if turn > pairs / 10 {
+            floors.push(floor);
+            ours.push(took);
+        }
+    }
+    report(&format!("publish {length} bytes"), BARE, &floors, &ours);
 }
 
 /// A step's three lines and their sync, beside an append and fdatasync of the same bytes.
