@@ -2,8 +2,8 @@
 //!
 //! Lines and syncs are carried out in the order in which they were asked for. After the first failure nothing further
 //! is done to the file: a second sync would report a success that never was. One failure is met first: where a write
-//! finds the disk full, the reserve is given up, what there is of the line is cut off, and it is written again. Nothing of
-//! it had been reported, and a sync that fails for want of room stays failed.
+//! finds the disk full, the reserve is given up, what there is of its lines is cut off, and they are written again. Nothing of
+//! them had been reported, and a sync that fails for want of room stays failed.
 
 use crate::{
     disk::DiskFile,
@@ -22,6 +22,9 @@ use tokio::sync::oneshot;
 
 /// How long letting go of a journal waits for what is still to be written; a disk that hangs longer is left behind.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Bytes that are written at once, but for the last line of them.
+const MOST_AT_ONCE: usize = 64 * 1024;
 
 pub(super) type Answer = oneshot::Sender<Result<(), StoreError>>;
 
@@ -143,6 +146,19 @@ fn keep(failure: &Mutex<Option<Failure>>, error: &StoreError, operation: &'stati
     });
 }
 
+/// A line and the lines that wait behind it, which are written at once, and what comes then if it is there.
+fn with_those_behind(line: String, orders: &mpsc::Receiver<Order>) -> (String, Option<Order>) {
+    let mut lines = line;
+    while lines.len() < MOST_AT_ONCE {
+        match orders.try_recv() {
+            Ok(Order::Line(more)) => lines.push_str(&more),
+            Ok(other @ (Order::Written(_) | Order::Sync(_))) => return (lines, Some(other)),
+            Err(mpsc::TryRecvError::Empty | mpsc::TryRecvError::Disconnected) => break,
+        }
+    }
+    (lines, None)
+}
+
 struct Desk {
     file: Arc<DiskFile>,
     layout: Arc<Layout>,
@@ -172,9 +188,9 @@ impl Desk {
             .map_or(Ok(()), |failure| Err(failure.told(&self.path)))
     }
 
-    fn write(&mut self, line: &str) -> Result<(), StoreError> {
+    fn write(&mut self, lines: &str) -> Result<(), StoreError> {
         self.alive()?;
-        let append = || (&*self.file).write_all(line.as_bytes());
+        let append = || (&*self.file).write_all(lines.as_bytes());
         let written = match append() {
             Err(error) if kind_of(&error) == StoreErrorKind::Full && give_up_reserve(&self.layout) => {
                 // what cannot be cut is told by why it had to be
@@ -186,7 +202,7 @@ impl Desk {
             result => result,
         };
         self.done("write", written)?;
-        self.length += u64::try_from(line.len()).unwrap_or(u64::MAX);
+        self.length += u64::try_from(lines.len()).unwrap_or(u64::MAX);
         Ok(())
     }
 
