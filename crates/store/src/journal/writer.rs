@@ -171,10 +171,15 @@ struct Desk {
 
 impl Desk {
     fn work(mut self, orders: &mpsc::Receiver<Order>) {
-        while let Ok(order) = orders.recv() {
+        let mut aside = None;
+        while let Some(order) = aside.take().or_else(|| orders.recv().ok()) {
             // whoever asked may be gone, and then nobody hears the answer; the failure is kept
             match order {
-                Order::Line(line) => drop(self.write(&line)),
+                Order::Line(line) => {
+                    let (lines, next) = with_those_behind(line, orders);
+                    aside = next;
+                    drop(self.write(&lines));
+                }
                 Order::Written(answer) => drop(answer.send(self.alive())),
                 Order::Sync(None) => drop(self.sync()),
                 Order::Sync(Some(answer)) => drop(answer.send(self.sync())),
