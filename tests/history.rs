@@ -528,12 +528,12 @@ fn a_measurement_that_is_asked_for_and_is_not_there_is_told() {
     };
     for format in ["human", "json", "csv"] {
         let wrong = stats("vcc_3v4", format);
-        let told = "no measurement is called vcc_3v4; there are idle_current_ma, vcc_3v3";
+        let told = "no measurement with numbers is called vcc_3v4; there are idle_current_ma, vcc_3v3";
         assert!(wrong.code == Some(0) && wrong.err.contains(told), "{wrong}");
         for right in ["vcc_3v3", "*_ma"] {
             let right = stats(right, format);
             assert!(
-                right.code == Some(0) && !right.err.contains("no measurement"),
+                right.code == Some(0) && !right.err.contains("no measurement with"),
                 "{right}"
             );
         }

@@ -123,7 +123,8 @@ fn tell_of_unwritable(store: &Store, error: &StoreError) -> Result<(), Failure> 
     }
     let unsealed = store.unsealed().map_err(|error| Failure::error(error.to_string()))?;
     let runs = match unsealed {
-        0 => "it holds no interrupted run".to_owned(),
+        0 if store.unsafe_markers().is_ok_and(|markers| markers.is_empty()) => "it holds no interrupted run".to_owned(),
+        0 => "a run in it was interrupted, and its outputs may still be on".to_owned(),
         runs => {
             let (runs, were, are) = match runs {
                 1 => ("1 run".to_owned(), "was", "is"),

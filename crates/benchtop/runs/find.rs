@@ -71,6 +71,8 @@ fn chosen(history: &mut History, word: &str) -> Result<Option<RecordName>, Failu
         .select(&by_id, Order::NewestFirst, 0, 2)
         .map_err(super::failed)?;
     match found.as_slice() {
+        // as the names of files have it
+        [] if word.starts_with('0') => of_number(history, word.trim_start_matches('0')),
         [] => Ok(None),
         [one] => Ok(name(one)),
         [..] => Err(Failure::refused(format!(

@@ -181,11 +181,11 @@ fn warn_of_pattern(chosen: &[&Population<'_>], of_gauge: bool, pattern: &str) {
     }
     if !chosen.is_empty() && !names.iter().any(|name| is_like(name, pattern)) {
         let known = match names.len() {
-            0 => "there is none with a number".to_owned(),
+            0 => "there is none".to_owned(),
             _ => format!("there are {}", names.into_iter().collect::<Vec<_>>().join(", ")),
         };
         terminal::warn(&terminal::clip(
-            &format!("no measurement is called {pattern}; {known}"),
+            &format!("no measurement with numbers is called {pattern}; {known}"),
             400,
         ));
     }

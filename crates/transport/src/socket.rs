@@ -137,7 +137,12 @@ impl SocketSession {
             let Some(stream) = stream else {
                 return Err(gone(Operation::Read, &resource));
             };
-            let read = match soon.read(clock.as_ref(), stream, chunk) {
+            // but for the first bytes of an answer the runtime waits, which keeps to the deadline
+            let soon = match framer.has_unread() {
+                true => None,
+                false => soon.read(clock.as_ref(), stream, chunk),
+            };
+            let read = match soon {
                 Some(read) => read,
                 None => stream.read(chunk).await,
             };
@@ -237,7 +242,10 @@ pub(crate) mod tests {
         RealClock,
         conformance::{self, FarEnd, OutOfBand, SessionRig},
     };
-    use std::{io::Read, time::Duration};
+    use std::{
+        io::{self, Read},
+        time::Duration,
+    };
     use tokio::net::TcpListener;
 
     pub(crate) struct Rig(pub(crate) Arc<dyn Clock>);
@@ -451,5 +459,52 @@ pub(crate) mod tests {
             error.to_string().ends_with("no answer in 200 ms") || error.to_string().ends_with("no answer in 199 ms")
         );
         assert!(clock.now().since(begun) >= Duration::from_millis(199));
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_nothing_is_seen_although_the_runtime_has_not_looked_yet() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let clock = RealClock::shared();
+        let deadline = clock.now().after(Duration::from_secs(10));
+        let resource = format!("TCPIP0::127.0.0.1::{port}::SOCKET").parse().unwrap();
+        let opened = SocketSession::open(&resource, clock.clone(), deadline).await;
+        let mut session = opened.unwrap();
+        let (mut theirs, _address) = listener.accept().unwrap();
+        theirs.set_nodelay(true).unwrap();
+        for turn in 0..3 {
+            session.write(b"READ?", deadline).await.unwrap();
+            io::Write::write_all(&mut theirs, b"1\n").unwrap();
+            assert_eq!(session.read(deadline).await.unwrap(), b"1", "{turn}");
+        }
+        io::Write::write_all(&mut theirs, b"2\n").unwrap();
+        // it lies here, and the runtime is not asked
+        let stream = socket2::SockRef::from(session.stream.as_ref().unwrap());
+        while stream.peek(&mut [std::mem::MaybeUninit::uninit()]).is_err() {
+            assert!(clock.now() < deadline, "nothing came");
+            std::thread::yield_now();
+        }
+        let refused = session.write(b"READ?", deadline).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Desynchronised, "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_stream_without_an_end_costs_its_timeout_too() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let clock = RealClock::shared();
+        let resource = format!("TCPIP0::127.0.0.1::{port}::SOCKET").parse().unwrap();
+        let soon = clock.now().after(Duration::from_secs(5));
+        let mut session = SocketSession::open(&resource, clock.clone(), soon).await.unwrap();
+        let (mut theirs, _address) = listener.accept().unwrap();
+        // until nobody takes it any more
+        let flood = std::thread::spawn(move || while io::Write::write_all(&mut theirs, b"+1.2345").is_ok() {});
+        let error = session
+            .read(clock.now().after(Duration::from_millis(200)))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        session.close().await.unwrap();
+        flood.join().unwrap();
     }
 }

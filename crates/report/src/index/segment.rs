@@ -2,7 +2,7 @@
 
 use super::{
     codec::{Reader, Writer, frame, next_frame},
-    row::{Row, Shared},
+    row::Row,
     state::{State, Unbelieved},
 };
 use benchtop_store::Changed;
@@ -206,10 +206,7 @@ impl Segment {
                 });
                 let (low, high) = self.sequences.unwrap_or((sequence, sequence));
                 self.sequences = Some((low.min(sequence), high.max(sequence)));
-                let station = self.shared(row.shared(Shared::Station));
-                let station = station.and_then(|station| texts.text(station));
-                let at = (sequence, row.started_us());
-                state.came(texts.text(folder)?, station.unwrap_or_default(), at);
+                state.came(texts.text(folder)?, sequence, row.started_us());
             }
             MOVED => {
                 let (number, from, to) = (reader.u32()?, reader.u32()?, reader.u32()?);

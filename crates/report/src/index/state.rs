@@ -2,7 +2,7 @@
 
 use super::codec::{Reader, Writer};
 use benchtop_store::{Changed, Looks};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A file with a record's name that could not be believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,6 @@ pub(super) struct State {
     pub(super) highest: Option<u64>,
     /// When the latest of them started, in microseconds since 1970.
     pub(super) latest: Option<i64>,
-    /// The stations of all of them, each with numbers of its own.
-    pub(super) stations: BTreeSet<String>,
     /// When every folder was listed last, in nanoseconds since 1970.
     pub(super) looked_at: i64,
     /// How many runs there are in each folder.
@@ -37,13 +35,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn came(&mut self, folder: &str, station: &str, (sequence, started_us): (u64, i64)) {
+    pub(super) fn came(&mut self, folder: &str, sequence: u64, started_us: i64) {
         self.runs = self.runs.saturating_add(1);
         self.highest = self.highest.max(Some(sequence));
         self.latest = self.latest.max(Some(started_us));
-        if !self.stations.contains(station) {
-            self.stations.insert(station.to_owned());
-        }
         self.lies_in(folder);
     }
 
@@ -76,10 +71,6 @@ impl State {
         writer.u64(self.highest.unwrap_or_default());
         writer.i64(self.latest.unwrap_or_default());
         writer.i64(self.looked_at);
-        writer.count(self.stations.len());
-        for station in &self.stations {
-            writer.text(station);
-        }
         writer.count(self.living.len());
         for (folder, count) in &self.living {
             writer.text(folder);
@@ -107,9 +98,6 @@ impl State {
         state.highest = Some(reader.u64()?).filter(|_| has_any);
         state.latest = Some(reader.i64()?).filter(|_| has_any);
         state.looked_at = reader.i64()?;
-        for _ in 0..reader.count()? {
-            state.stations.insert(reader.text()?.to_owned());
-        }
         for _ in 0..reader.count()? {
             state.living.insert(reader.text()?.to_owned(), reader.u32()?);
         }
@@ -155,8 +143,8 @@ mod tests {
             looked_at: -7,
             ..State::default()
         };
-        state.came("pending", "bench-7", (41, -3));
-        state.came("pending", "bench-8", (40, -8));
+        state.came("pending", 41, -3);
+        state.came("pending", 40, -8);
         state.moved("pending", "synced/2026-03");
         state.known.insert("pending".to_owned(), Changed(3));
         let unbelieved = Unbelieved {

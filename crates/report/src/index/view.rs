@@ -48,8 +48,8 @@ pub struct Judged {
 
 impl History {
     /// The runs that a filter accepts; `skip` of them left out, at most `most` taken. As much of the index is read as that
-    /// takes: of the newest, its end. Where runs of several stations are there, or some were brought from another store, whose
-    /// numbers are its own, they are in the order in which they started.
+    /// takes: of the newest, its end. Where some were brought from another store, whose numbers are its own, they are in the order in
+    /// which they started.
     ///
     /// # Errors
     /// [`StoreError`] when an index that is torn had to be made again, and the store's folders cannot be listed.
@@ -61,7 +61,7 @@ impl History {
         most: usize,
     ) -> Result<Vec<Indexed<'_>>, StoreError> {
         let wanted = skip.saturating_add(most);
-        let is_by_time = self.log.state.stations.len() > 1 || self.store.has_numbers_of_others()?;
+        let is_by_time = self.store.has_numbers_of_others()?;
         match order {
             Order::NewestFirst => {
                 let rank = |run: &Indexed<'_>| match is_by_time {
