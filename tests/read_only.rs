@@ -254,6 +254,13 @@ fn a_live_store_that_is_mounted_read_only_elsewhere_is_followed_and_its_interrup
     assert_eq!(numbers(&killed), ["1", "2"], "{killed}");
     let verified = done(&mut look(&["runs", "verify"], &at));
     assert_eq!(verified.code, Some(0), "{verified}");
+    // saved by somebody who drives no instrument
+    done(&mut look(&["runs", "list"], &store));
+    let saved = list();
+    assert!(
+        saved.err.contains("was interrupted, and its outputs may still be on"),
+        "{saved}"
+    );
     // it is found as if nobody had looked
     let next = done(&mut served.run("UNIT-5502"));
     assert_eq!(next.code, Some(0), "{next}");

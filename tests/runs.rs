@@ -218,7 +218,7 @@ fn a_serial_number_of_digits_is_not_taken_for_a_number_without_a_word() {
         assert_eq!(ran.code, Some(0), "{ran}");
     }
     let shown = |word: &str| runs(&["show", word], &store);
-    for (word, serial) in [("0001", "0001"), ("7", "7"), ("2", "0001")] {
+    for (word, serial) in [("0001", "0001"), ("7", "7"), ("2", "0001"), ("0000000003", "1")] {
         let shown = shown(word);
         assert!(shown.out.contains(&format!("PASS  {serial}  (")), "{word}: {shown}");
         assert_eq!(shown.err, "", "{word}");
