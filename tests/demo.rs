@@ -233,17 +233,22 @@ fn a_watching_sync_sends_each_run_when_it_is_saved_and_ends_cleanly() {
     assert!(ended.out.contains("1 synced, 0 pending"), "{ended}");
 }
 
+/// Another server as a second target, `other`, after the first one.
+pub(crate) fn with_another(station: &Path, first: &Demo, other: &Demo) {
+    let text = std::fs::read_to_string(station).unwrap();
+    let (_, target) = text.split_once("[[sync.targets]]").unwrap();
+    let second = target
+        .replace("\"tofupilot\"", "\"other\"")
+        .replace(&first.url, &other.url);
+    write(station, &format!("{text}[[sync.targets]]{second}"));
+}
+
 #[test]
 fn a_target_that_asks_to_rest_rests_and_the_others_go_on() {
     let (busy, well) = (Demo::start(&["--fault", "rest:300"]), Demo::start(&[]));
     let folder = scratch();
     let (store, station) = (folder.path().join("store"), station(folder.path(), &busy.url));
-    let first = std::fs::read_to_string(&station).unwrap();
-    let (_, target) = first.split_once("[[sync.targets]]").unwrap();
-    let second = target
-        .replace("\"tofupilot\"", "\"other\"")
-        .replace(&busy.url, &well.url);
-    write(&station, &format!("{first}[[sync.targets]]{second}"));
+    with_another(&station, &busy, &well);
     let mut watching = benchtop();
     watching.args(["sync", "--watch", "--station"]).arg(&station);
     let watching = Running::start(watching.env("TOFUPILOT_API_KEY", "k"));

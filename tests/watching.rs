@@ -1,7 +1,7 @@
 //! A `sync --watch` that begins: what the one before it was told still holds.
 
 use crate::{
-    demo::{Demo, station, sync, with_runs},
+    demo::{Demo, station, sync, with_another, with_runs},
     testkit::{Running, benchtop, eventually, write},
 };
 use std::path::Path;
@@ -19,12 +19,7 @@ fn a_watch_that_is_started_anew_leaves_alone_who_asked_for_it() {
     assert_eq!(sync(&[], &station).code, Some(1));
     let asked = busy.arrived()["requests"].clone();
     // a second target, which shows when the first round is over
-    let first = std::fs::read_to_string(&station).unwrap();
-    let (_, target) = first.split_once("[[sync.targets]]").unwrap();
-    let second = target
-        .replace("\"tofupilot\"", "\"other\"")
-        .replace(&busy.url, &well.url);
-    write(&station, &format!("{first}[[sync.targets]]{second}"));
+    with_another(&station, &busy, &well);
     let watching = watch(&station);
     eventually("both runs at the target that is well", || {
         (well.serials().len() == 2).then_some(())

@@ -475,3 +475,17 @@ pub(crate) fn make_pipe(path: &Path) {
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
+
+/// A store with a saved run, and another one of `UNIT-2` whose sealing died at that call: from there on nothing works any more, as for a
+/// program that was killed, no tidying up either. None where it has no so many calls.
+pub(crate) fn died_sealing(at: usize) -> Option<(tempfile::TempDir, Store)> {
+    let (folder, store, watch) = watched_store();
+    save(&store, "UNIT-1");
+    let ticket = store.begin(now()).unwrap();
+    let mut journal = store.journal(&ticket).unwrap();
+    record_all(&mut journal, &passing(&ticket, "UNIT-2"));
+    watch.break_at(at, watch::Fault::Dead, true);
+    drop(store.seal(&journal));
+    drop(journal);
+    watch.mend().map(|_| (folder, store))
+}

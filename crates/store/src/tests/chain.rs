@@ -3,7 +3,7 @@
 use crate::{
     Finding, Place, Receipt, ReceiptKind, Saved, StationKey, Store, Verified, integrity,
     record::Record,
-    testkit::{self, names, now, passing, plant, record_all, save, watch::Fault},
+    testkit::{self, names, now, passing, plant, record_all, save},
 };
 
 fn verify(store: &Store) -> (Verified, Vec<Finding>) {
@@ -62,18 +62,9 @@ fn many_sealing_at_once_make_one_chain() {
 fn a_seal_that_died_at_any_call_leaves_one_chain() {
     let mut died = 0;
     for at in 0..200 {
-        let (_folder, store, watch) = testkit::watched_store();
-        save(&store, "UNIT-1");
-        let ticket = store.begin(now()).unwrap();
-        let mut journal = store.journal(&ticket).unwrap();
-        record_all(&mut journal, &passing(&ticket, "UNIT-2"));
-        // from this call on nothing works any more, as for a program that was killed there: no tidying up either
-        watch.break_at(at, Fault::Dead, true);
-        drop(store.seal(&journal));
-        drop(journal);
-        if watch.mend().is_none() {
+        let Some((_folder, store)) = testkit::died_sealing(at) else {
             break;
-        }
+        };
         died += 1;
         // another run seals before anybody recovers
         save(&store, "UNIT-3");

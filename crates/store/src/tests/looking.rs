@@ -4,8 +4,8 @@ use crate::{
     Outlook, Place, Receipt, ReceiptKind, Store, StoreErrorKind,
     disk::{Dir, eye::Eye},
     testkit::{
-        self, findings, names, now, passing, record_all, save,
-        watch::{Fault, Step, Watch},
+        self, findings, names, now, save,
+        watch::{Step, Watch},
     },
 };
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::SystemTime};
@@ -184,17 +184,9 @@ fn what_would_alter_a_store_that_is_looked_at_is_refused() {
 fn what_a_crash_left_half_done_stays_so_and_the_chain_ends_before_it() {
     let mut unsealed = Vec::new();
     for at in 0..200 {
-        let (_folder, store, watch) = testkit::watched_store();
-        save(&store, "UNIT-1");
-        let ticket = store.begin(now()).unwrap();
-        let mut journal = store.journal(&ticket).unwrap();
-        record_all(&mut journal, &passing(&ticket, "UNIT-2"));
-        watch.break_at(at, Fault::Dead, true);
-        drop(store.seal(&journal));
-        drop(journal);
-        if watch.mend().is_none() {
+        let Some((_folder, store)) = testkit::died_sealing(at) else {
             break;
-        }
+        };
         let before = all_of(store.root());
         let looked = Store::open_to_look(store.root()).unwrap();
         let sealed = looked.pending(9).unwrap().count;
