@@ -211,25 +211,75 @@ fn a_target_that_stands_there_twice_is_refused_for_each_run_would_be_sent_twice(
     let text = fs::read_to_string(STATION).unwrap();
     let (bench, _) = text.split_once("[[sync.targets]]").unwrap();
     let once = "kind = \"tofupilot-v1\"\nurl = \"https://lab.example\"\napi_key_file = \"key\"";
-    let again = once.replace("lab.example", "lab.example/");
-    // another key is another organization, and another kind another server
-    let others = [once.replace("\"key\"", "\"key2\""), once.replace("v1", "v2")];
+    // other spellings of it, and the other version of the same server
+    let again = [
+        once.replace("lab.example", "lab.example/"),
+        once.replace("lab.example", "LAB.example:443/api"),
+        once.replace("v1", "v2"),
+    ];
+    // another key is another organization
+    let other = once.replace("\"key\"", "\"key2\"");
     write(&folder.path().join("key2"), "0123456789abcdef");
     fs::set_permissions(folder.path().join("key2"), fs::Permissions::from_mode(0o600)).unwrap();
-    let (station, headers) = with_targets(folder.path(), bench, &[once, &others[0], &others[1], &again]);
+    let (station, headers) = with_targets(folder.path(), bench, &[once, &other, &again[0], &again[1], &again[2]]);
     let checked = with_station("check", &[BOARD, "--format", "json"], &station);
     let errors: Vec<Value> = checked
         .json()
         .into_iter()
         .filter(|found| found["severity"] == "error")
         .collect();
-    assert_eq!((checked.code, errors.len()), (Some(2), 1), "{checked}");
-    assert_eq!(errors[0]["line"], headers[3] + 3, "{checked}");
+    assert_eq!(checked.code, Some(2), "{checked}");
+    let lines: Vec<&Value> = errors.iter().map(|found| &found["line"]).collect();
+    let expected: Vec<Value> = headers[2..].iter().map(|header| json!(header + 3)).collect();
+    assert_eq!(lines, expected.iter().collect::<Vec<_>>(), "{checked}");
     let mut command = benchtop();
     command.args(["sync", "--station"]).arg(&station);
     let refused = done(command.env("BENCHTOP_STORE", folder.path().join("store")));
     assert_eq!(refused.code, Some(2), "{refused}");
-    assert!(refused.err.contains("target t3 is target t0 over again"), "{refused}");
+    for twin in ["t2", "t3", "t4"] {
+        let words = format!("target {twin} is target t0 over again: each run would be there twice");
+        assert!(refused.err.contains(&words), "{refused}");
+    }
+}
+
+#[test]
+fn a_target_that_only_confirms_the_same_again_is_warned_of_and_stops_no_sync() {
+    let folder = scratch();
+    fs::create_dir(folder.path().join("copies")).unwrap();
+    let beginning = "[station]\nid = \"B\"\n[store]\nroot = \"store\"";
+    let directory = |url: &str| format!("kind = \"directory\"\nurl = \"{url}\"\naccept_simulated = true");
+    let (station, headers) = with_targets(folder.path(), beginning, &[&directory("copies"), &directory("copies/")]);
+    let run = done(&mut simulated(&folder.path().join("store"), "UNIT-5501"));
+    assert_eq!(run.code, Some(0), "{run}");
+    let well = with_station("sync", &["health"], &station);
+    assert_eq!((well.code, well.err.as_str()), (Some(0), ""), "{well}");
+    let synced = with_station("sync", &[], &station);
+    assert_eq!(synced.code, Some(0), "{synced}");
+    let place = format!("station.toml:{}:7", headers[1] + 3);
+    assert!(
+        synced
+            .err
+            .contains("warning: target t1 is target t0 over again: what it confirms is no second copy")
+            && synced.err.contains(&place),
+        "{synced}"
+    );
+    assert_eq!(fs::read_dir(folder.path().join("copies")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_database_is_named_by_its_host_alone() {
+    let folder = scratch();
+    let text = fs::read_to_string(STATION).unwrap();
+    let (bench, _) = text.split_once("[[sync.targets]]").unwrap();
+    let urls = [
+        "postgres://lab.example/bench",
+        "postgres:///bench?host=/var/run/postgresql",
+        "host=localhost dbname=bench",
+    ];
+    let targets = urls.map(|url| format!("kind = \"postgres\"\nurl = \"{url}\""));
+    let (station, _) = with_targets(folder.path(), bench, &targets.each_ref().map(String::as_str));
+    let well = with_station("check", &[BOARD], &station);
+    assert_eq!((well.code, well.err.as_str()), (Some(0), ""), "{well}");
 }
 
 #[test]
@@ -295,6 +345,67 @@ fn credentials_in_a_url_are_drawn_in_no_excerpt() {
     }
 }
 
+/// Station files whose targets are wrong, or lack something, where a secret stands: after a bench, or instead of `[[sync.targets]]`.
+const WITH_SECRETS: &[&str] = &[
+    "kind = \"directory\"\nurl = \"smb://me:hunter2@nas/x\"",
+    "kind = \"postgres\"\nurl = \"postgres://me@db/x?password=hunter2\"",
+    "kind = \"postgres\"\nurl = \"host=db user=me password=hunter2\"",
+    "kind = \"postgres\"\nurl = \"host=db user=me password=hun hunter2=1\"",
+    "kind = \"webhook\"\nurl = \"https://hooks.example/in?token=hunter2\"\napi_key_file = \"key\"",
+    "kind = \"webhook\"\nurl = \"https://hooks.example/in#hunter2\"\napi_key_file = \"key\"",
+    "kind = \"webhook\"\nurl = \"https://hooks.example/in?to=me@x&token=hunter2\"\napi_key_file = \"key\"",
+];
+
+/// The same in the lines of `[sync]`: several targets in one line of the file.
+const IN_ONE_LINE: &[&str] = &[
+    "{ name = \"t0\", kind = \"tofupilot-v2\", url = \"https://lab.example\", api_key_file = \"key\", \
+     accept_simulated = true, proxy = \"http://me:hunter2@proxy.example:3128\" }",
+    "{ name = \"t0\", kind = \"nope\", url = \"https://lab.example\" }, { name = \"t1\", kind = \"webhook\", \
+     url = \"https://lab.example\", api_key_file = \"key\", proxy = \"http://me:hunter2@proxy.example:3128\" }",
+];
+
+#[test]
+fn no_secret_of_a_target_is_shown_by_any_command() {
+    let text = fs::read_to_string(STATION).unwrap();
+    let (bench, _) = text.split_once("[[sync.targets]]").unwrap();
+    let as_tables = WITH_SECRETS.iter().map(|target| (bench.to_owned(), vec![*target]));
+    let in_one_line = IN_ONE_LINE
+        .iter()
+        .map(|line| (format!("{bench}\n[sync]\ntargets = [{line}]"), Vec::new()));
+    for (beginning, targets) in as_tables.chain(in_one_line) {
+        let folder = scratch();
+        let (station, _) = with_targets(folder.path(), &beginning, &targets);
+        let store = folder.path().join("store");
+        let run = done(simulated(&store, "UNIT-5501").arg(format!("--sync={}", station.display())));
+        assert_eq!(run.code, Some(0), "{run}");
+        let asked = |words: &[&str]| {
+            let mut command = benchtop();
+            command.args(words).arg("--station").arg(&station);
+            done(command.env("BENCHTOP_STORE", &store))
+        };
+        let said = [
+            run,
+            asked(&["check", BOARD]),
+            asked(&["check", BOARD, "--format", "json"]),
+            asked(&["check", BOARD, "--format", "github"]),
+            asked(&["sync", "health"]),
+            asked(&["sync", "status"]),
+            asked(&["sync", "status", "--format", "json"]),
+            asked(&["sync"]),
+        ];
+        for said in &said {
+            assert!(
+                !said.out.contains("hunter2") && !said.err.contains("hunter2"),
+                "{targets:?} {said}"
+            );
+        }
+        // it is said all the same
+        for said in &said[..4] {
+            assert!(said.out.contains("target") || said.err.contains("target"), "{said}");
+        }
+    }
+}
+
 #[test]
 fn a_run_warns_of_its_targets_and_is_refused_for_none() {
     let served = Served::bench("UNIT-5501");
@@ -356,6 +467,34 @@ fn a_push_to_another_station_file_warns_of_that() {
         broken.err.contains("--sync uploads nothing: unknown key `colour`"),
         "{broken}"
     );
+    // the bench's own file, where it is wrong, is not one that was not named
+    let mut command = benchtop();
+    command
+        .args(["run", BOARD, "--serial", "UNIT-5501", "--sync", "--station"])
+        .arg(&station);
+    let own = done(command.arg("--store").arg(&store));
+    assert_eq!(own.code, Some(2), "{own}");
+    assert!(
+        own.err.contains("unknown key `colour`") && !own.err.contains("no station file names targets"),
+        "{own}"
+    );
+    write(&station, "[station]\nid = \"B\"\n");
+    let nowhere = run(&format!("--sync={}", station.display()));
+    assert_eq!(nowhere.code, Some(0), "{nowhere}");
+    assert!(
+        nowhere
+            .err
+            .contains("--sync uploads nothing: there is no [[sync.targets]] in this file"),
+        "{nowhere}"
+    );
+    // a simulated run waits only where such are taken
+    let unmapped = "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key_file = \"short\"";
+    for (accepts, expected) in [("false", false), ("true", true)] {
+        let target = format!("{unmapped}\naccept_simulated = {accepts}");
+        let (station, _) = with_targets(folder.path(), "[station]\nid = \"B\"", &[&target]);
+        let said = run(&format!("--sync={}", station.display()));
+        assert_eq!(said.err.contains("has no TofuPilot UUID"), expected, "{said}");
+    }
     let missing = run("--sync=nowhere.toml");
     assert_eq!(missing.code, Some(0), "{missing}");
     assert!(missing.err.contains("--sync uploads nothing"), "{missing}");
@@ -435,4 +574,23 @@ fn a_key_that_only_the_service_has_makes_health_ill_until_it_has_tried() {
     assert_eq!(crate::demo::sync(&[], &station).code, Some(0));
     let after = with_station("sync", &["health"], &station);
     assert_eq!((after.code, after.err.as_str()), (Some(0), ""), "{after}");
+    // a file that only a service sees is excused by the same
+    let own = fs::read_to_string(&station).unwrap();
+    let health = |text: &str| {
+        write(&station, text);
+        with_station("sync", &["health"], &station)
+    };
+    let hidden = own.replace("accept_simulated", "api_key_file = \"missing\"\naccept_simulated");
+    let tried = health(&hidden);
+    assert_eq!((tried.code, tried.err.as_str()), (Some(0), ""), "{tried}");
+    // of a target that was never tried it is told, but a key of the environment only while something waits
+    let fresh = |text: &str| text.replace("\"tofupilot\"", "\"another\"");
+    let missing = health(&fresh(&hidden));
+    assert_eq!(missing.code, Some(3), "{missing}");
+    let nothing_waits = health(&fresh(&own));
+    assert_eq!(
+        (nothing_waits.code, nothing_waits.err.as_str()),
+        (Some(0), ""),
+        "{nothing_waits}"
+    );
 }

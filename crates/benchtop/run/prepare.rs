@@ -174,9 +174,13 @@ pub(super) fn prepare(
     if kept.is_none() {
         let file = equipped.as_ref().and_then(|equipped| equipped.file.as_ref());
         let way = Way {
-            bench: file.zip(request.bench.station.as_deref()),
+            station: request.bench.station.as_deref(),
+            file,
             pushed: request.sync.as_deref(),
             procedure_id: procedure_id.as_deref(),
+            is_simulated: equipped
+                .as_ref()
+                .map_or(simulate.is_some(), |equipped| equipped.station.is_simulated()),
         };
         findings.append(way.warnings());
         if way.is_nowhere() {

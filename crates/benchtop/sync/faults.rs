@@ -2,14 +2,14 @@
 //! As far as it can be known without the network.
 
 use super::{
-    secret::{beside, is_hidden, key_of_environment, no_key, read_secret},
+    secret::{beside, key_of_environment, no_key, read_secret},
     targets::folder,
 };
 use crate::{args::OWN, assets::read_text};
 use benchtop_notation::{Diagnostic, Diagnostics, Severity, Span, suggest};
 use benchtop_station::{StationFile, TargetEntry};
-use benchtop_sync::{KeyNeed, SecretString, TargetConfig, TargetError, TargetKind, Timeouts};
-use std::{collections::BTreeMap, path::Path};
+use benchtop_sync::{KeyNeed, SecretString, TargetConfig, TargetError, TargetKind, Timeouts, may_hold_a_secret};
+use std::{collections::BTreeMap, io, path::Path};
 
 /// What is wrong with a target, and where.
 pub(crate) struct Fault {
@@ -17,6 +17,8 @@ pub(crate) struct Fault {
     pub(super) target: String,
     pub(super) message: String,
     span: Span,
+    /// Where the target begins.
+    entry: Span,
     help: Option<String>,
     rests_on: RestsOn,
 }
@@ -26,10 +28,14 @@ pub(crate) struct Fault {
 enum RestsOn {
     /// The station file: it is wrong everywhere.
     File,
-    /// This machine: a file is not there, or not fit.
+    /// This machine: a file is not fit.
     Machine,
+    /// A file that is not there; a service may have one there that nobody else sees.
+    Path,
     /// Who asks: another user, or a service with an environment of its own, may have what is missing here.
     Asker,
+    /// Nothing, if it is meant.
+    Intent,
 }
 
 /// A target that can be opened.
@@ -43,22 +49,26 @@ impl Fault {
         Self {
             target: entry.name.value.clone(),
             message,
-            span: without_credentials(entry, span),
+            span: span.clone(),
+            entry: entry.span.clone(),
             help: None,
             rests_on,
         }
     }
 
     /// For who sends.
-    pub(super) fn as_error(&self) -> Diagnostic {
-        self.found(Severity::Error)
+    pub(super) fn for_sender(&self) -> Diagnostic {
+        self.found(match self.rests_on {
+            RestsOn::File | RestsOn::Machine | RestsOn::Path | RestsOn::Asker => Severity::Error,
+            RestsOn::Intent => Severity::Warning,
+        })
     }
 
     /// What is wrong everywhere is an error, what this machine lacks is a warning: the station may have it.
     fn judged(&self) -> Diagnostic {
         self.found(match self.rests_on {
             RestsOn::File => Severity::Error,
-            RestsOn::Machine | RestsOn::Asker => Severity::Warning,
+            RestsOn::Machine | RestsOn::Path | RestsOn::Asker | RestsOn::Intent => Severity::Warning,
         })
     }
 
@@ -75,13 +85,45 @@ impl Fault {
     }
 
     /// True unless another user, or a service, may have what is missing here.
-    pub(super) fn is_certain(&self) -> bool {
+    fn is_certain(&self) -> bool {
         self.rests_on != RestsOn::Asker
+    }
+
+    /// True where whoever looks after the outbox need not be told: what is missing here is not missing where a sync `was_tried`, and
+    /// before anything is `pending` none has begun.
+    pub(super) fn is_excused(&self, was_tried: bool, is_pending: bool) -> bool {
+        match self.rests_on {
+            RestsOn::File | RestsOn::Machine => false,
+            RestsOn::Path => was_tried,
+            RestsOn::Asker => was_tried || !is_pending,
+            RestsOn::Intent => true,
+        }
     }
 }
 
-/// A target as its entry describes it, or everything that is wrong with that. A `url` of the command line stands for its own.
-pub(super) fn look(entry: &TargetEntry, station: Option<&Path>, url: Option<&str>) -> Result<Sound, Vec<Fault>> {
+/// The targets that can be opened, and everything that is wrong with any of them. A `url` of the command line stands for that of the
+/// entry.
+pub(super) fn look_at_all(
+    entries: &[TargetEntry],
+    station: Option<&Path>,
+    url: Option<&str>,
+) -> (Vec<Sound>, Vec<Fault>) {
+    let (mut all, mut wrong) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match look(entry, station, url) {
+            Ok(sound) => all.push(sound),
+            Err(faults) => wrong.extend(faults),
+        }
+    }
+    wrong.extend(twins(entries, station));
+    for fault in &mut wrong {
+        fault.span = without_secrets(entries, [&fault.span, &fault.entry]);
+    }
+    (all, wrong)
+}
+
+/// A target as its entry describes it, or everything that is wrong with that.
+fn look(entry: &TargetEntry, station: Option<&Path>, url: Option<&str>) -> Result<Sound, Vec<Fault>> {
     let Some(kind) = TargetKind::parse(&entry.kind.value) else {
         return Err(vec![no_such_kind(entry)]);
     };
@@ -106,32 +148,34 @@ pub(super) fn look(entry: &TargetEntry, station: Option<&Path>, url: Option<&str
 
 /// Everything that is wrong with these targets.
 pub(super) fn faults(entries: &[TargetEntry], station: &Path) -> Vec<Fault> {
-    let looked = entries.iter().map(|entry| look(entry, Some(station), None));
-    let own = looked.filter_map(Result::err).flatten();
-    own.chain(twins(entries)).collect()
+    let (_sound, faults) = look_at_all(entries, Some(station), None);
+    faults
 }
 
-/// Targets that are another one over again, under the same key: each run would go there twice.
-pub(super) fn twins(entries: &[TargetEntry]) -> Vec<Fault> {
-    let place = |entry: &TargetEntry| {
-        let url = entry.url.value.trim().trim_end_matches('/').to_owned();
-        let key = entry.api_key_file.as_ref().map(|path| path.value.clone());
-        (entry.kind.value.clone(), url, key)
-    };
-    let mut known: BTreeMap<_, &TargetEntry> = BTreeMap::new();
+/// Targets that are another one over again, under the same key. A server of TofuPilot v1 would have each run twice; elsewhere the
+/// second is the first once more, and no second copy.
+fn twins(entries: &[TargetEntry], station: Option<&Path>) -> Vec<Fault> {
+    let mut known: BTreeMap<_, (&TargetEntry, TargetKind)> = BTreeMap::new();
     let mut twins = Vec::new();
     for entry in entries {
-        match known.get(&place(entry)) {
-            Some(first) => {
-                let name = &entry.name.value;
-                let message = format!(
-                    "target {name} is target {} over again: each run would be sent there twice",
-                    first.name.value
-                );
-                twins.push(Fault::new(entry, message, &entry.url.span, RestsOn::File));
-            }
-            None => drop(known.insert(place(entry), entry)),
-        }
+        let Some(kind) = TargetKind::parse(&entry.kind.value) else {
+            continue;
+        };
+        let key = entry.api_key_file.as_ref().map(|path| beside(station, &path.value));
+        let place = (config(entry, kind, station).place(), key);
+        let Some((first, other)) = known.get(&place) else {
+            known.insert(place, (entry, kind));
+            continue;
+        };
+        let (rests_on, why) = match [kind, *other].contains(&TargetKind::TofuPilotV1) {
+            true => (RestsOn::File, "each run would be there twice"),
+            false => (RestsOn::Intent, "what it confirms is no second copy"),
+        };
+        let message = format!(
+            "target {} is target {} over again: {why}",
+            entry.name.value, first.name.value
+        );
+        twins.push(Fault::new(entry, message, &entry.url.span, rests_on));
     }
     twins
 }
@@ -144,36 +188,42 @@ pub(crate) fn checked(station: &Path, procedure_id: Option<&str>) -> Diagnostics
     for fault in faults(&entries, station) {
         findings.push(fault.judged());
     }
-    warn_of_unmapped(&entries, procedure_id, &mut findings);
+    warn_of_unmapped(&entries, procedure_id, false, &mut findings);
     findings
 }
 
-/// Runs of the procedure would wait at these targets until the station file says more.
-fn warn_of_unmapped(entries: &[TargetEntry], procedure_id: Option<&str>, sink: &mut Diagnostics) {
+/// Runs of the procedure would wait at these targets until the station file says more; simulated ones only where they are taken.
+fn warn_of_unmapped(entries: &[TargetEntry], procedure_id: Option<&str>, is_simulated: bool, sink: &mut Diagnostics) {
     let Some(id) = procedure_id else { return };
-    for entry in entries {
+    let taking = entries.iter().filter(|entry| !is_simulated || entry.accept_simulated);
+    for entry in taking {
         let kind = TargetKind::parse(&entry.kind.value);
         let lacking = kind.and_then(|kind| config(entry, kind, None).lacks(id));
         if let Some(reason) = lacking {
-            sink.push(Diagnostic::warning(&entry.span, &reason).help("until then its runs wait"));
+            let span = without_secrets(entries, [&entry.span]);
+            sink.push(Diagnostic::warning(&span, &reason).help("until then its runs wait"));
         }
     }
 }
 
 /// Where a run's record is to go.
 pub(crate) struct Way<'a> {
-    /// The bench's station file.
-    pub(crate) bench: Option<(&'a StationFile, &'a Path)>,
+    /// Where the bench's station file is.
+    pub(crate) station: Option<&'a Path>,
+    /// What it says, where it is right.
+    pub(crate) file: Option<&'a StationFile>,
     /// The file of `--sync`, where that was said.
     pub(crate) pushed: Option<&'a Path>,
     /// What is run, as far as that is known.
     pub(crate) procedure_id: Option<&'a str>,
+    /// True where no instrument is real.
+    pub(crate) is_simulated: bool,
 }
 
 impl Way<'_> {
     /// True where the record is to go to the targets of a station file that there is not.
     pub(crate) fn is_nowhere(&self) -> bool {
-        self.bench.is_none() && self.pushed == Some(Path::new(OWN))
+        self.station.is_none() && self.pushed == Some(Path::new(OWN))
     }
 
     /// For `run` and `station`: warnings, for a run does not depend on its upload. What only this environment lacks is told
@@ -181,49 +231,61 @@ impl Way<'_> {
     pub(crate) fn warnings(&self) -> Diagnostics {
         let own = Path::new(OWN);
         let mut findings = Diagnostics::new();
-        if let Some((file, station)) = self.bench {
+        if let Some((file, station)) = self.file.zip(self.station) {
             let pushes = self.pushed == Some(own);
             for fault in faults(&file.targets, station) {
                 if pushes || fault.is_certain() {
                     findings.push(fault.found(Severity::Warning));
                 }
             }
-            warn_of_unmapped(&file.targets, self.procedure_id, &mut findings);
-            if pushes && file.targets.is_empty() {
-                let nowhere = "--sync uploads nothing: there is no [[sync.targets]] in this file";
-                findings.warning(&Span::of_file(&station.display().to_string()), nowhere);
+            self.warn_of_unmapped(file, &mut findings);
+            if pushes {
+                warn_of_none(file, station, &mut findings);
             }
         }
         if let Some(other) = self.pushed.filter(|other| *other != own) {
-            warn_of_other(other, self.procedure_id, &mut findings);
+            self.warn_of_other(other, &mut findings);
         }
         findings
     }
+
+    fn warn_of_unmapped(&self, file: &StationFile, sink: &mut Diagnostics) {
+        warn_of_unmapped(&file.targets, self.procedure_id, self.is_simulated, sink);
+    }
+
+    /// The station file of `--sync`, which nobody else reads before the run is over.
+    fn warn_of_other(&self, station: &Path, sink: &mut Diagnostics) {
+        let name = station.display().to_string();
+        let text = match read_text(station) {
+            Ok(text) => text,
+            Err(failure) => {
+                let message = format!("--sync uploads nothing: {}", failure.message);
+                return sink.warning(&Span::of_file(&name), &message);
+            }
+        };
+        match benchtop_station::parse(&name, &text) {
+            Ok(file) => {
+                for fault in faults(&file.targets, station) {
+                    sink.push(fault.found(Severity::Warning));
+                }
+                self.warn_of_unmapped(&file, sink);
+                warn_of_none(&file, station, sink);
+            }
+            Err(wrong) => {
+                for finding in wrong.iter() {
+                    let message = format!("--sync uploads nothing: {}", finding.message());
+                    sink.warning(finding.span(), &message);
+                }
+            }
+        }
+    }
 }
 
-/// The station file of `--sync`, which nobody else reads before the run is over.
-fn warn_of_other(station: &Path, procedure_id: Option<&str>, sink: &mut Diagnostics) {
-    let name = station.display().to_string();
-    let text = match read_text(station) {
-        Ok(text) => text,
-        Err(failure) => {
-            let message = format!("--sync uploads nothing: {}", failure.message);
-            return sink.warning(&Span::of_file(&name), &message);
-        }
-    };
-    match benchtop_station::parse(&name, &text) {
-        Ok(file) => {
-            for fault in faults(&file.targets, station) {
-                sink.push(fault.found(Severity::Warning));
-            }
-            warn_of_unmapped(&file.targets, procedure_id, sink);
-        }
-        Err(wrong) => {
-            for finding in wrong.iter() {
-                let message = format!("--sync uploads nothing: {}", finding.message());
-                sink.warning(finding.span(), &message);
-            }
-        }
+/// What is pushed goes nowhere.
+fn warn_of_none(file: &StationFile, station: &Path, sink: &mut Diagnostics) {
+    if file.targets.is_empty() {
+        let nowhere = "--sync uploads nothing: there is no [[sync.targets]] in this file";
+        sink.warning(&Span::of_file(&station.display().to_string()), nowhere);
     }
 }
 
@@ -241,18 +303,29 @@ fn no_such_kind(entry: &TargetEntry) -> Fault {
     }
 }
 
-/// The place, unless the excerpt that is drawn of it would show a name and a password: then where the target begins, else the file.
-fn without_credentials(entry: &TargetEntry, span: &Span) -> Span {
-    let proxy = entry.proxy.iter();
-    let urls = proxy.chain([&entry.url]);
+/// The first of these places whose excerpt shows no secret of any target: its line may be that of several. Else the file.
+fn without_secrets<const N: usize>(entries: &[TargetEntry], places: [&Span; N]) -> Span {
+    let urls = entries.iter().flat_map(|entry| entry.proxy.iter().chain([&entry.url]));
     let lines: Vec<usize> = urls
-        .filter(|url| url.value.contains('@'))
+        .filter(|url| may_hold_a_secret(&url.value))
         .map(|url| url.span.line())
         .collect();
-    [span, &entry.span]
+    let file = || places.first().map_or("", |span| span.file());
+    places
         .into_iter()
         .find(|span| !lines.contains(&span.line()))
-        .map_or_else(|| Span::of_file(span.file()), Span::clone)
+        .map_or_else(|| Span::of_file(file()), Span::clone)
+}
+
+/// What a file rests on that cannot be had.
+fn unread(met: io::ErrorKind) -> RestsOn {
+    if met == io::ErrorKind::PermissionDenied {
+        RestsOn::Asker
+    } else if met == io::ErrorKind::NotFound {
+        RestsOn::Path
+    } else {
+        RestsOn::Machine
+    }
 }
 
 /// Where an error stands in the file, and what it rests on.
@@ -274,8 +347,8 @@ fn fault(entry: &TargetEntry, error: &TargetError) -> Fault {
             let from = key_file.map_or(RestsOn::Asker, |_file| RestsOn::Machine);
             of(key_file, from)
         }
-        TargetError::CaFile { source, .. } if is_hidden(source) => of(ca_file, RestsOn::Asker),
-        TargetError::CaFile { .. } | TargetError::Certificate { .. } => of(ca_file, RestsOn::Machine),
+        TargetError::CaFile { source, .. } => of(ca_file, unread(source.kind())),
+        TargetError::Certificate { .. } => of(ca_file, RestsOn::Machine),
     };
     Fault::new(entry, error.to_string(), &span, rests_on)
 }
@@ -290,10 +363,7 @@ fn secret(entry: &TargetEntry, kind: TargetKind, station: Option<&Path>) -> Resu
             let path = beside(station, &written.value);
             let about = format!("target {name}: api_key_file {}", path.display());
             read_secret(&about, &path).map_err(|no_secret| {
-                let rests_on = match no_secret.is_hidden {
-                    true => RestsOn::Asker,
-                    false => RestsOn::Machine,
-                };
+                let rests_on = no_secret.met.map_or(RestsOn::Machine, unread);
                 missing(no_secret.message, &written.span, rests_on)
             })
         }

@@ -87,8 +87,7 @@ impl Outbox {
         targets.map(|target| target.name.value.as_str()).collect()
     }
 
-    /// What is wrong with the station file's targets. What may be missing here only is none where a sync has got as far as trying
-    /// the target.
+    /// What is wrong with the station file's targets, unless it is excused.
     fn faults(&self, status: &Status) -> Vec<Fault> {
         let (Some(file), Some(station)) = (&self.file, &self.station) else {
             return Vec::new();
@@ -98,7 +97,7 @@ impl Outbox {
             own.is_some_and(|own| own.outlook.last_try.is_some())
         };
         let mut faults = faults::faults(&file.targets, station);
-        faults.retain(|fault| fault.is_certain() || !was_tried(&fault.target));
+        faults.retain(|fault| !fault.is_excused(was_tried(&fault.target), status.pending > 0));
         faults
     }
 }

@@ -135,7 +135,7 @@ pub(super) fn health(outbox: &Outbox, max_age: &str) -> Result<Exit, Failure> {
     terminal::say(&Line::new().add(PLAIN, &text));
     if !faults.is_empty() {
         let mut findings = Diagnostics::new();
-        faults.iter().for_each(|fault| findings.push(fault.as_error()));
+        faults.iter().for_each(|fault| findings.push(fault.for_sender()));
         terminal::diagnose(&findings);
     }
     Ok(exit)

@@ -13,22 +13,17 @@ const KEY: &str = "TOFUPILOT_API_KEY";
 /// Why a secret cannot be had from its file.
 pub(super) struct NoSecret {
     pub(super) message: String,
-    /// It may not be read by whoever asks here; another user may be let in.
-    pub(super) is_hidden: bool,
+    /// What the system said; none where it could be had, and is not fit.
+    pub(super) met: Option<io::ErrorKind>,
 }
 
 impl NoSecret {
     fn new(about: &str, error: &io::Error) -> Self {
         Self {
             message: format!("{about}: {error}"),
-            is_hidden: is_hidden(error),
+            met: Some(error.kind()),
         }
     }
-}
-
-/// True for what another user may be let in to.
-pub(super) fn is_hidden(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// TofuPilot's API key, where the environment holds it.
@@ -80,7 +75,7 @@ fn refuse_readable_by_others(about: &str, path: &Path) -> Result<(), NoSecret> {
     }
     Err(NoSecret {
         message: format!("{about} has mode {mode:04o}; others can read it: chmod 600"),
-        is_hidden: false,
+        met: None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Where to: the station file's targets, opened.
 
 use super::{
-    faults::{Sound, look, twins},
+    faults::{Sound, look_at_all},
     secret::{beside, key_of_environment, no_key},
 };
 use crate::{args::SyncArguments, assets::read_text, exit::Failure, terminal};
@@ -51,20 +51,16 @@ pub(crate) fn open_targets(
 
 /// All of these, or what is wrong with any of them.
 fn all_sound(entries: &[TargetEntry], station: Option<&Path>, url: Option<&str>) -> Result<Vec<Sound>, Failure> {
+    let (all, faults) = look_at_all(entries, station, url);
     let mut findings = Diagnostics::new();
-    let mut all = Vec::new();
-    for entry in entries {
-        match look(entry, station, url) {
-            Ok(sound) => all.push(sound),
-            Err(faults) => faults.iter().for_each(|fault| findings.push(fault.as_error())),
-        }
+    faults.iter().for_each(|fault| findings.push(fault.for_sender()));
+    if !findings.is_empty() {
+        terminal::diagnose(&findings);
     }
-    twins(entries).iter().for_each(|fault| findings.push(fault.as_error()));
-    if findings.is_empty() {
-        return Ok(all);
+    match findings.has_errors() {
+        false => Ok(all),
+        true => Err(Failure::refused("a target cannot be used as it is; nothing was sent")),
     }
-    terminal::diagnose(&findings);
-    Err(Failure::refused("a target cannot be used as it is; nothing was sent"))
 }
 
 fn plain_target(url: &str) -> TargetConfig {

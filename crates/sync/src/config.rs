@@ -68,6 +68,21 @@ impl TargetConfig {
         })
     }
 
+    /// Where it is, in one spelling for one place: targets that agree in this and in their key get each run into the same place.
+    /// TofuPilot's versions are one place, for one server has both.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let (what, url) = match self.kind {
+            TargetKind::TofuPilotV2 | TargetKind::TofuPilotV1 => ("tofupilot", server_root(self).ok()),
+            TargetKind::Webhook => ("webhook", checked_url(self).ok()),
+            TargetKind::S3 => ("s3", checked_url(self).ok()),
+            TargetKind::Directory => ("directory", None),
+            TargetKind::Postgres => ("postgres", None),
+        };
+        let url = url.map_or_else(|| self.url.trim().to_owned(), String::from);
+        format!("{what} {}", url.trim_end_matches('/'))
+    }
+
     /// Yes, unless it is simulated and the target does not ask for such.
     pub(crate) fn wants_simulated(&self, record: &Record) -> Wants {
         match record.simulated && !self.accept_simulated {
@@ -327,12 +342,35 @@ fn host_address(url: &Url) -> Option<IpAddr> {
     })
 }
 
-/// What stands before an `@` in a refused URL may be a secret: it is not repeated.
+/// True for a URL that may hold a secret: before an `@`, in a query or a fragment, or after the word `password`.
+#[must_use]
+pub fn may_hold_a_secret(url: &str) -> bool {
+    url.contains(['@', '?', '#']) || names_a_password(url)
+}
+
+/// True for what says `password` in whatever case, as the settings of a database do.
+pub(crate) fn names_a_password(url: &str) -> bool {
+    url.to_ascii_lowercase().contains("password")
+}
+
+/// What in a refused URL may be a secret is not repeated.
 pub(crate) fn without_credentials(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://[redacted]@{rest}"),
-        (None, Some((_, rest))) => format!("[redacted]@{rest}"),
-        (_, None) => url.to_owned(),
+    let (beginning, rest) = match url.split_once("://") {
+        Some((scheme, rest)) if !may_hold_a_secret(scheme) => (format!("{scheme}://"), rest),
+        Some(_) | None => (String::new(), url),
+    };
+    let is_in_doubt = |before: &str| names_a_password(rest) || before.contains(['?', '#']);
+    match rest.rsplit_once('@') {
+        Some((before, after)) if !is_in_doubt(before) => format!("{beginning}[redacted]@{}", without_query(after)),
+        None if !names_a_password(rest) => format!("{beginning}{}", without_query(rest)),
+        Some(_) | None => format!("{beginning}[redacted]"),
+    }
+}
+
+fn without_query(url: &str) -> String {
+    match url.split_inclusive(['?', '#']).next() {
+        Some(shown) if shown.len() < url.len() => format!("{shown}[redacted]"),
+        Some(_) | None => url.to_owned(),
     }
 }
 
@@ -419,6 +457,33 @@ mod tests {
             let error = server_root(&config(url)).unwrap_err();
             assert!(!error.to_string().contains("hunter2"), "{error}");
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn no_secret_of_a_url_is_repeated() {
+        for (url, shown) in [
+            ("https://lab.example/in", "https://lab.example/in"),
+            ("https://me:hunter2@lab.example/in", "https://[redacted]@lab.example/in"),
+            ("https://me:hun@ter2@lab.example", "https://[redacted]@lab.example"),
+            (
+                "https://lab.example/in?token=hunter2",
+                "https://lab.example/in?[redacted]",
+            ),
+            ("https://lab.example/in#hunter2", "https://lab.example/in#[redacted]"),
+            (
+                "https://me@lab.example/in?token=hunter2",
+                "https://[redacted]@lab.example/in?[redacted]",
+            ),
+            ("https://lab.example/in?to=me@x&token=hunter2", "https://[redacted]"),
+            ("https://me:hun?ter2@lab.example", "https://[redacted]"),
+            ("me:hunter2@lab.example", "[redacted]@lab.example"),
+            ("me:hunter2@https://lab.example", "[redacted]@https://lab.example"),
+            ("postgres://me@db/x?PASSWORD=hunter2", "postgres://[redacted]"),
+            ("host=db user=me password=hun@ter2", "[redacted]"),
+        ] {
+            assert_eq!(without_credentials(url), shown, "{url}");
+            assert_eq!(may_hold_a_secret(url), url != shown, "{url}");
         }
     }
 }

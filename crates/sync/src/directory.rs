@@ -4,7 +4,7 @@
 //! Where sticks are mounted, the folder of one that is not there may be: what is written into that is lost to whoever carries the
 //! stick. There it counts as a stick only where something is mounted, or where a file of the name [`MARKER`] says that it is meant.
 
-use crate::config::{TargetConfig, TargetError};
+use crate::config::{TargetConfig, TargetError, without_credentials};
 use crate::deadline::within;
 use crate::shelf::Shelf;
 use crate::target::{Enclosure, Patience, Probe, Progress, Verdict};
@@ -19,6 +19,21 @@ pub(crate) const MARKER: &str = "benchtop-records";
 /// Where systems mount sticks and shares.
 const FOR_STICKS: [&str; 4] = ["/media", "/run/media", "/mnt", MACOS];
 const MACOS: &str = "/Volumes";
+
+/// The folders of a store: what is in one of them is the store's own.
+const OF_THE_STORE: [&str; 11] = [
+    "pending",
+    "synced",
+    "parked",
+    "kept",
+    "quarantine",
+    "journal",
+    "receipts",
+    "attachments",
+    "unsafe",
+    "units",
+    "index",
+];
 
 /// A folder that records are put into.
 #[derive(Debug)]
@@ -43,7 +58,7 @@ pub(crate) fn checked_path(config: &TargetConfig) -> Result<PathBuf, TargetError
     if path.trim().is_empty() || path.contains("://") {
         return Err(TargetError::Url {
             target: config.name.clone(),
-            url: config.url.clone(),
+            url: without_credentials(&config.url),
             reason: "expected the path of a folder".to_owned(),
         });
     }
@@ -119,13 +134,17 @@ impl Folder {
         })
     }
 
-    /// True where it lies in the store that holds this record, by whatever way it is reached: the record that is there already
-    /// would stand for its own copy, and then be pruned.
+    /// True where it is the store that holds this record, whose `attachments/` would be its own, or lies in one of its folders, by
+    /// whatever way it is reached: what is there already would stand for its own copy, and then be pruned.
     fn is_of_the_store_of(&self, record: &Path) -> bool {
         let root = record.parent().and_then(Path::parent);
         let real = |path: &Path| path.canonicalize().ok();
+        let is_own = |below: &Path| match below.components().next() {
+            Some(first) => OF_THE_STORE.iter().any(|own| first.as_os_str() == *own),
+            None => true,
+        };
         let lies_below = match (real(&self.path), root.and_then(real)) {
-            (Some(folder), Some(root)) => folder.starts_with(root),
+            (Some(folder), Some(root)) => folder.strip_prefix(root).is_ok_and(is_own),
             (_, _) => false,
         };
         let name = record.file_name().unwrap_or_default();

@@ -254,7 +254,7 @@ pub(crate) fn faults(config: &TargetConfig) -> Vec<TargetError> {
 /// The server that is meant.
 ///
 /// # Errors
-/// [`TargetError::Url`] for what names no host or no user, and for one with a password.
+/// [`TargetError::Url`] for what names no host, and for one with a password. Without a user it is the one of the process.
 fn checked_server(config: &TargetConfig) -> Result<tokio_postgres::Config, TargetError> {
     let refuse = |reason: String| TargetError::Url {
         target: config.name.clone(),
@@ -262,15 +262,18 @@ fn checked_server(config: &TargetConfig) -> Result<tokio_postgres::Config, Targe
         reason,
     };
     let form = "expected postgres://USER@HOST/DATABASE";
-    let server: tokio_postgres::Config = config
-        .url
-        .parse()
-        .map_err(|error: Error| refuse(format!("{}: {form}", told(&error))))?;
+    let no_place_for_it = || refuse("holds a password; it belongs into api_key_file".into());
+    let server: tokio_postgres::Config = config.url.parse().map_err(|error: Error| {
+        // what cannot be read may be a piece of it
+        match crate::config::names_a_password(&config.url) {
+            true => no_place_for_it(),
+            false => refuse(format!("{}: {form}", told(&error))),
+        }
+    })?;
     if server.get_password().is_some() {
-        return Err(refuse("holds a password; it belongs into api_key_file".into()));
+        return Err(no_place_for_it());
     }
-    let is_hostless = server.get_hosts().is_empty() && server.get_hostaddrs().is_empty();
-    if is_hostless || server.get_user().is_none() {
+    if server.get_hosts().is_empty() && server.get_hostaddrs().is_empty() {
         return Err(refuse(form.into()));
     }
     Ok(server)

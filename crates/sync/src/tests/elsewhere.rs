@@ -135,7 +135,11 @@ async fn the_store_is_no_copy_of_itself() {
     let root = bench.store.root().to_owned();
     let link = elsewhere.path().join("link");
     std::os::unix::fs::symlink(root.join("pending"), &link).unwrap();
-    for folder in [root.join("pending"), root.join("synced"), root, link] {
+    let beside = root.join("usb");
+    std::fs::create_dir(&beside).unwrap();
+    let nested = root.join("synced/2026-03");
+    std::fs::create_dir_all(&nested).unwrap();
+    for folder in [root.join("pending"), root.join("attachments"), nested, root, link] {
         let drained = bench.drain(&opened(directory(&folder))).await;
         drained.leaves(1, 0);
         assert!(
@@ -145,11 +149,9 @@ async fn the_store_is_no_copy_of_itself() {
             drained.text()
         );
     }
-    assert_eq!(
-        bench.drain(&opened(directory(elsewhere.path()))).await.words(),
-        ["synced"],
-        "nothing of it was written down as a refusal"
-    );
+    // another folder there is none of the store's, and nothing was written down as a refusal
+    assert_eq!(bench.drain(&opened(directory(&beside))).await.words(), ["synced"]);
+    assert_eq!(std::fs::read_dir(&beside).unwrap().count(), 1);
 }
 
 #[tokio::test]
