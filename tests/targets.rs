@@ -360,8 +360,9 @@ const WITH_SECRETS: &[&str] = &[
 const IN_ONE_LINE: &[&str] = &[
     "{ name = \"t0\", kind = \"tofupilot-v2\", url = \"https://lab.example\", api_key_file = \"key\", \
      accept_simulated = true, proxy = \"http://me:hunter2@proxy.example:3128\" }",
-    "{ name = \"t0\", kind = \"nope\", url = \"https://lab.example\" }, { name = \"t1\", kind = \"webhook\", \
-     url = \"https://lab.example\", api_key_file = \"key\", proxy = \"http://me:hunter2@proxy.example:3128\" }",
+    // near each other, for an excerpt of a long line is cut
+    "{ name = \"t0\", kind = \"webhook\", url = \"https://h.x\", api_key_file = \"key\", proxy = \"http://me:hunter2@p:1\" }, \
+     { name = \"t1\", kind = \"nope\", url = \"https://h.x\" }",
 ];
 
 #[test]

@@ -1,8 +1,8 @@
 //! Postgres, the fleet's database: one row for each run, put only where there is none, many stations at once.
 //!
-//! `url` is `postgres://USER@HOST[:PORT]/DATABASE`; the password stands alone in `api_key_file`. Beyond this machine the
-//! connection is TLS, always. The tables are ours: the first station makes them, under a lock, and a later version of them is
-//! left alone by an older program.
+//! `url` is `postgres://USER@HOST[:PORT]/DATABASE`, or settings as libpq takes them; the password stands alone in
+//! `api_key_file`. Beyond this machine the connection is TLS, always. The tables are ours: the first station makes them, under a
+//! lock, and a later version of them is left alone by an older program.
 
 mod tls;
 
