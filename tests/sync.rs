@@ -280,7 +280,7 @@ fn what_is_no_record_is_not_counted_among_those_that_wait() {
     assert!(
         human
             .out
-            .contains("4 files in pending/ are no records: the next sync puts them into quarantine"),
+            .contains("4 files in pending/ are no records: sync puts them into quarantine, a hundred at a time"),
         "{human}"
     );
     let said = status(&["--format", "json"]).json().remove(0);

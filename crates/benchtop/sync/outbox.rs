@@ -42,8 +42,10 @@ fn show(status: &Status, outbox: &Outbox) {
     terminal::say(&Line::new().add(PLAIN.bold(), &counts).add(QUIET, &format!("  {root}")));
     if *not_records > 0 {
         let text = match not_records {
-            1 => "1 file in pending/ is no record: the next sync puts it into quarantine".to_owned(),
-            many => format!("{many} files in pending/ are no records: the next sync puts them into quarantine"),
+            1 => "1 file in pending/ is no record: sync puts it into quarantine".to_owned(),
+            many => {
+                format!("{many} files in pending/ are no records: sync puts them into quarantine, a hundred at a time")
+            }
         };
         terminal::say(&Line::new().add(DOUBTFUL, &text));
     }

@@ -71,7 +71,7 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
             // nobody is to be tried; whoever comes back first ends the rest
             None => {}
             Some(true) => {
-                // at the start, on another network, and when somebody is back, nothing rests
+                // at the start, on another network, and when somebody is back, what waits for its next try is due
                 let pace = Pace {
                     only_due: !all_at_once && away == 0,
                     resting: Some(&left_alone),

@@ -159,8 +159,8 @@ pub struct Verified {
 }
 
 impl Store {
-    /// Reads every record with its attachments and follows the chain. With `key` (a public key in hex) every record of the chain and every checkpoint must
-    /// be signed with it. Moves and alters nothing; runs and syncs may go on meanwhile.
+    /// Reads every record with its attachments and follows the chain. With `key` (a public key in hex) every record of the chain
+    /// and every checkpoint must be signed with it. Moves and alters nothing; runs and syncs may go on meanwhile.
     ///
     /// Memory grows with the number of records, by some 300 bytes each.
     ///

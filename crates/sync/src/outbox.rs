@@ -21,7 +21,7 @@ pub struct Status {
     pub targets: BTreeMap<String, TargetStatus>,
     /// Records in `pending/`.
     pub pending: u64,
-    /// What lies in `pending/` and is no record, by its name or its kind: the next sync puts it into quarantine.
+    /// What lies in `pending/` and is no record, by its name or its kind: syncs put it into quarantine.
     pub not_records: u64,
     /// Records in `parked/`.
     pub parked: u64,
