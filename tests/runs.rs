@@ -223,6 +223,9 @@ fn a_serial_number_of_digits_is_not_taken_for_a_number_without_a_word() {
         assert!(shown.out.contains(&format!("PASS  {serial}  (")), "{word}: {shown}");
         assert_eq!(shown.err, "", "{word}");
     }
+    // a unit that was never tested is not another one's run
+    let unknown = shown("0002");
+    assert!(unknown.code == Some(2) && unknown.out.is_empty(), "{unknown}");
     let both = shown("1");
     assert!(both.out.contains("PASS  7  ("), "{both}");
     assert!(both.err.contains("1 is taken for a run's number"), "{both}");

@@ -6,6 +6,8 @@ use benchtop_report::{Filter, History, Order, StoredRun, Unreadable, index::Inde
 use benchtop_store::{RecordName, Store, integrity};
 use std::path::Path;
 
+/// Digits of a run's number in the name of its record, zeros before it.
+const SEQUENCE_DIGITS: usize = 10;
 /// Runs of one number that are named.
 const MOST_NAMED: usize = 3;
 
@@ -71,8 +73,8 @@ fn chosen(history: &mut History, word: &str) -> Result<Option<RecordName>, Failu
         .select(&by_id, Order::NewestFirst, 0, 2)
         .map_err(super::failed)?;
     match found.as_slice() {
-        // as the names of files have it
-        [] if word.starts_with('0') => of_number(history, word.trim_start_matches('0')),
+        // as the names of files have it; a shorter one is a serial number that the store does not know
+        [] if word.len() == SEQUENCE_DIGITS => of_number(history, word.trim_start_matches('0')),
         [] => Ok(None),
         [one] => Ok(name(one)),
         [..] => Err(Failure::refused(format!(
