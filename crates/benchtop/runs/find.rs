@@ -3,11 +3,9 @@
 use super::{args::StoreArguments, simulated_ones};
 use crate::{exit::Failure, terminal};
 use benchtop_report::{Filter, History, Order, StoredRun, Unreadable, index::Indexed, named};
-use benchtop_store::{RecordName, Store, integrity};
+use benchtop_store::{RecordName, SEQUENCE_DIGITS, Store, integrity};
 use std::path::Path;
 
-/// Digits of a run's number in the name of its record, zeros before it.
-const SEQUENCE_DIGITS: usize = 10;
 /// Runs of one number that are named.
 const MOST_NAMED: usize = 3;
 

@@ -209,7 +209,7 @@ pub use disk::news::FolderNews;
 pub use error::{StoreError, StoreErrorKind};
 pub use journal::Journal;
 pub use lock::Lock;
-pub use name::{RecordName, RecordNameError};
+pub use name::{RecordName, RecordNameError, SEQUENCE_DIGITS};
 pub use newfile::NewFile;
 pub use outbox::{Listing, Loaded, Place, Sealed, place};
 pub use outlook::{Outlook, TargetOutlook};

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 /// Most characters of a serial number in a file name.
 const SERIAL_CHARACTERS: usize = 48;
-/// Digits that the sequence number is padded to: enough for one run a second over three centuries.
-const SEQUENCE_DIGITS: usize = 10;
+/// Digits that the sequence number in the name of a record is padded to with zeros: enough for one run a second over three centuries.
+pub const SEQUENCE_DIGITS: usize = 10;
 const ENDING: &str = ".json";
 
 /// The name of a record's file. Ordered by sequence: oldest first.
