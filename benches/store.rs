@@ -147,25 +147,33 @@ fn journal(folder: &Path, clock: &RealClock, runtime: &tokio::runtime::Runtime, 
         .open(folder.join("bare.jsonl"))
         .unwrap();
     let (mut floors, mut durable, mut pipelined) = (Vec::new(), Vec::new(), Vec::new());
-    let mut length = fs::metadata(&path).unwrap().len();
-    for turn in 0..pairs + pairs / 10 + 1 {
+    // the lines of every step have the same length
+    let length = || fs::metadata(&path).unwrap().len();
+    let before = length();
+    let step = |journal: &mut Journal| {
         let begun = clock.now();
         events[1..4].iter().for_each(|event| journal.record(event).unwrap());
         runtime.block_on(journal.barrier()).unwrap();
-        let took = since(clock, begun);
-        let now = fs::metadata(&path).unwrap().len();
-        let bytes = vec![b'x'; usize::try_from(now - length).unwrap()];
+        since(clock, begun)
+    };
+    step(&mut journal);
+    let bytes = vec![b'x'; usize::try_from(length() - before).unwrap()];
+    let mut append = || {
         let begun = clock.now();
         bare.write_all(&bytes).unwrap();
         bare.sync_data().unwrap();
-        let floor = since(clock, begun);
+        since(clock, begun)
+    };
+    for turn in 0..pairs + pairs / 10 + 1 {
+        let before = (turn % 2 == 1).then(&mut append);
+        let took = step(&mut journal);
+        let floor = before.unwrap_or_else(&mut append);
         let begun = clock.now();
         events[1..4].iter().for_each(|event| journal.record(event).unwrap());
         runtime.block_on(journal.pipeline()).unwrap();
         let beside = since(clock, begun);
         // the sync that runs beside is not the next turn's to wait for
         runtime.block_on(journal.barrier()).unwrap();
-        length = fs::metadata(&path).unwrap().len();
         if turn > pairs / 10 {
             floors.push(floor);
             durable.push(took);

@@ -264,10 +264,8 @@ impl Recorder for Journal {
     async fn barrier(&mut self) -> Result<(), RecorderError> {
         let shared = Arc::clone(&self.0);
         let synced = shared.writer.ask(|answer| Order::Sync(Some(answer)));
-        let synced = synced.map_err(RecorderError::new)?.await;
-        synced
-            .unwrap_or_else(|_| Err(shared.writer.gone()))
-            .map_err(RecorderError::new)
+        let synced = synced.map_err(RecorderError::new)?;
+        shared.writer.told(synced).await.map_err(RecorderError::new)
     }
 
     async fn pipeline(&mut self) -> Result<(), RecorderError> {
@@ -275,10 +273,7 @@ impl Recorder for Journal {
         // the thread keeps the order: what is written now lies behind the sync of the step before
         let written = shared.writer.ask(Order::Written).map_err(RecorderError::new)?;
         shared.writer.send(Order::Sync(None)).map_err(RecorderError::new)?;
-        let written = written.await;
-        written
-            .unwrap_or_else(|_| Err(shared.writer.gone()))
-            .map_err(RecorderError::new)
+        shared.writer.told(written).await.map_err(RecorderError::new)
     }
 }
 

@@ -4,7 +4,8 @@
 //! line before (nothing for the first) and the JSON, so that a line that was altered, lost, doubled or moved is
 //! found. JSON text holds no raw line feed: a line ends at the first one.
 
-use crate::integrity::sha256_hex;
+use crate::integrity::hex;
+use sha2::{Digest, Sha256};
 
 const CHECKSUM_DIGITS: usize = 16;
 
@@ -15,9 +16,10 @@ pub(crate) fn encode(previous: &str, json: &str) -> (String, String) {
 }
 
 fn checksum(previous: &str, json: &str) -> String {
-    let mut hex = sha256_hex(format!("{previous}{json}").as_bytes());
-    hex.truncate(CHECKSUM_DIGITS);
-    hex
+    let digest = Sha256::new().chain_update(previous).chain_update(json).finalize();
+    let mut digits = hex(&digest);
+    digits.truncate(CHECKSUM_DIGITS);
+    digits
 }
 
 /// What stands after the last good line.

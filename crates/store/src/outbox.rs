@@ -16,7 +16,10 @@ use crate::{
     store::{Layout, Store},
 };
 use chrono::{DateTime, Datelike, Utc};
-use std::{collections::BinaryHeap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BinaryHeap},
+    path::PathBuf,
+};
 
 /// A folder of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -250,10 +253,40 @@ impl Store {
     /// [`StoreErrorKind::Damaged`] when the receipts cannot be believed; [`StoreErrorKind::Conflict`] when another
     /// record is there under its name, and then this one goes to quarantine; else trouble with the disk.
     pub fn settle(&self, name: &RecordName, targets: &[&str], now: DateTime<Utc>) -> Result<Place, StoreError> {
-        let place = place(&self.receipts().read(name.run_id())?, targets);
+        self.move_by(&self.receipts().read(name.run_id())?, name, targets, now, &mut None)
+    }
+
+    /// [`Store::settle`] of many, each with its own time: what is in `known` by its run id is not read again, as
+    /// [`Receipts::append_all`](crate::Receipts::append_all) answered it.
+    pub fn settle_all(
+        &self,
+        moves: Vec<(RecordName, DateTime<Utc>)>,
+        known: &BTreeMap<String, RunReceipts>,
+        targets: &[&str],
+    ) -> BTreeMap<String, Result<Place, StoreError>> {
+        let mut month = None;
+        let mut settle = |name: &RecordName, now| match known.get(name.run_id()) {
+            Some(receipts) => self.move_by(receipts, name, targets, now, &mut month),
+            None => self.move_by(&self.receipts().read(name.run_id())?, name, targets, now, &mut month),
+        };
+        let moved = moves.into_iter();
+        moved
+            .map(|(name, now)| (name.run_id().to_owned(), settle(&name, now)))
+            .collect()
+    }
+
+    fn move_by(
+        &self,
+        receipts: &RunReceipts,
+        name: &RecordName,
+        targets: &[&str],
+        now: DateTime<Utc>,
+        month: &mut Option<Dir>,
+    ) -> Result<Place, StoreError> {
+        let place = place(receipts, targets);
         match place {
             Place::Pending => {}
-            Place::Synced => drop(self.move_to_synced(name, now)?),
+            Place::Synced => drop(self.move_to_month(name, now, month)?),
             Place::Parked => drop(self.park(name)?),
             Place::Kept => drop(self.keep(name)?),
         }
@@ -265,11 +298,24 @@ impl Store {
     /// # Errors
     /// As [`Store::settle`].
     pub fn move_to_synced(&self, name: &RecordName, now: DateTime<Utc>) -> Result<PathBuf, StoreError> {
+        self.move_to_month(name, now, &mut None)
+    }
+
+    /// `open` is the folder of the last one, which is mostly the next one's too.
+    fn move_to_month(
+        &self,
+        name: &RecordName,
+        now: DateTime<Utc>,
+        open: &mut Option<Dir>,
+    ) -> Result<PathBuf, StoreError> {
         // a clock that is beyond four-digit years has no month worth a folder of its own
         let year = now.year().clamp(0, 9999);
         let month = format!("{year:04}-{:02}", now.month());
-        let month = self.layout().synced.child(&month)?;
-        self.move_record(name, &self.layout().pending, &month)
+        let folder = match open.take().filter(|open| open.path().ends_with(&month)) {
+            Some(same) => same,
+            None => self.layout().synced.child(&month)?,
+        };
+        self.move_record(name, &self.layout().pending, open.insert(folder))
     }
 
     /// Moves a pending record to `parked/`. The receipt that says why must be durable before.

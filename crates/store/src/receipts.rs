@@ -401,30 +401,36 @@ impl Receipts {
     /// [`StoreError`] when it is not on stable storage; [`StoreErrorKind::Damaged`] when the file is damaged before
     /// its end, and then nothing is written.
     pub fn append(&self, run_id: &str, receipt: &Receipt) -> Result<(), StoreError> {
-        let written = self.write(run_id, &[receipt])?;
+        let (written, _so_far) = self.write(run_id, &[receipt])?;
         make_durable(&self.layout.receipts, &[written])
     }
 
     /// Appends receipts of several runs, durably: the disk is waited for once, not once for each. Those of one run keep their
-    /// order.
+    /// order. Answers what became of each of these runs so far, by run id.
     ///
     /// # Errors
     /// As [`Receipts::append`]; then some of them may be there.
-    pub fn append_all(&self, batch: &[(String, Receipt)]) -> Result<(), StoreError> {
+    pub fn append_all(&self, batch: &[(String, Receipt)]) -> Result<BTreeMap<String, RunReceipts>, StoreError> {
         let mut runs: BTreeMap<&str, Vec<&Receipt>> = BTreeMap::new();
         for (run_id, receipt) in batch {
             runs.entry(run_id).or_default().push(receipt);
         }
         let runs: Vec<(&str, Vec<&Receipt>)> = runs.into_iter().collect();
+        let mut so_far = BTreeMap::new();
         for some in runs.chunks(MOST_OPEN) {
-            let written = some.iter().map(|(run_id, receipts)| self.write(run_id, receipts));
-            let written = written.collect::<Result<Vec<Written>, StoreError>>()?;
-            make_durable(&self.layout.receipts, &written)?;
+            let mut files = Vec::new();
+            for (run_id, receipts) in some {
+                let (written, known) = self.write(run_id, receipts)?;
+                files.push(written);
+                so_far.insert((*run_id).to_owned(), known);
+            }
+            make_durable(&self.layout.receipts, &files)?;
         }
-        Ok(())
+        Ok(so_far)
     }
 
-    fn write(&self, run_id: &str, receipts: &[&Receipt]) -> Result<Written, StoreError> {
+    /// Written, and not yet durable; and what became of the run with it.
+    fn write(&self, run_id: &str, receipts: &[&Receipt]) -> Result<(Written, RunReceipts), StoreError> {
         let folder = &self.layout.receipts;
         let name = self.file_of(run_id)?;
         let failed = |operation, error| StoreError::io(operation, folder.path_of(&name), error);
@@ -439,7 +445,7 @@ impl Receipts {
         let bytes = folder.read_file(&file, &name, MOST_BYTES)?;
         let lines = line::read(&bytes);
         let mut checksum = lines.last.clone();
-        self.replay(run_id, &lines)?;
+        let mut so_far = self.replay(run_id, &lines)?;
         if let Tail::Torn { .. } = lines.tail {
             let good = u64::try_from(lines.length).unwrap_or(u64::MAX);
             file.set_len(good).map_err(|error| failed("cut", error))?;
@@ -460,7 +466,8 @@ impl Receipts {
         (&file)
             .write_all(text.as_bytes())
             .map_err(|error| failed("write", error))?;
-        Ok(Written { name, file, is_new })
+        receipts.iter().for_each(|receipt| so_far.take((*receipt).clone()));
+        Ok((Written { name, file, is_new }, so_far))
     }
 
     /// What became of a run so far; all open where there are no receipts.

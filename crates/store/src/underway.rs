@@ -159,5 +159,5 @@ fn write_attempts(store: &Store, uploads: &[Begun]) -> Result<(), StoreError> {
             attempts.push((begun.run_id.clone(), attempt));
         }
     }
-    receipts.append_all(&attempts)
+    receipts.append_all(&attempts).map(drop)
 }

@@ -242,11 +242,7 @@ fn write(work: &Work, entries: Vec<Entry>) -> Result<Placed, StoreError> {
             Entry::Move(name, now) => moves.push((name, now)),
         }
     }
-    work.store.receipts().append_all(&receipts)?;
+    let known = work.store.receipts().append_all(&receipts)?;
     let targets: Vec<&str> = work.targets.iter().map(String::as_str).collect();
-    let settled = moves.into_iter().map(|(name, now)| {
-        let place = work.store.settle(&name, &targets, now);
-        (name.run_id().to_owned(), place)
-    });
-    Ok(settled.collect())
+    Ok(work.store.settle_all(moves, &known, &targets))
 }
