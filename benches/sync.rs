@@ -1,6 +1,6 @@
 //! What draining an outbox costs, beside the way people do it today (scripts that POST each file and move it, one after the
-//! other) and beside the least that it could cost: the same bodies sent concurrently and nothing kept, and the same receipts
-//! and moves made and nothing sent.
+//! other) and beside the least that it could cost: the same bodies sent concurrently and nothing kept, the same receipts
+//! and moves made and nothing sent, and all of its system calls made barely.
 //!
 //! `cargo bench --bench sync -- [RUNS] [PENDING]`: on loopback, then with 20 ms of server latency (a tenth of the runs); with
 //! PENDING, the peak memory of a `benchtop sync` that drains so many. The server is the bench's own and does as little as it
@@ -42,6 +42,8 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("requests.post", include_str!("scripts/requests_post.py")),
     ("one open connection", include_str!("scripts/open_connection.py")),
 ];
+/// Bytes of an attempt and a confirmation.
+const RECEIPTS: usize = 500;
 /// What the bench was sent last lies on the disk before anything is measured.
 const BEFORE: &str = "sync";
 /// How many stores were made.
@@ -90,6 +92,11 @@ fn main() {
         "receipts and moves alone, nothing sent: {:.0}/s",
         disk(folder, &record, runs)
     );
+    let url = serve(&runtime, Duration::ZERO);
+    println!(
+        "the bare calls of a drain, nothing parsed, checked or locked: {:.0}/s",
+        bare_drain(&runtime, folder, &record, runs, &url)
+    );
     if let Some(pending) = pending {
         memory(&runtime, folder, &record, pending);
     }
@@ -120,12 +127,8 @@ fn one_record() -> Vec<u8> {
 /// Has ext4 begin each store somewhere else on the disk: it looks long for room where many files went in the last minutes, those of
 /// whatever ran before. Where it cannot be told so, that is in the numbers.
 fn spread(folder: &Path) {
-    if !Command::new("chattr")
-        .arg("+T")
-        .arg(folder)
-        .status()
-        .is_ok_and(|status| status.success())
-    {
+    let told = Command::new("chattr").arg("+T").arg(folder).status();
+    if !told.is_ok_and(|status| status.success()) {
         println!("(no `chattr +T` here: what was removed from the disk a moment ago slows the making of files down)");
     }
 }
@@ -188,12 +191,7 @@ fn ours(runtime: &Runtime, folder: &Path, record: &[u8], runs: usize, url: &str,
 
 /// The same bodies on so many connections, by hand, nothing read from the disk and nothing kept.
 fn floor(runtime: &Runtime, record: &[u8], runs: usize, url: &str, at_once: usize) -> f64 {
-    let address = url.trim_start_matches("http://").to_owned();
-    let head = format!(
-        "POST /api/v2/runs HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
-        record.len()
-    );
-    let request = Arc::new([head.as_bytes(), record].concat());
+    let (address, request) = (address(url), Arc::new(request(record)));
     let begun = Instant::now();
     runtime.block_on(async {
         let share = runs.div_ceil(at_once);
@@ -215,6 +213,78 @@ fn floor(runtime: &Runtime, record: &[u8], runs: usize, url: &str, at_once: usiz
         }
     });
     rate(runs, begun)
+}
+
+/// The bare calls of a drain, one half of the records beside the other: each is read and sent on open connections, a file is made
+/// for its receipts, a batch's files wait for the disk together, and each is renamed. Nothing is parsed, checked or locked.
+fn bare_drain(runtime: &Runtime, folder: &Path, record: &[u8], runs: usize, url: &str) -> f64 {
+    let (folder, store) = filled(folder, record, runs);
+    let names = store.pending(usize::MAX).unwrap().names;
+    fs::create_dir(folder.join("synced").join("bare")).unwrap();
+    let begun = Instant::now();
+    let halves: Vec<_> = names
+        .chunks(runs.div_ceil(2))
+        .map(|half| {
+            let names = half.iter().map(ToString::to_string).collect();
+            runtime.spawn(bare_half(folder.clone(), names, address(url)))
+        })
+        .collect();
+    runtime.block_on(async {
+        for half in halves {
+            half.await.unwrap();
+        }
+    });
+    store.sync_moves().unwrap();
+    rate(runs, begun)
+}
+
+async fn bare_half(folder: PathBuf, names: Vec<String>, address: String) {
+    let (pending, receipts) = (folder.join("pending"), folder.join("receipts"));
+    let synced = folder.join("synced").join("bare");
+    let disk = fs::File::open(&receipts).unwrap();
+    let mut connections = Vec::new();
+    for _ in 0..64 {
+        connections.push(TcpStream::connect(&address).await.unwrap());
+    }
+    for batch in names.chunks(256) {
+        let mut bodies: Vec<Vec<u8>> = batch.iter().map(|name| fs::read(pending.join(name)).unwrap()).collect();
+        let share = bodies.len().div_ceil(connections.len());
+        let sent: Vec<_> = connections
+            .drain(..)
+            .map(|stream| tokio::spawn(bare_posts(stream, bodies.split_off(bodies.len().saturating_sub(share)))))
+            .collect();
+        for stream in sent {
+            connections.push(stream.await.unwrap());
+        }
+        tokio::task::block_in_place(|| {
+            for name in batch {
+                fs::write(receipts.join(name), [b'x'; RECEIPTS]).unwrap();
+            }
+            rustix::fs::syncfs(&disk).unwrap();
+            for name in batch {
+                fs::rename(pending.join(name), synced.join(name)).unwrap();
+            }
+        });
+    }
+}
+
+async fn bare_posts(mut stream: TcpStream, bodies: Vec<Vec<u8>>) -> TcpStream {
+    let mut answer = vec![0; ANSWER.len()];
+    for body in bodies {
+        stream.write_all(&request(&body)).await.unwrap();
+        stream.read_exact(&mut answer).await.unwrap();
+    }
+    stream
+}
+
+fn address(url: &str) -> String {
+    url.trim_start_matches("http://").to_owned()
+}
+
+fn request(body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!("POST /api/v2/runs HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 /// The receipts and the moves of so many runs, in the batches of a drain, without any target.

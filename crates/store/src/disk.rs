@@ -233,7 +233,12 @@ impl Dir {
 
     /// Reads an open file from its beginning.
     pub(crate) fn read_file(&self, file: &DiskFile, name: &str, limit: u64) -> Result<Vec<u8>, StoreError> {
+        let length = file.metadata().map_err(self.failed("look at", name))?.len();
+        // one more than there is: the end of the file is seen without making room for it
+        let room = usize::try_from(length.min(limit).saturating_add(1)).unwrap_or_default();
         let mut bytes = Vec::new();
+        let reserved = bytes.try_reserve_exact(room).map_err(io::Error::from);
+        reserved.map_err(self.failed("read", name))?;
         file.rewind().map_err(self.failed("read", name))?;
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
