@@ -97,6 +97,14 @@ fn main() {
         "the bare calls of a drain, nothing parsed, checked or locked: {:.0}/s",
         bare_drain(&runtime, folder, &record, runs, &url)
     );
+    println!(
+        "every byte of a record checked, and the record read from them: {:.0} us",
+        checked(&record)
+    );
+    println!(
+        "POSTs with the client that a target uses, 64 at once: {:.0}/s",
+        client(&runtime, &record, runs, &url, 64)
+    );
     if let Some(pending) = pending {
         memory(&runtime, folder, &record, pending);
     }
@@ -238,6 +246,16 @@ fn bare_drain(runtime: &Runtime, folder: &Path, record: &[u8], runs: usize, url:
     rate(runs, begun)
 }
 
+/// What it takes of a processor's time to check a record before it is sent, in microseconds.
+fn checked(record: &[u8]) -> f64 {
+    const TIMES: usize = 10_000;
+    let begun = Instant::now();
+    for _ in 0..TIMES {
+        std::hint::black_box(benchtop_store::integrity::open(record).unwrap());
+    }
+    1e6 / rate(TIMES, begun)
+}
+
 async fn bare_half(folder: PathBuf, names: Vec<String>, address: String) {
     let (pending, receipts) = (folder.join("pending"), folder.join("receipts"));
     let synced = folder.join("synced").join("bare");
@@ -285,6 +303,32 @@ fn request(body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!("POST /api/v2/runs HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
     [head.as_bytes(), body].concat()
+}
+
+/// The same bodies through the HTTP client that a target uses, and the answers parsed.
+fn client(runtime: &Runtime, record: &[u8], runs: usize, url: &str, at_once: usize) -> f64 {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{url}/api/v2/runs");
+    let begun = Instant::now();
+    runtime.block_on(async {
+        let share = runs.div_ceil(at_once);
+        let posting: Vec<_> = (0..at_once)
+            .map(|_| {
+                let (client, url, record) = (client.clone(), url.clone(), record.to_vec());
+                tokio::spawn(async move {
+                    for _ in 0..share {
+                        let post = client.post(&url).bearer_auth("k").body(record.clone());
+                        let answer = post.send().await.unwrap();
+                        answer.json::<serde_json::Value>().await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for one in posting {
+            one.await.unwrap();
+        }
+    });
+    rate(runs, begun)
 }
 
 /// The receipts and the moves of so many runs, in the batches of a drain, without any target.
