@@ -257,7 +257,7 @@ impl Store {
     }
 
     /// [`Store::settle`] of many, each with its own time: what is in `known` by its run id is not read again, as
-    /// [`Receipts::append_all`](crate::Receipts::append_all) answered it.
+    /// [`Receipts::append_all`](crate::Receipts::append_all) answered it. The caller holds the syncer's lock since before that.
     pub fn settle_all(
         &self,
         moves: Vec<(RecordName, DateTime<Utc>)>,
@@ -315,7 +315,10 @@ impl Store {
             Some(same) => same,
             None => self.layout().synced.child(&month)?,
         };
-        self.move_record(name, &self.layout().pending, open.insert(folder))
+        let moved = self.move_record(name, &self.layout().pending, &folder)?;
+        // one that failed may have lost its folder: the next one opens it anew
+        *open = Some(folder);
+        Ok(moved)
     }
 
     /// Moves a pending record to `parked/`. The receipt that says why must be durable before.

@@ -57,8 +57,8 @@ impl FolderNews {
 #[derive(Debug)]
 pub(crate) struct News {
     root: system::Handle,
-    /// One of this process at a time; with the folder, once it was open. It may be taken away whenever anybody likes.
-    turn: Mutex<Option<system::Handle>>,
+    /// One of this process at a time.
+    turn: Mutex<()>,
 }
 
 /// The folders of records, for those who change them.
@@ -129,13 +129,13 @@ pub(super) fn telling<T>(changes: &[Change<'_>], act: impl FnOnce() -> io::Resul
 /// The right to change folders and to tell of it. The lock ends with the open file.
 struct Turn<'a> {
     file: File,
-    _alone: MutexGuard<'a, Option<system::Handle>>,
+    _alone: MutexGuard<'a, ()>,
 }
 
 impl<'a> Turn<'a> {
     fn take(news: &'a News) -> Option<Self> {
-        let mut alone = news.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = news.open_in(&mut alone)?;
+        let alone = news.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = news.open_ours()?;
         let tried = || {
             let locked = file.try_lock().is_ok();
             if !locked {
@@ -157,23 +157,19 @@ impl<'a> Turn<'a> {
 }
 
 impl News {
-    /// In the folder as it was open before; else in the one that is there now.
-    fn open_in(&self, folder: &mut Option<system::Handle>) -> Option<File> {
-        let known = folder.as_ref().and_then(|folder| folder.open_append(FILE).ok());
-        let file = match known {
-            Some(file) => file,
-            None => {
-                // there already, mostly
-                drop(self.root.make_dir(FOLDER));
-                let now = self.root.open_dir(FOLDER).ok()?;
-                folder.insert(now).open_append(FILE).ok()?
-            }
-        };
-        Self::ours(file)
+    /// In the folder that has the name now: it may be moved or taken away whenever anybody likes, and an open one that was removed
+    /// would keep a disk from being mounted read-only.
+    fn open(&self) -> io::Result<File> {
+        let folder = self.root.open_dir(FOLDER).or_else(|_missing| {
+            self.root.make_dir(FOLDER)?;
+            self.root.open_dir(FOLDER)
+        });
+        folder?.open_append(FILE)
     }
 
-    /// Nothing where it is another's: a file of ours has one name.
-    fn ours(file: File) -> Option<File> {
+    /// The same; nothing where it is another's: a file of ours has one name.
+    fn open_ours(&self) -> Option<File> {
+        let file = self.open().ok()?;
         let facts = file.metadata().ok()?;
         (facts.is_file() && system::names_of(&facts) == 1).then_some(file)
     }
@@ -187,7 +183,7 @@ impl News {
             .map(|told| format!("{} {untold} {untold} - -\n", told.folder))
             .collect();
         // one write at the end of the file: it stands between the lines of others
-        drop(self.open_in(&mut None).map(|mut file| file.write_all(lines.as_bytes())));
+        drop(self.open_ours().map(|mut file| file.write_all(lines.as_bytes())));
     }
 
     fn read(mut file: &File) -> io::Result<Vec<u8>> {
@@ -310,6 +306,9 @@ mod tests {
         fs::remove_dir_all(guard.path().join("index")).unwrap();
         pending.remove(".tmp-y").unwrap();
         assert_eq!(root.news().0.len(), 1, "it is made again");
+        root.rename_new("index", &root, "trash").unwrap();
+        drop(pending.create_new(".tmp-z").unwrap());
+        assert_eq!(root.news().0.len(), 1, "what was moved away is left alone");
     }
 
     #[test]

@@ -26,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes that are written at once, but for the last line of them.
 const MOST_AT_ONCE: usize = 64 * 1024;
 
-/// How often whoever waits for an answer looks for it before it sleeps: some 200 us on a computer of today, in which an SSD has
-/// synced a step. Waking up afterwards costs some 25 us; meanwhile the other tasks run.
+/// How often whoever waits for an answer looks for it before it sleeps, in turns with the other tasks: in about the time in which an
+/// SSD syncs a step. Waking up afterwards costs some 25 us.
 const LOOKS: u32 = 400;
 
 pub(super) type Answer = oneshot::Sender<Result<(), StoreError>>;
