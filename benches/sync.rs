@@ -1,6 +1,6 @@
 //! What draining an outbox costs, beside the way people do it today (scripts that POST each file and move it, one after the
 //! other) and beside the least that it could cost: the same bodies sent concurrently and nothing kept, the same receipts
-//! and moves made and nothing sent, and all of its system calls made barely.
+//! and moves made and nothing sent, and its bare system calls.
 //!
 //! `cargo bench --bench sync -- [RUNS] [PENDING]`: on loopback, then with 20 ms of server latency (a tenth of the runs); with
 //! PENDING, the peak memory of a `benchtop sync` that drains so many. The server is the bench's own and does as little as it
@@ -246,16 +246,6 @@ fn bare_drain(runtime: &Runtime, folder: &Path, record: &[u8], runs: usize, url:
     rate(runs, begun)
 }
 
-/// What it takes of a processor's time to check a record before it is sent, in microseconds.
-fn checked(record: &[u8]) -> f64 {
-    const TIMES: usize = 10_000;
-    let begun = Instant::now();
-    for _ in 0..TIMES {
-        std::hint::black_box(benchtop_store::integrity::open(record).unwrap());
-    }
-    1e6 / rate(TIMES, begun)
-}
-
 async fn bare_half(folder: PathBuf, names: Vec<String>, address: String) {
     let (pending, receipts) = (folder.join("pending"), folder.join("receipts"));
     let synced = folder.join("synced").join("bare");
@@ -305,7 +295,18 @@ fn request(body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// The same bodies through the HTTP client that a target uses, and the answers parsed.
+/// What it takes of a processor's time to check a record before it is sent, in microseconds.
+fn checked(record: &[u8]) -> f64 {
+    const TIMES: usize = 10_000;
+    let begun = Instant::now();
+    for _ in 0..TIMES {
+        std::hint::black_box(benchtop_store::integrity::open(record).unwrap());
+    }
+    1e6 / rate(TIMES, begun)
+}
+
+/// The same bodies through the HTTP client that a target uses, and the answers parsed. What it needs for TLS was installed with the
+/// first target.
 fn client(runtime: &Runtime, record: &[u8], runs: usize, url: &str, at_once: usize) -> f64 {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("{url}/api/v2/runs");

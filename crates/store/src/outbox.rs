@@ -269,10 +269,11 @@ impl Store {
             Some(receipts) => self.move_by(receipts, name, targets, now, &mut month),
             None => self.move_by(&self.receipts().read(name.run_id())?, name, targets, now, &mut month),
         };
-        let moved = moves.into_iter();
-        moved
-            .map(|(name, now)| (name.run_id().to_owned(), settle(&name, now)))
-            .collect()
+        let settled = moves.into_iter().map(|(name, now)| {
+            let place = settle(&name, now);
+            (name.run_id().to_owned(), place)
+        });
+        settled.collect()
     }
 
     fn move_by(

@@ -71,7 +71,7 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn of_root(root: system::Handle) -> Self {
-        let turn = Mutex::default();
+        let turn = Mutex::new(());
         let news = Arc::new(News { root, turn });
         Self {
             news,

@@ -315,6 +315,44 @@ fn a_move_never_replaces_another_record() {
 }
 
 #[test]
+fn many_are_settled_by_what_was_just_appended_each_in_its_own_month() {
+    let (_folder, store) = testkit::store();
+    let saved: Vec<Saved> = (0..6).map(|number| save(&store, &format!("UNIT-{number}"))).collect();
+    let [march, april, refused, lost, late, earlier] = saved.try_into().unwrap();
+    append(&store, &earlier, "cloud", confirmed());
+    let batch = [(&march, confirmed()), (&april, confirmed()), (&refused, parked())];
+    let batch = batch.into_iter().chain([(&lost, confirmed()), (&late, confirmed())]);
+    let batch: Vec<_> = batch
+        .map(|(saved, kind)| (saved.name.run_id().to_owned(), receipt("cloud", kind)))
+        .collect();
+    let known = store.receipts().append_all(&batch).unwrap();
+    assert_eq!(known.len(), batch.len());
+    for (run_id, receipts) in &known {
+        assert_eq!(*receipts, store.receipts().read(run_id).unwrap());
+    }
+    std::fs::remove_file(&lost.path).unwrap();
+    let next_month = now() + chrono::TimeDelta::days(31);
+    let times = [now(), next_month, now(), now(), now(), now()];
+    let all = [&march, &april, &refused, &lost, &late, &earlier];
+    let moves = all.iter().map(|saved| saved.name.clone()).zip(times).collect();
+    let mut settled = store.settle_all(moves, &known, &["cloud"]);
+    let mut place = |saved: &Saved| settled.remove(saved.name.run_id()).unwrap();
+    assert_eq!(place(&lost).unwrap_err().kind(), StoreErrorKind::NotFound);
+    assert_eq!(place(&refused).unwrap(), Place::Parked);
+    let others = [&march, &april, &late, &earlier];
+    assert!(
+        others
+            .map(|saved| place(saved).unwrap())
+            .iter()
+            .all(|place| *place == Place::Synced)
+    );
+    let mut in_march = [&march, &late, &earlier].map(|saved| saved.name.to_string());
+    in_march.sort();
+    assert_eq!(names(&store.root().join("synced/2026-03")), in_march);
+    assert_eq!(names(&store.root().join("synced/2026-04")), [april.name.as_str()]);
+}
+
+#[test]
 fn one_syncer_drains_at_a_time() {
     let (_folder, store) = testkit::store();
     let held = store.lock_syncer().unwrap();
