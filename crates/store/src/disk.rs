@@ -24,10 +24,10 @@ pub(crate) use file::DiskFile;
 
 use crate::error::{StoreError, StoreErrorKind, kind_of};
 use crate::ground::FileSystem;
-use eye::{Call, Eye};
-use news::{Change, Told, telling};
+use eye::{Call, Entry, Eye};
+use news::{Change, Told, telling, telling_moves};
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -111,12 +111,12 @@ impl Dir {
         if self.is_only_looked_at {
             return self.existing_child(name);
         }
-        let path = self.path.join(name);
-        let make = Call::MakeDir { path: &path };
+        let entry = self.entry(name);
+        let make = Call::MakeDir { entry };
         let made = match self.eye.around(make, || self.handle()?.make_dir(name)) {
             Ok(()) => true,
             Err(error) if kind_of(&error) == StoreErrorKind::Conflict => false,
-            Err(error) => return Err(StoreError::io("make the folder", path, error)),
+            Err(error) => return Err(self.failed("make the folder", name)(error)),
         };
         let child = || {
             let child = self.existing_child(name)?;
@@ -128,7 +128,7 @@ impl Dir {
         child().inspect_err(|_failed| {
             if made {
                 // whoever comes next makes it anew, and takes no second sync for the one that failed
-                let gone = Call::Remove { path: &path };
+                let gone = Call::Remove { entry };
                 drop(self.eye.around(gone, || self.handle()?.remove_dir(name)));
             }
         })
@@ -161,13 +161,19 @@ impl Dir {
         self.path.join(name)
     }
 
+    fn entry<'a>(&'a self, name: &'a str) -> Entry<'a> {
+        Entry {
+            folder: &self.path,
+            name,
+        }
+    }
+
     const fn change<'a>(&'a self, came: Option<&'a str>, went: Option<&'a str>) -> Change<'a> {
         Change { dir: self, came, went }
     }
 
-    fn failed(&self, operation: &'static str, name: &str) -> impl FnOnce(io::Error) -> StoreError {
-        let path = self.path_of(name);
-        move |error| StoreError::io(operation, path, error)
+    fn failed<'a>(&'a self, operation: &'static str, name: &'a str) -> impl FnOnce(io::Error) -> StoreError + 'a {
+        move |error| StoreError::io(operation, self.path_of(name), error)
     }
 
     fn opened(
@@ -176,10 +182,10 @@ impl Dir {
         operation: &'static str,
         open: impl FnOnce() -> io::Result<File>,
     ) -> Result<DiskFile, StoreError> {
-        let (path, file) = (self.path_of(name), DiskFile::next_id());
+        let (entry, file) = (self.entry(name), DiskFile::next_id());
         let call = match operation {
-            "create" => Call::Create { path: &path, file },
-            _ => Call::Open { path: &path, file },
+            "create" => Call::Create { entry, file },
+            _ => Call::Open { entry, file },
         };
         let opened = self.eye.around(call, open).map_err(self.failed(operation, name))?;
         Ok(DiskFile::new(opened, file, self.eye.clone()))
@@ -210,8 +216,9 @@ impl Dir {
 
     /// Reads a whole file: a regular one with a single name and at most `limit` bytes.
     pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>, StoreError> {
-        let file = self.open_read(name)?;
-        self.read_file(&file, name, limit)
+        let file = self.opened(name, "open", || self.handle()?.open_read(name))?;
+        let facts = self.is_ours(&file, name)?;
+        self.read_all(&file, name, facts.len(), limit)
     }
 
     /// Opens a file for reading: a regular one with a single name.
@@ -234,12 +241,17 @@ impl Dir {
     /// Reads an open file from its beginning.
     pub(crate) fn read_file(&self, file: &DiskFile, name: &str, limit: u64) -> Result<Vec<u8>, StoreError> {
         let length = file.metadata().map_err(self.failed("look at", name))?.len();
+        file.rewind().map_err(self.failed("read", name))?;
+        self.read_all(file, name, length, limit)
+    }
+
+    /// Reads a file from where it stands: its beginning. It had this length a moment ago.
+    pub(crate) fn read_all(&self, file: &DiskFile, name: &str, length: u64, limit: u64) -> Result<Vec<u8>, StoreError> {
         // one more than there is: the end of the file is seen without making room for it
         let room = usize::try_from(length.min(limit).saturating_add(1)).unwrap_or_default();
         let mut bytes = Vec::new();
         let reserved = bytes.try_reserve_exact(room).map_err(io::Error::from);
         reserved.map_err(self.failed("read", name))?;
-        file.rewind().map_err(self.failed("read", name))?;
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(self.failed("read", name))?;
@@ -251,7 +263,7 @@ impl Dir {
     }
 
     /// Refuses what the store never writes: links, pipes, folders, files with a second name.
-    fn is_ours(&self, file: &DiskFile, name: &str) -> Result<(), StoreError> {
+    fn is_ours(&self, file: &DiskFile, name: &str) -> Result<Metadata, StoreError> {
         let facts = file.metadata().map_err(self.failed("look at", name))?;
         if !facts.is_file() {
             return Err(self.damaged("open", name, "it is not a regular file"));
@@ -259,7 +271,7 @@ impl Dir {
         if system::names_of(&facts) > 1 {
             return Err(self.damaged("open", name, "it has a second name elsewhere (a hard link)"));
         }
-        Ok(())
+        Ok(facts)
     }
 
     fn damaged(&self, operation: &'static str, name: &str, detail: impl Into<String>) -> StoreError {
@@ -271,10 +283,9 @@ impl Dir {
     pub(crate) fn rename_new(&self, name: &str, to: &Self, new_name: &str) -> Result<(), StoreError> {
         self.may_alter("rename", name)?;
         to.may_alter("rename to", new_name)?;
-        let (from_path, to_path) = (self.path_of(name), to.path_of(new_name));
         let call = Call::Rename {
-            from: &from_path,
-            to: &to_path,
+            from: self.entry(name),
+            to: to.entry(new_name),
         };
         let rename = || self.handle()?.rename_new(name, to.handle()?, new_name);
         let renamed = self.eye.around(call, || {
@@ -289,23 +300,41 @@ impl Dir {
         renamed.map_err(to.failed("rename to", new_name))
     }
 
+    /// Moves files to another folder on the same file system, each under its name and after the one before; what each led to, in
+    /// their order. Otherwise as [`Dir::rename_new`].
+    pub(crate) fn move_all(&self, files: &[&str], to: &Self) -> Vec<Result<(), StoreError>> {
+        let rename = |file: &str| {
+            self.may_alter("rename", file)?;
+            to.may_alter("rename to", file)?;
+            let call = Call::Rename {
+                from: self.entry(file),
+                to: to.entry(file),
+            };
+            self.eye
+                .around(call, || self.handle()?.rename_new(file, to.handle()?, file))
+                .map_err(to.failed("rename to", file))
+        };
+        let together = files.chunks(news::TOGETHER);
+        together
+            .flat_map(|some| telling_moves(self, to, some, rename))
+            .collect()
+    }
+
     /// Gives a file another name in this folder and replaces what is there.
     pub(crate) fn replace(&self, name: &str, new_name: &str) -> Result<(), StoreError> {
         self.may_alter("replace", new_name)?;
-        let (from, to) = (self.path_of(name), self.path_of(new_name));
+        let (from, to) = (self.entry(name), self.entry(new_name));
         self.eye
-            .around(Call::Rename { from: &from, to: &to }, || {
-                self.handle()?.replace(name, new_name)
-            })
+            .around(Call::Rename { from, to }, || self.handle()?.replace(name, new_name))
             .map_err(self.failed("replace", new_name))
     }
 
     /// Removes a file.
     pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
         self.may_alter("remove", name)?;
-        let path = self.path_of(name);
+        let entry = self.entry(name);
         self.eye
-            .around(Call::Remove { path: &path }, || {
+            .around(Call::Remove { entry }, || {
                 telling(&[self.change(None, Some(name))], || self.handle()?.remove(name))
             })
             .map_err(self.failed("remove", name))
@@ -413,11 +442,16 @@ impl Dir {
 
 /// True while the file still has a name: nobody removed it since it was opened.
 pub(crate) fn is_linked(file: &DiskFile) -> io::Result<bool> {
-    Ok(system::names_of(&file.metadata()?) > 0)
+    Ok(has_a_name(&file.metadata()?))
+}
+
+/// The same, by what was seen of it.
+pub(crate) fn has_a_name(facts: &Metadata) -> bool {
+    system::names_of(facts) > 0
 }
 
 /// The mode of a file that others than its owner can read; `None` where nobody can, or the system has no modes.
-pub(crate) fn readable_by_others(facts: &std::fs::Metadata) -> Option<u32> {
+pub(crate) fn readable_by_others(facts: &Metadata) -> Option<u32> {
     system::mode_of(facts).filter(|mode| mode & 0o077 != 0)
 }
 

@@ -58,9 +58,15 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// Two lower-case digits a byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    const fn digit(value: u8) -> u8 {
+        match value {
+            0..=9 => b'0' + value,
+            _ => b'a' + value - 10,
+        }
+    }
+    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
     let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-    text.extend(digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)));
+    text.extend(digits.map(char::from));
     text
 }
 
@@ -222,7 +228,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Opened, IntegrityError> {
         }
         Some(signature)
     };
-    let record = match serde_json::from_slice::<Record>(bytes) {
+    let record = match read(bytes) {
         Ok(record) if record.schema == SCHEMA => record,
         Ok(record) => return Err(IntegrityError::Newer(record.schema)),
         // what a later program wrote need not have our members
@@ -236,6 +242,15 @@ pub fn inspect(bytes: &[u8]) -> Result<Opened, IntegrityError> {
         digest,
         signature,
     })
+}
+
+/// Whether they are text is looked at once for all of them, and not for each of a record's texts.
+fn read(bytes: &[u8]) -> Result<Record, serde_json::Error> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        // it says where
+        Err(_no_text) => serde_json::from_slice(bytes),
+    }
 }
 
 fn signature_in(member: &[u8]) -> Option<Signature> {

@@ -116,18 +116,30 @@ fn moment(time: DateTime<Utc>) -> String {
 
 /// True for the one form in which a run id is written: lower-case, hyphenated.
 pub(crate) fn is_run_id(text: &str) -> bool {
-    Uuid::try_parse(text).is_ok_and(|id| id.hyphenated().to_string() == text)
+    let mut written = Uuid::encode_buffer();
+    Uuid::try_parse(text).is_ok_and(|id| id.hyphenated().encode_lower(&mut written) == text)
 }
 
 impl FromStr for RecordName {
     type Err = RecordNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse(text).ok_or_else(|| RecordNameError(text.to_owned()))
+        let (sequence, run_id) = parts(text).ok_or_else(|| RecordNameError(text.to_owned()))?;
+        Ok(Self {
+            text: text.to_owned(),
+            sequence,
+            run_id: run_id.to_owned(),
+        })
     }
 }
 
-fn parse(text: &str) -> Option<RecordName> {
+/// True for the name of a record.
+pub(crate) fn is_record_name(text: &str) -> bool {
+    parts(text).is_some()
+}
+
+/// Sequence and run id of a record's name.
+fn parts(text: &str) -> Option<(u64, &str)> {
     let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
     let mut parts = text.strip_suffix(ENDING)?.split('_');
     let (sequence, serial, date) = (parts.next()?, parts.next()?, parts.next()?);
@@ -139,11 +151,7 @@ fn parse(text: &str) -> Option<RecordName> {
         && digits(date, 8)
         && digits(time, 6)
         && is_run_id(run_id);
-    whole.then_some(RecordName {
-        text: text.to_owned(),
-        sequence: sequence.parse().ok()?,
-        run_id: run_id.to_owned(),
-    })
+    whole.then_some((sequence.parse().ok()?, run_id))
 }
 
 impl fmt::Display for RecordName {

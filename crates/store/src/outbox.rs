@@ -63,6 +63,8 @@ pub struct Listing {
     pub others: u64,
 }
 
+/// So many records move together: their folder is opened once.
+const TOGETHER: usize = 64;
 /// How many foreign files a listing names.
 const MOST_FOREIGN: usize = 100;
 
@@ -253,7 +255,9 @@ impl Store {
     /// [`StoreErrorKind::Damaged`] when the receipts cannot be believed; [`StoreErrorKind::Conflict`] when another
     /// record is there under its name, and then this one goes to quarantine; else trouble with the disk.
     pub fn settle(&self, name: &RecordName, targets: &[&str], now: DateTime<Utc>) -> Result<Place, StoreError> {
-        self.move_by(&self.receipts().read(name.run_id())?, name, targets, now, &mut None)
+        let place = place(&self.receipts().read(name.run_id())?, targets);
+        self.move_to(place, name, now)?;
+        Ok(place)
     }
 
     /// [`Store::settle`] of many, each with its own time: what is in `known` by its run id is not read again, as
@@ -264,34 +268,56 @@ impl Store {
         known: &BTreeMap<String, RunReceipts>,
         targets: &[&str],
     ) -> BTreeMap<String, Result<Place, StoreError>> {
-        let mut month = None;
-        let mut settle = |name: &RecordName, now| match known.get(name.run_id()) {
-            Some(receipts) => self.move_by(receipts, name, targets, now, &mut month),
-            None => self.move_by(&self.receipts().read(name.run_id())?, name, targets, now, &mut month),
-        };
-        let settled = moves.into_iter().map(|(name, now)| {
-            let place = settle(&name, now);
-            (name.run_id().to_owned(), place)
-        });
-        settled.collect()
+        let mut settled = BTreeMap::new();
+        let mut by_month: BTreeMap<String, Vec<(RecordName, DateTime<Utc>)>> = BTreeMap::new();
+        for (name, now) in moves {
+            let place = match known.get(name.run_id()) {
+                Some(receipts) => Ok(place(receipts, targets)),
+                None => self.receipts().read(name.run_id()).map(|read| place(&read, targets)),
+            };
+            match place {
+                Ok(Place::Synced) => by_month.entry(month(now)).or_default().push((name, now)),
+                place => {
+                    let moved = place.and_then(|place| self.move_to(place, &name, now).map(|()| place));
+                    settled.insert(name.run_id().to_owned(), moved);
+                }
+            }
+        }
+        for (month, names) in &by_month {
+            // some at a time: into the folder that has the name now
+            for some in names.chunks(TOGETHER) {
+                let moved = self.move_some(month, some);
+                let run_ids = some.iter().map(|(name, _)| name.run_id().to_owned());
+                settled.extend(run_ids.zip(moved.into_iter().map(|moved| moved.map(|()| Place::Synced))));
+            }
+        }
+        settled
     }
 
-    fn move_by(
-        &self,
-        receipts: &RunReceipts,
-        name: &RecordName,
-        targets: &[&str],
-        now: DateTime<Utc>,
-        month: &mut Option<Dir>,
-    ) -> Result<Place, StoreError> {
-        let place = place(receipts, targets);
+    /// Moves pending records to the folder of one month, in their order.
+    fn move_some(&self, month: &str, some: &[(RecordName, DateTime<Utc>)]) -> Vec<Result<(), StoreError>> {
+        let layout = self.layout();
+        let Ok(folder) = layout.synced.child(month) else {
+            // each says for itself why not
+            let alone = some.iter().map(|(name, now)| self.move_to(Place::Synced, name, *now));
+            return alone.collect();
+        };
+        let files: Vec<&str> = some.iter().map(|(name, _)| name.as_str()).collect();
+        let renamed = layout.pending.move_all(&files, &folder);
+        let moved = some.iter().zip(renamed).map(|((name, _), renamed)| match renamed {
+            Err(error) if error.kind() == StoreErrorKind::Conflict => self.leave(name, &layout.pending, &folder),
+            renamed => renamed,
+        });
+        moved.collect()
+    }
+
+    fn move_to(&self, place: Place, name: &RecordName, now: DateTime<Utc>) -> Result<(), StoreError> {
         match place {
-            Place::Pending => {}
-            Place::Synced => drop(self.move_to_month(name, now, month)?),
-            Place::Parked => drop(self.park(name)?),
-            Place::Kept => drop(self.keep(name)?),
+            Place::Pending => Ok(()),
+            Place::Synced => self.move_to_synced(name, now).map(drop),
+            Place::Parked => self.park(name).map(drop),
+            Place::Kept => self.keep(name).map(drop),
         }
-        Ok(place)
     }
 
     /// Moves a pending record to `synced/YYYY-MM/`. The receipts of its confirmations must be durable before.
@@ -299,27 +325,8 @@ impl Store {
     /// # Errors
     /// As [`Store::settle`].
     pub fn move_to_synced(&self, name: &RecordName, now: DateTime<Utc>) -> Result<PathBuf, StoreError> {
-        self.move_to_month(name, now, &mut None)
-    }
-
-    /// `open` is the folder of the last one, which is mostly the next one's too.
-    fn move_to_month(
-        &self,
-        name: &RecordName,
-        now: DateTime<Utc>,
-        open: &mut Option<Dir>,
-    ) -> Result<PathBuf, StoreError> {
-        // a clock that is beyond four-digit years has no month worth a folder of its own
-        let year = now.year().clamp(0, 9999);
-        let month = format!("{year:04}-{:02}", now.month());
-        let folder = match open.take().filter(|open| open.path().ends_with(&month)) {
-            Some(same) => same,
-            None => self.layout().synced.child(&month)?,
-        };
-        let moved = self.move_record(name, &self.layout().pending, &folder)?;
-        // one that failed may have lost its folder: the next one opens it anew
-        *open = Some(folder);
-        Ok(moved)
+        let folder = self.layout().synced.child(&month(now))?;
+        self.move_record(name, &self.layout().pending, &folder)
     }
 
     /// Moves a pending record to `parked/`. The receipt that says why must be durable before.
@@ -371,11 +378,18 @@ impl Store {
             Err(error) if error.kind() == StoreErrorKind::Conflict => {}
             Err(error) => return Err(error),
         }
+        self.leave(name, from, to)?;
+        Ok(to.path_of(file))
+    }
+
+    /// Takes a record away where another file of its name is in the folder to which it was to move: the same bytes are there, or it
+    /// goes to quarantine.
+    fn leave(&self, name: &RecordName, from: &Dir, to: &Dir) -> Result<(), StoreError> {
+        let file = name.as_str();
         let bytes = to.read(file, MOST_RECORD_BYTES)?;
         if holds_exactly(from, file, &bytes)? {
             to.sync()?;
-            from.remove(file)?;
-            return Ok(to.path_of(file));
+            return from.remove(file);
         }
         let reason = format!("{} holds another record of the same name", to.path().display());
         let kept = quarantine(from, file, &self.layout().quarantine, &reason)?;
@@ -409,6 +423,12 @@ impl Store {
         let detail = "no such record there";
         Err(StoreError::new(StoreErrorKind::NotFound, "find", name.as_str(), detail))
     }
+}
+
+/// The name of a month's folder. A clock that is beyond four-digit years has no month worth a folder of its own.
+fn month(now: DateTime<Utc>) -> String {
+    let year = now.year().clamp(0, 9999);
+    format!("{year:04}-{:02}", now.month())
 }
 
 /// The folder that holds a record under its name, wherever that is; not quarantine.

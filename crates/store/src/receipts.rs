@@ -434,15 +434,16 @@ impl Receipts {
         let folder = &self.layout.receipts;
         let name = self.file_of(run_id)?;
         let failed = |operation, error| StoreError::io(operation, folder.path_of(&name), error);
-        let file = loop {
+        let (file, facts) = loop {
             let file = folder.open_append(&name)?;
             file.lock().map_err(|error| failed("lock", error))?;
+            let facts = file.metadata().map_err(|error| failed("look at", error))?;
             // else a fresh file took its place while we waited
-            if disk::is_linked(&file).map_err(|error| failed("look at", error))? {
-                break file;
+            if disk::has_a_name(&facts) {
+                break (file, facts);
             }
         };
-        let bytes = folder.read_file(&file, &name, MOST_BYTES)?;
+        let bytes = folder.read_all(&file, &name, facts.len(), MOST_BYTES)?;
         let lines = line::read(&bytes);
         let mut checksum = lines.last.clone();
         let mut so_far = self.replay(run_id, &lines)?;

@@ -5,21 +5,36 @@
 
 use std::{io, path::Path};
 
+/// A name in a folder. Its path is put together only for those who want to know.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "read by the watch of the tests"))]
+pub(crate) struct Entry<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) name: &'a str,
+}
+
+#[cfg(test)]
+impl Entry<'_> {
+    pub(crate) fn path(self) -> std::path::PathBuf {
+        self.folder.join(self.name)
+    }
+}
+
 /// A call, with all that is needed to play it again on a model of a disk.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(test), expect(dead_code, reason = "read by the watch of the tests"))]
 pub(crate) enum Call<'a> {
-    MakeDir { path: &'a Path },
+    MakeDir { entry: Entry<'a> },
     OpenDir,
-    Create { path: &'a Path, file: u64 },
-    Open { path: &'a Path, file: u64 },
+    Create { entry: Entry<'a>, file: u64 },
+    Open { entry: Entry<'a>, file: u64 },
     Read,
     Write { file: u64, bytes: &'a [u8] },
     Cut { file: u64, length: u64 },
     SyncFile { file: u64 },
     Lock,
-    Rename { from: &'a Path, to: &'a Path },
-    Remove { path: &'a Path },
+    Rename { from: Entry<'a>, to: Entry<'a> },
+    Remove { entry: Entry<'a> },
     Look,
     SyncDir { path: &'a Path },
     SyncEverything,

@@ -2,12 +2,16 @@
 //!
 //! A line per change: the folder, its time of change before and after, which record came and which went. Whoever knew the
 //! folder at the first time, and finds it at the last one, knows what is in it without listing it; where a time does not
-//! fit, somebody else was at it, or a line is missing, and it is listed. So nothing rests on the news: they are neither
+//! fit, somebody else was at it, or a line is missing, and it is listed. Of moves that are told together the last one's line has
+//! the time after them all, and those before it say that the time stayed. So nothing rests on the news: they are neither
 //! durable nor complete, and nobody waits for them. One who does not get the lock at once says only that there is something
 //! that was not told: the line of whoever has it may span what was done beside it.
 
 use super::{Dir, system};
-use crate::{name::RecordName, outbox::Place};
+use crate::{
+    name::{RecordName, is_record_name},
+    outbox::Place,
+};
 use std::{
     fs::{File, Metadata},
     io::{self, Read, Seek, SeekFrom, Write},
@@ -20,8 +24,10 @@ const FOLDER: &str = "index";
 const FILE: &str = "news";
 /// More news than this (some 20,000 runs) are told to nobody: the folders are listed then.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
-/// How often the lock is tried. It is held for the time of one rename.
-const TRIES: u32 = 100;
+/// How often the lock is tried. It is held for the time of some renames.
+const TRIES: u32 = 400;
+/// Most moves that are told together: as long as they take nobody else gets the lock.
+pub(super) const TOGETHER: usize = 8;
 
 /// When a file or folder changed last, in nanoseconds since 1970; always the same where the file system keeps no times.
 pub(crate) fn changed(facts: &Metadata) -> i64 {
@@ -114,16 +120,64 @@ pub(super) fn telling<T>(changes: &[Change<'_>], act: impl FnOnce() -> io::Resul
     let done = act()?;
     let mut lines = String::new();
     for ((change, before), after) in changes.iter().zip(before).zip(times()) {
-        let Some(told) = &change.dir.told else { continue };
-        // `-` for none: no record has that name
-        let record = |name: Option<&str>| name.and_then(|name| name.parse().ok());
-        let word = |name: Option<RecordName>| name.map_or_else(|| "-".to_owned(), |name| name.to_string());
-        let (came, went) = (word(record(change.came)), word(record(change.went)));
-        lines.push_str(&format!("{} {before} {after} {came} {went}\n", told.folder));
+        lines.push_str(&line(*change, before, after));
     }
     // lines that could not be written are missed when the times are held against each other
     drop(turn.write(&lines));
     Ok(done)
+}
+
+/// Moves files from one folder to another, one after the other, and tells of them together: the folders have one time of change
+/// before them all, and one after the last. What failed is not told, and then that last time is not either.
+pub(super) fn telling_moves<E>(
+    from: &Dir,
+    to: &Dir,
+    files: &[&str],
+    mut rename: impl FnMut(&str) -> Result<(), E>,
+) -> Vec<Result<(), E>> {
+    let mut act = || files.iter().map(|file| rename(file)).collect::<Vec<_>>();
+    let Some(told) = from.told.as_ref().or(to.told.as_ref()) else {
+        return act();
+    };
+    let Some(turn) = Turn::take(&told.news) else {
+        let done = act();
+        told.news
+            .tell_of_untold(&[from.change(None, None), to.change(None, None)]);
+        return done;
+    };
+    let times = || [from, to].map(|dir| dir.changed().unwrap_or_default());
+    let before = times();
+    let done = act();
+    let after = if done.iter().all(Result::is_ok) {
+        times()
+    } else {
+        before
+    };
+    let moved = files.iter().zip(&done).filter(|(_, done)| done.is_ok());
+    let mut moved = moved.map(|(file, _)| *file).peekable();
+    let mut lines = String::new();
+    while let Some(file) = moved.next() {
+        let [from_then, to_then] = if moved.peek().is_some() { before } else { after };
+        let [from_before, to_before] = before;
+        lines.push_str(&line(from.change(None, Some(file)), from_before, from_then));
+        lines.push_str(&line(to.change(Some(file), None), to_before, to_then));
+    }
+    drop(turn.write(&lines));
+    done
+}
+
+/// A line of a change; nothing where the folder holds no records.
+fn line(change: Change<'_>, before: i64, after: i64) -> String {
+    let Some(told) = &change.dir.told else {
+        return String::new();
+    };
+    let (came, went) = (word(change.came), word(change.went));
+    format!("{} {before} {after} {came} {went}\n", told.folder)
+}
+
+/// `-` for none: no record has that name.
+fn word(name: Option<&str>) -> &str {
+    name.filter(|name| is_record_name(name)).unwrap_or("-")
 }
 
 /// The right to change folders and to tell of it. The lock ends with the open file.
@@ -309,6 +363,61 @@ mod tests {
         root.rename_new("index", &root, "trash").unwrap();
         drop(pending.create_new(".tmp-z").unwrap());
         assert_eq!(root.news().0.len(), 1, "what was moved away is left alone");
+    }
+
+    /// Records in `pending/`, moved together: what is told of that, when the folders had changed before and after, and which moved.
+    fn moved(files: &[&str], there: usize) -> (Vec<FolderNews>, [i64; 2], [i64; 2], Vec<bool>) {
+        let (_guard, root) = folders();
+        let (pending, synced) = (root.child("pending").unwrap(), root.child("synced").unwrap());
+        let month = synced.child("2026-03").unwrap();
+        for file in files.iter().take(there) {
+            drop(pending.create_new(file).unwrap());
+        }
+        let (_, length) = root.news();
+        root.forget_news(length);
+        let times = || [&pending, &month].map(|dir| dir.changed().unwrap());
+        let before = times();
+        let moved = pending.move_all(files, &month);
+        (
+            root.news().0,
+            before,
+            times(),
+            moved.iter().map(Result::is_ok).collect(),
+        )
+    }
+
+    #[test]
+    fn moves_are_told_together_with_times_that_fit() {
+        let files: Vec<String> = (0..20)
+            .map(|number| NAME.replace("0000000042_", &format!("{number:010}_")))
+            .collect();
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        let (told, before, after, done) = moved(&files, 20);
+        assert!(done.iter().all(|done| *done) && done.len() == 20);
+        for (folder, (before, after)) in ["pending", "synced/2026-03"].iter().zip(before.into_iter().zip(after)) {
+            let lines = told.iter().filter(|news| news.folder == *folder);
+            let mut known = before;
+            let mut names = Vec::new();
+            for news in lines {
+                assert_eq!(news.before, known);
+                known = news.after;
+                names.extend(news.came.iter().chain(&news.went).map(ToString::to_string));
+            }
+            assert_eq!(known, after, "{folder}");
+            assert_eq!(names, files, "{folder}");
+        }
+    }
+
+    #[test]
+    fn where_a_move_failed_the_times_of_the_others_do_not_fit() {
+        let other = NAME.replace("UNIT-1", "UNIT-2");
+        let (told, before, _, done) = moved(&[NAME, &other], 1);
+        assert_eq!(done, [true, false]);
+        let ends: Vec<i64> = told.iter().map(|news| news.after).collect();
+        assert_eq!(
+            ends, before,
+            "the one that moved is told, and not what became of the folders"
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Times at the edge: RFC 3339 in UTC with `Z` and microseconds.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::{Deserialize, Deserializer, Serializer, de::Visitor};
+use std::fmt;
 
 /// As a record writes it: `2026-03-04T05:06:07.123456Z`.
 pub(crate) fn text(time: DateTime<Utc>) -> String {
@@ -13,18 +14,37 @@ pub(crate) fn serialize<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> R
 }
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
-    parse(&String::deserialize(deserializer)?)
+    Time::deserialize(deserializer).map(|Time(time)| time)
 }
 
-fn parse<E: serde::de::Error>(text: &str) -> Result<DateTime<Utc>, E> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.with_timezone(&Utc))
-        .map_err(|error| E::custom(format!("`{text}` is not an RFC 3339 time: {error}")))
+/// A time, read from the text where it stands.
+struct Time(DateTime<Utc>);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(AnyTime)
+    }
+}
+
+struct AnyTime;
+
+impl Visitor<'_> for AnyTime {
+    type Value = Time;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an RFC 3339 time")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Time, E> {
+        DateTime::parse_from_rfc3339(text)
+            .map(|time| Time(time.with_timezone(&Utc)))
+            .map_err(|error| E::custom(format!("`{text}` is not an RFC 3339 time: {error}")))
+    }
 }
 
 /// The same for a time that may be null.
 pub(crate) mod option {
-    use super::{DateTime, Deserialize as _, Deserializer, Serializer, Utc};
+    use super::{DateTime, Deserialize as _, Deserializer, Serializer, Time, Utc};
 
     pub(crate) fn serialize<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
         match time {
@@ -34,8 +54,6 @@ pub(crate) mod option {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
-        Option::<String>::deserialize(deserializer)?
-            .map(|text| super::parse(&text))
-            .transpose()
+        Ok(Option::<Time>::deserialize(deserializer)?.map(|Time(time)| time))
     }
 }

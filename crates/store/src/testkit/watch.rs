@@ -219,32 +219,33 @@ impl Watch {
 
     pub(crate) fn after(&self, call: Call<'_>) {
         let mut seen = self.seen();
-        if let Call::Create { path, .. } | Call::Remove { path } | Call::MakeDir { path } = call {
-            seen.changed(path);
+        if let Call::Create { entry, .. } | Call::Remove { entry } | Call::MakeDir { entry } = call {
+            seen.changed(&entry.path());
         }
         if let Call::Rename { from, to } = call {
-            seen.changed(from);
-            seen.changed(to);
+            seen.changed(&from.path());
+            seen.changed(&to.path());
         }
         let step = match call {
-            Call::MakeDir { path } => Step::MakeDir(path.to_owned()),
-            Call::Create { path, file } => {
-                seen.names.insert(file, path.to_owned());
-                Step::Create(path.to_owned(), file)
+            Call::MakeDir { entry } => Step::MakeDir(entry.path()),
+            Call::Create { entry, file } => {
+                seen.names.insert(file, entry.path());
+                Step::Create(entry.path(), file)
             }
-            Call::Open { path, file } => {
-                seen.names.insert(file, path.to_owned());
-                Step::Open(path.to_owned(), file)
+            Call::Open { entry, file } => {
+                seen.names.insert(file, entry.path());
+                Step::Open(entry.path(), file)
             }
             Call::Write { file, bytes } => Step::Write(file, bytes.to_owned()),
             Call::Cut { file, length } => Step::Cut(file, length),
             Call::SyncFile { file } => Step::SyncFile(file),
-            Call::Rename { from, to } => Step::Rename(from.to_owned(), to.to_owned()),
-            Call::Remove { path } => {
+            Call::Rename { from, to } => Step::Rename(from.path(), to.path()),
+            Call::Remove { entry } => {
+                let path = entry.path();
                 if path.file_name().and_then(|name| name.to_str()) == seen.full_until {
                     seen.full_until = None;
                 }
-                Step::Remove(path.to_owned())
+                Step::Remove(path)
             }
             Call::SyncDir { path } => Step::SyncDir(path.to_owned()),
             Call::SyncEverything => Step::SyncEverything,

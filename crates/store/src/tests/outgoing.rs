@@ -353,6 +353,35 @@ fn many_are_settled_by_what_was_just_appended_each_in_its_own_month() {
 }
 
 #[test]
+fn one_that_cannot_move_holds_up_none_of_those_that_move_with_it() {
+    let (_folder, store) = testkit::store();
+    let saved: Vec<Saved> = (0..4).map(|number| save(&store, &format!("UNIT-{number}"))).collect();
+    let month = store.root().join("synced/2026-03");
+    std::fs::create_dir(&month).unwrap();
+    let [first, there, another, last] = [0, 1, 2, 3].map(|at| &saved[at]);
+    plant(&month.join(there.name.as_str()), &std::fs::read(&there.path).unwrap());
+    plant(&month.join(another.name.as_str()), b"other");
+    let batch: Vec<_> = saved
+        .iter()
+        .map(|saved| (saved.name.run_id().to_owned(), receipt("cloud", confirmed())))
+        .collect();
+    let known = store.receipts().append_all(&batch).unwrap();
+    let moves = saved.iter().map(|saved| (saved.name.clone(), now())).collect();
+    let mut settled = store.settle_all(moves, &known, &["cloud"]);
+    let conflict = settled.remove(another.name.run_id()).unwrap().unwrap_err();
+    assert_eq!(conflict.kind(), StoreErrorKind::Conflict);
+    for moved in [first, there, last] {
+        assert_eq!(settled.remove(moved.name.run_id()).unwrap().unwrap(), Place::Synced);
+    }
+    assert!(names(&store.root().join("pending")).is_empty());
+    let mut all: Vec<String> = saved.iter().map(|saved| saved.name.to_string()).collect();
+    all.sort();
+    assert_eq!(names(&month), all);
+    assert_eq!(std::fs::read(month.join(another.name.as_str())).unwrap(), b"other");
+    assert_eq!(store.quarantined().unwrap(), [another.name.as_str()]);
+}
+
+#[test]
 fn one_syncer_drains_at_a_time() {
     let (_folder, store) = testkit::store();
     let held = store.lock_syncer().unwrap();
