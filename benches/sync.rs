@@ -452,7 +452,7 @@ async fn answer(mut stream: TcpStream, latency: Duration) {
         }
         match stream.read(&mut chunk).await {
             Ok(0) | Err(_) => return,
-            Ok(read) => held.extend(chunk.iter().take(read)),
+            Ok(read) => held.extend_from_slice(chunk.get(..read).unwrap_or_default()),
         }
     }
 }

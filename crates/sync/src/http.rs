@@ -25,7 +25,8 @@ pub(crate) struct Http {
     client: Client,
     root: Url,
     key: SecretString,
-    key_use: KeyUse,
+    /// What goes into `Authorization`; none where the key signs.
+    bearer: Option<HeaderValue>,
 }
 
 /// What carries the key.
@@ -141,11 +142,15 @@ impl Http {
             target: config.name.clone(),
             source: source.without_url(),
         })?;
+        let bearer = match key_use {
+            KeyUse::Bearer => bearer(&key),
+            KeyUse::Signs => None,
+        };
         Ok(Self {
             client,
             root,
             key,
-            key_use,
+            bearer,
         })
     }
 
@@ -220,20 +225,15 @@ impl Http {
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Exchange {
-        let request = match self.key_use {
-            KeyUse::Signs => request,
-            KeyUse::Bearer => match bearer(&self.key) {
-                Some(bearer) => request.header(AUTHORIZATION, bearer),
-                None => {
-                    let reason = "the API key cannot stand in a header".into();
-                    return Exchange::NotSent { reason };
-                }
-            },
+        let request = match &self.bearer {
+            Some(bearer) => request.header(AUTHORIZATION, bearer),
+            None => request,
         };
+        let own = |value: &'static str| HeaderValue::from_static(value);
         let request = request
-            .header(ACCEPT, "application/json")
-            .header("x-client-type", "benchtop")
-            .header("x-client-version", env!("CARGO_PKG_VERSION"));
+            .header(ACCEPT, own("application/json"))
+            .header("x-client-type", own("benchtop"))
+            .header("x-client-version", own(env!("CARGO_PKG_VERSION")));
         self.sent(request).await
     }
 

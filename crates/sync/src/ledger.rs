@@ -50,7 +50,8 @@ struct Jobs {
 /// What waits for a thread, and who waits for it.
 struct Pile<T> {
     waiting: Vec<T>,
-    wakers: Vec<Waker>,
+    /// Each with the number of its batch.
+    wakers: Vec<(u64, Waker)>,
     /// The number of the batch that is being collected.
     collecting: u64,
     /// How many batches are done.
@@ -86,14 +87,16 @@ impl<T> Pile<T> {
 
     fn finish(&mut self) {
         self.done += 1;
-        std::mem::take(&mut self.wakers).into_iter().for_each(Waker::wake);
+        let done = self.done;
+        let ended = self.wakers.extract_if(.., |(batch, _)| *batch < done);
+        ended.for_each(|(_, waker)| waker.wake());
     }
 
     fn poll_done(&mut self, batch: u64, context: &Context<'_>) -> Poll<()> {
         if self.done > batch {
             return Poll::Ready(());
         }
-        self.wakers.push(context.waker().clone());
+        self.wakers.push((batch, context.waker().clone()));
         Poll::Pending
     }
 }

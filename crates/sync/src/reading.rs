@@ -10,7 +10,7 @@ use serde::Serialize;
 /// `overrange` or `negative overrange`. An accepted one is thus a PASS that has a value, and a refused one is a FAIL that
 /// says what was seen. (9.9E37 would poison every mean and Cpk; leaving it out would look like a measurement never taken.)
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(into = "serde_json::Value")]
+#[serde(untagged)]
 pub(crate) enum MeasuredValue {
     /// A number.
     Number(f64),
@@ -199,6 +199,7 @@ fn why(measurement: &Measurement, value: Option<&MeasuredValue>) -> Option<Strin
 }
 
 /// At most `most` characters.
-pub(crate) fn cut(text: &str, most: usize) -> String {
-    text.chars().take(most).collect()
+pub(crate) fn cut(text: &str, most: usize) -> &str {
+    let end = text.char_indices().nth(most).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or(text)
 }

@@ -63,7 +63,7 @@ fn phase(phase: &crate::phases::Phase<'_>) -> Result<Phase, Contradiction> {
     let step = phase.step;
     let measurements = step.measurements.iter().map(|measured| measurement(step, measured));
     Ok(Phase {
-        name: cut(&step.name, PHASE_NAME),
+        name: cut(&step.name, PHASE_NAME).to_owned(),
         outcome: phase.outcome,
         start_time_millis: phase.span.started.timestamp_millis(),
         end_time_millis: phase.span.ended.timestamp_millis(),
@@ -109,7 +109,7 @@ fn logs(record: &Record) -> Vec<Log> {
     let own = lines.map(|(log, line_number)| Log {
         level: level(log.level),
         timestamp: wire(log.timestamp),
-        message: cut(&log.message, LOG_MESSAGE),
+        message: cut(&log.message, LOG_MESSAGE).to_owned(),
         source_file: log.source.clone(),
         line_number,
     });
@@ -137,7 +137,7 @@ fn unsayable(record: &Record) -> Option<Log> {
     Some(Log {
         level: "WARNING",
         timestamp: wire(record.started_at),
-        message: cut(&said.join("; "), LOG_MESSAGE),
+        message: cut(&said.join("; "), LOG_MESSAGE).to_owned(),
         source_file: "benchtop".into(),
         line_number: 0,
     })

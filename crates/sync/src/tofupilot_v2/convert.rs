@@ -23,29 +23,29 @@ pub(crate) const END_MOVED: &str =
 ///
 /// # Errors
 /// [`Contradiction`] for a record that must not be sent.
-pub(crate) fn run(record: &Record, procedure_id: &str) -> Result<Run, Contradiction> {
+pub(crate) fn run<'r>(record: &'r Record, procedure_id: &'r str) -> Result<Run<'r>, Contradiction> {
     let times = span(record.started_at, record.ended_at);
     let unit = &record.unit_under_test;
     // the server takes a slot only with its execution, and an execution only where there are slots
-    let slots = record.execution_id.clone().zip(record.slot.clone());
+    let slots = record.execution_id.as_deref().zip(record.slot.as_deref());
     Ok(Run {
         outcome: outcome(record.outcome),
-        procedure_id: procedure_id.to_owned(),
+        procedure_id,
         started_at: wire(times.started),
         ended_at: wire(times.ended),
-        serial_number: unit.serial_number.clone(),
-        client_run_ref: record.run_id.clone(),
-        procedure_version: record.procedure_version.clone(),
-        operated_by: record.operator.clone(),
-        part_number: unit.part_number.clone(),
-        revision_number: unit.revision.clone(),
-        batch_number: unit.batch.clone(),
-        sub_units: unit.sub_units.clone(),
+        serial_number: &unit.serial_number,
+        client_run_ref: &record.run_id,
+        procedure_version: &record.procedure_version,
+        operated_by: record.operator.as_deref(),
+        part_number: unit.part_number.as_deref(),
+        revision_number: unit.revision.as_deref(),
+        batch_number: unit.batch.as_deref(),
+        sub_units: &unit.sub_units,
         docstring: docstring(record, times.moved),
-        phases: phases(record).iter().map(phase).collect::<Result<_, _>>()?,
+        phases: phases(record).into_iter().map(phase).collect::<Result<_, _>>()?,
         logs: logs(record),
-        execution_id: slots.as_ref().map(|(execution, _)| execution.clone()),
-        slot_key: slots.as_ref().map(|(_, slot)| slot.clone()),
+        execution_id: slots.map(|(execution, _)| execution),
+        slot_key: slots.map(|(_, slot)| slot),
         slot_name: slots.map(|(_, slot)| slot),
         metadata: metadata(record),
     })
@@ -68,10 +68,10 @@ fn docstring(record: &Record, end_moved: bool) -> Option<String> {
         (None, true) => END_MOVED.to_owned(),
         (None, false) => return None,
     };
-    Some(cut(&said, DOCSTRING))
+    Some(cut(&said, DOCSTRING).to_owned())
 }
 
-fn phase(phase: &crate::phases::Phase<'_>) -> Result<Phase, Contradiction> {
+fn phase(phase: crate::phases::Phase<'_>) -> Result<Phase<'_>, Contradiction> {
     let step = phase.step;
     let measurements = step.measurements.iter().map(|measured| measurement(step, measured));
     Ok(Phase {
@@ -79,20 +79,20 @@ fn phase(phase: &crate::phases::Phase<'_>) -> Result<Phase, Contradiction> {
         outcome: phase.outcome,
         started_at: wire(phase.span.started),
         ended_at: wire(phase.span.ended),
-        docstring: phase.docstring.as_deref().map(|text| cut(text, DOCSTRING)),
+        docstring: phase.docstring.map(|text| cut(&text, DOCSTRING).to_owned()),
         measurements: measurements.collect::<Result<_, _>>()?,
         retry_count: step.retry_count,
     })
 }
 
-fn measurement(step: &Step, measured: &Measured) -> Result<Measurement, Contradiction> {
+fn measurement<'r>(step: &Step, measured: &'r Measured) -> Result<Measurement<'r>, Contradiction> {
     let reading = reading(step, measured)?;
-    let units = Some(measured.unit.clone()).filter(|unit| !unit.is_empty());
+    let units = Some(measured.unit.as_str()).filter(|unit| !unit.is_empty());
     let curve = reading.value.as_ref().and_then(MeasuredValue::numbers);
     let (x_axis, y_axis) = match curve {
         Some(numbers) => (
             Some(Axis::counting(numbers.len())),
-            vec![Axis::of(numbers, units.as_deref(), &measured.name)],
+            vec![Axis::of(numbers, units, &measured.name)],
         ),
         None => (None, Vec::new()),
     };
@@ -106,18 +106,18 @@ fn measurement(step: &Step, measured: &Measured) -> Result<Measurement, Contradi
         validators: limits::parts(measured).into_iter().map(Validator::from).collect(),
         name: reading.name,
         outcome: reading.outcome.into(),
-        aggregations: aggregations(measured, units.as_deref()),
+        aggregations: aggregations(measured, units),
         units: units.filter(|_| y_axis.is_empty()),
         measured_value: reading.value.filter(|_| y_axis.is_empty()),
         x_axis,
         y_axis,
-        docstring: Some(cut(&said.join("; "), DOCSTRING)).filter(|text| !text.is_empty()),
+        docstring: Some(cut(&said.join("; "), DOCSTRING).to_owned()).filter(|text| !text.is_empty()),
     })
 }
 
 /// What the record holds of several readings: how many there were, and their mean, spread and ends. The one that was judged
 /// carries the measurement's outcome.
-fn aggregations(measured: &Measured, unit: Option<&str>) -> Vec<Aggregation> {
+fn aggregations<'r>(measured: &Measured, unit: Option<&'r str>) -> Vec<Aggregation<'r>> {
     let Some(sampling) = &measured.sampling else {
         return Vec::new();
     };
@@ -140,7 +140,7 @@ fn aggregations(measured: &Measured, unit: Option<&str>) -> Vec<Aggregation> {
                 Judged::Unset
             },
             value: number,
-            unit: unit.map(str::to_owned),
+            unit,
         })
     };
     let count = sampling.samples.map(|samples| Aggregation {
@@ -157,14 +157,14 @@ fn aggregations(measured: &Measured, unit: Option<&str>) -> Vec<Aggregation> {
 
 /// A record's log has no source lines: `source_file` is the part of the program that speaks, `line_number` the line of
 /// the record's log.
-fn logs(record: &Record) -> Vec<Log> {
+fn logs(record: &Record) -> Vec<Log<'_>> {
     let lines = record.logs.iter().zip(1..);
     lines
         .map(|(log, line_number)| Log {
             level: level(log.level),
             timestamp: wire(log.timestamp),
             message: cut(&log.message, LOG_MESSAGE),
-            source_file: log.source.clone(),
+            source_file: &log.source,
             line_number,
         })
         .collect()
@@ -190,8 +190,8 @@ fn purpose(purpose: Purpose) -> &'static str {
 }
 
 /// What TofuPilot has no field for. `run_uid` is what a search for the run goes by.
-fn metadata(record: &Record) -> BTreeMap<&'static str, Metadatum> {
-    let text = |text: &str| Metadatum::Text(text.to_owned());
+fn metadata(record: &Record) -> BTreeMap<&'static str, Metadatum<'_>> {
+    let text = Metadatum::Text;
     let mut metadata = BTreeMap::from([
         ("run_uid", text(&record.run_id)),
         ("sequence", Metadatum::Whole(record.sequence)),

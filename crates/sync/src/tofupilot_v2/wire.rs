@@ -9,39 +9,39 @@ use std::collections::BTreeMap;
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Run {
+pub(crate) struct Run<'r> {
     pub(crate) outcome: Outcome,
-    pub(crate) procedure_id: String,
+    pub(crate) procedure_id: &'r str,
     pub(crate) started_at: String,
     pub(crate) ended_at: String,
-    pub(crate) serial_number: String,
-    pub(crate) client_run_ref: String,
-    pub(crate) procedure_version: String,
+    pub(crate) serial_number: &'r str,
+    pub(crate) client_run_ref: &'r str,
+    pub(crate) procedure_version: &'r str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) operated_by: Option<String>,
+    pub(crate) operated_by: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) part_number: Option<String>,
+    pub(crate) part_number: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) revision_number: Option<String>,
+    pub(crate) revision_number: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) batch_number: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) sub_units: Vec<String>,
+    pub(crate) batch_number: Option<&'r str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub(crate) sub_units: &'r [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) docstring: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) phases: Vec<Phase>,
+    pub(crate) phases: Vec<Phase<'r>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) logs: Vec<Log>,
+    pub(crate) logs: Vec<Log<'r>>,
     /// What the runs of all slots of one start have in common; one run for each slot.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) execution_id: Option<String>,
+    pub(crate) execution_id: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) slot_key: Option<String>,
+    pub(crate) slot_key: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) slot_name: Option<String>,
+    pub(crate) slot_name: Option<&'r str>,
     /// At most 50 keys of at most 40 characters.
-    pub(crate) metadata: BTreeMap<&'static str, Metadatum>,
+    pub(crate) metadata: BTreeMap<&'static str, Metadatum<'r>>,
 }
 
 /// How a run ends.
@@ -57,35 +57,35 @@ pub(crate) enum Outcome {
 
 /// An attempt at a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Phase {
-    pub(crate) name: String,
+pub(crate) struct Phase<'r> {
+    pub(crate) name: &'r str,
     pub(crate) outcome: PhaseOutcome,
     pub(crate) started_at: String,
     pub(crate) ended_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) docstring: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) measurements: Vec<Measurement>,
+    pub(crate) measurements: Vec<Measurement<'r>>,
     pub(crate) retry_count: u32,
 }
 
 /// A measurement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Measurement {
+pub(crate) struct Measurement<'r> {
     pub(crate) name: String,
     pub(crate) outcome: Judged,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) measured_value: Option<MeasuredValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) units: Option<String>,
+    pub(crate) units: Option<&'r str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) validators: Vec<Validator>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) aggregations: Vec<Aggregation>,
+    pub(crate) aggregations: Vec<Aggregation<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) x_axis: Option<Axis>,
+    pub(crate) x_axis: Option<Axis<'r>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) y_axis: Vec<Axis>,
+    pub(crate) y_axis: Vec<Axis<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) docstring: Option<String>,
 }
@@ -119,33 +119,33 @@ impl From<Part> for Validator {
 
 /// A number over all readings of a measurement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Aggregation {
+pub(crate) struct Aggregation<'r> {
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
     /// UNSET, unless it is the number that was judged.
     pub(crate) outcome: Judged,
     pub(crate) value: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) unit: Option<String>,
+    pub(crate) unit: Option<&'r str>,
 }
 
 /// One axis of a curve.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Axis {
+pub(crate) struct Axis<'r> {
     pub(crate) data: Vec<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) units: Option<String>,
+    pub(crate) units: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) name: Option<String>,
+    pub(crate) name: Option<&'r str>,
 }
 
-impl Axis {
+impl<'r> Axis<'r> {
     /// Numbers in a row.
-    pub(crate) fn of(numbers: &[f64], units: Option<&str>, name: &str) -> Self {
+    pub(crate) fn of(numbers: &[f64], units: Option<&'r str>, name: &'r str) -> Self {
         Self {
             data: numbers.to_vec(),
-            units: units.map(str::to_owned),
-            name: Some(name.to_owned()),
+            units,
+            name: Some(name),
         }
     }
 
@@ -154,38 +154,27 @@ impl Axis {
         Self {
             data: (0_u32..).take(count).map(f64::from).collect(),
             units: None,
-            name: Some("sample".to_owned()),
+            name: Some("sample"),
         }
     }
 }
 
 /// A log line; the server wants all five.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Log {
+pub(crate) struct Log<'r> {
     pub(crate) level: &'static str,
     pub(crate) timestamp: String,
-    pub(crate) message: String,
-    pub(crate) source_file: String,
+    pub(crate) message: &'r str,
+    pub(crate) source_file: &'r str,
     pub(crate) line_number: usize,
 }
 
 /// A value of metadata.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(into = "serde_json::Value")]
-pub(crate) enum Metadatum {
-    Text(String),
+#[serde(untagged)]
+pub(crate) enum Metadatum<'r> {
+    Text(&'r str),
     Whole(u64),
     Number(f64),
     Flag(bool),
-}
-
-impl From<Metadatum> for Value {
-    fn from(value: Metadatum) -> Self {
-        match value {
-            Metadatum::Text(text) => Self::from(text),
-            Metadatum::Whole(number) => Self::from(number),
-            Metadatum::Number(number) => Self::from(number),
-            Metadatum::Flag(flag) => Self::from(flag),
-        }
-    }
 }
