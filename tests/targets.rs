@@ -345,6 +345,37 @@ fn credentials_in_a_url_are_drawn_in_no_excerpt() {
     }
 }
 
+#[test]
+fn no_excerpt_of_a_station_file_shows_a_secret() {
+    let text = fs::read_to_string(STATION).unwrap();
+    let (bench, _) = text.split_once("[[sync.targets]]").unwrap();
+    for target in [
+        // where it does not belong
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key = \"hunter2\"",
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key = hunter2",
+        "kind = \"webhook\"\nurl = \"https://lab.example\"\nheaders = { Authorization = \"Bearer hunter2\" }",
+        // on the line of another mistake
+        "kind = \"postgres\"\nurl = \"postgres://me:hunter2@db/x\" oops",
+        "kind = \"postgres\"\nurl = \"postgres://db/x\"\nurl = \"postgres://me:hunter2@db/x\"",
+        "kind = \"webhook\"\nurl = [\"https://lab.example/?token=hunter2\"]",
+    ] {
+        let folder = scratch();
+        let (station, _) = with_targets(folder.path(), bench, &[target]);
+        for format in ["human", "json", "github"] {
+            let mut command = benchtop();
+            command
+                .args(["check", BOARD, "--format", format, "--station"])
+                .arg(&station);
+            let said = done(&mut command);
+            assert!(
+                !said.out.contains("hunter2") && !said.err.contains("hunter2"),
+                "{target} as {format}: {said}"
+            );
+            assert!(said.code != Some(0) && said.out.len() + said.err.len() > 40, "{said}");
+        }
+    }
+}
+
 /// Station files whose targets are wrong, or lack something, where a secret stands: after a bench, or instead of `[[sync.targets]]`.
 const WITH_SECRETS: &[&str] = &[
     "kind = \"directory\"\nurl = \"smb://me:hunter2@nas/x\"",

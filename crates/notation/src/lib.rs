@@ -64,6 +64,7 @@ mod span;
 mod suggest;
 mod table;
 mod value;
+mod veil;
 
 pub use cases::in_cases;
 pub use diagnostic::{Diagnostic, Diagnostics, MAX_FINDINGS, Severity};

@@ -1,12 +1,13 @@
 //! Findings as people and editors read them.
 //!
 //! annotate-snippets draws the excerpts. It gets the one line that matters and not the file, so that its cost does not grow
-//! with the file, and that line with every character a terminal would act on replaced one for one, so that columns stay
-//! right.
+//! with the file, and that line with every character a terminal would act on, and every one of a secret, replaced one for one,
+//! so that columns stay right.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::escape::{escape, picture};
+use crate::veil::secrets;
 use crate::{Diagnostic, Diagnostics, Severity};
 
 pub(crate) fn short(findings: &Diagnostics) -> String {
@@ -55,12 +56,14 @@ fn report(finding: &Diagnostic) -> Group<'_> {
         group = group.element(Origin::path(name));
     } else {
         let excerpt = finding.span().excerpt();
-        let drawn: String = excerpt.text.chars().map(picture).collect();
-        let start = drawn_bytes(excerpt.text, excerpt.range.start);
-        let end = drawn_bytes(excerpt.text, excerpt.range.end);
-        let caret = AnnotationKind::Primary.span(start..end).label(finding.label_text());
+        let drawn = drawn(excerpt.text);
+        let place = |at: usize| drawn.iter().filter(|(of, _)| *of < at).map(|(_, c)| c.len_utf8()).sum();
+        let caret = AnnotationKind::Primary
+            .span(place(excerpt.range.start)..place(excerpt.range.end))
+            .label(finding.label_text());
+        let text: String = drawn.iter().map(|(_, character)| character).collect();
         group = group.element(
-            Snippet::source(drawn)
+            Snippet::source(text)
                 .line_start(excerpt.line)
                 .path(name)
                 .annotation(caret),
@@ -72,11 +75,18 @@ fn report(finding: &Diagnostic) -> Group<'_> {
     }
 }
 
-/// Where byte `at` of a line is once its characters have been replaced by their pictures.
-fn drawn_bytes(line: &str, at: usize) -> usize {
-    line.get(..at)
-        .unwrap_or(line)
-        .chars()
-        .map(|character| picture(character).len_utf8())
-        .sum()
+/// What is shown of a line: a character for each of its own, with the byte at which that begins.
+fn drawn(line: &str) -> Vec<(usize, char)> {
+    let mut secrets = secrets(line).into_iter().peekable();
+    let mut hidden_until = 0;
+    let shown = line.char_indices().map(|(at, character)| {
+        while let Some(secret) = secrets.next_if(|secret| secret.start <= at) {
+            hidden_until = hidden_until.max(secret.end);
+        }
+        match at < hidden_until {
+            true => (at, '*'),
+            false => (at, picture(character)),
+        }
+    });
+    shown.collect()
 }
