@@ -243,6 +243,28 @@ fn a_target_that_stands_there_twice_is_refused_for_each_run_would_be_sent_twice(
 }
 
 #[test]
+fn a_database_is_the_same_however_its_url_is_written() {
+    let folder = scratch();
+    let text = fs::read_to_string(STATION).unwrap();
+    let (bench, _) = text.split_once("[[sync.targets]]").unwrap();
+    let targets = [
+        "postgres://fleet@db.example/runs",
+        "postgresql://fleet@DB.example:5432/runs?connect_timeout=3",
+        "host=db.example user=fleet dbname=runs",
+        "postgres://fleet@db.example:5433/runs",
+        "postgres://fleet@db.example/other",
+    ]
+    .map(|url| format!("kind = \"postgres\"\nurl = \"{url}\"\napi_key_file = \"key\""));
+    let targets = targets.each_ref().map(String::as_str);
+    let (station, _) = with_targets(folder.path(), bench, &targets);
+    let checked = with_station("check", &[BOARD], &station);
+    for (target, is_twin) in [("t1", true), ("t2", true), ("t3", false), ("t4", false)] {
+        let words = format!("target {target} is target t0 over again");
+        assert_eq!(checked.err.contains(&words), is_twin, "{target}: {checked}");
+    }
+}
+
+#[test]
 fn a_target_that_only_confirms_the_same_again_is_warned_of_and_stops_no_sync() {
     let folder = scratch();
     fs::create_dir(folder.path().join("copies")).unwrap();

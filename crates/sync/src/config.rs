@@ -72,15 +72,27 @@ impl TargetConfig {
     /// TofuPilot's versions are one place, for one server has both.
     #[must_use]
     pub fn place(&self) -> String {
-        let (what, url) = match self.kind {
-            TargetKind::TofuPilotV2 | TargetKind::TofuPilotV1 => ("tofupilot", server_root(self).ok()),
-            TargetKind::Webhook => ("webhook", checked_url(self).ok()),
-            TargetKind::S3 => ("s3", checked_url(self).ok()),
+        let (what, place) = match self.kind {
+            TargetKind::TofuPilotV2 | TargetKind::TofuPilotV1 => {
+                ("tofupilot", server_root(self).ok().map(String::from))
+            }
+            TargetKind::Webhook => ("webhook", checked_url(self).ok().map(String::from)),
+            TargetKind::S3 => ("s3", checked_url(self).ok().map(String::from)),
             TargetKind::Directory => ("directory", None),
-            TargetKind::Postgres => ("postgres", None),
+            TargetKind::Postgres => ("postgres", self.database()),
         };
-        let url = url.map_or_else(|| self.url.trim().to_owned(), String::from);
-        format!("{what} {}", url.trim_end_matches('/'))
+        let place = place.unwrap_or_else(|| self.url.trim().to_owned());
+        format!("{what} {}", place.trim_end_matches('/'))
+    }
+
+    #[cfg(feature = "postgres")]
+    fn database(&self) -> Option<String> {
+        crate::postgres::place(self)
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    const fn database(&self) -> Option<String> {
+        None
     }
 
     /// Yes, unless it is simulated and the target does not ask for such.

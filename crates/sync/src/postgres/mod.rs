@@ -279,6 +279,27 @@ fn checked_server(config: &TargetConfig) -> Result<tokio_postgres::Config, Targe
     Ok(server)
 }
 
+/// Hosts, ports and database, in one spelling; nothing where it is not known which are meant.
+pub(crate) fn place(config: &TargetConfig) -> Option<String> {
+    /// Where Postgres listens unless it is told otherwise.
+    const PORT: u16 = 5432;
+    let server = checked_server(config).ok()?;
+    let named = server.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.to_ascii_lowercase(),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let addressed = server.get_hostaddrs().iter().map(ToString::to_string);
+    let hosts: Vec<String> = named.chain(addressed).collect();
+    // one port is that of every host
+    let ports: Vec<String> = match server.get_ports() {
+        [] => vec![PORT.to_string()],
+        ports => ports.iter().map(ToString::to_string).collect(),
+    };
+    let database = server.get_dbname().or_else(|| server.get_user())?;
+    Some(format!("{} {} {database}", hosts.join(","), ports.join(",")))
+}
+
 /// True where nothing leaves this machine, whatever the host is called.
 fn is_at_home(server: &tokio_postgres::Config) -> bool {
     let is_named_so = |host: &Host| match host {
