@@ -253,12 +253,15 @@ fn a_database_is_the_same_however_its_url_is_written() {
         "host=db.example user=fleet dbname=runs",
         "postgres://fleet@db.example:5433/runs",
         "postgres://fleet@db.example/other",
+        "postgres://fleet@db.example/runs?options=-csearch_path%3Dline2",
+        "postgres://line2@db.example/runs",
     ]
     .map(|url| format!("kind = \"postgres\"\nurl = \"{url}\"\napi_key_file = \"key\""));
     let targets = targets.each_ref().map(String::as_str);
     let (station, _) = with_targets(folder.path(), bench, &targets);
     let checked = with_station("check", &[BOARD], &station);
-    for (target, is_twin) in [("t1", true), ("t2", true), ("t3", false), ("t4", false)] {
+    for (number, is_twin) in (1..).zip([true, true, false, false, false, false]) {
+        let target = format!("t{number}");
         let words = format!("target {target} is target t0 over again");
         assert_eq!(checked.err.contains(&words), is_twin, "{target}: {checked}");
     }
@@ -359,10 +362,8 @@ fn credentials_in_a_url_are_drawn_in_no_excerpt() {
         let said = done(command.env("BENCHTOP_STORE", folder.path().join("store")));
         assert!(!said.out.contains("hunter2") && !said.err.contains("hunter2"), "{said}");
         for header in &headers {
-            assert!(
-                said.err.contains(&format!("station.toml:{header}:1")),
-                "{header}: {said}"
-            );
+            let is_told = |line: usize| said.err.contains(&format!("station.toml:{line}:"));
+            assert!((*header..header + 6).any(is_told), "{header}: {said}");
         }
     }
 }
@@ -375,9 +376,16 @@ fn no_excerpt_of_a_station_file_shows_a_secret() {
         // where it does not belong
         "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key = \"hunter2\"",
         "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key = hunter2",
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key_file = \"hunter2-7a1b2c3d4e5f6071\"",
         "kind = \"webhook\"\nurl = \"https://lab.example\"\nheaders = { Authorization = \"Bearer hunter2\" }",
+        "kind = \"s3\"\nurl = \"https://lab.example/x\"\nsecret_access_key = \"hun\\\"hunter2\"",
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key \"hunter2\"",
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key = [\n  \"hunter2\",\n]",
+        "kind = \"tofupilot-v2\"\nurl = \"https://lab.example\"\napi_key =\n\"hunter2\"",
         // on the line of another mistake
         "kind = \"postgres\"\nurl = \"postgres://me:hunter2@db/x\" oops",
+        "kind = \"postgres\"\nurl = \"me:hun'hunter2@db/x\" oops",
+        "kind = \"webhook\"\nurl = \"https://hunter2@lab.example\" oops",
         "kind = \"postgres\"\nurl = \"postgres://db/x\"\nurl = \"postgres://me:hunter2@db/x\"",
         "kind = \"webhook\"\nurl = [\"https://lab.example/?token=hunter2\"]",
     ] {

@@ -8,7 +8,7 @@ use super::{
 use crate::{args::OWN, assets::read_text};
 use benchtop_notation::{Diagnostic, Diagnostics, Severity, Span, suggest};
 use benchtop_station::{StationFile, TargetEntry};
-use benchtop_sync::{KeyNeed, SecretString, TargetConfig, TargetError, TargetKind, Timeouts, may_hold_a_secret};
+use benchtop_sync::{KeyNeed, SecretString, TargetConfig, TargetError, TargetKind, Timeouts};
 use std::{collections::BTreeMap, io, path::Path};
 
 /// What is wrong with a target, and where.
@@ -17,8 +17,6 @@ pub(crate) struct Fault {
     pub(super) target: String,
     pub(super) message: String,
     span: Span,
-    /// Where the target begins.
-    entry: Span,
     help: Option<String>,
     rests_on: RestsOn,
 }
@@ -50,7 +48,6 @@ impl Fault {
             target: entry.name.value.clone(),
             message,
             span: span.clone(),
-            entry: entry.span.clone(),
             help: None,
             rests_on,
         }
@@ -116,9 +113,6 @@ pub(super) fn look_at_all(
         }
     }
     wrong.extend(twins(entries, station));
-    for fault in &mut wrong {
-        fault.span = without_secrets(entries, [&fault.span, &fault.entry]);
-    }
     (all, wrong)
 }
 
@@ -200,8 +194,7 @@ fn warn_of_unmapped(entries: &[TargetEntry], procedure_id: Option<&str>, is_simu
         let kind = TargetKind::parse(&entry.kind.value);
         let lacking = kind.and_then(|kind| config(entry, kind, None).lacks(id));
         if let Some(reason) = lacking {
-            let span = without_secrets(entries, [&entry.span]);
-            sink.push(Diagnostic::warning(&span, &reason).help("until then its runs wait"));
+            sink.push(Diagnostic::warning(&entry.span, &reason).help("until then its runs wait"));
         }
     }
 }
@@ -303,20 +296,6 @@ fn no_such_kind(entry: &TargetEntry) -> Fault {
     }
 }
 
-/// The first of these places whose excerpt shows no secret of any target: its line may be that of several. Else the file.
-fn without_secrets<const N: usize>(entries: &[TargetEntry], places: [&Span; N]) -> Span {
-    let urls = entries.iter().flat_map(|entry| entry.proxy.iter().chain([&entry.url]));
-    let lines: Vec<usize> = urls
-        .filter(|url| may_hold_a_secret(&url.value))
-        .map(|url| url.span.line())
-        .collect();
-    let file = || places.first().map_or("", |span| span.file());
-    places
-        .into_iter()
-        .find(|span| !lines.contains(&span.line()))
-        .map_or_else(|| Span::of_file(file()), Span::clone)
-}
-
 /// What a file rests on that cannot be had.
 fn unread(met: io::ErrorKind) -> RestsOn {
     if met == io::ErrorKind::PermissionDenied {
@@ -362,9 +341,18 @@ fn secret(entry: &TargetEntry, kind: TargetKind, station: Option<&Path>) -> Resu
         (Some(KeyNeed::ApiKey | KeyNeed::SigningSecret | KeyNeed::Password), Some(written)) => {
             let path = beside(station, &written.value);
             let about = format!("target {name}: api_key_file {}", path.display());
-            read_secret(&about, &path).map_err(|no_secret| {
-                let rests_on = no_secret.met.map_or(RestsOn::Machine, unread);
-                missing(no_secret.message, &written.span, rests_on)
+            read_secret(&about, &path).map_err(|no_secret| match no_secret.met {
+                Some(io::ErrorKind::NotFound) if looks_like_a_key(&written.value.to_string_lossy()) => {
+                    let message = format!(
+                        "target {name}: api_key_file names no file; what stands there looks like the key itself, and is not shown: \
+                         write it into a file of mode 0600 and name that"
+                    );
+                    missing(message, &written.span, RestsOn::Path)
+                }
+                met => {
+                    let rests_on = met.map_or(RestsOn::Machine, unread);
+                    missing(no_secret.message, &written.span, rests_on)
+                }
             })
         }
         (Some(KeyNeed::ApiKey), None) => {
@@ -375,6 +363,15 @@ fn secret(entry: &TargetEntry, kind: TargetKind, station: Option<&Path>) -> Resu
             Err(missing(message, &entry.span, RestsOn::File))
         }
     }
+}
+
+/// True of a long word with digits, where the path of a file belongs.
+fn looks_like_a_key(word: &str) -> bool {
+    const SHORTEST: usize = 20;
+    const DIGITS: usize = 3;
+    let is_path = word.contains(['/', '\\', '.']);
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    !is_path && word.len() >= SHORTEST && digits >= DIGITS
 }
 
 fn config(entry: &TargetEntry, kind: TargetKind, station: Option<&Path>) -> TargetConfig {

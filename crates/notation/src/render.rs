@@ -5,10 +5,13 @@
 //! so that columns stay right.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use std::ops::Range;
 
 use crate::escape::{escape, picture};
-use crate::veil::secrets;
 use crate::{Diagnostic, Diagnostics, Severity};
+
+/// A line of more bytes is not drawn: nobody wrote it by hand, and each finding in it would cost as much as all of it.
+const LONGEST: usize = 4096;
 
 pub(crate) fn short(findings: &Diagnostics) -> String {
     let mut out = String::new();
@@ -51,42 +54,39 @@ fn report(finding: &Diagnostic) -> Group<'_> {
         Severity::Note => Level::NOTE,
     };
     let name = escape(finding.file());
-    let mut group = Group::with_title(level.primary_title(finding.message()));
-    if finding.span().source().text().is_empty() {
-        group = group.element(Origin::path(name));
+    let group = Group::with_title(level.primary_title(finding.message()));
+    let source = finding.span().source();
+    let excerpt = finding.span().excerpt();
+    let group = if source.text().is_empty() {
+        group.element(Origin::path(name))
+    } else if excerpt.text.len() > LONGEST {
+        let place = Origin::path(name).line(excerpt.line);
+        group.element(place.char_column(finding.column()))
     } else {
-        let excerpt = finding.span().excerpt();
-        let drawn = drawn(excerpt.text);
-        let place = |at: usize| drawn.iter().filter(|(of, _)| *of < at).map(|(_, c)| c.len_utf8()).sum();
+        let secret_from = excerpt.secret_from(source).unwrap_or(excerpt.text.len());
+        let drawn = |range: Range<usize>| {
+            let shown = excerpt.text.char_indices().filter(move |(at, _)| range.contains(at));
+            shown.map(
+                move |(at, character)| match at >= secret_from && !character.is_whitespace() {
+                    true => '*',
+                    false => picture(character),
+                },
+            )
+        };
+        let place = |at: usize| drawn(0..at).map(char::len_utf8).sum();
         let caret = AnnotationKind::Primary
             .span(place(excerpt.range.start)..place(excerpt.range.end))
             .label(finding.label_text());
-        let text: String = drawn.iter().map(|(_, character)| character).collect();
-        group = group.element(
+        let text: String = drawn(0..excerpt.text.len()).collect();
+        group.element(
             Snippet::source(text)
                 .line_start(excerpt.line)
                 .path(name)
                 .annotation(caret),
-        );
-    }
+        )
+    };
     match finding.help_text() {
         Some(help) => group.element(Level::HELP.message(help)),
         None => group,
     }
-}
-
-/// What is shown of a line: a character for each of its own, with the byte at which that begins.
-fn drawn(line: &str) -> Vec<(usize, char)> {
-    let mut secrets = secrets(line).into_iter().peekable();
-    let mut hidden_until = 0;
-    let shown = line.char_indices().map(|(at, character)| {
-        while let Some(secret) = secrets.next_if(|secret| secret.start <= at) {
-            hidden_until = hidden_until.max(secret.end);
-        }
-        match at < hidden_until {
-            true => (at, '*'),
-            false => (at, picture(character)),
-        }
-    });
-    shown.collect()
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use crate::veil::{private_lines, secret_from};
 
 /// The text of one file, with what is needed to turn a byte into a line and a column.
 #[derive(Debug)]
@@ -11,6 +13,8 @@ pub(crate) struct Source {
     text: Arc<str>,
     /// The byte at which each line begins; the first is 0.
     lines: Vec<usize>,
+    /// The lines, counted from 0, in tables where secrets have their place.
+    private: OnceLock<Vec<Range<usize>>>,
 }
 
 /// One line of a source with the place of a span in it.
@@ -33,6 +37,7 @@ impl Source {
             name: name.to_owned(),
             text,
             lines,
+            private: OnceLock::new(),
         })
     }
 
@@ -54,6 +59,15 @@ impl Source {
         let text = text.strip_suffix('\r').unwrap_or(text);
         let range = (start - begin).min(text.len())..(end - begin).min(text.len());
         Excerpt { line, text, range }
+    }
+}
+
+impl Excerpt<'_> {
+    /// The byte of the line from which on it is not drawn.
+    pub(crate) fn secret_from(&self, source: &Source) -> Option<usize> {
+        let private = source.private.get_or_init(|| private_lines(&source.text));
+        let is_private = private.iter().any(|lines| lines.contains(&(self.line - 1)));
+        secret_from(self.text, is_private)
     }
 }
 

@@ -355,8 +355,7 @@ fn host_address(url: &Url) -> Option<IpAddr> {
 }
 
 /// True for a URL that may hold a secret: before an `@`, in a query or a fragment, or after the word `password`.
-#[must_use]
-pub fn may_hold_a_secret(url: &str) -> bool {
+fn may_hold_a_secret(url: &str) -> bool {
     url.contains(['@', '?', '#']) || names_a_password(url)
 }
 

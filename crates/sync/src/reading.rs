@@ -2,15 +2,14 @@
 
 use crate::target::Verdict;
 use benchtop_store::record::{Measurement, MeasurementOutcome, Overrange, ReadingKind, Step, Value};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The value of a measurement on the wire; left out where there is none, never null.
 ///
 /// Beyond the range there is a reading, though not a number: it goes out as the words that the unit's history shows,
 /// `overrange` or `negative overrange`. An accepted one is thus a PASS that has a value, and a refused one is a FAIL that
 /// says what was seen. (9.9E37 would poison every mean and Cpk; leaving it out would look like a measurement never taken.)
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum MeasuredValue {
     /// A number.
     Number(f64),
@@ -30,6 +29,18 @@ impl MeasuredValue {
         match self {
             Self::Numbers(numbers) => Some(numbers),
             Self::Number(_) | Self::Text(_) | Self::Boolean(_) | Self::BeyondRange(_) => None,
+        }
+    }
+}
+
+impl Serialize for MeasuredValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Boolean(truth) => serializer.serialize_bool(*truth),
+            Self::Numbers(numbers) => numbers.serialize(serializer),
+            Self::BeyondRange(words) => serializer.serialize_str(words),
         }
     }
 }

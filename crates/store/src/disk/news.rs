@@ -2,9 +2,9 @@
 //!
 //! A line per change: the folder, its time of change before and after, which record came and which went. Whoever knew the
 //! folder at the first time, and finds it at the last one, knows what is in it without listing it; where a time does not
-//! fit, somebody else was at it, or a line is missing, and it is listed. Of moves that are told together the last one's line has
-//! the time after them all, and those before it say that the time stayed. So nothing rests on the news: they are neither
-//! durable nor complete, and nobody waits for them. One who does not get the lock at once says only that there is something
+//! fit, somebody else was at it, or a line is missing, and it is listed. Between moves that are told together nobody looks at the
+//! time: their lines have in its place what no folder has and no other lines have, so that one that is missing is seen all the
+//! same. So nothing rests on the news: they are neither durable nor complete, and nobody waits for them. One who does not get the lock at once says only that there is something
 //! that was not told: the line of whoever has it may span what was done beside it.
 
 use super::{Dir, system};
@@ -127,8 +127,8 @@ pub(super) fn telling<T>(changes: &[Change<'_>], act: impl FnOnce() -> io::Resul
     Ok(done)
 }
 
-/// Moves files from one folder to another, one after the other, and tells of them together: the folders have one time of change
-/// before them all, and one after the last. What failed is not told, and then that last time is not either.
+/// Moves files from one folder to another, one after the other, and tells of them together, with the time of change of the folders
+/// before them all and after the last. What failed is not told, and then that last time is not either.
 pub(super) fn telling_moves<E>(
     from: &Dir,
     to: &Dir,
@@ -148,22 +148,30 @@ pub(super) fn telling_moves<E>(
     let times = || [from, to].map(|dir| dir.changed().unwrap_or_default());
     let before = times();
     let done = act();
-    let after = if done.iter().all(Result::is_ok) {
-        times()
-    } else {
-        before
-    };
+    let is_whole = done.iter().all(Result::is_ok);
     let moved = files.iter().zip(&done).filter(|(_, done)| done.is_ok());
-    let mut moved = moved.map(|(file, _)| *file).peekable();
+    let moved: Vec<&str> = moved.map(|(file, _)| *file).collect();
     let mut lines = String::new();
-    while let Some(file) = moved.next() {
-        let [from_then, to_then] = if moved.peek().is_some() { before } else { after };
-        let [from_before, to_before] = before;
-        lines.push_str(&line(from.change(None, Some(file)), from_before, from_then));
-        lines.push_str(&line(to.change(Some(file), None), to_before, to_then));
+    let mut now = before;
+    for (file, number) in moved.iter().zip(1..) {
+        let is_last = moved.len() == usize::try_from(number).unwrap_or_default();
+        let then = match (is_last, is_whole) {
+            (true, true) => times(),
+            (_, _) => before.map(|time| between(time, number)),
+        };
+        let ([from_now, to_now], [from_then, to_then]) = (now, then);
+        lines.push_str(&line(from.change(None, Some(file)), from_now, from_then));
+        lines.push_str(&line(to.change(Some(file), None), to_now, to_then));
+        now = then;
     }
     drop(turn.write(&lines));
     done
+}
+
+/// What stands for the time after the first, the second and so on of moves that are told together; before 1970, where no folder
+/// changed.
+const fn between(before: i64, number: i64) -> i64 {
+    before.saturating_add(number).saturating_neg()
 }
 
 /// A line of a change; nothing where the folder holds no records.
@@ -264,7 +272,10 @@ impl Dir {
     /// What was told, oldest first, up to a line that cannot be read; and its length in bytes, for [`Dir::forget_news`].
     pub(crate) fn news(&self) -> (Vec<FolderNews>, u64) {
         let open = || self.handle()?.open_dir(FOLDER)?.open_read(FILE);
-        let bytes = open().and_then(|file| News::read(&file)).unwrap_or_default();
+        let mut bytes = open().and_then(|file| News::read(&file)).unwrap_or_default();
+        // somebody may be at the last line now: it is read the next time
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        bytes.truncate(whole);
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let text = String::from_utf8_lossy(&bytes);
         let whole = text.split_inclusive('\n').map_while(parse);
@@ -398,8 +409,10 @@ mod tests {
             let lines = told.iter().filter(|news| news.folder == *folder);
             let mut known = before;
             let mut names = Vec::new();
+            let mut seen = std::collections::BTreeSet::from([before]);
             for news in lines {
                 assert_eq!(news.before, known);
+                assert!(seen.insert(news.after), "a line that is missing would not be seen");
                 known = news.after;
                 names.extend(news.came.iter().chain(&news.went).map(ToString::to_string));
             }
@@ -413,11 +426,8 @@ mod tests {
         let other = NAME.replace("UNIT-1", "UNIT-2");
         let (told, before, _, done) = moved(&[NAME, &other], 1);
         assert_eq!(done, [true, false]);
-        let ends: Vec<i64> = told.iter().map(|news| news.after).collect();
-        assert_eq!(
-            ends, before,
-            "the one that moved is told, and not what became of the folders"
-        );
+        let times: Vec<(i64, i64)> = told.iter().map(|news| (news.before, news.after)).collect();
+        assert_eq!(times, before.map(|time| (time, between(time, 1))));
     }
 
     #[test]

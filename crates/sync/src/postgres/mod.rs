@@ -279,7 +279,7 @@ fn checked_server(config: &TargetConfig) -> Result<tokio_postgres::Config, Targe
     Ok(server)
 }
 
-/// Hosts, ports and database, in one spelling; nothing where it is not known which are meant.
+/// Hosts, ports, database, and what decides between schemas in it, in one spelling; nothing where it is not known what is meant.
 pub(crate) fn place(config: &TargetConfig) -> Option<String> {
     /// Where Postgres listens unless it is told otherwise.
     const PORT: u16 = 5432;
@@ -291,13 +291,15 @@ pub(crate) fn place(config: &TargetConfig) -> Option<String> {
     });
     let addressed = server.get_hostaddrs().iter().map(ToString::to_string);
     let hosts: Vec<String> = named.chain(addressed).collect();
-    // one port is that of every host
     let ports: Vec<String> = match server.get_ports() {
         [] => vec![PORT.to_string()],
         ports => ports.iter().map(ToString::to_string).collect(),
     };
-    let database = server.get_dbname().or_else(|| server.get_user())?;
-    Some(format!("{} {} {database}", hosts.join(","), ports.join(",")))
+    let user = server.get_user().unwrap_or_default();
+    let database = server.get_dbname().unwrap_or(user);
+    let options = server.get_options().unwrap_or_default();
+    let (hosts, ports) = (hosts.join(","), ports.join(","));
+    Some(format!("{hosts} {ports} {database} {user} {options}"))
 }
 
 /// True where nothing leaves this machine, whatever the host is called.

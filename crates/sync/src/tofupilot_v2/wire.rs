@@ -3,7 +3,7 @@
 use crate::limits::{Expected, Part};
 use crate::phases::{Judged, PhaseOutcome};
 use crate::reading::MeasuredValue;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -170,11 +170,21 @@ pub(crate) struct Log<'r> {
 }
 
 /// A value of metadata.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Metadatum<'r> {
     Text(&'r str),
     Whole(u64),
     Number(f64),
     Flag(bool),
+}
+
+impl Serialize for Metadatum<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Whole(number) => serializer.serialize_u64(*number),
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+        }
+    }
 }
