@@ -239,12 +239,23 @@ fn count(done: usize, all: usize) {
 }
 
 fn told(dealt: &Dealt, done: &str, nothing: &str) -> Result<Exit, Failure> {
-    if dealt.records.is_empty() {
+    if dealt.records.is_empty() && dealt.left.is_empty() {
         return Err(Failure::refused(nothing));
+    }
+    for (record, reason) in &dealt.left {
+        terminal::say_aside(
+            &Line::new()
+                .add(BAD, "left alone ")
+                .add(PLAIN, record)
+                .add(QUIET, &format!("  {reason}")),
+        );
     }
     for record in &dealt.records {
         terminal::say(&Line::new().add(PLAIN, record));
     }
     terminal::say(&Line::new().add(PLAIN.bold(), &format!("{} {done}", dealt.records.len())));
-    Ok(Exit::Success)
+    Ok(match dealt.left.as_slice() {
+        [] => Exit::Success,
+        [_, ..] => Exit::Error,
+    })
 }

@@ -62,13 +62,22 @@ pub(crate) fn secret_file(path: &Path) -> Result<SecretString, Failure> {
 pub(super) fn read_secret(about: &str, path: &Path) -> Result<SecretString, NoSecret> {
     refuse_readable_by_others(about, path)?;
     let text = fs::read_to_string(path).map_err(|error| NoSecret::new(about, &error))?;
-    Ok(SecretString::from(text.trim().to_owned()))
+    // some editors begin a file with a mark that is no character
+    Ok(SecretString::from(
+        text.trim_start_matches('\u{feff}').trim().to_owned(),
+    ))
 }
 
 #[cfg(unix)]
 fn refuse_readable_by_others(about: &str, path: &Path) -> Result<(), NoSecret> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = fs::metadata(path).map_err(|error| NoSecret::new(about, &error))?;
+    if !metadata.is_file() {
+        return Err(NoSecret {
+            message: format!("{about} is not a file"),
+            met: None,
+        });
+    }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 == 0 {
         return Ok(());

@@ -138,6 +138,8 @@ pub struct TargetState {
     pub unanswered: bool,
     /// True where another computer has the record too and may have uploaded it, and no person has looked since.
     pub perhaps_elsewhere: bool,
+    /// True where a person has looked: the target does not hold it.
+    pub surely_not_there: bool,
 }
 
 /// How far an attachment came at a target.
@@ -237,6 +239,7 @@ impl TargetState {
             ReceiptKind::Reopened { surely_not_there, .. } => {
                 self.unanswered &= !surely_not_there;
                 self.perhaps_elsewhere &= !surely_not_there;
+                self.surely_not_there |= surely_not_there;
                 self.strikes.clear();
             }
             ReceiptKind::Parked { .. }

@@ -24,7 +24,7 @@ const LONGEST: TimeDelta = TimeDelta::hours(1);
 const MOST_QUESTIONS: u32 = 20;
 
 /// Why a run is asked for that was never sent from here.
-const ELSEWHERE: &str = "it was in a bundle, and another computer may have uploaded it";
+pub(crate) const ELSEWHERE: &str = "it was in a bundle, and another computer may have uploaded it";
 
 /// Where the times of receipts come from.
 pub type Now<'a> = &'a (dyn Fn() -> DateTime<Utc> + Sync);
@@ -74,6 +74,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) room: &'a Semaphore,
     pub(crate) target: &'a dyn Target,
     pub(crate) sealed: &'a Sealed,
+    /// Why the target may hold a run that was not sent to it under its name.
+    pub(crate) elsewhere: String,
     pub(crate) now: Now<'a>,
 }
 
@@ -165,7 +167,7 @@ async fn unless_from_elsewhere(
         Settled::NotNow { reason } => {
             let stop = desk.nobody_there().await;
             if stop.is_some() || state.strikes_with(MOST_QUESTIONS) < MOST_QUESTIONS {
-                let reason = format!("{ELSEWHERE}, and it cannot be asked for now: {reason}");
+                let reason = format!("{}, and it cannot be asked for now: {reason}", desk.elsewhere);
                 if stop.is_none() {
                     desk.note(ReceiptKind::Deferred {
                         reason: reason.clone(),
@@ -180,7 +182,7 @@ async fn unless_from_elsewhere(
     // as in `unless_twice`
     match desk.target.repeat().await {
         Repeat::StoredOnce => send(desk, state, progress).await,
-        Repeat::MayDouble => Ok(desk.for_a_person(ELSEWHERE, &reason)),
+        Repeat::MayDouble => Ok(desk.for_a_person(&desk.elsewhere, &reason)),
     }
 }
 

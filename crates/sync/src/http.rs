@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Most that is read of an answer.
 const BODY_CAP: usize = 1024 * 1024;
+/// What stands in place of the key.
+const REDACTED: &str = "[redacted]";
 /// Longest rest that a server may ask for with `Retry-After`.
 pub(crate) const LONGEST_REST: Duration = Duration::from_secs(300);
 
@@ -255,7 +257,10 @@ impl Http {
         let media = media(response.headers());
         let retry_after = retry_after(response.headers());
         let said_at = text(response.headers(), &DATE).and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-        let location = text(response.headers(), &LOCATION).map(|to| harmless(&self.redacted(to)));
+        let location = text(response.headers(), &LOCATION).map(|to| match self.is_hidden_in(to) {
+            true => REDACTED.to_owned(),
+            false => harmless(&self.redacted(to)),
+        });
         let stored_sha256 = response.headers().get("x-amz-meta-benchtop-sha256");
         let stored_sha256 = stored_sha256.and_then(|digest| digest.to_str().ok()).map(str::to_owned);
         let body = whole_body(&mut response).await;
@@ -287,16 +292,76 @@ impl Http {
     }
 
     fn redacted(&self, text: &str) -> String {
-        text.replace(self.key.expose_secret(), "[redacted]")
+        text.replace(self.key.expose_secret(), REDACTED)
     }
 
-    /// A server may echo what it was sent; the key goes no further than this.
+    /// A server may echo what it was sent, in whatever way it writes it; the key goes no further than this.
     fn redacted_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
-        match String::from_utf8_lossy(&bytes).contains(self.key.expose_secret()) {
-            true => self.redacted(&String::from_utf8_lossy(&bytes)).into_bytes(),
-            false => bytes,
+        let text = String::from_utf8_lossy(&bytes);
+        let redacted = self.redacted(&text);
+        if !self.is_hidden_in(&redacted) {
+            return match redacted == text {
+                true => bytes,
+                false => redacted.into_bytes(),
+            };
+        }
+        let Ok(mut value) = serde_json::from_str(&redacted) else {
+            return REDACTED.into();
+        };
+        self.redact(&mut value);
+        let redacted = value.to_string();
+        match self.is_hidden_in(&redacted) {
+            true => REDACTED.into(),
+            false => redacted.into_bytes(),
         }
     }
+
+    /// True where the key stands there with escapes, which are undone where it is read.
+    fn is_hidden_in(&self, text: &str) -> bool {
+        text.contains(['\\', '%']) && unescaped(text).contains(self.key.expose_secret())
+    }
+
+    fn redact(&self, value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => *text = self.redacted(text),
+            serde_json::Value::Array(values) => values.iter_mut().for_each(|value| self.redact(value)),
+            serde_json::Value::Object(members) => members.values_mut().for_each(|value| self.redact(value)),
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+        }
+    }
+}
+
+/// What a text says once the escapes of JSON strings and of URLs are undone, more or less.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        let digits = match character {
+            '%' => 2,
+            '\\' => match rest.next() {
+                Some('u') => 4,
+                Some(escaped) => {
+                    out.push(escaped);
+                    continue;
+                }
+                None => break,
+            },
+            plain => {
+                out.push(plain);
+                continue;
+            }
+        };
+        let mut behind = rest.clone();
+        let code: String = behind.by_ref().take(digits).collect();
+        match u32::from_str_radix(&code, 16).ok().and_then(char::from_u32) {
+            Some(meant) if code.len() == digits => {
+                out.push(meant);
+                rest = behind;
+            }
+            Some(_) | None => out.push(character),
+        }
+    }
+    out
 }
 
 /// The body, or `None` when it was cut or is longer than the cap.

@@ -1,12 +1,12 @@
 //! One record in a drain: offered to every target that lacks it, moved to where its receipts say.
 
 use crate::ahead::{Found, Read};
-use crate::deliver::{Delivery, Desk, Stop, deliver};
+use crate::deliver::{Delivery, Desk, ELSEWHERE, Stop, deliver};
 use crate::drain::Floor;
 use crate::summary::DrainEvent;
 use crate::target::{Progress, Target};
 use crate::window;
-use benchtop_store::{Place, RecordName, RunReceipts, Sealed, StoreError, StoreErrorKind};
+use benchtop_store::{Place, RecordName, RunReceipts, Sealed, Standing, StoreError, StoreErrorKind, TargetState};
 
 /// After so many uploads that led to nothing, a record goes behind the others.
 const IN_VAIN: u32 = 2;
@@ -107,6 +107,16 @@ async fn offer(
     told: &mut Told,
     events: &mut Vec<DrainEvent>,
 ) -> Result<(), StoreError> {
+    let name = target.name();
+    let mut state = receipts.target(name);
+    let former = former_name(floor, &state, sealed, receipts);
+    state.perhaps_elsewhere |= former.is_some();
+    let elsewhere = former.map_or_else(
+        || ELSEWHERE.to_owned(),
+        |former| {
+            format!("it went to `{former}`, which is no target any more: this one may be the same under another name")
+        },
+    );
     let desk = Desk {
         store: floor.store,
         ledger: &floor.ledger,
@@ -114,10 +124,9 @@ async fn offer(
         room: &floor.room,
         target,
         sealed,
+        elsewhere,
         now: floor.now,
     };
-    let name = target.name();
-    let state = receipts.target(name);
     let is_to_be_asked = floor.stops().is_to_be_asked(name, &state);
     if is_to_be_asked && let Some(stop) = desk.nobody_there().await {
         events.extend(floor.stops().add(name, sealed, stop));
@@ -144,6 +153,27 @@ async fn offer(
     let stop = told.take(name, delivery);
     events.extend(stop.and_then(|stop| floor.stops().add(name, sealed, stop)));
     Ok(())
+}
+
+/// The name of a target that has this run, or may have it, and that nobody configured any more: the one to which nothing was sent yet
+/// may be the same, renamed. Folders, buckets and databases call a run by its own name, and are none.
+fn former_name<'r>(
+    floor: &Floor<'_>,
+    state: &TargetState,
+    sealed: &Sealed,
+    receipts: &'r RunReceipts,
+) -> Option<&'r str> {
+    if state.attempts > 0 || state.remote_id.is_some() || state.surely_not_there {
+        return None;
+    }
+    let is_own_name = |id: &String| id.contains(['/', '.']) || *id == sealed.run_id;
+    let holds = |other: &TargetState| match &other.remote_id {
+        Some(id) => !is_own_name(id),
+        None => other.unanswered || matches!(other.standing, Standing::Uncertain { .. }),
+    };
+    let is_configured = |name: &str| floor.targets.iter().any(|target| target.name() == name);
+    let mut others = receipts.targets();
+    others.find_map(|(name, other)| (!is_configured(name) && holds(other)).then_some(name))
 }
 
 /// True where an upload failed so often that others go first: one bad record keeps none of them waiting, whatever it makes its

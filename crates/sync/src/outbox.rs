@@ -3,7 +3,8 @@
 use crate::deliver::Now;
 use crate::rest::next_try;
 use benchtop_store::{
-    Place, Receipt, ReceiptKind, RecordName, Standing, Store, StoreError, TargetOutlook, TargetState,
+    Place, Receipt, ReceiptKind, RecordName, RunReceipts, Sealed, Standing, Store, StoreError, StoreErrorKind,
+    TargetOutlook, TargetState,
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -81,9 +82,16 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
             break;
         }
         for name in &batch {
-            let receipts = store.receipts().read(name.run_id()).unwrap_or_default();
-            for (target, own) in &mut status.targets {
-                own.take_pending(name, &receipts.target(target));
+            match store.receipts().read(name.run_id()) {
+                Ok(receipts) => {
+                    for (target, own) in &mut status.targets {
+                        own.take_pending(name, &receipts.target(target));
+                    }
+                }
+                Err(error) => {
+                    let own = status.targets.values_mut();
+                    own.for_each(|own| own.take_unbelieved(&error));
+                }
             }
         }
         first = first.or_else(|| batch.into_iter().next());
@@ -127,9 +135,20 @@ impl TargetStatus {
         if let Some(next) = next_try(name.run_id(), state) {
             self.next_try = Some(self.next_try.map_or(next, |known| known.min(next)));
         }
-        let Some(reason) = reason else { return };
+        if let Some(reason) = reason {
+            self.wait(reason);
+        }
+    }
+
+    /// A pending record whose receipts cannot be believed: it waits for a person.
+    fn take_unbelieved(&mut self, error: &StoreError) {
+        self.pending += 1;
+        self.wait(&error.to_string());
+    }
+
+    fn wait(&mut self, reason: &str) {
         if self.waiting.len() < MOST_NAMED || self.waiting.contains_key(reason) {
-            *self.waiting.entry(reason.clone()).or_default() += 1;
+            *self.waiting.entry(reason.to_owned()).or_default() += 1;
         }
     }
 }
@@ -193,19 +212,25 @@ pub enum Chosen {
 }
 
 impl Chosen {
-    fn means(&self, name: &RecordName) -> bool {
+    fn means(&self, store: &Store, place: Place, name: &RecordName) -> bool {
         match self {
             Self::All => true,
-            Self::Named(text) => name.as_str() == text || name.run_id() == text || name.is_of(text),
+            Self::Named(text) if name.as_str() == text || name.run_id() == text => true,
+            // the names of two units may be the same: what a serial number really is stands inside
+            Self::Named(text) => name.is_of(text) && store.read(place, name).is_ok_and(|sealed| is_of(&sealed, text)),
         }
     }
 
     /// Those of a folder, oldest first.
     fn among(&self, store: &Store, place: Place) -> Result<Vec<RecordName>, StoreError> {
         let mut names = store.list(place, usize::MAX)?.names;
-        names.retain(|name| self.means(name));
+        names.retain(|name| self.means(store, place, name));
         Ok(names)
     }
+}
+
+fn is_of(sealed: &Sealed, serial_number: &str) -> bool {
+    sealed.record.unit_under_test.serial_number == serial_number
 }
 
 /// What was done to the records that were chosen.
@@ -213,6 +238,22 @@ impl Chosen {
 pub struct Dealt {
     /// Their file names.
     pub records: Vec<String>,
+    /// Those to which nothing was done, and why: their receipts cannot be believed.
+    pub left: Vec<(String, String)>,
+}
+
+impl Dealt {
+    /// The receipts of a record; nothing where they cannot be believed: then it is left alone, and the others go on.
+    fn receipts(&mut self, store: &Store, name: &RecordName) -> Result<Option<RunReceipts>, StoreError> {
+        match store.receipts().read(name.run_id()) {
+            Ok(receipts) => Ok(Some(receipts)),
+            Err(error) if matches!(error.kind(), StoreErrorKind::Damaged | StoreErrorKind::Newer) => {
+                self.left.push((name.to_string(), error.to_string()));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Told after each batch of records how many of how many are done.
@@ -286,6 +327,7 @@ pub fn requeue(
     });
     let synced = bring_back(store, Place::Synced, &lacking, &reopened, now, count)?;
     dealt.records.extend(synced.records);
+    dealt.left.extend(synced.left);
     Ok(dealt)
 }
 
@@ -300,9 +342,13 @@ fn bring_back(
 ) -> Result<Dealt, StoreError> {
     let mut dealt = Dealt::default();
     for batch in names.chunks(BATCH) {
-        let mut receipts = Vec::new();
+        let (mut receipts, mut going) = (Vec::new(), Vec::new());
         for name in batch {
-            for (target, state) in store.receipts().read(name.run_id())?.targets() {
+            let Some(own) = dealt.receipts(store, name)? else {
+                continue;
+            };
+            going.push(name);
+            for (target, state) in own.targets() {
                 let closed = match from {
                     // what a target did not want stays so: only the one that was added is new
                     Place::Synced => false,
@@ -316,7 +362,7 @@ fn bring_back(
             }
         }
         store.receipts().append_all(&receipts)?;
-        for name in batch {
+        for name in going {
             store.requeue(from, name)?;
             dealt.records.push(name.to_string());
         }
@@ -348,7 +394,9 @@ pub fn drop_records(
         for batch in names.chunks(BATCH) {
             let (mut receipts, mut known) = (Vec::new(), Vec::new());
             for name in batch {
-                let own = store.receipts().read(name.run_id())?;
+                let Some(own) = dealt.receipts(store, name)? else {
+                    continue;
+                };
                 let all: BTreeSet<String> = own.targets().map(|(target, _)| target.to_owned()).collect();
                 let all = &all | &targets.iter().map(|target| (*target).to_owned()).collect();
                 for target in &all {
@@ -357,10 +405,10 @@ pub fn drop_records(
                         receipts.push(receipt(name, target, ReceiptKind::Unwanted { reason }, now));
                     }
                 }
-                known.push(all);
+                known.push((name, all));
             }
             store.receipts().append_all(&receipts)?;
-            for (name, all) in batch.iter().zip(&known) {
+            for (name, all) in &known {
                 if from != Place::Pending {
                     store.requeue(from, name)?;
                 }

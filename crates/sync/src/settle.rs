@@ -9,15 +9,15 @@ use crate::target::Settled;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// Looks for the run that started at `started_at`.
-pub(crate) fn found_in_list(exchange: Exchange, started_at: DateTime<Utc>) -> Settled {
+/// Looks for the run of this id, which started at `started_at`.
+pub(crate) fn found_in_list(exchange: Exchange, started_at: DateTime<Utc>, run_id: &str) -> Settled {
     let answer = match exchange {
         Exchange::NotSent { reason } | Exchange::Lost { reason } => return Settled::NotNow { reason },
         Exchange::Answered(answer) => answer,
     };
     match (answer.status, answer.media) {
         (200..=299, Media::Json) => match &answer.body {
-            Some(body) => listed(body, started_at),
+            Some(body) => listed(body, started_at, run_id),
             // what was cut now need not be cut the next time; one that is too long is asked for only so often
             None => Settled::NotNow {
                 reason: "the list of the unit's runs was cut short or is too long".into(),
@@ -45,7 +45,7 @@ fn unknown(answer: &Answer) -> Settled {
     }
 }
 
-fn listed(body: &[u8], started_at: DateTime<Utc>) -> Settled {
+fn listed(body: &[u8], started_at: DateTime<Utc>, run_id: &str) -> Settled {
     let Ok(list) = serde_json::from_slice::<Value>(body) else {
         return Settled::Unknown {
             reason: "the list of the unit's runs is not JSON".into(),
@@ -59,7 +59,7 @@ fn listed(body: &[u8], started_at: DateTime<Utc>) -> Settled {
     };
     let ours = runs
         .iter()
-        .find(|run| started(run) == Some(started_at.timestamp_millis()));
+        .find(|run| started(run) == Some(started_at.timestamp_millis()) && !is_anothers(run, run_id));
     let id = ours.and_then(|run| run.get("id")?.as_str());
     if let Some(remote_id) = id.filter(|id| is_usable_id(id)) {
         return Settled::Confirmed {
@@ -75,6 +75,19 @@ fn listed(body: &[u8], started_at: DateTime<Utc>) -> Settled {
         };
     }
     Settled::Absent
+}
+
+/// True of a listed run that says that it is another one's: a clock that stands still lets a unit start twice in one instant.
+fn is_anothers(run: &Value, run_id: &str) -> bool {
+    let named = [
+        run.get("client_run_ref"),
+        run.get("metadata").and_then(|all| all.get("run_uid")),
+    ];
+    named
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .any(|id| id != run_id)
 }
 
 /// When a listed run started, in Unix milliseconds.
@@ -103,7 +116,7 @@ mod tests {
     fn check(status: u16, media: Media, body: &str, expected: &str) {
         let answer = answer(status, media, body);
         let started_at = "2026-03-04T05:06:07.123456Z".parse().unwrap();
-        let word = match found_in_list(Exchange::Answered(answer), started_at) {
+        let word = match found_in_list(Exchange::Answered(answer), started_at, "ours-1") {
             Settled::Confirmed { remote_id } => remote_id,
             Settled::Absent => "absent".into(),
             Settled::Unknown { .. } => "unknown".into(),
@@ -126,6 +139,18 @@ mod tests {
         );
         check(200, json, &format!(r#"{{"success":true,"result":[{ours}]}}"#), "ours");
         check(200, json, "[]", "absent");
+        // it began in the same instant, and says that it is another one
+        let twin = r#"{"id":"twin","started_at":"2026-03-04T05:06:07.123Z","client_run_ref":"ours-2"}"#;
+        check(200, json, &format!("[{twin},{ours}]"), "ours");
+        let twin = twin.replace(r#""client_run_ref":"ours-2""#, r#""metadata":{"run_uid":"ours-2"}"#);
+        check(
+            200,
+            json,
+            &format!(r#"{{"data":[{twin}],"meta":{{"has_more":false}}}}"#),
+            "absent",
+        );
+        let named = ours.replace('}', r#","client_run_ref":"ours-1"}"#);
+        check(200, json, &format!("[{named}]"), "ours");
         check(
             200,
             json,
@@ -152,7 +177,7 @@ mod tests {
             ..answer(200, json, "")
         };
         assert!(matches!(
-            found_in_list(Exchange::Answered(cut), DateTime::default()),
+            found_in_list(Exchange::Answered(cut), DateTime::default(), "ours-1"),
             Settled::NotNow { .. }
         ));
         for (status, media) in [

@@ -1,7 +1,7 @@
 //! Servers that store a repeat twice: v1, and a v2 that is older than the reference of a run. Nothing is sent to them again
 //! before it is known that they lack it.
 
-use super::bench::{Bench, Opener, later, now, numbered, run_id, v1, v2};
+use super::bench::{Bench, Opener, config, later, now, numbered, opened, run_id, v1, v2};
 use super::bundles::{exported, imported};
 use super::server::{Act, Server, json_answer};
 use crate::{Chosen, retry, send_again};
@@ -261,4 +261,39 @@ async fn a_run_that_was_carried_is_sent_unasked_where_a_repeat_is_stored_once() 
         assert_eq!(bench.drain(&v2(&server.url)).await.words(), ["synced"]);
     }
     assert_eq!((server.runs().len(), server.count("POST")), (1, 2));
+}
+
+#[tokio::test]
+async fn a_target_that_was_renamed_is_asked_for_what_went_to_its_former_name() {
+    let kinds = [crate::TargetKind::TofuPilotV1, crate::TargetKind::TofuPilotV2];
+    for ((server, targets), kind) in servers().await.into_iter().zip(kinds) {
+        let (bench, away) = (Bench::new(), tempfile::tempdir().unwrap());
+        bench.put_runs(2);
+        // one is there and waits for a folder that is not; of the other the answer was lost
+        let stick = crate::TargetConfig {
+            name: "stick".into(),
+            ..config(
+                crate::TargetKind::Directory,
+                &away.path().join("no/stick").display().to_string(),
+            )
+        };
+        let both = || {
+            let mut both = targets(&server.url);
+            both.extend(opened(stick.clone()));
+            both
+        };
+        server.script([Act::Answer(json_answer(503, &json!({"message": "upstream"})))]);
+        let drained = bench.drain(&both()).await;
+        assert_eq!(drained.summary.pending, 2, "{}", drained.text());
+        assert_eq!(bench.drain_at(&both(), later()).await.unwrap().summary.synced, 0);
+        let there = server.runs().len();
+        assert!(there >= 1 && server.count("POST") >= 2);
+        let again = crate::TargetConfig {
+            name: "renamed".into(),
+            ..config(kind, &server.url)
+        };
+        let drained = bench.drain_at(&opened(again), later()).await.unwrap();
+        assert_eq!(drained.summary.synced, 2, "{}", drained.text());
+        assert_eq!(server.runs().len(), 2, "each once");
+    }
 }

@@ -5,6 +5,51 @@ use super::server::{Act, Server, answer, json_answer};
 use crate::{SecretString, TargetConfig, TargetKind, TofuPilotV1, TofuPilotV2, open};
 use serde_json::json;
 
+/// The key with every character of it written in another way.
+fn written(each: impl Fn(u32) -> String) -> String {
+    KEY.chars().map(|character| each(character.into())).collect()
+}
+
+#[tokio::test]
+async fn a_key_that_is_echoed_with_escapes_is_redacted_as_well() {
+    let json_escaped = written(|code| format!("\\u{code:04x}"));
+    let percent = written(|code| format!("%{code:02X}"));
+    let half = written(|code| {
+        char::from_u32(code)
+            .filter(|c| *c != '-')
+            .map_or("\\u002d".to_owned(), String::from)
+    });
+    for targets in [v2, v1] {
+        let (server, bench) = (Server::start().await, Bench::new());
+        bench.put_runs(8);
+        let json = |status, body: String| Act::Answer(answer(status, "application/json", "", &body));
+        server.script([
+            json(400, format!(r#"{{"message":"bad key {json_escaped}"}}"#)),
+            json(
+                422,
+                format!(r#"{{"message":"bad","issues":[{{"message":"{half}","path":["{json_escaped}"]}}]}}"#),
+            ),
+            json(400, format!(r#"{{"message":"cut {json_escaped}"#)),
+            json(400, format!("{{\"message\":\"{KEY} {json_escaped}\"}}")),
+            json(200, format!(r#"{{"id":"{json_escaped}"}}"#)),
+            Act::Answer(answer(400, "text/plain", "", &format!("you sent {percent}"))),
+            Act::Answer(answer(
+                302,
+                "text/plain",
+                &format!("location: http://portal/?key={percent}\r\n"),
+                "",
+            )),
+        ]);
+        let drained = bench.drain(&targets(&server.url)).await;
+        assert!(drained.text().contains("[redacted]"), "{}", drained.text());
+        for text in [drained.text(), bench.everything()] {
+            for form in [KEY, &json_escaped, &half, &percent] {
+                assert!(!text.contains(form), "{form}: {text}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_key_is_in_no_event_receipt_record_or_debug_text() {
     let echo = json!({"message": format!("bad key {KEY}"), "issues": [{"message": KEY, "path": [KEY]}]});

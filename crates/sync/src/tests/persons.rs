@@ -255,3 +255,50 @@ async fn ten_thousand_parked_records_come_back_and_go_out() {
         .unwrap();
     assert_eq!((summary.synced, server.serials().len()), (200, 200));
 }
+
+#[tokio::test]
+async fn a_serial_number_means_only_the_unit_that_has_it() {
+    let bench = Bench::new();
+    let unit = |number: u64, serial: &str| {
+        let mut record = numbered(number);
+        record.unit_under_test.serial_number = serial.to_owned();
+        bench.put(&record)
+    };
+    let long = "L".repeat(50);
+    let (ours, _other) = (unit(1, "SN_001"), unit(2, "SN:001"));
+    let (longer, _longest) = (unit(3, &long), unit(4, &format!("{long}0")));
+    let dropped = |text: &str| {
+        let chosen = Chosen::Named(text.to_owned());
+        let dealt = drop_records(&bench.store, &chosen, &["fleet"], &now, &mut |_, _| ()).unwrap();
+        dealt.records
+    };
+    assert_eq!(dropped("SN-001"), Vec::<String>::new());
+    assert_eq!(dropped("SN_001"), [ours.to_string()]);
+    assert_eq!(dropped(&long), [longer.to_string()]);
+    assert_eq!(bench.names("pending").len(), 2);
+}
+
+#[tokio::test]
+async fn receipts_that_cannot_be_believed_hold_up_no_other_record_and_are_told() {
+    let (server, bench) = (Server::start().await, Bench::new());
+    bench.put_runs(3);
+    server.script([refused(), refused(), refused()]);
+    bench.drain(&v2(&server.url)).await.leaves(0, 3);
+    let receipts = bench.store.root().join("receipts").join(format!("{}.jsonl", run_id(1)));
+    let mut text = std::fs::read_to_string(&receipts).unwrap();
+    text.push_str("garbage\n");
+    bench.file(&format!("../receipts/{}.jsonl", run_id(1)), text.as_bytes());
+    let dealt = retry(&bench.store, &Chosen::All, &now, &mut |_, _| ()).unwrap();
+    assert_eq!((dealt.records.len(), dealt.left.len()), (2, 1));
+    assert!(dealt.left[0].1.contains("not what was written"), "{:?}", dealt.left);
+    let dealt = drop_records(&bench.store, &Chosen::All, &["fleet"], &now, &mut |_, _| ()).unwrap();
+    assert_eq!((dealt.records.len(), dealt.left.len()), (2, 1));
+    // and of one that waits it is said why
+    bench.put(&numbered(1));
+    let stands = status(&bench.store, &["fleet"]).unwrap();
+    let waiting = &stands.targets["fleet"].waiting;
+    assert!(
+        waiting.keys().any(|why| why.contains("not what was written")),
+        "{waiting:?}"
+    );
+}

@@ -102,7 +102,7 @@ impl Target for TofuPilotV1 {
     async fn settle(&self, sealed: &Sealed) -> Settled {
         let record = &sealed.record;
         let url = self.runs_of(&record.unit_under_test.serial_number);
-        found_in_list(self.http.get(url).await, record.started_at)
+        found_in_list(self.http.get(url).await, record.started_at, &record.run_id)
     }
 
     /// v1 has no question about the key: it is asked for the runs of a unit that nobody has.

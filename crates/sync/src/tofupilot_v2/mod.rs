@@ -136,7 +136,8 @@ impl Target for TofuPilotV2 {
         let near = TimeDelta::seconds(1);
         let (after, before) = (record.started_at - near, record.started_at + near);
         let (after, before) = (query_time(after), query_time(before));
-        let mut query = vec![
+        // of whatever procedure: its id may have been another when the run was sent
+        let query = [
             ("serial_numbers", record.unit_under_test.serial_number.as_str()),
             ("started_after", after.as_str()),
             ("started_before", before.as_str()),
@@ -144,15 +145,21 @@ impl Target for TofuPilotV2 {
             ("sort_by", "started_at"),
             ("sort_order", "desc"),
         ];
-        if let Some(procedure_id) = self.config.procedures.get(&record.procedure_id) {
-            query.push(("procedure_ids", procedure_id));
-        }
         let url = self.http.url(&["api", "v2", "runs"], &query);
-        found_in_list(self.http.get(url).await, record.started_at)
+        found_in_list(self.http.get(url).await, record.started_at, &record.run_id)
     }
 
     async fn probe(&self) -> Probe {
-        probe(self.whoami().await)
+        let exchange = self.whoami().await;
+        let is_well = matches!(&exchange, Exchange::Answered(answer) if (200..=299).contains(&answer.status));
+        match probe(exchange) {
+            // a gateway says "200" to everything, and would have each run parked
+            Probe::Ready { identity: None } if is_well => Probe::Unreachable {
+                reason: "it says who it is in another way than TofuPilot does: a gateway, or the url of something else"
+                    .into(),
+            },
+            probe @ (Probe::Ready { .. } | Probe::Refused { .. } | Probe::Unreachable { .. }) => probe,
+        }
     }
 }
 
@@ -210,6 +217,9 @@ pub(crate) fn probe(exchange: Exchange) -> Probe {
         },
         (500..=599 | 429, _) => Probe::Unreachable {
             reason: policy::said(&answer),
+        },
+        (200..=299, media) if media != Media::Json => Probe::Unreachable {
+            reason: format!("status {} without JSON: not TofuPilot's answer", answer.status),
         },
         _ => Probe::Ready {
             identity: identity(answer.body.as_deref().unwrap_or_default()),
