@@ -309,7 +309,7 @@ impl Http {
             return REDACTED.into();
         };
         self.redact(&mut value);
-        let redacted = value.to_string();
+        let redacted = self.redacted(&value.to_string());
         match self.is_hidden_in(&redacted) {
             true => REDACTED.into(),
             false => redacted.into_bytes(),

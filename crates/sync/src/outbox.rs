@@ -243,6 +243,10 @@ pub struct Dealt {
 }
 
 impl Dealt {
+    const fn seen(&self) -> usize {
+        self.records.len() + self.left.len()
+    }
+
     /// The receipts of a record; nothing where they cannot be believed: then it is left alone, and the others go on.
     fn receipts(&mut self, store: &Store, name: &RecordName) -> Result<Option<RunReceipts>, StoreError> {
         match store.receipts().read(name.run_id()) {
@@ -366,7 +370,7 @@ fn bring_back(
             store.requeue(from, name)?;
             dealt.records.push(name.to_string());
         }
-        count(dealt.records.len(), names.len());
+        count(dealt.seen(), names.len());
     }
     store.sync_moves()?;
     Ok(dealt)
@@ -390,7 +394,7 @@ pub fn drop_records(
     let mut dealt = Dealt::default();
     for from in [Place::Parked, Place::Pending] {
         let names = chosen.among(store, from)?;
-        let before = dealt.records.len();
+        let before = dealt.seen();
         for batch in names.chunks(BATCH) {
             let (mut receipts, mut known) = (Vec::new(), Vec::new());
             for name in batch {
@@ -416,7 +420,7 @@ pub fn drop_records(
                 store.settle(name, &all, now())?;
                 dealt.records.push(name.to_string());
             }
-            count(dealt.records.len(), before + names.len());
+            count(dealt.seen(), before + names.len());
         }
     }
     store.sync_moves()?;

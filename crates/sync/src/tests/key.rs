@@ -21,7 +21,7 @@ async fn a_key_that_is_echoed_with_escapes_is_redacted_as_well() {
     });
     for targets in [v2, v1] {
         let (server, bench) = (Server::start().await, Bench::new());
-        bench.put_runs(8);
+        bench.put_runs(9);
         let json = |status, body: String| Act::Answer(answer(status, "application/json", "", &body));
         server.script([
             json(400, format!(r#"{{"message":"bad key {json_escaped}"}}"#)),
@@ -30,6 +30,7 @@ async fn a_key_that_is_echoed_with_escapes_is_redacted_as_well() {
                 format!(r#"{{"message":"bad","issues":[{{"message":"{half}","path":["{json_escaped}"]}}]}}"#),
             ),
             json(400, format!(r#"{{"message":"cut {json_escaped}"#)),
+            json(400, format!(r#"{{"{json_escaped}":"a name"}}"#)),
             json(400, format!("{{\"message\":\"{KEY} {json_escaped}\"}}")),
             json(200, format!(r#"{{"id":"{json_escaped}"}}"#)),
             Act::Answer(answer(400, "text/plain", "", &format!("you sent {percent}"))),
