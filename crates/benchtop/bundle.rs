@@ -91,7 +91,14 @@ fn take_receipt(arguments: &BundleArguments) -> Result<Exit, Failure> {
     for (record, reason) in &taken.refused {
         terminal::complain(&format!("{record}: {reason}"));
     }
-    Ok(if taken.refused.is_empty() {
+    for target in &taken.unknown_targets {
+        terminal::complain(&format!(
+            "it speaks of a target `{target}`, which this station has not got: its own ({}) still lack those runs; call the target \
+             the same in both station files",
+            names.join(", ")
+        ));
+    }
+    Ok(if taken.refused.is_empty() && taken.unknown_targets.is_empty() {
         Exit::Success
     } else {
         Exit::Error

@@ -51,8 +51,7 @@ fn listed(body: &[u8], started_at: DateTime<Utc>, run_id: &str) -> Settled {
             reason: "the list of the unit's runs is not JSON".into(),
         };
     };
-    let runs = [Some(&list), list.get("data"), list.get("result")];
-    let Some(runs) = runs.into_iter().flatten().find_map(Value::as_array) else {
+    let Some(runs) = runs_in(&list) else {
         return Settled::Unknown {
             reason: "the server's answer holds no list of runs".into(),
         };
@@ -75,6 +74,12 @@ fn listed(body: &[u8], started_at: DateTime<Utc>, run_id: &str) -> Settled {
         };
     }
     Settled::Absent
+}
+
+/// The runs that an answer lists; nothing where it is no list of them.
+pub(crate) fn runs_in(list: &Value) -> Option<&Vec<Value>> {
+    let runs = [Some(list), list.get("data"), list.get("result")];
+    runs.into_iter().flatten().find_map(Value::as_array)
 }
 
 /// True of a listed run that says that it is another one's: a clock that stands still lets a unit start twice in one instant.

@@ -6,6 +6,7 @@ use crate::deliver::Now;
 use benchtop_store::{Place, Receipt, ReceiptKind, RecordName, Standing, Store};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
 const FORMAT: &str = "benchtop.bundle-receipt/1";
@@ -21,6 +22,8 @@ pub struct Confirmations {
     pub not_here: usize,
     /// Runs whose record here is another one than the confirmed one, with the reason: nothing was changed.
     pub refused: Vec<(String, String)>,
+    /// Targets that confirmed runs of this station and are none of its own: its own lack those runs still.
+    pub unknown_targets: BTreeSet<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,6 +161,9 @@ fn take(
             return Ok(());
         }
     };
+    if !targets.contains(&line.target.as_str()) {
+        taken.unknown_targets.insert(line.target.clone());
+    }
     match before.standing {
         Standing::Confirmed { .. } => taken.already += 1,
         Standing::Open

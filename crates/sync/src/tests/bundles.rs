@@ -85,6 +85,22 @@ async fn runs_go_out_and_confirmations_come_back() {
     assert_eq!(take(&station).already, 2);
 }
 
+#[tokio::test]
+async fn confirmations_of_a_target_that_the_station_has_not_got_are_told() {
+    let (server, station, office) = (Server::start().await, Bench::new(), Bench::new());
+    station.put_runs(1);
+    imported(&office, &exported(&station, None), None).unwrap();
+    office.drain(&v2(&server.url)).await.leaves(0, 0);
+    let mut receipt = Vec::new();
+    confirmations(&office.store, &mut receipt, None, &later).unwrap();
+    let take = |own: &str| take_confirmations(&station.store, || Ok(receipt.as_slice()), None, &[own], &later).unwrap();
+    let taken = take("cloud");
+    assert_eq!(taken.unknown_targets.iter().collect::<Vec<_>>(), ["fleet"]);
+    assert_eq!(station.names("pending").len(), 1, "its own target lacks it");
+    assert_eq!(take("fleet").unknown_targets.len(), 0);
+    assert_eq!(station.names("pending").len(), 0);
+}
+
 #[test]
 fn several_stations_share_a_stick() {
     let (office, other) = (Bench::new(), Bench::new());

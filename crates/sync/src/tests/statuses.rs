@@ -1,6 +1,6 @@
 //! Statuses over real sockets: what becomes of the record and of the target.
 
-use super::bench::{Bench, now, numbered, v1, v2};
+use super::bench::{Bench, later, now, numbered, v1, v2};
 use super::server::{Act, Server, answer, json_answer};
 use crate::{Pace, Probe, drain, left_alone};
 use benchtop_store::{Record, Standing};
@@ -184,6 +184,33 @@ async fn an_endless_answer_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_answers_everything_costs_no_record_a_try() {
+    for targets in [v2, v1] {
+        let (server, bench) = (Server::start().await, Bench::new());
+        bench.put_runs(3);
+        let gateway = json_answer(200, &json!({"status": "login required"}));
+        server.questions(Some(gateway.clone()));
+        for _ in 0..30 {
+            server.clear();
+            server.script(std::iter::repeat_n(gateway.clone(), 3).map(Act::Answer));
+            let drained = bench.drain_at(&targets(&server.url), later()).await.unwrap();
+            drained.leaves(3, 0);
+        }
+        // and when it lets us through, all of them arrive
+        server.clear();
+        server.questions(None);
+        let later = later() + TimeDelta::minutes(10);
+        let drained = bench.drain_at(&targets(&server.url), later).await.unwrap();
+        assert_eq!(
+            (drained.summary.synced, server.runs().len()),
+            (3, 3),
+            "{}",
+            drained.text()
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_probe_tells_who_is_there() {
     let server = Server::start().await;
     let targets = v2(&server.url);
@@ -207,6 +234,18 @@ async fn a_probe_tells_who_is_there() {
     ] {
         server.questions(Some(gone));
         assert!(matches!(targets[0].probe().await, Probe::Unreachable { .. }));
+    }
+    // a gateway that says "200" to everything is nobody's server
+    for gateway in [
+        json_answer(200, &json!({"status": "login required"})),
+        answer(200, "text/plain", "", "hello"),
+        answer(204, "text/plain", "", ""),
+    ] {
+        server.questions(Some(gateway));
+        for targets in [v2, v1] {
+            let probe = targets(&server.url)[0].probe().await;
+            assert!(matches!(probe, Probe::Unreachable { .. }), "{probe:?}");
+        }
     }
     assert!(matches!(
         v2("http://127.0.0.1:1")[0].probe().await,

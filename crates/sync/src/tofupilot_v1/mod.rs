@@ -8,10 +8,10 @@ pub(crate) mod convert;
 mod wire;
 
 use crate::config::{TargetConfig, TargetError};
-use crate::http::Http;
+use crate::http::{Exchange, Http};
 use crate::policy;
 use crate::reading::body;
-use crate::settle::found_in_list;
+use crate::settle::{found_in_list, runs_in};
 use crate::target::{Enclosure, Probe, Progress, Repeat, Settled, Steps, Target, Verdict, Wants};
 use crate::tofupilot_v2::{note_differences, probe};
 use crate::uploads::{self, Dialect};
@@ -107,7 +107,25 @@ impl Target for TofuPilotV1 {
 
     /// v1 has no question about the key: it is asked for the runs of a unit that nobody has.
     async fn probe(&self) -> Probe {
-        probe(self.http.get(self.runs_of("BENCHTOP-PROBE")).await)
+        let exchange = self.http.get(self.runs_of("BENCHTOP-PROBE")).await;
+        let is_its_own = lists_runs(&exchange);
+        match probe(exchange) {
+            Probe::Ready { .. } if !is_its_own => Probe::Unreachable {
+                reason: "it lists no runs, and does not say why: a gateway, or the url of something else".into(),
+            },
+            probe @ (Probe::Ready { .. } | Probe::Refused { .. } | Probe::Unreachable { .. }) => probe,
+        }
+    }
+}
+
+/// True of a list of runs; and of what is no success, which says for itself.
+fn lists_runs(exchange: &Exchange) -> bool {
+    match exchange {
+        Exchange::Answered(answer) if (200..=299).contains(&answer.status) => {
+            let list = serde_json::from_slice(answer.body.as_deref().unwrap_or_default());
+            list.is_ok_and(|list| runs_in(&list).is_some())
+        }
+        Exchange::Answered(_) | Exchange::NotSent { .. } | Exchange::Lost { .. } => true,
     }
 }
 
