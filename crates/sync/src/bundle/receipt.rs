@@ -22,7 +22,7 @@ pub struct Confirmations {
     pub not_here: usize,
     /// Runs whose record here is another one than the confirmed one, with the reason: nothing was changed.
     pub refused: Vec<(String, String)>,
-    /// Targets that confirmed runs of this station and are none of its own: its own lack those runs still.
+    /// Targets that confirmed runs of this station and are none of its own, where it has any: those lack the runs still.
     pub unknown_targets: BTreeSet<String>,
 }
 
@@ -161,7 +161,7 @@ fn take(
             return Ok(());
         }
     };
-    if !targets.contains(&line.target.as_str()) {
+    if !targets.is_empty() && !targets.contains(&line.target.as_str()) {
         taken.unknown_targets.insert(line.target.clone());
     }
     match before.standing {
