@@ -4,8 +4,9 @@
 //! folder at the first time, and finds it at the last one, knows what is in it without listing it; where a time does not
 //! fit, somebody else was at it, or a line is missing, and it is listed. Between moves that are told together nobody looks at the
 //! time: their lines have in its place what no folder has and no other lines have, so that one that is missing is seen all the
-//! same. So nothing rests on the news: they are neither durable nor complete, and nobody waits for them. One who does not get the lock at once says only that there is something
-//! that was not told: the line of whoever has it may span what was done beside it.
+//! same. So nothing rests on the news: they are neither durable nor complete, and nobody waits for them. One who does not get
+//! the lock at once says only that there is something that was not told: the line of whoever has it may span what was done
+//! beside it.
 
 use super::{Dir, system};
 use crate::{
