@@ -10,6 +10,7 @@ use crate::target::{Patience, Probe, Progress, Repeat, Settled, Target, Verdict,
 use crate::window::Window;
 use benchtop_store::{Begun, Receipt, ReceiptKind, Sealed, Standing, Store, StoreError, TargetState};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -75,7 +76,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) target: &'a dyn Target,
     pub(crate) sealed: &'a Sealed,
     /// Why the target may hold a run that was not sent to it under its name.
-    pub(crate) elsewhere: String,
+    pub(crate) elsewhere: Cow<'static, str>,
     pub(crate) now: Now<'a>,
 }
 

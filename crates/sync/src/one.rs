@@ -7,6 +7,7 @@ use crate::summary::DrainEvent;
 use crate::target::{Progress, Target};
 use crate::window;
 use benchtop_store::{Place, RecordName, RunReceipts, Sealed, Standing, StoreError, StoreErrorKind, TargetState};
+use std::borrow::Cow;
 
 /// After so many uploads that led to nothing, a record goes behind the others.
 const IN_VAIN: u32 = 2;
@@ -111,12 +112,10 @@ async fn offer(
     let mut state = receipts.target(name);
     let former = former_name(floor, &state, sealed, receipts);
     state.perhaps_elsewhere |= former.is_some();
-    let elsewhere = former.map_or_else(
-        || ELSEWHERE.to_owned(),
-        |former| {
-            format!("it went to `{former}`, which is no target any more: this one may be the same under another name")
-        },
-    );
+    let elsewhere = former.map_or(Cow::Borrowed(ELSEWHERE), |former| {
+        format!("it went to `{former}`, which is no target any more: this one may be the same under another name")
+            .into()
+    });
     let desk = Desk {
         store: floor.store,
         ledger: &floor.ledger,
