@@ -91,6 +91,8 @@ mod slots;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
+mod standing;
+#[cfg(test)]
 mod station_loop;
 #[cfg(test)]
 mod station_rules;

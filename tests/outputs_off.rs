@@ -192,6 +192,11 @@ fn synced(served: &Served) -> Done {
 fn a_sync_after_kill_9_saves_the_run_says_so_and_leaves_the_switching_to_the_next_run() {
     let served = Served::bench("UNIT-5501");
     killed(&served);
+    let status = done(benchtop().args(["sync", "status", "--store"]).arg(served.store()));
+    assert!(
+        status.out.contains("1 run is in progress, or was interrupted"),
+        "{status}"
+    );
     let sync = synced(&served);
     assert!(sync.err.contains("outputs may still be on"), "{sync}");
     assert!(served.output_is_on(), "sync opens no instrument");

@@ -15,6 +15,7 @@ fn credentials_in_a_url_are_drawn_in_no_excerpt() {
         "kind = \"postgres\"\nurl = \"postgres://me:hunter2@lab.example/x\"",
     ];
     let (station, headers) = with_targets(folder.path(), bench, &targets);
+    fs::create_dir(folder.path().join("store")).unwrap();
     for words in [&["check", BOARD] as &[&str], &["sync"], &["sync", "health"]] {
         let mut command = benchtop();
         command.args(words).arg("--station").arg(&station);

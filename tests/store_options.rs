@@ -185,15 +185,18 @@ fn a_store_that_is_not_there_is_made_by_nobody_who_only_looks_at_it() {
         assert!(!mistyped.exists(), "{command:?}");
     }
     assert!(!Path::new(bundle).exists() && !folder.path().join("nowhere").exists());
-    // who brings something makes it
-    let synced = done(
-        benchtop()
-            .args(["sync", "--url", "http://127.0.0.1:9", "--store"])
-            .arg(&mistyped)
-            .env("TOFUPILOT_API_KEY", "k"),
-    );
+    // who brings something makes it, and a sync brings nothing
+    let mut sync = benchtop();
+    sync.args(["sync", "--url", "http://127.0.0.1:9", "--store"])
+        .arg(&mistyped)
+        .env("TOFUPILOT_API_KEY", "k");
+    let refused = done(&mut sync);
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(!mistyped.exists(), "{refused}");
+    let run = done(&mut simulated(&mistyped, "UNIT-5501"));
+    assert_eq!(run.code, Some(0), "{run}");
+    let synced = done(&mut sync);
     assert_eq!(synced.code, Some(0), "{synced}");
-    assert!(mistyped.join("pending").is_dir());
     let listed = done(benchtop().args(["runs", "list", "--store"]).arg(&mistyped));
     assert_eq!(listed.code, Some(0), "{listed}");
 }

@@ -232,9 +232,11 @@ fn a_target_that_stands_there_twice_is_refused_for_each_run_would_be_sent_twice(
     let lines: Vec<&Value> = errors.iter().map(|found| &found["line"]).collect();
     let expected: Vec<Value> = headers[2..].iter().map(|header| json!(header + 3)).collect();
     assert_eq!(lines, expected.iter().collect::<Vec<_>>(), "{checked}");
+    let store = folder.path().join("store");
+    fs::create_dir(&store).unwrap();
     let mut command = benchtop();
     command.args(["sync", "--station"]).arg(&station);
-    let refused = done(command.env("BENCHTOP_STORE", folder.path().join("store")));
+    let refused = done(command.env("BENCHTOP_STORE", &store));
     assert_eq!(refused.code, Some(2), "{refused}");
     for twin in ["t2", "t3", "t4"] {
         let words = format!("target {twin} is target t0 over again: each run would be there twice");

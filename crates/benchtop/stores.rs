@@ -6,7 +6,7 @@ use benchtop_store::{StationKey, Store, StoreError, StoreErrorKind};
 use std::{
     env,
     error::Error,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 /// `--store`, else the station file's `[store] root` (relative to that file), else the user's data directory. Simulated runs
@@ -43,6 +43,22 @@ pub(crate) fn existing(
             named.display()
         ))),
         None => root(wanted, file, station, simulated),
+    }
+}
+
+/// The same for a sync. The store of the station file, or of the user, is made where it is missing: its first run may be still to
+/// come. Any other one is there, or was mistyped.
+pub(crate) fn to_sync(
+    wanted: Option<&Path>,
+    file: Option<&StationFile>,
+    station: Option<&Path>,
+    simulated: bool,
+) -> Result<PathBuf, Failure> {
+    let same = |own: &Path, wanted: &Path| path::absolute(own).ok() == path::absolute(wanted).ok();
+    let is_own = |wanted: &Path| root(None, file, station, simulated).is_ok_and(|own| same(&own, wanted));
+    match wanted {
+        Some(wanted) if !is_own(wanted) => existing(Some(wanted), file, station, simulated),
+        Some(_) | None => root(wanted, file, station, simulated),
     }
 }
 

@@ -70,8 +70,8 @@ pub(crate) enum SyncCommand {
     Status(StatusArguments),
     /// One line for monitoring.
     ///
-    /// Exit code: 0 well, 1 something waits longer than --max-age, 3 something parked or quarantined, or a target that cannot be
-    /// used as it is.
+    /// Exit code: 0 well, 1 something waits longer than --max-age, 3 something parked or quarantined, receipts that cannot be
+    /// believed, or a target that cannot be used as it is.
     Health(HealthArguments),
     /// Give parked records another try.
     Retry(RetryArguments),

@@ -64,6 +64,16 @@ fn text(status: &Status) -> String {
             folder("quarantine", status.quarantined),
         ],
     );
+    gauge(
+        "benchtop_unsealed_runs",
+        "Runs that are in progress, or were interrupted.",
+        &[(String::new(), status.unsealed.to_string())],
+    );
+    gauge(
+        "benchtop_unbelieved_records",
+        "Records whose receipts cannot be believed: they wait for a person.",
+        &[(String::new(), status.unbelieved.to_string())],
+    );
     let age = status
         .oldest_pending
         .map_or(0, |oldest| (now - oldest).num_seconds().max(0));

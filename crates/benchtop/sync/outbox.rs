@@ -35,6 +35,7 @@ fn show(status: &Status, outbox: &Outbox) {
         parked,
         kept,
         quarantined,
+        unbelieved,
         ..
     } = status;
     let counts = format!("{pending} pending, {parked} parked, {kept} kept, {quarantined} quarantined");
@@ -49,6 +50,15 @@ fn show(status: &Status, outbox: &Outbox) {
         };
         terminal::say(&Line::new().add(DOUBTFUL, &text));
     }
+    if let Some(text) = unsealed(status) {
+        terminal::say(&Line::new().add(DOUBTFUL, &text));
+    }
+    if *unbelieved > 0 {
+        let text = format!(
+            "{unbelieved} with receipts that cannot be believed: they wait for a person, who looks at receipts/"
+        );
+        terminal::say(&Line::new().add(BAD, &text));
+    }
     if let Some(oldest) = status.oldest_pending {
         let text = format!("the oldest that waits began {}", oldest.format("%Y-%m-%d %H:%M:%S UTC"));
         terminal::say(&Line::new().add(QUIET, &text));
@@ -61,6 +71,17 @@ fn show(status: &Status, outbox: &Outbox) {
             QUIET,
             "after their cause is gone: benchtop sync retry --all, or retry RECORD",
         ));
+    }
+}
+
+/// The runs that are in no folder yet.
+fn unsealed(status: &Status) -> Option<String> {
+    match status.unsealed {
+        0 => None,
+        1 => Some("1 run is in progress, or was interrupted: then the next run or sync saves it".to_owned()),
+        many => Some(format!(
+            "{many} runs are in progress, or were interrupted: then the next run or sync saves them"
+        )),
     }
 }
 
@@ -98,6 +119,9 @@ fn show_target(name: &str, own: &TargetStatus) {
     for (reason, count) in &own.waiting {
         terminal::say(&Line::new().add(QUIET, &format!("    {count} wait: {reason}")));
     }
+    for (reason, count) in &own.outlook.not_configured {
+        terminal::say(&Line::new().add(QUIET, &format!("    {count} waited at the last sync: {reason}")));
+    }
     for (record, reason) in &own.parked {
         terminal::say(
             &Line::new()
@@ -118,6 +142,7 @@ pub(super) fn health(outbox: &Outbox, max_age: &str) -> Result<Exit, Failure> {
     let (exit, word) = match status.exit_code() {
         _ if !faults.is_empty() => (Exit::Error, "a person is wanted"),
         3 => (Exit::Error, "a person is wanted"),
+        _ if status.unbelieved > 0 => (Exit::Error, "a person is wanted"),
         _ if is_old => (Exit::Fail, "something waits too long"),
         _ => (Exit::Success, "ok"),
     };
@@ -126,6 +151,15 @@ pub(super) fn health(outbox: &Outbox, max_age: &str) -> Result<Exit, Failure> {
         "{word}: {} pending{oldest}, {} parked, {} quarantined",
         status.pending, status.parked, status.quarantined
     );
+    if status.unbelieved > 0 {
+        text.push_str(&format!(
+            ", {} with receipts that cannot be believed",
+            status.unbelieved
+        ));
+    }
+    if status.unsealed > 0 {
+        text.push_str(&format!(", {} in progress or interrupted", status.unsealed));
+    }
     let names: BTreeSet<&str> = faults.iter().map(|fault| fault.target.as_str()).collect();
     if !names.is_empty() {
         let names: Vec<&str> = names.into_iter().collect();

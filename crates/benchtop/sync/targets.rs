@@ -7,7 +7,7 @@ use super::{
 use crate::{args::SyncArguments, assets::read_text, exit::Failure, terminal};
 use benchtop_notation::Diagnostics;
 use benchtop_station::{StationFile, TargetEntry};
-use benchtop_sync::{Target, TargetConfig, TargetKind, Timeouts};
+use benchtop_sync::{Target, TargetConfig, TargetKind, Timeouts, stand_in};
 use std::{collections::BTreeMap, path::Path};
 
 pub(super) fn station_file(path: &Path) -> Result<StationFile, Failure> {
@@ -40,7 +40,17 @@ pub(crate) fn open_targets(
             let key = key_of_environment().ok_or_else(|| Failure::refused(no_key(&config.name)))?;
             vec![Sound { config, key }]
         }
-        (url, entries) => all_sound(entries, arguments.station.as_deref(), url)?,
+        (None, entries) => all_sound(entries, arguments.station.as_deref(), None)?,
+        (Some(url), [own]) => {
+            let mut sound = all_sound(std::slice::from_ref(own), arguments.station.as_deref(), Some(url))?;
+            let same = |text: &str| text.trim().trim_end_matches('/').to_owned();
+            if same(url) != same(&own.url.value) {
+                sound
+                    .iter_mut()
+                    .for_each(|one| one.config.name = stand_in(&own.name.value, url));
+            }
+            sound
+        }
     };
     let open = |Sound { config, key }| {
         let opened = benchtop_sync::open(config, &key);

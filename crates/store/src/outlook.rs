@@ -35,6 +35,9 @@ pub struct TargetOutlook {
     /// By how many seconds its clock is ahead of this computer's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_ahead_s: Option<i64>,
+    /// Why runs were not offered to it in the last sync, with how many: what the station file lacks for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_configured: BTreeMap<String, u64>,
 }
 
 impl Store {

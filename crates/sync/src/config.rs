@@ -1,6 +1,7 @@
 //! What a station file says of a target, and what is refused before anything is sent.
 
 use crate::target::Wants;
+use crate::words::harmless;
 use benchtop_store::Record;
 use reqwest::Url;
 use std::collections::BTreeMap;
@@ -267,6 +268,15 @@ pub(crate) fn server_root(config: &TargetConfig) -> Result<Url, TargetError> {
     let unversioned = versions.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
     url.set_path(unversioned.strip_suffix("/api").unwrap_or(unversioned));
     Ok(url)
+}
+
+/// What a target is called in the receipts while another server than its own stands in for it: what that one confirms, the
+/// target's own has not got.
+#[must_use]
+pub fn stand_in(target: &str, url: &str) -> String {
+    // credentials are refused where they stand, and are written down nowhere
+    let url = without_credentials(url.trim());
+    harmless(&format!("{target} at {}", url.trim_end_matches('/')))
 }
 
 /// The configured URL, where it is fit to send anything to.

@@ -45,6 +45,11 @@ pub(crate) enum Delivery {
         /// Set when there is no point in going on in this drain.
         stop: Option<Stop>,
     },
+    /// It cannot be offered as the target is configured; it may be when that is mended.
+    NotConfigured {
+        /// What is missing.
+        reason: String,
+    },
     /// The target will never take it.
     Refuses {
         /// In the target's words.
@@ -432,7 +437,7 @@ impl Desk<'_> {
                 surely_not_there: false,
             });
         }
-        Delivery::Lacks { reason, stop: None }
+        Delivery::NotConfigured { reason }
     }
 
     /// The target has not got it, and may get it still. Where nobody saw how the upload ended, it is seen now.

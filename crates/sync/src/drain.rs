@@ -84,11 +84,15 @@ pub async fn drain(
         stuck += usize::from(matches!(event, DrainEvent::Waiting { .. }));
         summary.tell(event, observe);
     }
-    let floor = Floor::new(store, targets, now, pace, &syncer);
-    let drained = match targets {
-        [] => Ok(()),
-        [_, ..] => floor.drain(&mut summary, observe).await,
-    };
+    let mut floor = Floor::new(store, targets, now, pace, &syncer);
+    let mut drained = Ok(());
+    for round in rounds(targets) {
+        floor.begin(round);
+        drained = floor.drain(&mut summary, observe).await;
+        if drained.is_err() {
+            break;
+        }
+    }
     // what was moved before the trouble is worth as much
     store.sync_moves()?;
     let Floor { ledger, stops, .. } = floor;
@@ -100,6 +104,43 @@ pub async fn drain(
     summary.pending = at_most_usize(store.pending(0)?.count);
     summary.need_a_person = at_most_usize(store.list(Place::Parked, 0)?.count) + store.quarantined()?.len() + stuck;
     Ok(summary)
+}
+
+/// Folders first, and then everybody: a stick has everything while a server is still at the first of them.
+fn rounds(targets: &[Box<dyn Target>]) -> Vec<Round<'_>> {
+    let all: Vec<&dyn Target> = targets.iter().map(AsRef::as_ref).collect();
+    let near: Vec<&dyn Target> = all.iter().copied().filter(|target| target.is_near()).collect();
+    let is_mixed = !near.is_empty() && near.len() < all.len();
+    let early = is_mixed.then_some(Round {
+        targets: near,
+        kind: RoundKind::Early,
+    });
+    let last = Round {
+        targets: all,
+        kind: match is_mixed {
+            true => RoundKind::Late,
+            false => RoundKind::Only,
+        },
+    };
+    let some = (!targets.is_empty()).then_some(last);
+    early.into_iter().chain(some).collect()
+}
+
+/// Those to whom every record is offered in turn.
+pub(crate) struct Round<'a> {
+    pub(crate) targets: Vec<&'a dyn Target>,
+    pub(crate) kind: RoundKind,
+}
+
+/// Which part of a drain it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoundKind {
+    /// All of it.
+    Only,
+    /// That of the targets that are near. Of what waits still the round after it tells.
+    Early,
+    /// That of all targets, where those that are near had theirs.
+    Late,
 }
 
 /// A file that nobody here wrote: it is never uploaded, and it blocks nothing.
@@ -128,7 +169,9 @@ pub(crate) struct Floor<'a> {
     pub(crate) window: Window,
     /// Room in memory for attachments, in KiB.
     pub(crate) room: Semaphore,
-    pub(crate) targets: &'a [Box<dyn Target>],
+    pub(crate) round: Round<'a>,
+    /// The names of all targets, whosever round it is.
+    pub(crate) configured: Arc<[String]>,
     pub(crate) now: Now<'a>,
     pace: Pace<'a>,
     reader: Reader,
@@ -148,23 +191,35 @@ impl<'a> Floor<'a> {
     fn new(store: &'a Store, targets: &'a [Box<dyn Target>], now: Now<'a>, pace: Pace<'a>, syncer: &Arc<Lock>) -> Self {
         let names: Arc<[String]> = targets.iter().map(|target| target.name().to_owned()).collect();
         let resting: BTreeMap<String, Stopped> = pace.resting.into_iter().flatten().map(owned).collect();
-        let tried = names.iter().filter(|name| !resting.contains_key(*name));
         Self {
             store,
             ledger: Ledger::new(store, Arc::clone(&names), Arc::clone(syncer)),
+            configured: Arc::clone(&names),
             window: Window::new(pace.at_once),
             room: Semaphore::new(usize::try_from(MEMORY_KIB).unwrap_or(usize::MAX)),
-            targets,
+            round: Round {
+                targets: Vec::new(),
+                kind: RoundKind::Only,
+            },
             now,
             pace,
             reader: Reader {
                 store: store.clone(),
-                targets: tried.cloned().collect(),
+                targets: Arc::default(),
                 only_due: pace.only_due,
             },
             stops: Mutex::new(Stops::with(resting)),
             neighbours: Mutex::default(),
         }
+    }
+
+    fn begin(&mut self, round: Round<'a>) {
+        let names = round.targets.iter().map(|target| target.name());
+        let resting = self.pace.resting;
+        let tried = names.filter(|name| resting.is_none_or(|resting| !resting.contains_key(*name)));
+        self.reader.targets = tried.map(str::to_owned).collect();
+        self.window = Window::new(self.pace.at_once);
+        self.round = round;
     }
 
     /// What is stopped. Nothing panics while it is held; if something did, the table would still be whole.
@@ -216,7 +271,7 @@ impl<'a> Floor<'a> {
             patient = !stuck.is_empty();
             stuck
                 .iter()
-                .for_each(|(name, by)| summary.tell(behind(name, by), observe));
+                .for_each(|(name, by)| self.tell(behind(name, by), summary, observe));
             before = ring.len();
             source = Source::Named(ring.into_iter().map(|(name, _)| name).collect());
         }
@@ -278,21 +333,30 @@ impl<'a> Floor<'a> {
                         if left && let Some(neighbours) = self.neighbours().as_mut() {
                             neighbours.forget(&name);
                         }
-                        events.into_iter().for_each(|event| summary.tell(event, observe));
+                        events.into_iter().for_each(|event| self.tell(event, summary, observe));
                     }
                 },
             }
         }
     }
 
+    /// What waits is told once, when everybody was offered it.
+    fn tell(&self, event: DrainEvent, summary: &mut Summary, observe: Observer<'_>) {
+        if self.round.kind != RoundKind::Early || !matches!(event, DrainEvent::Waiting { .. }) {
+            summary.tell(event, observe);
+        }
+    }
+
     /// Why nothing is tried any more, where nobody takes anything.
     fn not_tried(&self) -> Option<Vec<(String, String)>> {
         let stops = self.stops();
-        if stops.whole.len() < self.targets.len() {
-            return None;
-        }
-        let not_tried = |(target, stop): (&String, &Stopped)| (target.clone(), format!("not tried: {}", stop.reason));
-        Some(stops.whole.iter().map(not_tried).collect())
+        let mut names: Vec<&str> = self.round.targets.iter().map(|target| target.name()).collect();
+        names.sort_unstable();
+        let not_tried = |name: &str| {
+            let stop = stops.whole.get(name)?;
+            Some((name.to_owned(), format!("not tried: {}", stop.reason)))
+        };
+        names.into_iter().map(not_tried).collect()
     }
 
     /// A line for each record that is not even read: a person counts them.
@@ -314,7 +378,7 @@ impl<'a> Floor<'a> {
                     record: name.to_string(),
                     reasons: reasons.to_vec(),
                 };
-                summary.tell(waiting, observe);
+                self.tell(waiting, summary, observe);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::ahead::{Found, Read};
 use crate::deliver::{Delivery, Desk, ELSEWHERE, Stop, deliver};
-use crate::drain::Floor;
+use crate::drain::{Floor, RoundKind};
 use crate::summary::DrainEvent;
 use crate::target::{Progress, Target};
 use crate::window;
@@ -90,8 +90,8 @@ pub(crate) async fn one(
         ..Told::default()
     };
     let mut events = Vec::new();
-    for target in floor.targets {
-        offer(floor, target.as_ref(), &sealed, &receipts, &mut told, &mut events).await?;
+    for target in &floor.round.targets {
+        offer(floor, *target, &sealed, &receipts, &mut told, &mut events).await?;
     }
     drop((sealed, place));
     let (event, left) = moved(floor, &name, told).await?;
@@ -126,6 +126,14 @@ async fn offer(
         elsewhere,
         now: floor.now,
     };
+    if floor.round.kind == RoundKind::Late
+        && target.is_near()
+        && let Standing::Deferred { reason } | Standing::Uncertain { reason } = &state.standing
+    {
+        let reason = reason.clone();
+        told.take(name, Delivery::Lacks { reason, stop: None });
+        return Ok(());
+    }
     let is_to_be_asked = floor.stops().is_to_be_asked(name, &state);
     if is_to_be_asked && let Some(stop) = desk.nobody_there().await {
         events.extend(floor.stops().add(name, sealed, stop));
@@ -142,8 +150,12 @@ async fn offer(
             if state.standing.is_open() {
                 let mut stops = floor.stops();
                 stops.tried(name, (floor.now)(), told.progress.server_time());
-                if matches!(delivery, Delivery::Has { .. }) {
-                    stops.confirmed(name, (floor.now)());
+                match &delivery {
+                    Delivery::Has { .. } => stops.confirmed(name, (floor.now)()),
+                    // of what waits still the last round tells
+                    Delivery::NotConfigured { .. } if floor.round.kind == RoundKind::Early => {}
+                    Delivery::NotConfigured { reason } => stops.not_configured(name, reason),
+                    Delivery::Lacks { .. } | Delivery::Refuses { .. } | Delivery::NotForIt { .. } => {}
                 }
             }
             delivery
@@ -170,7 +182,7 @@ fn former_name<'r>(
         Some(id) => !is_own_name(id),
         None => other.unanswered || matches!(other.standing, Standing::Uncertain { .. }),
     };
-    let is_configured = |name: &str| floor.targets.iter().any(|target| target.name() == name);
+    let is_configured = |name: &str| floor.configured.iter().any(|configured| configured == name);
     let mut others = receipts.targets();
     others.find_map(|(name, other)| (!is_configured(name) && holds(other)).then_some(name))
 }
@@ -179,7 +191,7 @@ fn former_name<'r>(
 /// target say.
 fn is_tried_in_vain(floor: &Floor<'_>, sealed: &Sealed, receipts: &RunReceipts) -> bool {
     let stops = floor.stops();
-    floor.targets.iter().any(|target| {
+    floor.round.targets.iter().any(|target| {
         let state = receipts.target(target.name());
         let is_tried = state.attempts >= IN_VAIN && state.standing.is_open();
         is_tried && stops.of(target.name(), sealed).is_none()
@@ -199,7 +211,7 @@ fn blockers(floor: &Floor<'_>, sealed: &Sealed, receipts: &RunReceipts) -> Resul
         let Ok(other) = floor.store.receipts().read(name.run_id()) else {
             return false;
         };
-        let names = floor.targets.iter().map(|target| target.name());
+        let names = floor.round.targets.iter().map(|target| target.name());
         let mut both = names.filter(|target| open(receipts, target) && open(&other, target));
         both.any(|target| floor.stops().of(target, sealed).is_none())
     };
@@ -265,6 +277,7 @@ impl Told {
             Delivery::Has { remote_id } => self.having.push((target, remote_id)),
             Delivery::Refuses { reason } => self.refusing.push((target, reason)),
             Delivery::NotForIt { reason } => self.not_for.push((target, reason)),
+            Delivery::NotConfigured { reason } => self.lacking.push((target, reason)),
             Delivery::Lacks { reason, stop } => {
                 self.lacking.push((target, reason));
                 return stop;

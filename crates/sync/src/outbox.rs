@@ -2,6 +2,7 @@
 
 use crate::deliver::Now;
 use crate::rest::next_try;
+use crate::stops::count as count_reason;
 use benchtop_store::{
     Place, Receipt, ReceiptKind, RecordName, RunReceipts, Sealed, Standing, Store, StoreError, StoreErrorKind,
     TargetOutlook, TargetState,
@@ -10,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most parked and waiting records that a status names.
+/// Most parked records that a status names.
 const MOST_NAMED: usize = 50;
 /// So many records are dealt with at a time.
 const BATCH: usize = 256;
@@ -30,6 +31,10 @@ pub struct Status {
     pub kept: u64,
     /// Files in `quarantine/`.
     pub quarantined: u64,
+    /// Pending and parked records whose receipts cannot be believed: each waits for a person.
+    pub unbelieved: u64,
+    /// Runs that are in progress, or were interrupted and are saved by the next run or sync.
+    pub unsealed: u64,
     /// When the oldest pending run started.
     pub oldest_pending: Option<DateTime<Utc>>,
 }
@@ -70,6 +75,7 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
         parked: parked.count,
         kept: store.list(Place::Kept, 0)?.count,
         quarantined: u64::try_from(store.quarantined()?.len()).unwrap_or(u64::MAX),
+        unsealed: u64::try_from(store.unsealed()?).unwrap_or(u64::MAX),
         ..Status::default()
     };
     for name in targets {
@@ -89,6 +95,7 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
                     }
                 }
                 Err(error) => {
+                    status.unbelieved += 1;
                     let own = status.targets.values_mut();
                     own.for_each(|own| own.take_unbelieved(&error));
                 }
@@ -97,7 +104,10 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
         first = first.or_else(|| batch.into_iter().next());
     }
     for name in &parked.names {
-        let receipts = store.receipts().read(name.run_id()).unwrap_or_default();
+        let Ok(receipts) = store.receipts().read(name.run_id()) else {
+            status.unbelieved += 1;
+            continue;
+        };
         for (target, state) in receipts.targets() {
             if let Standing::Parked { reason } = &state.standing {
                 let own = status.targets.entry(target.to_owned()).or_default();
@@ -136,20 +146,14 @@ impl TargetStatus {
             self.next_try = Some(self.next_try.map_or(next, |known| known.min(next)));
         }
         if let Some(reason) = reason {
-            self.wait(reason);
+            count_reason(&mut self.waiting, reason);
         }
     }
 
     /// A pending record whose receipts cannot be believed: it waits for a person.
     fn take_unbelieved(&mut self, error: &StoreError) {
         self.pending += 1;
-        self.wait(&error.to_string());
-    }
-
-    fn wait(&mut self, reason: &str) {
-        if self.waiting.len() < MOST_NAMED || self.waiting.contains_key(reason) {
-            *self.waiting.entry(reason.to_owned()).or_default() += 1;
-        }
+        count_reason(&mut self.waiting, &error.to_string());
     }
 }
 
@@ -178,6 +182,7 @@ impl Status {
                 "pending": own.pending,
                 "uncertain": own.uncertain,
                 "waiting": own.waiting,
+                "not_configured": own.outlook.not_configured,
                 "parked": own.parked_count,
                 "parked_records": parked,
                 "last_success": time(own.outlook.last_success),
@@ -195,6 +200,8 @@ impl Status {
             "parked": self.parked,
             "kept": self.kept,
             "quarantined": self.quarantined,
+            "unbelieved": self.unbelieved,
+            "unsealed": self.unsealed,
             "oldest_pending": time(self.oldest_pending),
             "targets": targets.collect::<Map<String, Value>>(),
         })

@@ -29,6 +29,18 @@ pub fn left_alone(store: &Store, targets: &[Box<dyn Target>], now: DateTime<Utc>
         .collect()
 }
 
+/// Most reasons that are told of a target.
+pub(crate) const MOST_REASONS: usize = 50;
+
+/// One more for a reason; beyond [`MOST_REASONS`] the new ones are left out.
+pub(crate) fn count(reasons: &mut BTreeMap<String, u64>, reason: &str) {
+    if let Some(known) = reasons.get_mut(reason) {
+        *known += 1;
+    } else if reasons.len() < MOST_REASONS {
+        reasons.insert(reason.to_owned(), 1);
+    }
+}
+
 /// What is not tried any more in this drain, and what the targets said beside.
 #[derive(Debug, Default)]
 pub(crate) struct Stops {
@@ -44,6 +56,8 @@ pub(crate) struct Stops {
     tried: BTreeMap<String, (DateTime<Utc>, Option<i64>)>,
     /// By target: when it last confirmed a run.
     confirmed: BTreeMap<String, DateTime<Utc>>,
+    /// By target: what the station file lacks for runs of this drain, with how many.
+    not_configured: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 impl Stops {
@@ -96,6 +110,12 @@ impl Stops {
         self.confirmed.insert(target.to_owned(), now);
     }
 
+    /// Notes that a run could not be offered to a target as it is configured.
+    pub(crate) fn not_configured(&mut self, target: &str, reason: &str) {
+        let reasons = self.not_configured.entry(target.to_owned()).or_default();
+        count(reasons, reason);
+    }
+
     /// For `sync status`.
     pub(crate) fn write_down(
         &self,
@@ -114,6 +134,10 @@ impl Stops {
             if let Some((at, ahead)) = self.tried.get(name) {
                 target.last_try = Some(*at);
                 target.clock_ahead_s = ahead.or(target.clock_ahead_s);
+            }
+            // of one that was stopped half-way not every run was looked at
+            if stopped.is_none() {
+                target.not_configured = self.not_configured.get(name).cloned().unwrap_or_default();
             }
             target.last_success = self.confirmed.get(name).copied().or(target.last_success);
             target.stopped = stopped.map(|stop| stop.reason.clone());

@@ -15,6 +15,11 @@ pub trait Target: Send + Sync {
     /// Its name in receipts and messages.
     fn name(&self) -> &str;
 
+    /// True for what is mounted on this machine: it is served before those that may trickle.
+    fn is_near(&self) -> bool {
+        false
+    }
+
     /// What becomes of a run that is sent twice under the same run id. Sends nothing; may ask.
     async fn repeat(&self) -> Repeat;
 
@@ -266,6 +271,8 @@ impl Progress {
     /// A target's turn begins now.
     pub fn begin(&mut self, now: DateTime<Utc>) {
         self.begun = now;
+        // the clock of the one before is not its clock
+        self.said_at = None;
     }
 
     /// Adds a sentence for people: what was sent differs from the record in form.

@@ -18,6 +18,7 @@ mod memory;
 mod order;
 mod outbox;
 mod persons;
+mod rounds;
 mod rust_sdk;
 mod samples;
 mod server;

@@ -1,0 +1,137 @@
+//! Folders are served before what lies behind a network.
+
+use super::bench::{Bench, config};
+use crate::deadline::within;
+use crate::{DrainEvent, Enclosure, Patience, Probe, Progress, Shelf, Target, TargetConfig, TargetKind, Verdict, open};
+use async_trait::async_trait;
+use benchtop_store::Sealed;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn named(name: &str, kind: TargetKind, url: &str) -> TargetConfig {
+    TargetConfig {
+        name: name.into(),
+        ..config(kind, url)
+    }
+}
+
+fn records_in(folder: &Path) -> usize {
+    let names = std::fs::read_dir(folder).into_iter().flatten();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .filter(|name| name.ends_with(".json") && !name.starts_with('.'))
+        .count()
+}
+
+/// A server that answers nothing before a folder holds so many records.
+struct Trickling {
+    config: TargetConfig,
+    folder: PathBuf,
+    records: usize,
+}
+
+#[async_trait]
+impl Shelf for Trickling {
+    fn config(&self) -> &TargetConfig {
+        &self.config
+    }
+
+    async fn put(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
+        let filled = async {
+            while records_in(&self.folder) < self.records {
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(
+            within(PATIENCE, filled).await.is_some(),
+            "the folder waits for the server"
+        );
+        Verdict::Confirmed {
+            remote_id: format!("there-{}", sealed.record.sequence),
+        }
+    }
+
+    async fn put_attachment(&self, _enclosure: &Enclosure<'_>) -> Verdict {
+        unreachable!("the records have none")
+    }
+
+    async fn look(&self) -> Probe {
+        Probe::Ready { identity: None }
+    }
+}
+
+#[tokio::test]
+async fn a_folder_has_every_record_while_a_server_is_at_its_first() {
+    let (bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
+    bench.put_runs(5);
+    let trickling = Trickling {
+        config: named("server", TargetKind::S3, "https://lake.example/bucket"),
+        folder: folder.path().to_owned(),
+        records: 5,
+    };
+    let stick = named("stick", TargetKind::Directory, &folder.path().display().to_string());
+    let targets: Vec<Box<dyn Target>> = vec![Box::new(trickling), open(stick, &"".into()).unwrap()];
+    let drained = bench.drain(&targets).await;
+    assert_eq!(drained.words(), ["synced"; 5], "{}", drained.text());
+    for event in &drained.events {
+        let DrainEvent::Synced { remote_ids, .. } = event else {
+            panic!("{event:?}");
+        };
+        let names: Vec<&str> = remote_ids.iter().map(|(target, _)| target.as_str()).collect();
+        assert_eq!(names, ["server", "stick"]);
+    }
+}
+
+/// A folder that takes nothing, although it is there; counts how often it was tried.
+struct Sulking(TargetConfig, Arc<AtomicUsize>);
+
+#[async_trait]
+impl Shelf for Sulking {
+    fn config(&self) -> &TargetConfig {
+        &self.0
+    }
+
+    async fn put(&self, _sealed: &Sealed, _progress: &mut Progress) -> Verdict {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        Verdict::Retry {
+            after: None,
+            patience: Patience::Few,
+            reason: "not today".into(),
+        }
+    }
+
+    async fn put_attachment(&self, _enclosure: &Enclosure<'_>) -> Verdict {
+        unreachable!("the records have none")
+    }
+
+    async fn look(&self) -> Probe {
+        Probe::Ready { identity: None }
+    }
+}
+
+#[tokio::test]
+async fn what_a_folder_does_not_take_it_is_offered_once_in_a_drain() {
+    let (bench, tries) = (Bench::new(), Arc::new(AtomicUsize::new(0)));
+    bench.put_runs(3);
+    let sulking = Sulking(named("stick", TargetKind::Directory, "stick"), Arc::clone(&tries));
+    let well = Trickling {
+        config: named("server", TargetKind::S3, "https://lake.example/bucket"),
+        folder: PathBuf::new(),
+        records: 0,
+    };
+    let targets: Vec<Box<dyn Target>> = vec![Box::new(sulking), Box::new(well)];
+    let drained = bench.drain(&targets).await;
+    assert_eq!(tries.load(Ordering::Relaxed), 3);
+    assert_eq!(drained.words(), ["waiting"; 3], "{}", drained.text());
+    for event in &drained.events {
+        let DrainEvent::Waiting { reasons, .. } = event else {
+            panic!("{event:?}");
+        };
+        assert_eq!(reasons, &[("stick".to_owned(), "not today".to_owned())]);
+    }
+    drained.leaves(3, 0);
+}

@@ -1,0 +1,108 @@
+//! What `sync status` and `sync health` tell of what waits, and what a sync leaves alone that it was not meant for.
+
+use crate::{
+    demo::{Demo, station, sync, with_runs},
+    testkit::{benchtop, done, only_record, records, runs, scratch, write},
+};
+use std::{fs, path::Path};
+
+/// Damages the receipts of the store's only record.
+fn damage(store: &Path, record: &serde_json::Value) {
+    let path = store
+        .join("receipts")
+        .join(format!("{}.jsonl", record["run_id"].as_str().unwrap()));
+    write(&path, "nonsense\nmore of it\n");
+}
+
+#[test]
+fn a_run_without_a_procedure_uuid_is_told_by_status() {
+    let demo = Demo::start(&[]);
+    let (folder, own, _store) = with_runs(&["UNIT-5501", "UNIT-5502"], &demo.url);
+    let text = fs::read_to_string(&own).unwrap();
+    let lacking = folder.path().join("lacking.toml");
+    write(&lacking, &text.replace("BOARD-FUNCTIONAL-V3", "ANOTHER"));
+    assert_eq!(sync(&[], &lacking).code, Some(1));
+    let told = sync(&["status"], &lacking);
+    assert_eq!(told.code, Some(1), "{told}");
+    assert!(
+        told.out.contains("2 waited at the last sync: ") && told.out.contains("BOARD-FUNCTIONAL-V3"),
+        "{told}"
+    );
+    assert_eq!(sync(&[], &own).code, Some(0));
+    let told = sync(&["status"], &own);
+    assert!(!told.out.contains("waited at the last sync"), "{told}");
+}
+
+#[test]
+fn receipts_that_cannot_be_believed_want_a_person_wherever_the_record_lies() {
+    let demo = Demo::start(&["--fault", "400"]);
+    let (_folder, station, store) = with_runs(&["UNIT-5501"], &demo.url);
+    let record = only_record(&store);
+    damage(&store, &record);
+    for (words, code) in [(&[][..], 1), (&["status"], 1), (&["health"], 3)] {
+        let told = sync(words, &station);
+        assert_eq!(told.code, Some(code), "{words:?}: {told}");
+    }
+    let health = sync(&["health"], &station);
+    assert!(
+        health.out.starts_with("a person is wanted: 1 pending")
+            && health.out.contains("1 with receipts that cannot be believed"),
+        "{health}"
+    );
+    fs::remove_file(
+        store
+            .join("receipts")
+            .join(format!("{}.jsonl", record["run_id"].as_str().unwrap())),
+    )
+    .unwrap();
+    assert_eq!(sync(&[], &station).code, Some(3));
+    assert_eq!(records(&store, "parked").len(), 1);
+    damage(&store, &record);
+    let told = sync(&["status", "--format", "json"], &station);
+    let told: serde_json::Value = serde_json::from_str(told.out.trim()).unwrap();
+    assert_eq!((&told["parked"], &told["unbelieved"]), (&1.into(), &1.into()), "{told}");
+}
+
+#[test]
+fn a_trial_with_another_url_takes_no_run_from_the_target_of_the_station() {
+    let (own, trial) = (Demo::start(&[]), Demo::start(&[]));
+    let (_folder, station, store) = with_runs(&["UNIT-5501"], &own.url);
+    let tried = sync(&["--url", &trial.url], &station);
+    assert_eq!((tried.code, trial.serials().len()), (Some(0), 1), "{tried}");
+    assert!(
+        tried.err.contains(&format!(
+            "`tofupilot` has not got what tofupilot at {} confirmed",
+            trial.url
+        )),
+        "{tried}"
+    );
+    assert_eq!((own.serials().len(), records(&store, "synced").len()), (0, 1));
+    assert_eq!(sync(&["requeue", "--all"], &station).code, Some(0));
+    let meant = sync(&[], &station);
+    assert_eq!(meant.code, Some(0), "{meant}");
+    assert_eq!((own.serials().len(), trial.serials().len()), (1, 1));
+    // the same address, spelt in another way, is no other server
+    let (_folder, station, _store) = with_runs(&["UNIT-5502"], &own.url);
+    let same = sync(&["--url", &format!("{}/", own.url)], &station);
+    assert_eq!((same.code, same.err.as_str()), (Some(0), ""), "{same}");
+}
+
+#[test]
+fn a_store_that_was_mistyped_is_not_made() {
+    let folder = scratch();
+    let station = station(folder.path(), "http://127.0.0.1:9");
+    let missing = folder.path().join("stroe");
+    let mut command = benchtop();
+    command
+        .args(["sync", "--station"])
+        .arg(&station)
+        .arg("--store")
+        .arg(&missing);
+    let refused = done(command.env("TOFUPILOT_API_KEY", "k"));
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.err.contains("there is no store at"), "{refused}");
+    assert!(!missing.exists());
+    // a station whose first run is still to come has nothing to send
+    assert_eq!(sync(&[], &station).code, Some(0));
+    assert_eq!(runs(&["list"], &folder.path().join("store")).code, Some(0));
+}
