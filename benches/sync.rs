@@ -95,7 +95,11 @@ fn main() {
     let url = serve(&runtime, Duration::ZERO);
     println!(
         "the bare calls of a drain, nothing parsed, checked or locked: {:.0}/s",
-        bare_drain(&runtime, folder, &record, runs, &url)
+        bare_drain(&runtime, folder, &record, runs, &url, Way::Bare)
+    );
+    println!(
+        "the same, each record checked and read, and sent with the client that a target uses: {:.0}/s",
+        bare_drain(&runtime, folder, &record, runs, &url, Way::Checked)
     );
     println!(
         "every byte of a record checked, and the record read from them: {:.0} us",
@@ -223,18 +227,39 @@ fn floor(runtime: &Runtime, record: &[u8], runs: usize, url: &str, at_once: usiz
     rate(runs, begun)
 }
 
+/// How the bare calls of a drain go about a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Nothing is parsed, checked or locked, and what is sent is written by hand.
+    Bare,
+    /// Every byte is checked, the record is read, and the HTTP client of a target sends it. Still no body is made, no receipt
+    /// worded, and nothing locked.
+    Checked,
+}
+
 /// The bare calls of a drain, one half of the records beside the other: each is read and sent on open connections, a file is made
-/// for its receipts, a batch's files wait for the disk together, and each is renamed. Nothing is parsed, checked or locked.
-fn bare_drain(runtime: &Runtime, folder: &Path, record: &[u8], runs: usize, url: &str) -> f64 {
+/// for its receipts, a batch's files wait for the disk together, and each is renamed.
+fn bare_drain(runtime: &Runtime, folder: &Path, record: &[u8], runs: usize, url: &str, way: Way) -> f64 {
     let (folder, store) = filled(folder, record, runs);
     let names = store.pending(usize::MAX).unwrap().names;
     fs::create_dir(folder.join("synced").join("bare")).unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let connections = |way| -> Vec<Connection> {
+        let one = || match way {
+            Way::Bare => {
+                let stream = runtime.block_on(TcpStream::connect(address(url)));
+                Connection::Bare(stream.unwrap())
+            }
+            Way::Checked => Connection::Client(client.clone(), format!("{url}/api/v2/runs")),
+        };
+        std::iter::repeat_with(one).take(64).collect()
+    };
     let begun = Instant::now();
     let halves: Vec<_> = names
         .chunks(runs.div_ceil(2))
         .map(|half| {
             let names = half.iter().map(ToString::to_string).collect();
-            runtime.spawn(bare_half(folder.clone(), names, address(url)))
+            runtime.spawn(bare_half(folder.clone(), names, connections(way)))
         })
         .collect();
     runtime.block_on(async {
@@ -246,23 +271,25 @@ fn bare_drain(runtime: &Runtime, folder: &Path, record: &[u8], runs: usize, url:
     rate(runs, begun)
 }
 
-async fn bare_half(folder: PathBuf, names: Vec<String>, address: String) {
+/// Sends a record.
+enum Connection {
+    Bare(TcpStream),
+    Client(reqwest::Client, String),
+}
+
+async fn bare_half(folder: PathBuf, names: Vec<String>, mut connections: Vec<Connection>) {
     let (pending, receipts) = (folder.join("pending"), folder.join("receipts"));
     let synced = folder.join("synced").join("bare");
     let disk = fs::File::open(&receipts).unwrap();
-    let mut connections = Vec::new();
-    for _ in 0..64 {
-        connections.push(TcpStream::connect(&address).await.unwrap());
-    }
     for batch in names.chunks(256) {
         let mut bodies: Vec<Vec<u8>> = batch.iter().map(|name| fs::read(pending.join(name)).unwrap()).collect();
         let share = bodies.len().div_ceil(connections.len());
         let sent: Vec<_> = connections
             .drain(..)
-            .map(|stream| tokio::spawn(bare_posts(stream, bodies.split_off(bodies.len().saturating_sub(share)))))
+            .map(|connection| tokio::spawn(connection.send(bodies.split_off(bodies.len().saturating_sub(share)))))
             .collect();
-        for stream in sent {
-            connections.push(stream.await.unwrap());
+        for connection in sent {
+            connections.push(connection.await.unwrap());
         }
         tokio::task::block_in_place(|| {
             for name in batch {
@@ -276,13 +303,27 @@ async fn bare_half(folder: PathBuf, names: Vec<String>, address: String) {
     }
 }
 
-async fn bare_posts(mut stream: TcpStream, bodies: Vec<Vec<u8>>) -> TcpStream {
-    let mut answer = vec![0; ANSWER.len()];
-    for body in bodies {
-        stream.write_all(&request(&body)).await.unwrap();
-        stream.read_exact(&mut answer).await.unwrap();
+impl Connection {
+    async fn send(self, bodies: Vec<Vec<u8>>) -> Self {
+        match self {
+            Self::Bare(mut stream) => {
+                let mut answer = vec![0; ANSWER.len()];
+                for body in bodies {
+                    stream.write_all(&request(&body)).await.unwrap();
+                    stream.read_exact(&mut answer).await.unwrap();
+                }
+                Self::Bare(stream)
+            }
+            Self::Client(client, url) => {
+                for body in bodies {
+                    std::hint::black_box(benchtop_store::integrity::open(&body).unwrap());
+                    let answer = client.post(&url).bearer_auth("k").body(body).send().await.unwrap();
+                    answer.json::<serde_json::Value>().await.unwrap();
+                }
+                Self::Client(client, url)
+            }
+        }
     }
-    stream
 }
 
 fn address(url: &str) -> String {

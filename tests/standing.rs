@@ -71,7 +71,7 @@ fn a_trial_with_another_url_takes_no_run_from_the_target_of_the_station() {
     assert_eq!((tried.code, trial.serials().len()), (Some(0), 1), "{tried}");
     assert!(
         tried.err.contains(&format!(
-            "`tofupilot` has not got what tofupilot at {} confirmed",
+            "`tofupilot` does not get what goes to tofupilot at {}",
             trial.url
         )),
         "{tried}"
@@ -83,7 +83,7 @@ fn a_trial_with_another_url_takes_no_run_from_the_target_of_the_station() {
     assert_eq!((own.serials().len(), trial.serials().len()), (1, 1));
     // the same address, spelt in another way, is no other server
     let (_folder, station, _store) = with_runs(&["UNIT-5502"], &own.url);
-    let same = sync(&["--url", &format!("{}/", own.url)], &station);
+    let same = sync(&["--url", &format!("{}/api/v2/", own.url)], &station);
     assert_eq!((same.code, same.err.as_str()), (Some(0), ""), "{same}");
 }
 

@@ -46,8 +46,8 @@ pub(crate) fn existing(
     }
 }
 
-/// The same for a sync. The store of the station file, or of the user, is made where it is missing: its first run may be still to
-/// come. Any other one is there, or was mistyped.
+/// The same for a single sync. The store of the station file, or of the user, is made where it is missing: its first run may be still
+/// to come. One that the command line or the environment names is there, or was mistyped.
 pub(crate) fn to_sync(
     wanted: Option<&Path>,
     file: Option<&StationFile>,

@@ -20,7 +20,9 @@ pub(crate) struct SyncArguments {
     #[arg(long, value_name = "DIR", env = "BENCHTOP_STORE")]
     pub(crate) store: Option<PathBuf>,
 
-    /// A TofuPilot server to use instead of the url of the station file's only target.
+    /// A server to use instead of the url of the station file's only target, for a trial.
+    ///
+    /// What it confirms, the target itself has not got; status and health go on to speak of that one.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 

@@ -20,7 +20,7 @@ use crate::{
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_station::StationFile;
 use benchtop_store::{Store, StoreError, StoreErrorKind};
-use benchtop_sync::{Pace, Status, Target, drain, left_alone};
+use benchtop_sync::{Pace, Status, drain, left_alone};
 use faults::Fault;
 pub(crate) use faults::{Way, checked};
 pub(crate) use secret::secret_file;
@@ -159,25 +159,11 @@ async fn once(arguments: &SyncArguments) -> Result<Exit, Failure> {
         }
     };
     show::held(&shown).sum_up(&summary, store.root());
-    if summary.synced > 0 {
-        tell_of_stand_in(&outbox.names(), &targets);
-    }
     if !saved {
         // a run that could not even be saved is worse than one that waits
         return Ok(Exit::Error);
     }
     Ok(exit_of(summary.exit_code()))
-}
-
-/// What the server of `--url` confirmed has left the outbox, and the station file's own target has not got it.
-fn tell_of_stand_in(own: &[&str], targets: &[Box<dyn Target>]) {
-    let ([own], [target]) = (own, targets) else { return };
-    if target.name() != *own {
-        terminal::warn(&format!(
-            "`{own}` has not got what {} confirmed: benchtop sync requeue --all offers it to `{own}` too",
-            target.name()
-        ));
-    }
 }
 
 /// Saves what killed programs left; false when some of it could not be saved.

@@ -7,7 +7,7 @@ use super::{
 use crate::{args::SyncArguments, assets::read_text, exit::Failure, terminal};
 use benchtop_notation::Diagnostics;
 use benchtop_station::{StationFile, TargetEntry};
-use benchtop_sync::{Target, TargetConfig, TargetKind, Timeouts, stand_in};
+use benchtop_sync::{Target, TargetConfig, TargetKind, Timeouts};
 use std::{collections::BTreeMap, path::Path};
 
 pub(super) fn station_file(path: &Path) -> Result<StationFile, Failure> {
@@ -42,13 +42,9 @@ pub(crate) fn open_targets(
         }
         (None, entries) => all_sound(entries, arguments.station.as_deref(), None)?,
         (Some(url), [own]) => {
+            is_served(own)?;
             let mut sound = all_sound(std::slice::from_ref(own), arguments.station.as_deref(), Some(url))?;
-            let same = |text: &str| text.trim().trim_end_matches('/').to_owned();
-            if same(url) != same(&own.url.value) {
-                sound
-                    .iter_mut()
-                    .for_each(|one| one.config.name = stand_in(&own.name.value, url));
-            }
+            sound.iter_mut().for_each(|one| stand_in(&mut one.config, own));
             sound
         }
     };
@@ -71,6 +67,34 @@ fn all_sound(entries: &[TargetEntry], station: Option<&Path>, url: Option<&str>)
         false => Ok(all),
         true => Err(Failure::refused("a target cannot be used as it is; nothing was sent")),
     }
+}
+
+/// A URL of the command line is that of a server.
+fn is_served(own: &TargetEntry) -> Result<(), Failure> {
+    match TargetKind::parse(&own.kind.value) {
+        Some(TargetKind::Directory | TargetKind::S3 | TargetKind::Postgres) => Err(Failure::refused(format!(
+            "--url stands for the url of a server, and target {} is of kind {}",
+            own.name.value, own.kind.value
+        ))),
+        // a kind that there is not is told where it stands
+        Some(TargetKind::TofuPilotV2 | TargetKind::TofuPilotV1 | TargetKind::Webhook) | None => Ok(()),
+    }
+}
+
+/// Another place than the station file's goes by another name in the receipts.
+fn stand_in(config: &mut TargetConfig, own: &TargetEntry) {
+    let at_home = TargetConfig {
+        url: own.url.value.clone(),
+        ..config.clone()
+    };
+    if config.place() == at_home.place() {
+        return;
+    }
+    config.name = config.stand_in();
+    terminal::warn(&format!(
+        "`{}` does not get what goes to {}: benchtop sync requeue --all offers it there afterwards, and retry --all what was parked",
+        own.name.value, config.name
+    ));
 }
 
 fn plain_target(url: &str) -> TargetConfig {

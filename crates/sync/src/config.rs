@@ -9,6 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Stands between the name of a target and the URL of a server that stands in for its own.
+pub(crate) const STANDS_IN: &str = " at ";
+
 /// One `[[sync.targets]]` of a station file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetConfig {
@@ -84,6 +87,16 @@ impl TargetConfig {
         };
         let place = place.unwrap_or_else(|| self.url.trim().to_owned());
         format!("{what} {}", place.trim_end_matches('/'))
+    }
+
+    /// What the target is called in the receipts while the server at this URL stands in for its own: what that one confirms, its own
+    /// has not got.
+    #[must_use]
+    pub fn stand_in(&self) -> String {
+        let place = self.place();
+        let url = place.split_once(' ').map_or(place.as_str(), |(_kind, url)| url);
+        // credentials are refused where they stand, and are written down nowhere
+        harmless(&format!("{}{STANDS_IN}{}", self.name, without_credentials(url)))
     }
 
     #[cfg(feature = "postgres")]
@@ -268,15 +281,6 @@ pub(crate) fn server_root(config: &TargetConfig) -> Result<Url, TargetError> {
     let unversioned = versions.iter().find_map(|end| path.strip_suffix(end)).unwrap_or(&path);
     url.set_path(unversioned.strip_suffix("/api").unwrap_or(unversioned));
     Ok(url)
-}
-
-/// What a target is called in the receipts while another server than its own stands in for it: what that one confirms, the
-/// target's own has not got.
-#[must_use]
-pub fn stand_in(target: &str, url: &str) -> String {
-    // credentials are refused where they stand, and are written down nowhere
-    let url = without_credentials(url.trim());
-    harmless(&format!("{target} at {}", url.trim_end_matches('/')))
 }
 
 /// The configured URL, where it is fit to send anything to.

@@ -14,7 +14,8 @@ use crate::stops::Stops;
 use crate::summary::{DrainEvent, Stopped, Summary};
 use crate::target::Target;
 use crate::window::Window;
-use benchtop_store::{Lock, Place, RecordName, Store, StoreError};
+use benchtop_store::{Lock, Place, RecordName, RunReceipts, Store, StoreError};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
@@ -25,6 +26,9 @@ use tokio::sync::Semaphore;
 
 /// Most records in hand at the same time, those that wait for the disk included.
 const MOST_IN_HAND: usize = 512;
+
+/// How long those that are near are served alone: a share may trickle as well.
+const EARLY: TimeDelta = TimeDelta::seconds(60);
 
 /// Told of every record that a drain touched.
 pub type Observer<'a> = &'a mut (dyn FnMut(DrainEvent) + Send);
@@ -93,11 +97,12 @@ pub async fn drain(
             break;
         }
     }
+    let was_whole = !pace.is_stopped();
     // what was moved before the trouble is worth as much
     store.sync_moves()?;
     let Floor { ledger, stops, .. } = floor;
     let stops = stops.into_inner().unwrap_or_else(PoisonError::into_inner);
-    stops.write_down(store, targets, now())?;
+    stops.write_down(store, targets, was_whole, now())?;
     drained?;
     ledger.end();
     summary.stopped = stops.whole;
@@ -110,20 +115,11 @@ pub async fn drain(
 fn rounds(targets: &[Box<dyn Target>]) -> Vec<Round<'_>> {
     let all: Vec<&dyn Target> = targets.iter().map(AsRef::as_ref).collect();
     let near: Vec<&dyn Target> = all.iter().copied().filter(|target| target.is_near()).collect();
-    let is_mixed = !near.is_empty() && near.len() < all.len();
-    let early = is_mixed.then_some(Round {
-        targets: near,
-        kind: RoundKind::Early,
-    });
-    let last = Round {
-        targets: all,
-        kind: match is_mixed {
-            true => RoundKind::Late,
-            false => RoundKind::Only,
-        },
-    };
-    let some = (!targets.is_empty()).then_some(last);
-    early.into_iter().chain(some).collect()
+    match (near.len(), all.len()) {
+        (_, 0) => Vec::new(),
+        (near, every) if near == 0 || near == every => vec![Round::of(all, RoundKind::Only)],
+        (_, _) => vec![Round::of(near, RoundKind::Early), Round::of(all, RoundKind::Late)],
+    }
 }
 
 /// Those to whom every record is offered in turn.
@@ -132,12 +128,19 @@ pub(crate) struct Round<'a> {
     pub(crate) kind: RoundKind,
 }
 
+impl<'a> Round<'a> {
+    const fn of(targets: Vec<&'a dyn Target>, kind: RoundKind) -> Self {
+        Self { targets, kind }
+    }
+}
+
 /// Which part of a drain it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RoundKind {
     /// All of it.
     Only,
-    /// That of the targets that are near. Of what waits still the round after it tells.
+    /// That of the targets that are near, for records that another one lacks too: none of them moves, and the round after it tells
+    /// of them. It is given [`EARLY`].
     Early,
     /// That of all targets, where those that are near had theirs.
     Late,
@@ -170,8 +173,14 @@ pub(crate) struct Floor<'a> {
     /// Room in memory for attachments, in KiB.
     pub(crate) room: Semaphore,
     pub(crate) round: Round<'a>,
+    /// When it began.
+    begun: DateTime<Utc>,
+    /// True where the round before did not come to its end.
+    was_cut: bool,
     /// The names of all targets, whosever round it is.
     pub(crate) configured: Arc<[String]>,
+    /// Of those, the ones that are not near.
+    far: Vec<&'a str>,
     pub(crate) now: Now<'a>,
     pace: Pace<'a>,
     reader: Reader,
@@ -197,10 +206,14 @@ impl<'a> Floor<'a> {
             configured: Arc::clone(&names),
             window: Window::new(pace.at_once),
             room: Semaphore::new(usize::try_from(MEMORY_KIB).unwrap_or(usize::MAX)),
-            round: Round {
-                targets: Vec::new(),
-                kind: RoundKind::Only,
-            },
+            round: Round::of(Vec::new(), RoundKind::Only),
+            begun: now(),
+            was_cut: false,
+            far: targets
+                .iter()
+                .filter(|target| !target.is_near())
+                .map(|target| target.name())
+                .collect(),
             now,
             pace,
             reader: Reader {
@@ -214,12 +227,35 @@ impl<'a> Floor<'a> {
     }
 
     fn begin(&mut self, round: Round<'a>) {
+        self.was_cut = self.is_over();
+        self.begun = (self.now)();
         let names = round.targets.iter().map(|target| target.name());
         let resting = self.pace.resting;
         let tried = names.filter(|name| resting.is_none_or(|resting| !resting.contains_key(*name)));
         self.reader.targets = tried.map(str::to_owned).collect();
         self.window = Window::new(self.pace.at_once);
         self.round = round;
+    }
+
+    /// True where the round has had its time.
+    fn is_over(&self) -> bool {
+        self.round.kind == RoundKind::Early && ((self.now)() - self.begun).abs() > EARLY
+    }
+
+    /// True where nothing more is begun in this round.
+    fn is_stopped(&self) -> bool {
+        self.pace.is_stopped() || self.is_over()
+    }
+
+    /// True where a target that is not near lacks the run, as far as its receipts tell: then both rounds are for it.
+    pub(crate) fn is_for_both_rounds(&self, receipts: &RunReceipts) -> bool {
+        self.far.iter().any(|target| receipts.target(target).standing.is_open())
+    }
+
+    /// True where a target had its turn in the round before.
+    pub(crate) fn had_its_turn(&self, target: &dyn Target, receipts: &RunReceipts) -> bool {
+        let is_late = self.round.kind == RoundKind::Late && !self.was_cut;
+        is_late && target.is_near() && self.is_for_both_rounds(receipts)
     }
 
     /// What is stopped. Nothing panics while it is held; if something did, the table would still be whole.
@@ -254,7 +290,7 @@ impl<'a> Floor<'a> {
             };
             let postponed = self.pass(source, order, summary, observe).await?;
             is_first_pass = false;
-            if postponed.is_empty() || self.pace.is_stopped() {
+            if postponed.is_empty() || self.is_stopped() {
                 return Ok(());
             }
             patient = true;
@@ -290,7 +326,7 @@ impl<'a> Floor<'a> {
         let mut postponed = Vec::new();
         let mut running = FuturesUnordered::new();
         loop {
-            let is_stopped = self.pace.is_stopped();
+            let is_stopped = self.is_stopped();
             while !is_stopped
                 && running.len() < MOST_IN_HAND
                 && let Some(place) = self.window.enter()
@@ -328,7 +364,7 @@ impl<'a> Floor<'a> {
                 Came::Records => {}
                 Came::Turn(turn) => match turn? {
                     Turn::Postponed { name, by } => postponed.push((name, by)),
-                    Turn::NotDue => {}
+                    Turn::NotNow => {}
                     Turn::Told { name, events, left } => {
                         if left && let Some(neighbours) = self.neighbours().as_mut() {
                             neighbours.forget(&name);

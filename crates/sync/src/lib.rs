@@ -49,7 +49,7 @@ mod words;
 mod tests;
 
 pub use bundle::{BundleError, Carried, Confirmations, confirmations, export, import, take_confirmations};
-pub use config::{KeyNeed, TargetConfig, TargetError, TargetKind, Timeouts, stand_in};
+pub use config::{KeyNeed, TargetConfig, TargetError, TargetKind, Timeouts};
 pub use deliver::Now;
 pub use directory::Directory;
 pub use drain::{Observer, Pace, drain};

@@ -1,6 +1,7 @@
 //! One record in a drain: offered to every target that lacks it, moved to where its receipts say.
 
 use crate::ahead::{Found, Read};
+use crate::config::STANDS_IN;
 use crate::deliver::{Delivery, Desk, ELSEWHERE, Stop, deliver};
 use crate::drain::{Floor, RoundKind};
 use crate::summary::DrainEvent;
@@ -31,8 +32,8 @@ pub(crate) enum Turn {
         /// Those of its sub-units that wait here; none where it was tried in vain before.
         by: Vec<RecordName>,
     },
-    /// It was tried a moment ago.
-    NotDue,
+    /// It was tried a moment ago, or all of it is for the round after this.
+    NotNow,
     /// It was dealt with.
     Told {
         /// The record.
@@ -61,7 +62,7 @@ pub(crate) async fn one(
     let Read { name, found } = read;
     let (sealed, receipts) = match found {
         Ok(Found::Whole(sealed, receipts)) => (sealed, receipts),
-        Ok(Found::NotDue) => return Ok(Turn::NotDue),
+        Ok(Found::NotDue) => return Ok(Turn::NotNow),
         Ok(Found::Gone) => return Ok(Turn::told(name, Vec::new(), true)),
         Ok(Found::Quarantined(quarantined)) => {
             let event = DrainEvent::Quarantined {
@@ -75,6 +76,9 @@ pub(crate) async fn one(
             return Ok(Turn::told(name, vec![event], false));
         }
     };
+    if floor.round.kind == RoundKind::Early && !floor.is_for_both_rounds(&receipts) {
+        return Ok(Turn::NotNow);
+    }
     if order.is_first_pass && is_tried_in_vain(floor, &sealed, &receipts) {
         return Ok(Turn::Postponed { name, by: Vec::new() });
     }
@@ -113,8 +117,14 @@ async fn offer(
     let former = former_name(floor, &state, sealed, receipts);
     state.perhaps_elsewhere |= former.is_some();
     let elsewhere = former.map_or(Cow::Borrowed(ELSEWHERE), |former| {
-        format!("it went to `{former}`, which is no target any more: this one may be the same under another name")
-            .into()
+        let why = match former
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with(STANDS_IN))
+        {
+            true => "which --url named: this one may be the same",
+            false => "which is no target any more: this one may be the same under another name",
+        };
+        format!("it went to `{former}`, {why}").into()
     });
     let desk = Desk {
         store: floor.store,
@@ -126,25 +136,26 @@ async fn offer(
         elsewhere,
         now: floor.now,
     };
-    if floor.round.kind == RoundKind::Late
-        && target.is_near()
-        && let Standing::Deferred { reason } | Standing::Uncertain { reason } = &state.standing
-    {
-        let reason = reason.clone();
-        told.take(name, Delivery::Lacks { reason, stop: None });
-        return Ok(());
-    }
-    let is_to_be_asked = floor.stops().is_to_be_asked(name, &state);
+    let had = match &state.standing {
+        Standing::Deferred { reason } | Standing::Uncertain { reason } => Some(reason),
+        Standing::Open | Standing::Confirmed { .. } | Standing::Parked { .. } | Standing::Unwanted { .. } => None,
+    };
+    let had = had.filter(|_| floor.had_its_turn(target, receipts));
+    let is_to_be_asked = had.is_none() && floor.stops().is_to_be_asked(name, &state);
     if is_to_be_asked && let Some(stop) = desk.nobody_there().await {
         events.extend(floor.stops().add(name, sealed, stop));
     }
     let stopped = floor.stops().of(name, sealed).cloned();
-    let delivery = match stopped {
-        Some(stop) if state.standing.is_open() => Delivery::Lacks {
+    let delivery = match (stopped, had) {
+        (Some(stop), _) if state.standing.is_open() => Delivery::Lacks {
             reason: format!("not tried: {}", stop.reason),
             stop: None,
         },
-        Some(_) | None => {
+        (None, Some(reason)) => Delivery::Lacks {
+            reason: reason.clone(),
+            stop: None,
+        },
+        (Some(_), _) | (None, None) => {
             told.progress.begin((floor.now)());
             let delivery = deliver(&desk, &state, &mut told.progress).await?;
             if state.standing.is_open() {
@@ -152,8 +163,6 @@ async fn offer(
                 stops.tried(name, (floor.now)(), told.progress.server_time());
                 match &delivery {
                     Delivery::Has { .. } => stops.confirmed(name, (floor.now)()),
-                    // of what waits still the last round tells
-                    Delivery::NotConfigured { .. } if floor.round.kind == RoundKind::Early => {}
                     Delivery::NotConfigured { reason } => stops.not_configured(name, reason),
                     Delivery::Lacks { .. } | Delivery::Refuses { .. } | Delivery::NotForIt { .. } => {}
                 }

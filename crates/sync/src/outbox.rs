@@ -95,7 +95,7 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
                     }
                 }
                 Err(error) => {
-                    status.unbelieved += 1;
+                    status.unbelieved += u64::from(is_unbelieved(&error));
                     let own = status.targets.values_mut();
                     own.for_each(|own| own.take_unbelieved(&error));
                 }
@@ -104,9 +104,12 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
         first = first.or_else(|| batch.into_iter().next());
     }
     for name in &parked.names {
-        let Ok(receipts) = store.receipts().read(name.run_id()) else {
-            status.unbelieved += 1;
-            continue;
+        let receipts = match store.receipts().read(name.run_id()) {
+            Ok(receipts) => receipts,
+            Err(error) => {
+                status.unbelieved += u64::from(is_unbelieved(&error));
+                continue;
+            }
         };
         for (target, state) in receipts.targets() {
             if let Standing::Parked { reason } = &state.standing {
@@ -123,6 +126,11 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
     }
     status.oldest_pending = oldest(store, first.as_ref());
     Ok(status)
+}
+
+/// True where nobody but a person can say what became of a run; else the disk is in trouble, or another user asks.
+fn is_unbelieved(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Damaged | StoreErrorKind::Newer)
 }
 
 fn oldest(store: &Store, name: Option<&RecordName>) -> Option<DateTime<Utc>> {
@@ -258,7 +266,7 @@ impl Dealt {
     fn receipts(&mut self, store: &Store, name: &RecordName) -> Result<Option<RunReceipts>, StoreError> {
         match store.receipts().read(name.run_id()) {
             Ok(receipts) => Ok(Some(receipts)),
-            Err(error) if matches!(error.kind(), StoreErrorKind::Damaged | StoreErrorKind::Newer) => {
+            Err(error) if is_unbelieved(&error) => {
                 self.left.push((name.to_string(), error.to_string()));
                 Ok(None)
             }

@@ -116,17 +116,24 @@ impl Stops {
         count(reasons, reason);
     }
 
-    /// For `sync status`.
+    /// For `sync status`; `was_whole` where no person ended the drain before its end.
     pub(crate) fn write_down(
         &self,
         store: &Store,
         targets: &[Box<dyn Target>],
+        was_whole: bool,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut outlook = store.outlook();
         let before = outlook.clone();
         for name in targets.iter().map(|target| target.name()) {
             let stopped = self.whole.get(name);
+            let lacking = self.not_configured.get(name).cloned().unwrap_or_default();
+            let is_known = !lacking.is_empty() || outlook.targets.contains_key(name);
+            // only where every run was looked at
+            if was_whole && stopped.is_none() && is_known {
+                outlook.targets.entry(name.to_owned()).or_default().not_configured = lacking;
+            }
             if self.resting.contains(name) || (stopped.is_none() && !self.tried.contains_key(name)) {
                 continue;
             }
@@ -134,10 +141,6 @@ impl Stops {
             if let Some((at, ahead)) = self.tried.get(name) {
                 target.last_try = Some(*at);
                 target.clock_ahead_s = ahead.or(target.clock_ahead_s);
-            }
-            // of one that was stopped half-way not every run was looked at
-            if stopped.is_none() {
-                target.not_configured = self.not_configured.get(name).cloned().unwrap_or_default();
             }
             target.last_success = self.confirmed.get(name).copied().or(target.last_success);
             target.stopped = stopped.map(|stop| stop.reason.clone());

@@ -1,10 +1,14 @@
 //! Folders are served before what lies behind a network.
 
-use super::bench::{Bench, config};
+use super::bench::{Bench, config, now, run_id};
 use crate::deadline::within;
-use crate::{DrainEvent, Enclosure, Patience, Probe, Progress, Shelf, Target, TargetConfig, TargetKind, Verdict, open};
+use crate::{
+    DrainEvent, Enclosure, Pace, Patience, Probe, Progress, Shelf, Target, TargetConfig, TargetKind, Verdict, drain,
+    open,
+};
 use async_trait::async_trait;
-use benchtop_store::Sealed;
+use benchtop_store::{Receipt, ReceiptKind, Sealed};
+use chrono::TimeDelta;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -134,4 +138,87 @@ async fn what_a_folder_does_not_take_it_is_offered_once_in_a_drain() {
         assert_eq!(reasons, &[("stick".to_owned(), "not today".to_owned())]);
     }
     drained.leaves(3, 0);
+}
+
+/// A server and a stick, and what the server said of run 1 in an earlier sync, when the stick was out.
+fn with_a_stick(said: ReceiptKind, folder: &Path) -> (Bench, Vec<Box<dyn Target>>) {
+    let bench = Bench::new();
+    bench.put_runs(1);
+    let receipt = Receipt {
+        at: now(),
+        target: "server".into(),
+        kind: said,
+    };
+    bench.store.receipts().append(&run_id(1), &receipt).unwrap();
+    let server = Trickling {
+        config: named("server", TargetKind::S3, "https://lake.example/bucket"),
+        folder: PathBuf::from("."),
+        records: 0,
+    };
+    let stick = named("stick", TargetKind::Directory, &folder.display().to_string());
+    (bench, vec![Box::new(server), open(stick, &"".into()).unwrap()])
+}
+
+#[tokio::test]
+async fn what_a_server_said_before_is_told_with_what_the_stick_says_now() {
+    let pair = |name: &str, words: &str| (name.to_owned(), words.to_owned());
+    let folder = tempfile::tempdir().unwrap();
+    let remote_id = "there-before".to_owned();
+    let (bench, targets) = with_a_stick(ReceiptKind::Confirmed { remote_id }, folder.path());
+    let drained = bench.drain(&targets).await;
+    let [DrainEvent::Synced { remote_ids, .. }] = drained.events.as_slice() else {
+        panic!("{}", drained.text());
+    };
+    assert_eq!(remote_ids[0], pair("server", "there-before"));
+    assert_eq!((remote_ids.len(), records_in(folder.path())), (2, 1));
+    let folder = tempfile::tempdir().unwrap();
+    let reason = "no such procedure".to_owned();
+    let (bench, targets) = with_a_stick(ReceiptKind::Parked { reason }, folder.path());
+    let drained = bench.drain(&targets).await;
+    let [DrainEvent::Parked { reasons, .. }] = drained.events.as_slice() else {
+        panic!("{}", drained.text());
+    };
+    assert_eq!(reasons, &[pair("server", "no such procedure")]);
+    assert_eq!(records_in(folder.path()), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_wants_a_run_now_gets_it_before_the_stick_lets_it_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let reason = "simulated, and accept_simulated is not set".to_owned();
+    let (bench, targets) = with_a_stick(ReceiptKind::Unwanted { reason }, folder.path());
+    let drained = bench.drain(&targets).await;
+    let [DrainEvent::Synced { remote_ids, .. }] = drained.events.as_slice() else {
+        panic!("{}", drained.text());
+    };
+    let names: Vec<&str> = remote_ids.iter().map(|(target, _)| target.as_str()).collect();
+    assert_eq!(names, ["server", "stick"]);
+}
+
+#[tokio::test]
+async fn a_share_that_trickles_keeps_the_server_waiting_for_a_minute_at_most() {
+    let (bench, tries) = (Bench::new(), Arc::new(AtomicUsize::new(0)));
+    bench.put_runs(3);
+    let folder = tempfile::tempdir().unwrap();
+    let share = named("share", TargetKind::Directory, &folder.path().display().to_string());
+    let server = named("server", TargetKind::S3, "https://lake.example/bucket");
+    let targets: Vec<Box<dyn Target>> = vec![
+        open(share, &"".into()).unwrap(),
+        Box::new(Sulking(server, Arc::clone(&tries))),
+    ];
+    // whoever looks at the clock finds that a minute has gone by
+    let looks = AtomicUsize::new(0);
+    let clock = || now() + TimeDelta::minutes(i64::try_from(looks.fetch_add(1, Ordering::Relaxed)).unwrap());
+    let mut events = Vec::new();
+    let drained = drain(&bench.store, &targets, &clock, Pace::default(), &mut |event| {
+        events.push(event);
+    })
+    .await;
+    assert_eq!(drained.unwrap().pending, 3);
+    assert_eq!(
+        (tries.load(Ordering::Relaxed), records_in(folder.path())),
+        (3, 3),
+        "{events:?}"
+    );
+    assert_eq!(events.len(), 3, "{events:?}");
 }
