@@ -468,6 +468,20 @@ fn what_installs_it_names_this_station_and_is_hardened() {
     assert!(made("cron").contains("*/5 * * * * \""));
     assert!(made("launchd").contains("<string>--watch</string>"));
     assert!(made("windows").contains("<Interval>PT5M</Interval>"));
+    // what a file would read otherwise is refused by name
+    for (user, store, why) in [
+        ("bench", "back\\slash", "holds `\\`"),
+        ("bench", "R&D", "holds `&`"),
+        ("bench", "a\u{FFFE}b", "holds a control character"),
+        ("a:b", "store", "`a:b` is not the name of a user"),
+    ] {
+        let mut odd = benchtop();
+        odd.args(["sync", "install", "systemd", "--user", user, "--station"])
+            .arg(&station);
+        let refused = done(odd.arg("--store").arg(folder.path().join(store)));
+        assert_eq!(refused.code, Some(2), "{refused}");
+        assert!(refused.err.contains(why), "{why}: {refused}");
+    }
     let mut written = benchtop();
     written
         .args(["sync", "install", "systemd", "--user", "root", "--station"])

@@ -106,3 +106,39 @@ fn a_store_that_was_mistyped_is_not_made() {
     assert_eq!(sync(&[], &station).code, Some(0));
     assert_eq!(runs(&["list"], &folder.path().join("store")).code, Some(0));
 }
+
+#[test]
+fn what_a_server_refused_is_told_and_tried_again_although_a_stick_is_out() {
+    let demo = Demo::start(&["--fault", "400"]);
+    let (folder, own, store) = with_runs(&["UNIT-5501"], &demo.url);
+    let stick = folder.path().join("stick");
+    let mut text = fs::read_to_string(&own).unwrap();
+    text.push_str(&format!(
+        "[[sync.targets]]\nname = \"stick\"\nkind = \"directory\"\nurl = \"{}\"\naccept_simulated = true\n",
+        stick.display()
+    ));
+    write(&own, &text);
+    let first = sync(&[], &own);
+    assert_eq!(first.code, Some(3), "{first}");
+    assert!(first.out.contains("refused by tofupilot: status 400"), "{first}");
+    assert_eq!(
+        (records(&store, "pending").len(), records(&store, "parked").len()),
+        (1, 0)
+    );
+    for words in [&["status"], &["health"]] {
+        let told = sync(words, &own);
+        assert_eq!(told.code, Some(3), "{told}");
+        assert!(
+            told.out.contains("1 parked") || told.out.contains("1 pending ones refused"),
+            "{told}"
+        );
+    }
+    let again = sync(&["retry", "UNIT-5501"], &own);
+    assert_eq!(again.code, Some(0), "{again}");
+    // the server takes it now; the stick is still out
+    let second = sync(&[], &own);
+    assert_eq!((second.code, demo.serials().len()), (Some(1), 1), "{second}");
+    fs::create_dir(&stick).unwrap();
+    assert_eq!(sync(&[], &own).code, Some(0));
+    assert_eq!(records(&store, "synced").len(), 1);
+}

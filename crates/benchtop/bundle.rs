@@ -7,12 +7,9 @@ use crate::{
     terminal::{self, Line, PLAIN, QUIET},
 };
 use benchtop_instrument::{Clock, RealClock};
+use benchtop_store::NewFile;
 use benchtop_sync::{BundleError, Carried, SecretString};
-use std::{
-    fs::{File, OpenOptions},
-    io::Write,
-    path::Path,
-};
+use std::{fs::File, io::Write, path::Path};
 
 pub(crate) fn bundle(command: BundleCommand) -> Result<Exit, Failure> {
     match command {
@@ -23,8 +20,9 @@ pub(crate) fn bundle(command: BundleCommand) -> Result<Exit, Failure> {
     }
 }
 
-fn open(arguments: &BundleArguments) -> Result<(Outbox, Option<SecretString>), Failure> {
-    open_in(arguments, Outbox::open)
+/// For what looks for runs that are there.
+fn open_existing(arguments: &BundleArguments) -> Result<(Outbox, Option<SecretString>), Failure> {
+    open_in(arguments, Outbox::existing)
 }
 
 fn open_in(
@@ -37,7 +35,7 @@ fn open_in(
 }
 
 fn export(arguments: &BundleArguments) -> Result<Exit, Failure> {
-    let (outbox, secret) = open_in(arguments, Outbox::existing)?;
+    let (outbox, secret) = open_existing(arguments)?;
     // a run that a power cut ended is to leave with the others
     let is_saved = save_interrupted(&outbox.store)?;
     let clock = RealClock::new();
@@ -53,7 +51,7 @@ fn export(arguments: &BundleArguments) -> Result<Exit, Failure> {
 }
 
 fn import(arguments: &BundleArguments) -> Result<Exit, Failure> {
-    let (outbox, secret) = open(arguments)?;
+    let (outbox, secret) = open_in(arguments, Outbox::open)?;
     let clock = RealClock::new();
     let from = || File::open(&arguments.file);
     let carried = benchtop_sync::import(&outbox.store, from, secret.as_ref(), &|| clock.utc())
@@ -67,7 +65,7 @@ fn import(arguments: &BundleArguments) -> Result<Exit, Failure> {
 }
 
 fn write_receipt(arguments: &BundleArguments) -> Result<Exit, Failure> {
-    let (outbox, secret) = open(arguments)?;
+    let (outbox, secret) = open_existing(arguments)?;
     let clock = RealClock::new();
     let carried = write_new(&arguments.file, |to| {
         benchtop_sync::confirmations(&outbox.store, to, secret.as_ref(), &|| clock.utc())
@@ -77,14 +75,14 @@ fn write_receipt(arguments: &BundleArguments) -> Result<Exit, Failure> {
 }
 
 fn take_receipt(arguments: &BundleArguments) -> Result<Exit, Failure> {
-    let (outbox, secret) = open(arguments)?;
+    let (outbox, secret) = open_existing(arguments)?;
     let clock = RealClock::new();
     let from = || File::open(&arguments.file);
     let names = outbox.names();
     let taken = benchtop_sync::take_confirmations(&outbox.store, from, secret.as_ref(), &names, &|| clock.utc())
         .map_err(|error| refused(&arguments.file, &error))?;
     let text = format!(
-        "{} confirmed, {} were confirmed already, {} are of other stations",
+        "{} confirmed, {} were confirmed already, {} are of other stations, or wait nowhere here",
         taken.confirmed, taken.already, taken.not_here
     );
     say(&text, outbox.store.root());
@@ -134,21 +132,11 @@ fn refused(path: &Path, error: &BundleError) -> Failure {
     })
 }
 
-/// Writes a new file, whole and durable, or leaves none.
+/// Writes a new file, whole and durable, or none under that name.
 fn write_new<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T, BundleError>) -> Result<T, Failure> {
     let about = |error: &dyn std::fmt::Display| Failure::error(format!("{}: {error}", path.display()));
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    let mut file = file.map_err(|error| about(&error))?;
-    let written = write(&mut file).and_then(|written| {
-        file.sync_all()?;
-        Ok(written)
-    });
-    match written {
-        Ok(written) => Ok(written),
-        Err(error) => {
-            // half a bundle is refused anyway
-            drop(std::fs::remove_file(path));
-            Err(about(&error))
-        }
-    }
+    let mut file = NewFile::create(path, false).map_err(|error| Failure::error(error.to_string()))?;
+    let written = write(&mut file).map_err(|error| about(&error))?;
+    file.publish().map_err(|error| Failure::error(error.to_string()))?;
+    Ok(written)
 }

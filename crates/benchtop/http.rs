@@ -145,10 +145,14 @@ async fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Opt
     let is_chunked = request
         .header("transfer-encoding")
         .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
-    let length = request.header("content-length").and_then(|length| length.parse().ok());
-    let body = match is_chunked {
-        true => chunked(stream, buffer).await?,
-        false => exactly(stream, buffer, length.unwrap_or(0)).await?,
+    let length = request
+        .header("content-length")
+        .map_or(Some(0), |length| length.parse().ok());
+    let body = match (is_chunked, length) {
+        (true, _) => chunked(stream, buffer).await?,
+        (false, Some(length)) => exactly(stream, buffer, length).await?,
+        // where the next request begins cannot be told
+        (false, None) => None,
     };
     let Some(body) = body else { return Ok(None) };
     request.body = body;

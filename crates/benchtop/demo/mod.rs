@@ -11,10 +11,17 @@ use crate::{
     exit::{Exit, Failure},
     http, interrupt, terminal,
 };
+use benchtop_instrument::{Clock, RealClock};
 use faults::Fault;
 use held::Held;
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::net::TcpListener;
+
+/// How long nobody is let in after somebody could not be.
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) async fn serve(arguments: &DemoArguments) -> Result<Exit, Failure> {
     if !arguments.listen.ip().is_loopback() {
@@ -38,13 +45,17 @@ pub(crate) async fn serve(arguments: &DemoArguments) -> Result<Exit, Failure> {
     held.is_old = arguments.old;
     let held = Arc::new(Mutex::new(held));
     let mut interrupt = interrupt::listen();
+    let clock = RealClock::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = interrupt.changed() => return Ok(Exit::Success),
         };
-        // a client that broke off before it was there is no trouble
-        let Ok((stream, _)) = accepted else { continue };
+        // a client that broke off before it was there is no trouble; without descriptors there is nothing to do but wait
+        let Ok((stream, _)) = accepted else {
+            clock.sleep_until(clock.now().after(PAUSE)).await;
+            continue;
+        };
         let held = Arc::clone(&held);
         tokio::spawn(async move {
             let answer = |request| routes::answer(&mut held::lock(&held), &request);

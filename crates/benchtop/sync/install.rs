@@ -55,15 +55,14 @@ fn facts(asked: &InstallArguments, outer: &SyncArguments) -> Result<Facts, Failu
         let folder = super::targets::folder(Some(&asked.station), &target.url.value);
         absolute(Path::new(&folder))
     });
+    let user = asked.user.clone().or_else(|| env::var("USER").ok());
     let facts = Facts {
         folders: folders.collect::<Result<_, _>>()?,
         program,
         station: absolute(&asked.station)?,
         store: absolute(&store)?,
-        user: asked
-            .user
-            .clone()
-            .or_else(|| env::var("USER").ok())
+        user: user
+            .filter(|user| !user.is_empty())
             .unwrap_or_else(|| "root".to_owned()),
         every: asked.every,
     };
@@ -71,16 +70,36 @@ fn facts(asked: &InstallArguments, outer: &SyncArguments) -> Result<Facts, Failu
     let texts = [&facts.program, &facts.station, &facts.store]
         .into_iter()
         .chain(&facts.folders);
-    let is_plain = |c: char| !c.is_control() && !['"', '\'', '%', '<', '>', '&', '$', '`'].contains(&c);
-    let texts = texts.map(|path| path.display().to_string());
-    for text in texts.chain([facts.user.clone()]) {
-        if !text.chars().all(is_plain) {
-            return Err(Failure::refused(format!(
-                "`{text}` holds characters that these files give a meaning to"
-            )));
-        }
+    for path in texts {
+        is_plain(path, asked.kind)?;
     }
-    Ok(facts)
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || ['_', '-', '.', '$'].contains(&c);
+    match facts.user.chars().all(is_of_a_name) {
+        true => Ok(facts),
+        false => Err(Failure::refused(format!("`{}` is not the name of a user", facts.user))),
+    }
+}
+
+/// Refuses a path that would read otherwise in one of these files, and says why.
+fn is_plain(path: &Path, kind: InstallKind) -> Result<(), Failure> {
+    let refuse = |why: &str| {
+        let path = path.display();
+        Err(Failure::refused(format!("`{path}` {why}: keep it at a path without")))
+    };
+    let Some(text) = path.to_str() else {
+        return refuse("holds bytes that are no text");
+    };
+    // on Windows it parts folders
+    let is_backslash = |c: char| c == '\\' && kind != InstallKind::Windows;
+    let is_no_character = |c: char| c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}');
+    let has_a_meaning = |c: char| ['"', '\'', '%', '<', '>', '&', '$', '`'].contains(&c) || is_backslash(c);
+    if text.contains(is_no_character) {
+        return refuse("holds a control character");
+    }
+    match text.chars().find(|c| has_a_meaning(*c)) {
+        Some(found) => refuse(&format!("holds `{found}`, to which these files give a meaning")),
+        None => Ok(()),
+    }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {

@@ -35,6 +35,7 @@ fn show(status: &Status, outbox: &Outbox) {
         parked,
         kept,
         quarantined,
+        refused,
         unbelieved,
         ..
     } = status;
@@ -53,6 +54,10 @@ fn show(status: &Status, outbox: &Outbox) {
     if let Some(text) = unsealed(status) {
         terminal::say(&Line::new().add(DOUBTFUL, &text));
     }
+    if *refused > 0 {
+        let text = format!("{refused} of those that are pending were refused by a target, and wait for another one");
+        terminal::say(&Line::new().add(BAD, &text));
+    }
     if *unbelieved > 0 {
         let text = format!(
             "{unbelieved} with receipts that cannot be believed: they wait for a person, who looks at receipts/"
@@ -66,7 +71,7 @@ fn show(status: &Status, outbox: &Outbox) {
     for (name, own) in &status.targets {
         show_target(name, own);
     }
-    if *parked > 0 {
+    if *parked + *refused > 0 {
         terminal::say(&Line::new().add(
             QUIET,
             "after their cause is gone: benchtop sync retry --all, or retry RECORD",
@@ -151,6 +156,9 @@ pub(super) fn health(outbox: &Outbox, max_age: &str) -> Result<Exit, Failure> {
         "{word}: {} pending{oldest}, {} parked, {} quarantined",
         status.pending, status.parked, status.quarantined
     );
+    if status.refused > 0 {
+        text.push_str(&format!(", {} pending ones refused by a target", status.refused));
+    }
     if status.unbelieved > 0 {
         text.push_str(&format!(
             ", {} with receipts that cannot be believed",

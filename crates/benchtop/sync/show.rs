@@ -147,7 +147,17 @@ fn show(event: &DrainEvent) {
                 terminal::say(&Line::new().add(QUIET, &format!("            {note}")));
             }
         }
-        DrainEvent::Waiting { record, reasons } => line(DOUBTFUL, "pending", record, reasons),
+        DrainEvent::Waiting {
+            record,
+            reasons,
+            refused,
+        } => {
+            line(DOUBTFUL, "pending", record, reasons);
+            if !refused.is_empty() {
+                let text = format!("            refused by {}", joined(refused));
+                terminal::say(&Line::new().add(BAD, &text));
+            }
+        }
         DrainEvent::Parked { record, reasons } => line(BAD, "parked", record, reasons),
         DrainEvent::Kept { record, reasons } => line(QUIET, "kept", record, reasons),
         DrainEvent::Quarantined { record, reason } => {
@@ -163,6 +173,7 @@ fn show(event: &DrainEvent) {
 fn warn(event: &DrainEvent) {
     let (word, record, reasons) = match event {
         DrainEvent::Parked { record, reasons } => ("parked", record, joined(reasons)),
+        DrainEvent::Waiting { record, refused, .. } if !refused.is_empty() => ("refused", record, joined(refused)),
         DrainEvent::Quarantined { record, reason } => ("quarantined", record, reason.clone()),
         DrainEvent::TargetStopped { .. } => return show(event),
         DrainEvent::Synced { .. } | DrainEvent::Waiting { .. } | DrainEvent::Kept { .. } => return,
@@ -177,6 +188,7 @@ fn sum_up(summary: &Summary, root: &Path) {
         parked,
         quarantined,
         kept,
+        refused,
         need_a_person,
         ..
     } = summary;
@@ -185,6 +197,7 @@ fn sum_up(summary: &Summary, root: &Path) {
         (parked, "parked"),
         (quarantined, "quarantined"),
         (kept, "kept: no target wants them"),
+        (refused, "of those that wait refused by a target: a person is wanted"),
     ] {
         if *count > 0 {
             text.push_str(&format!(", {count} {word}"));

@@ -4,7 +4,7 @@ use crate::{
     chain::note_from_elsewhere,
     error::{StoreError, StoreErrorKind},
     integrity,
-    name::RecordName,
+    name::{RecordName, is_run_id},
     outbox::{Held, held_bytes},
     publish::{Published, TEMPORARY, publish, publish_after},
     record::Record,
@@ -13,6 +13,9 @@ use crate::{
     units::remember,
 };
 use std::io::Write;
+
+/// Most runs that a station can have made: one a second for thirty years.
+const MOST_SEQUENCE: u64 = 1_000_000_000;
 
 /// What became of a record that was brought.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,13 +31,13 @@ impl Store {
     /// would take it for what a dead program left.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Damaged`] when it is not what was sealed, [`StoreErrorKind::Newer`] when a later program wrote it,
+    /// [`StoreErrorKind::Damaged`] when it is not what was sealed or has no run's id or number, [`StoreErrorKind::Newer`] when a later program wrote it,
     /// [`StoreErrorKind::Conflict`] when another record has its name; else trouble with the disk.
     pub fn adopt(&self, bytes: &[u8]) -> Result<Adopted, StoreError> {
         let _lock = self.lock()?;
         let pending = &self.layout().pending;
-        let record =
-            opened(bytes).map_err(|(kind, detail)| StoreError::new(kind, "adopt into", pending.path(), detail))?;
+        let record = opened(bytes).and_then(well_numbered);
+        let record = record.map_err(|(kind, detail)| StoreError::new(kind, "adopt into", pending.path(), detail))?;
         let name = RecordName::of(&record);
         let conflict = || {
             let detail = "another record is here under its name";
@@ -122,6 +125,18 @@ impl Store {
             }
         }
     }
+}
+
+/// Own runs are numbered after those that came in: what no station can have counted would be the end of that.
+fn well_numbered(record: Record) -> Result<Record, (StoreErrorKind, String)> {
+    let refuse = |detail: String| Err((StoreErrorKind::Damaged, detail));
+    if !is_run_id(&record.run_id) {
+        return refuse(format!("`{}` is not a run id", record.run_id.escape_debug()));
+    }
+    if record.sequence > MOST_SEQUENCE {
+        return refuse(format!("no station has made {} runs", record.sequence));
+    }
+    Ok(record)
 }
 
 fn opened(bytes: &[u8]) -> Result<Record, (StoreErrorKind, String)> {

@@ -157,6 +157,7 @@ fn foreign(store: &Store, file: &str) -> DrainEvent {
         Err(error) => DrainEvent::Waiting {
             record: file.to_owned(),
             reasons: vec![("store".into(), error.to_string())],
+            refused: Vec::new(),
         },
     }
 }
@@ -413,6 +414,7 @@ impl<'a> Floor<'a> {
                 let waiting = DrainEvent::Waiting {
                     record: name.to_string(),
                     reasons: reasons.to_vec(),
+                    refused: Vec::new(),
                 };
                 self.tell(waiting, summary, observe);
             }
@@ -430,5 +432,6 @@ fn behind(name: &RecordName, by: &[RecordName]) -> DrainEvent {
     DrainEvent::Waiting {
         record: name.to_string(),
         reasons: vec![("store".into(), format!("its sub-unit goes first: {first}"))],
+        refused: Vec::new(),
     }
 }

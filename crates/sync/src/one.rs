@@ -233,6 +233,7 @@ fn unreadable(name: &RecordName, error: &StoreError) -> DrainEvent {
     DrainEvent::Waiting {
         record: name.to_string(),
         reasons: vec![("store".into(), error.to_string())],
+        refused: Vec::new(),
     }
 }
 
@@ -251,6 +252,7 @@ async fn moved(floor: &Floor<'_>, name: &RecordName, told: Told) -> Result<(Drai
         Place::Pending => DrainEvent::Waiting {
             record,
             reasons: told.lacking,
+            refused: told.refusing,
         },
         Place::Synced => DrainEvent::Synced {
             record,

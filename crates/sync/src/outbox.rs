@@ -29,6 +29,8 @@ pub struct Status {
     pub parked: u64,
     /// Records in `kept/`.
     pub kept: u64,
+    /// Pending records that a target refused for good; another one lacks them still.
+    pub refused: u64,
     /// Files in `quarantine/`.
     pub quarantined: u64,
     /// Pending and parked records whose receipts cannot be believed: each waits for a person.
@@ -48,7 +50,7 @@ pub struct TargetStatus {
     pub uncertain: u64,
     /// Why pending records wait, with how many; at most fifty reasons.
     pub waiting: BTreeMap<String, u64>,
-    /// Records that it refused, with its words; at most fifty.
+    /// Records that it refused, with its words, those that wait for another target too; at most fifty.
     pub parked: Vec<(String, String)>,
     /// How many records it refused.
     pub parked_count: u64,
@@ -90,9 +92,11 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
         for name in &batch {
             match store.receipts().read(name.run_id()) {
                 Ok(receipts) => {
+                    let mut is_refused = false;
                     for (target, own) in &mut status.targets {
-                        own.take_pending(name, &receipts.target(target));
+                        is_refused |= own.take_pending(name, &receipts.target(target));
                     }
+                    status.refused += u64::from(is_refused);
                 }
                 Err(error) => {
                     status.unbelieved += u64::from(is_unbelieved(&error));
@@ -113,11 +117,11 @@ pub fn status(store: &Store, targets: &[&str]) -> Result<Status, StoreError> {
         };
         for (target, state) in receipts.targets() {
             if let Standing::Parked { reason } = &state.standing {
-                let own = status.targets.entry(target.to_owned()).or_default();
-                own.parked_count += 1;
-                if own.parked.len() < MOST_NAMED {
-                    own.parked.push((name.to_string(), reason.clone()));
-                }
+                status
+                    .targets
+                    .entry(target.to_owned())
+                    .or_default()
+                    .refuse(name, reason);
             }
         }
     }
@@ -139,7 +143,8 @@ fn oldest(store: &Store, name: Option<&RecordName>) -> Option<DateTime<Utc>> {
 }
 
 impl TargetStatus {
-    fn take_pending(&mut self, name: &RecordName, state: &TargetState) {
+    /// True where the target refused it.
+    fn take_pending(&mut self, name: &RecordName, state: &TargetState) -> bool {
         let reason = match &state.standing {
             Standing::Open => None,
             Standing::Deferred { reason } => Some(reason),
@@ -147,7 +152,11 @@ impl TargetStatus {
                 self.uncertain += 1;
                 Some(reason)
             }
-            Standing::Confirmed { .. } | Standing::Parked { .. } | Standing::Unwanted { .. } => return,
+            Standing::Confirmed { .. } | Standing::Unwanted { .. } => return false,
+            Standing::Parked { reason } => {
+                self.refuse(name, reason);
+                return true;
+            }
         };
         self.pending += 1;
         if let Some(next) = next_try(name.run_id(), state) {
@@ -155,6 +164,14 @@ impl TargetStatus {
         }
         if let Some(reason) = reason {
             count_reason(&mut self.waiting, reason);
+        }
+        false
+    }
+
+    fn refuse(&mut self, name: &RecordName, reason: &str) {
+        self.parked_count += 1;
+        if self.parked.len() < MOST_NAMED {
+            self.parked.push((name.to_string(), reason.to_owned()));
         }
     }
 
@@ -170,7 +187,7 @@ impl Status {
     /// person.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
-        if self.parked > 0 || self.quarantined > 0 {
+        if self.parked > 0 || self.quarantined > 0 || self.refused > 0 {
             return 3;
         }
         (self.pending > 0 || self.not_records > 0) as u8
@@ -207,6 +224,7 @@ impl Status {
             "not_records": self.not_records,
             "parked": self.parked,
             "kept": self.kept,
+            "refused": self.refused,
             "quarantined": self.quarantined,
             "unbelieved": self.unbelieved,
             "unsealed": self.unsealed,
@@ -278,7 +296,7 @@ impl Dealt {
 /// Told after each batch of records how many of how many are done.
 pub type Count<'a> = &'a mut dyn FnMut(usize, usize);
 
-/// Gives parked records another try: a receipt says that a person asked for it, then they are pending again.
+/// Gives parked records another try, and those that one target refused while another lacks them still: a receipt says that a person asked for it, then they are pending again.
 ///
 /// What a target had taken of them already, run or attachments, is not sent again, and where an answer was lost it is asked before.
 ///
@@ -310,11 +328,24 @@ fn again(
 ) -> Result<Dealt, StoreError> {
     let _syncer = store.lock_syncer()?;
     let names = chosen.among(store, Place::Parked)?;
+    let mut waiting = chosen.among(store, Place::Pending)?;
+    waiting.retain(|name| {
+        let receipts = store.receipts().read(name.run_id());
+        receipts.is_ok_and(|receipts| receipts.targets().any(|(_, state)| is_refused(state)))
+    });
     let reopened = ReceiptKind::Reopened {
         reason: reason.to_owned(),
         surely_not_there,
     };
-    bring_back(store, Place::Parked, &names, &reopened, now, count)
+    let mut dealt = bring_back(store, Place::Parked, &names, &reopened, now, count)?;
+    let others = bring_back(store, Place::Pending, &waiting, &reopened, now, count)?;
+    dealt.records.extend(others.records);
+    dealt.left.extend(others.left);
+    Ok(dealt)
+}
+
+const fn is_refused(state: &TargetState) -> bool {
+    matches!(state.standing, Standing::Parked { .. })
 }
 
 /// Makes records pending again that no target wanted, and those that one of `targets` lacks.
@@ -371,7 +402,9 @@ fn bring_back(
                 let closed = match from {
                     // what a target did not want stays so: only the one that was added is new
                     Place::Synced => false,
-                    Place::Pending | Place::Parked | Place::Kept => {
+                    // it waits for another one
+                    Place::Pending => is_refused(state),
+                    Place::Parked | Place::Kept => {
                         matches!(state.standing, Standing::Parked { .. } | Standing::Unwanted { .. })
                     }
                 };
@@ -382,7 +415,9 @@ fn bring_back(
         }
         store.receipts().append_all(&receipts)?;
         for name in going {
-            store.requeue(from, name)?;
+            if from != Place::Pending {
+                store.requeue(from, name)?;
+            }
             dealt.records.push(name.to_string());
         }
         count(dealt.seen(), names.len());

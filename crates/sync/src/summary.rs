@@ -21,6 +21,8 @@ pub enum DrainEvent {
         record: String,
         /// Target and why.
         reasons: Vec<(String, String)>,
+        /// Targets that will never take it, with their words: a person is wanted although another one lacks it still.
+        refused: Vec<(String, String)>,
     },
     /// A target will never take it; it lies in `parked/`.
     Parked {
@@ -66,6 +68,8 @@ pub struct Summary {
     pub quarantined: usize,
     /// Records that no target wanted, in this drain.
     pub kept: usize,
+    /// Records that a target refused for good, and that wait for another one.
+    pub refused: usize,
     /// Records in `parked/` and `quarantine/` when the drain ended: those that wait for a person.
     pub need_a_person: usize,
     /// Targets that took nothing at all any more, by name.
@@ -90,15 +94,16 @@ impl Summary {
             DrainEvent::Quarantined { .. } => self.quarantined += 1,
             DrainEvent::Kept { .. } => self.kept += 1,
             // What waits is counted in the folder when the drain ends; targets are listed beside.
-            DrainEvent::Waiting { .. } | DrainEvent::TargetStopped { .. } => {}
+            DrainEvent::Waiting { refused, .. } => self.refused += usize::from(!refused.is_empty()),
+            DrainEvent::TargetStopped { .. } => {}
         }
         observe(event);
     }
 
-    /// 0 when everything is confirmed, 1 when something is pending, 3 when something is parked or in quarantine.
+    /// 0 when everything is confirmed, 1 when something is pending, 3 when a target parked something or something is in quarantine.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if self.need_a_person > 0 || self.parked > 0 || self.quarantined > 0 {
+        if self.need_a_person > 0 || self.parked > 0 || self.quarantined > 0 || self.refused > 0 {
             return 3;
         }
         u8::from(self.pending > 0)
@@ -127,6 +132,11 @@ mod tests {
             ..clean.clone()
         };
         assert_eq!(older.exit_code(), 3);
+        let elsewhere = Summary {
+            refused: 1,
+            ..waiting.clone()
+        };
+        assert_eq!(elsewhere.exit_code(), 3);
         let both = Summary { parked: 1, ..waiting };
         assert_eq!(both.exit_code(), 3);
         assert_eq!(

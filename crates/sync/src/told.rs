@@ -13,8 +13,12 @@ impl DrainEvent {
                 remote_ids,
                 notes,
             } => json!({"event": "synced", "record": record, "remote_ids": pairs(remote_ids), "notes": notes}),
-            Self::Waiting { record, reasons } => {
-                json!({"event": "pending", "record": record, "reasons": pairs(reasons)})
+            Self::Waiting {
+                record,
+                reasons,
+                refused,
+            } => {
+                json!({"event": "pending", "record": record, "reasons": pairs(reasons), "refused": pairs(refused)})
             }
             Self::Parked { record, reasons } => json!({"event": "parked", "record": record, "reasons": pairs(reasons)}),
             Self::Quarantined { record, reason } => {
@@ -44,6 +48,7 @@ impl Summary {
             "parked": self.parked,
             "quarantined": self.quarantined,
             "kept": self.kept,
+            "refused": self.refused,
             "need_a_person": self.need_a_person,
             "stopped": stopped.collect::<Map<String, Value>>(),
         })

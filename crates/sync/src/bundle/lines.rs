@@ -14,6 +14,10 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 
 /// Longest line: an attachment of 100 MiB.
 const MOST_LINE: u64 = 256 << 20;
+/// So many lines may stand in any file.
+const FREE_LINES: u64 = 1024;
+/// Every further line holds a digest, and takes more bytes of the compressed file than this.
+const LEAST_OF_A_LINE: u64 = 16;
 /// Longest last line; what is longer is not kept while a file is checked.
 const MOST_END: usize = 4096;
 
@@ -27,13 +31,13 @@ struct End {
 }
 
 /// Writes lines.
-pub(super) struct Writer<W: Write> {
+pub(crate) struct Writer<W: Write> {
     to: GzEncoder<W>,
     digest: Sha256,
 }
 
 impl<W: Write> Writer<W> {
-    pub(super) fn begin(to: W, header: &impl Serialize) -> Result<Self, BundleError> {
+    pub(crate) fn begin(to: W, header: &impl Serialize) -> Result<Self, BundleError> {
         let mut writer = Self {
             to: GzEncoder::new(to, Compression::default()),
             digest: Sha256::new(),
@@ -42,14 +46,14 @@ impl<W: Write> Writer<W> {
         Ok(writer)
     }
 
-    pub(super) fn line(&mut self, line: &impl Serialize) -> Result<(), BundleError> {
+    pub(crate) fn line(&mut self, line: &impl Serialize) -> Result<(), BundleError> {
         let mut json = serde_json::to_vec(line).map_err(|error| BundleError::Io(error.into()))?;
         json.push(b'\n');
         self.digest.update(&json);
         Ok(self.to.write_all(&json)?)
     }
 
-    pub(super) fn end(mut self, secret: Option<&SecretString>) -> Result<(), BundleError> {
+    pub(crate) fn end(mut self, secret: Option<&SecretString>) -> Result<(), BundleError> {
         let end = hex(&self.digest.clone().finalize());
         let signature = secret.map(|secret| signature(secret, &end));
         self.line(&End { end, signature })?;
@@ -84,7 +88,7 @@ struct Looked {
 /// # Errors
 /// [`BundleError`] for what is torn, altered, not signed by `secret`, or not of this format.
 pub(super) fn check(from: impl Read, format: &str, secret: Option<&SecretString>) -> Result<Checked, BundleError> {
-    let mut from = BufReader::new(MultiGzDecoder::new(from));
+    let mut from = BufReader::new(MultiGzDecoder::new(Counted { from, bytes: 0 }));
     let mut lines = VecDeque::new();
     let mut whole = Sha256::new();
     let (mut before, mut last) = (Sha256::new(), Vec::new());
@@ -93,7 +97,7 @@ pub(super) fn check(from: impl Read, format: &str, secret: Option<&SecretString>
         let line = match look(&mut from, &mut whole) {
             Ok(Some(line)) => line,
             Ok(None) => break,
-            Err(BundleError::Io(error)) if lines.is_empty() && error.kind() == ErrorKind::InvalidInput => {
+            Err(BundleError::Altered(_)) if lines.is_empty() => {
                 return Err(BundleError::Foreign("it is not compressed as bundles are".into()));
             }
             Err(error) => return Err(error),
@@ -102,6 +106,12 @@ pub(super) fn check(from: impl Read, format: &str, secret: Option<&SecretString>
             is_of(&line.start, format)?;
         }
         lines.push_back(line.digest);
+        let most = FREE_LINES + from.get_ref().get_ref().bytes / LEAST_OF_A_LINE;
+        if u64::try_from(lines.len()).map_or(true, |lines| lines > most) {
+            return Err(BundleError::Altered(
+                "it holds more lines than anything of its size".into(),
+            ));
+        }
         (before, last) = (so_far, line.start);
     }
     if lines.pop_back().is_none() {
@@ -118,6 +128,20 @@ pub(super) fn check(from: impl Read, format: &str, secret: Option<&SecretString>
         (Some(_), None) => Err(BundleError::Signature("is missing, and one is asked for")),
         (Some(secret), Some(said)) if is_same(&said, &signature(secret, &end.end)) => Ok(Checked(lines)),
         (Some(_), Some(_)) => Err(BundleError::Signature("is not by this secret")),
+    }
+}
+
+/// Counts what was read.
+struct Counted<R> {
+    from: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.from.read(to)?;
+        self.bytes = self.bytes.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        Ok(read)
     }
 }
 
@@ -199,7 +223,8 @@ fn told(error: std::io::Error) -> BundleError {
     #[expect(clippy::wildcard_enum_match_arm, reason = "not our enum")]
     match error.kind() {
         ErrorKind::UnexpectedEof => BundleError::Torn,
-        ErrorKind::InvalidData => BundleError::Altered(error.to_string()),
+        // the decompressor calls what it cannot believe an input
+        ErrorKind::InvalidData | ErrorKind::InvalidInput => BundleError::Altered(error.to_string()),
         _ => BundleError::Io(error),
     }
 }

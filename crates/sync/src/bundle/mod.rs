@@ -6,7 +6,7 @@
 //! record stands there byte for byte as it was sealed (as JSON text), an attachment in hexadecimal: a person can read it with
 //! `zcat`. Nothing is believed before the last line is checked, so that a torn or altered file changes nothing.
 
-mod lines;
+pub(crate) mod lines;
 mod receipt;
 
 use crate::bundle::lines::{Reader, Writer, check};
@@ -31,10 +31,10 @@ pub enum BundleError {
     #[error("the bundle cannot be read or written: {0}")]
     Io(#[from] std::io::Error),
     /// It ends too early: the copy was broken off.
-    #[error("the bundle is torn: it ends before its last line; copy it again")]
+    #[error("the bundle is torn: it ends before its last line; copy it again, or export it again")]
     Torn,
     /// It is not what was written.
-    #[error("the bundle was altered: {0}")]
+    #[error("the bundle was altered: {0}; copy it again, or export it again")]
     Altered(String),
     /// It is none.
     #[error("this is no bundle of that kind: {0}")]
@@ -290,6 +290,8 @@ fn take_all(
 /// A record that cannot be believed leaves no receipt.
 fn adopt(store: &Store, json: &str, now: Now<'_>) -> Result<Adopted, StoreError> {
     if let Ok(record) = integrity::open(json.as_bytes())
+        // else it is refused, with the reason
+        && RecordName::of(&record).as_str().parse::<RecordName>().is_ok()
         && let Some(mark) = carries(store, &record.run_id, now)?
     {
         store.receipts().append(&record.run_id, &mark)?;

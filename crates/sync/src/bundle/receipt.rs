@@ -3,7 +3,7 @@
 use super::lines::{Reader, Writer, check};
 use super::{BundleError, Carried, anywhere, digest, is_its_own};
 use crate::deliver::Now;
-use benchtop_store::{Place, Receipt, ReceiptKind, RecordName, Standing, Store};
+use benchtop_store::{Place, Receipt, ReceiptKind, RecordName, Standing, Store, StoreError, StoreErrorKind};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -41,8 +41,8 @@ struct Confirmed {
     remote_id: String,
 }
 
-/// Writes what the targets confirmed of everything that lies in `synced/`: how many confirmations, and the records that cannot be
-/// believed, which are left out.
+/// Writes what the targets confirmed, also of runs that another one lacks still: how many confirmations, and the records that cannot
+/// be believed, which are left out.
 ///
 /// # Errors
 /// [`BundleError`] when the store or the file is in trouble.
@@ -58,32 +58,46 @@ pub fn confirmations(
     };
     let mut writer = Writer::begin(to, &header)?;
     let mut carried = Carried::default();
-    for name in store.list(Place::Synced, usize::MAX)?.names {
-        let known = store.read(Place::Synced, &name).and_then(|sealed| {
-            let receipts = store.receipts().read(name.run_id())?;
-            Ok((sealed, receipts))
-        });
-        let (sealed, receipts) = match known {
-            Ok(known) => known,
-            Err(error) => {
-                carried.left_out.push((name.to_string(), error.to_string()));
-                continue;
-            }
-        };
-        for (target, state) in receipts.targets() {
-            if let Standing::Confirmed { remote_id, .. } = &state.standing {
-                writer.line(&Confirmed {
-                    name: name.to_string(),
-                    sha256: digest(&sealed.bytes),
-                    target: target.to_owned(),
-                    remote_id: remote_id.clone(),
-                })?;
+    // pending first: a record that a sync moves meanwhile is met in one place or the other
+    for place in [Place::Pending, Place::Parked, Place::Synced] {
+        for name in store.list(place, usize::MAX)?.names {
+            let confirmed = match confirmed(store, place, &name) {
+                Ok(confirmed) => confirmed,
+                Err(error) if place != Place::Synced && error.kind() == StoreErrorKind::NotFound => continue,
+                Err(error) => {
+                    carried.left_out.push((name.to_string(), error.to_string()));
+                    continue;
+                }
+            };
+            for line in confirmed {
+                writer.line(&line)?;
                 carried.records += 1;
             }
         }
     }
     writer.end(secret)?;
     Ok(carried)
+}
+
+/// What the targets confirmed of one record.
+fn confirmed(store: &Store, place: Place, name: &RecordName) -> Result<Vec<Confirmed>, StoreError> {
+    let receipts = store.receipts().read(name.run_id())?;
+    let mut lines = Vec::new();
+    for (target, state) in receipts.targets() {
+        if let Standing::Confirmed { remote_id, .. } = &state.standing {
+            lines.push(Confirmed {
+                name: name.to_string(),
+                sha256: String::new(),
+                target: target.to_owned(),
+                remote_id: remote_id.clone(),
+            });
+        }
+    }
+    if !lines.is_empty() {
+        let sha256 = digest(&store.read(place, name)?.bytes);
+        lines.iter_mut().for_each(|line| line.sha256.clone_from(&sha256));
+    }
+    Ok(lines)
 }
 
 /// Takes the confirmations of a receipt: runs that wait here are confirmed and move, as after an upload from here.

@@ -308,3 +308,65 @@ fn a_receipt_for_another_record_of_that_name_changes_nothing() {
     let taken = take_confirmations(&station.store, || Ok(bytes.as_slice()), None, &["fleet"], &now).unwrap();
     assert_eq!((taken.refused.len(), station.names("pending").len()), (1, 1));
 }
+
+#[test]
+fn a_bundle_of_nothing_but_lines_is_refused_before_it_fills_the_memory() {
+    for line in ["\n", "{}\n"] {
+        let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+        bomb.write_all(b"{\"format\":\"benchtop.bundle/1\",\"made_at\":\"x\"}\n")
+            .unwrap();
+        (0..1000).for_each(|_| bomb.write_all(line.repeat(1000).as_bytes()).unwrap());
+        let bytes = bomb.finish().unwrap();
+        let error = imported(&Bench::new(), &bytes, None).unwrap_err().to_string();
+        assert!(error.contains("more lines than anything of its size"), "{error}");
+    }
+}
+
+#[test]
+fn a_record_without_a_runs_id_or_number_is_left_out_and_the_others_come() {
+    for odd in [
+        Record {
+            run_id: "../../x".into(),
+            ..numbered(2)
+        },
+        Record {
+            sequence: u64::MAX,
+            ..numbered(2)
+        },
+    ] {
+        let office = Bench::new();
+        let mut bytes = Vec::new();
+        let mut writer = crate::bundle::lines::Writer::begin(
+            &mut bytes,
+            &serde_json::json!({"format": "benchtop.bundle/1", "made_at": "x"}),
+        )
+        .unwrap();
+        for record in [numbered(1), odd, numbered(3)] {
+            let json = String::from_utf8(integrity::seal(&record).unwrap()).unwrap();
+            let line = serde_json::json!({"is": "record", "name": RecordName::of(&record).to_string(), "json": json});
+            writer.line(&line).unwrap();
+        }
+        writer.end(None).unwrap();
+        let carried = imported(&office, &bytes, None).unwrap();
+        assert_eq!((carried.records, carried.left_out.len()), (2, 1), "{carried:?}");
+        assert_eq!(office.names("pending").len(), 2);
+    }
+}
+
+#[test]
+fn what_one_target_confirmed_is_carried_back_although_another_lacks_it() {
+    let (station, office) = (Bench::new(), Bench::new());
+    let name = station.put(&numbered(1));
+    office.put(&numbered(1));
+    let receipt = benchtop_store::Receipt {
+        at: now(),
+        target: "fleet".into(),
+        kind: benchtop_store::ReceiptKind::Confirmed { remote_id: "x".into() },
+    };
+    office.store.receipts().append(name.run_id(), &receipt).unwrap();
+    let mut bytes = Vec::new();
+    let written = confirmations(&office.store, &mut bytes, None, &now).unwrap();
+    assert_eq!((written.records, office.names("pending").len()), (1, 1));
+    let taken = take_confirmations(&station.store, || Ok(bytes.as_slice()), None, &["fleet"], &now).unwrap();
+    assert_eq!((taken.confirmed, station.names("synced").len()), (1, 1), "{taken:?}");
+}
