@@ -79,6 +79,14 @@ fn show(status: &Status, outbox: &Outbox) {
     }
 }
 
+fn next_try(time: Option<chrono::DateTime<chrono::Utc>>) -> Option<String> {
+    let time = time?;
+    Some(match time > RealClock::new().utc() {
+        true => format!("next try {}", time.format("%Y-%m-%d %H:%M:%S UTC")),
+        false => "next try: the next sync".to_owned(),
+    })
+}
+
 /// The runs that are in no folder yet.
 fn unsealed(status: &Status) -> Option<String> {
     match status.unsealed {
@@ -112,7 +120,7 @@ fn show_target(name: &str, own: &TargetStatus) {
     let said = [
         when("last success", outlook.last_success),
         when("last try", outlook.last_try),
-        when("next try", outlook.next_try.max(own.next_try)),
+        next_try(outlook.next_try.max(own.next_try)),
         outlook
             .clock_ahead_s
             .map(|ahead| format!("its clock is {ahead} s ahead")),

@@ -76,7 +76,8 @@ impl StoreError {
     }
 
     /// What was wrong, in the words of the operating system or ours.
-    pub(crate) fn detail(&self) -> &str {
+    #[must_use]
+    pub fn detail(&self) -> &str {
         &self.0.detail
     }
 

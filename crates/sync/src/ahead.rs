@@ -86,9 +86,19 @@ impl Ahead {
         self.ready.pop_front()
     }
 
+    /// True where one is read.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Names that were not read, and are not any more.
     pub(crate) fn rest(&mut self) -> Result<Vec<RecordName>, StoreError> {
         self.source.next_batch(BATCH)
+    }
+
+    /// More may have come to `pending/` since its end was seen.
+    pub(crate) fn look_again(&mut self) {
+        self.is_at_end = matches!(self.source, Source::Named(_));
     }
 
     /// True when there is nothing more.

@@ -171,7 +171,7 @@ impl Folder {
             Ok(()) => Verdict::Confirmed {
                 remote_id: name.to_owned(),
             },
-            Err(error) => refused(&error),
+            Err(error) => refused(&self.path, &error),
         }
     }
 }
@@ -213,19 +213,26 @@ const fn is_another_disk(_folder: &Path, _place: &Path) -> bool {
     true
 }
 
-fn refused(error: &StoreError) -> Verdict {
-    let reason = error.to_string();
-    match error.kind() {
-        StoreErrorKind::Conflict | StoreErrorKind::Damaged => Verdict::Park { reason },
-        StoreErrorKind::Full
-        | StoreErrorKind::ReadOnly
-        | StoreErrorKind::Permission
-        | StoreErrorKind::NotFound
+/// What a file is in the way of is that record's; else it is the folder's, and the same for every record.
+fn refused(folder: &Path, error: &StoreError) -> Verdict {
+    let advice = match error.kind() {
+        StoreErrorKind::Conflict | StoreErrorKind::Damaged => {
+            return Verdict::Park {
+                reason: error.to_string(),
+            };
+        }
+        StoreErrorKind::Full => "; free space there, or use another stick",
+        StoreErrorKind::ReadOnly => "; remount it read-write: a stick may have a switch",
+        StoreErrorKind::Permission => "; let the user who syncs write there",
+        StoreErrorKind::NotFound
         | StoreErrorKind::Locked
         | StoreErrorKind::Newer
         | StoreErrorKind::TooLarge
         | StoreErrorKind::Invalid
-        | StoreErrorKind::Io => Verdict::Pause { reason },
+        | StoreErrorKind::Io => "",
+    };
+    Verdict::Pause {
+        reason: format!("cannot write in {}: {}{advice}", folder.display(), error.detail()),
     }
 }
 

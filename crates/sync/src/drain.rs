@@ -1,10 +1,11 @@
 //! Draining `pending/`: every record to every target that wants it, begun oldest first, one bad one never blocking the rest.
 //!
-//! Records are read ahead on one thread ([`crate::ahead`]), uploads go beside each other in a window that follows the target
+//! Records are read ahead on one thread ([`crate::ahead`]), uploads go beside each other in windows that follow their targets
 //! ([`crate::window`]), and what is written down is written by two more ([`crate::ledger`]). The window begins at one, so that
 //! a week offline costs one attempt and not one for each place in it. Memory does not grow with `pending/`.
 
 use crate::ahead::{Ahead, Reader, Source};
+use crate::deadline::within;
 use crate::deliver::Now;
 use crate::enclose::MEMORY_KIB;
 use crate::ledger::Ledger;
@@ -13,7 +14,7 @@ use crate::one::{Order, Turn, one};
 use crate::stops::Stops;
 use crate::summary::{DrainEvent, Stopped, Summary};
 use crate::target::Target;
-use crate::window::Window;
+use crate::window::{Ticket, Window};
 use benchtop_store::{Lock, Place, RecordName, RunReceipts, Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -22,10 +23,14 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Most records in hand at the same time, those that wait for the disk included.
 const MOST_IN_HAND: usize = 512;
+
+/// How often it is looked for records that came while a target is waited for.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long those that are near are served alone: a share may trickle as well.
 const EARLY: TimeDelta = TimeDelta::seconds(60);
@@ -170,7 +175,8 @@ fn at_most_usize(count: u64) -> usize {
 pub(crate) struct Floor<'a> {
     pub(crate) store: &'a Store,
     pub(crate) ledger: Ledger,
-    pub(crate) window: Window,
+    /// One for each target of the round.
+    windows: Vec<Window>,
     /// Room in memory for attachments, in KiB.
     pub(crate) room: Semaphore,
     pub(crate) round: Round<'a>,
@@ -189,12 +195,23 @@ pub(crate) struct Floor<'a> {
     neighbours: Mutex<Option<Neighbours>>,
 }
 
+/// A record's way to one target.
+pub(crate) struct Lane<'a> {
+    pub(crate) target: &'a dyn Target,
+    pub(crate) window: &'a Window,
+    pub(crate) ticket: Ticket<'a>,
+}
+
 /// What the drain was waiting for.
 enum Came {
     /// A record's turn ended.
     Turn(Result<Turn, StoreError>),
     /// More records are read.
     Records,
+    /// A target has room for a record that is read.
+    Room,
+    /// Nothing, for a while.
+    Nothing,
 }
 
 impl<'a> Floor<'a> {
@@ -205,7 +222,7 @@ impl<'a> Floor<'a> {
             store,
             ledger: Ledger::new(store, Arc::clone(&names), Arc::clone(syncer)),
             configured: Arc::clone(&names),
-            window: Window::new(pace.at_once),
+            windows: Vec::new(),
             room: Semaphore::new(usize::try_from(MEMORY_KIB).unwrap_or(usize::MAX)),
             round: Round::of(Vec::new(), RoundKind::Only),
             begun: now(),
@@ -234,8 +251,25 @@ impl<'a> Floor<'a> {
         let resting = self.pace.resting;
         let tried = names.filter(|name| resting.is_none_or(|resting| !resting.contains_key(*name)));
         self.reader.targets = tried.map(str::to_owned).collect();
-        self.window = Window::new(self.pace.at_once);
+        self.windows = round.targets.iter().map(|_| Window::new(self.pace.at_once)).collect();
         self.round = round;
+    }
+
+    /// True where some target takes a record now, and none of them has too many to take.
+    fn has_room(&self) -> bool {
+        self.windows.iter().any(Window::has_room) && !self.windows.iter().any(Window::is_full)
+    }
+
+    /// A record's way to each target of the round.
+    fn lanes(&self) -> Vec<Lane<'_>> {
+        let windows = self.round.targets.iter().zip(&self.windows);
+        windows
+            .map(|(target, window)| Lane {
+                target: *target,
+                window,
+                ticket: window.ticket(),
+            })
+            .collect()
     }
 
     /// True where the round has had its time.
@@ -328,12 +362,9 @@ impl<'a> Floor<'a> {
         let mut running = FuturesUnordered::new();
         loop {
             let is_stopped = self.is_stopped();
-            while !is_stopped
-                && running.len() < MOST_IN_HAND
-                && let Some(place) = self.window.enter()
-            {
+            while !is_stopped && running.len() < MOST_IN_HAND && self.has_room() {
                 let Some(read) = ahead.next() else { break };
-                running.push(one(self, read, order, place));
+                running.push(one(self, read, order, self.lanes()));
                 order.waits_for_sub_units = true;
             }
             match (is_stopped, self.not_tried()) {
@@ -344,6 +375,7 @@ impl<'a> Floor<'a> {
             if running.is_empty() && (is_stopped || ahead.is_done()) {
                 return Ok(postponed);
             }
+            let is_at_end = ahead.is_done();
             let came = poll_fn(|context| {
                 loop {
                     if let Poll::Ready(error) = self.ledger.poll_trouble(context) {
@@ -355,14 +387,24 @@ impl<'a> Floor<'a> {
                     if let Poll::Ready(Some(turn)) = running.poll_next_unpin(context) {
                         return Poll::Ready(Ok(Came::Turn(turn)));
                     }
+                    // an answer came, and another record may go
+                    if !is_stopped && running.len() < MOST_IN_HAND && ahead.has_ready() && self.has_room() {
+                        return Poll::Ready(Ok(Came::Room));
+                    }
                     // everybody waits, for an answer or for the disk: what came together is written together
                     if !self.ledger.start() {
                         return Poll::Pending;
                     }
                 }
             });
-            match came.await? {
-                Came::Records => {}
+            let came = match is_at_end && self.round.targets.len() > 1 {
+                // a target that is through with the others takes what is saved while another one trickles
+                true => within(LOOK, came).await.unwrap_or(Ok(Came::Nothing)),
+                false => came.await,
+            };
+            match came? {
+                Came::Nothing => ahead.look_again(),
+                Came::Records | Came::Room => {}
                 Came::Turn(turn) => match turn? {
                     Turn::Postponed { name, by } => postponed.push((name, by)),
                     Turn::NotNow => {}

@@ -2,12 +2,12 @@
 
 use crate::ahead::{Found, Read};
 use crate::config::STANDS_IN;
-use crate::deliver::{Delivery, Desk, ELSEWHERE, Stop, deliver};
-use crate::drain::{Floor, RoundKind};
+use crate::deliver::{Delivery, Desk, ELSEWHERE, deliver};
+use crate::drain::{Floor, Lane, RoundKind};
 use crate::summary::DrainEvent;
-use crate::target::{Progress, Target};
-use crate::window;
+use crate::target::Progress;
 use benchtop_store::{Place, RecordName, RunReceipts, Sealed, Standing, StoreError, StoreErrorKind, TargetState};
+use futures_util::future::join_all;
 use std::borrow::Cow;
 
 /// After so many uploads that led to nothing, a record goes behind the others.
@@ -51,14 +51,9 @@ impl Turn {
     }
 }
 
-/// One record: what became of it, and the targets that it showed to be out of reach. Its place in the window is free as soon as
-/// the last target has answered.
-pub(crate) async fn one(
-    floor: &Floor<'_>,
-    read: Read,
-    order: Order,
-    place: window::Place<'_>,
-) -> Result<Turn, StoreError> {
+/// One record: what became of it, and the targets that it showed to be out of reach. It goes to all of them at the same time, and its
+/// place in the window of each is free as soon as that one has answered.
+pub(crate) async fn one(floor: &Floor<'_>, read: Read, order: Order, lanes: Vec<Lane<'_>>) -> Result<Turn, StoreError> {
     let Read { name, found } = read;
     let (sealed, receipts) = match found {
         Ok(Found::Whole(sealed, receipts)) => (sealed, receipts),
@@ -89,51 +84,53 @@ pub(crate) async fn one(
     if !by.is_empty() {
         return Ok(Turn::Postponed { name, by });
     }
-    let mut told = Told {
-        progress: Progress::begun((floor.now)()),
-        ..Told::default()
-    };
-    let mut events = Vec::new();
-    for target in &floor.round.targets {
-        offer(floor, *target, &sealed, &receipts, &mut told, &mut events).await?;
+    let offers = lanes.into_iter().map(|lane| offer(floor, lane, &sealed, &receipts));
+    let (mut told, mut events) = (Told::default(), Vec::new());
+    for offered in join_all(offers).await {
+        events.extend(told.take(offered?));
     }
-    drop((sealed, place));
+    drop(sealed);
     let (event, left) = moved(floor, &name, told).await?;
     events.insert(0, event);
     Ok(Turn::told(name, events, left))
 }
 
-/// One record to one target.
+/// What one target made of a record.
+struct Offered {
+    target: String,
+    delivery: Delivery,
+    notes: Vec<String>,
+    /// Set where the target takes no more.
+    stopped: Option<DrainEvent>,
+}
+
+/// One record to one target, when it has its turn.
 async fn offer(
     floor: &Floor<'_>,
-    target: &dyn Target,
+    lane: Lane<'_>,
     sealed: &Sealed,
     receipts: &RunReceipts,
-    told: &mut Told,
-    events: &mut Vec<DrainEvent>,
-) -> Result<(), StoreError> {
+) -> Result<Offered, StoreError> {
+    let Lane { target, window, ticket } = lane;
     let name = target.name();
     let mut state = receipts.target(name);
+    match &state.standing {
+        // nothing is sent
+        Standing::Confirmed { .. } | Standing::Parked { .. } => drop(ticket),
+        Standing::Open | Standing::Deferred { .. } | Standing::Uncertain { .. } | Standing::Unwanted { .. } => {
+            ticket.admitted().await;
+        }
+    }
     let former = former_name(floor, &state, sealed, receipts);
     state.perhaps_elsewhere |= former.is_some();
-    let elsewhere = former.map_or(Cow::Borrowed(ELSEWHERE), |former| {
-        let why = match former
-            .strip_prefix(name)
-            .is_some_and(|rest| rest.starts_with(STANDS_IN))
-        {
-            true => "which --url named: this one may be the same",
-            false => "which is no target any more: this one may be the same under another name",
-        };
-        format!("it went to `{former}`, {why}").into()
-    });
     let desk = Desk {
         store: floor.store,
         ledger: &floor.ledger,
-        window: &floor.window,
+        window,
         room: &floor.room,
         target,
         sealed,
-        elsewhere,
+        elsewhere: why_elsewhere(name, former),
         now: floor.now,
     };
     let had = match &state.standing {
@@ -142,11 +139,13 @@ async fn offer(
     };
     let had = had.filter(|_| floor.had_its_turn(target, receipts));
     let is_to_be_asked = had.is_none() && floor.stops().is_to_be_asked(name, &state);
+    let mut stopped = None;
     if is_to_be_asked && let Some(stop) = desk.nobody_there().await {
-        events.extend(floor.stops().add(name, sealed, stop));
+        stopped = floor.stops().add(name, sealed, stop);
     }
-    let stopped = floor.stops().of(name, sealed).cloned();
-    let delivery = match (stopped, had) {
+    let stop = floor.stops().of(name, sealed).cloned();
+    let mut progress = Progress::begun((floor.now)());
+    let delivery = match (stop, had) {
         (Some(stop), _) if state.standing.is_open() => Delivery::Lacks {
             reason: format!("not tried: {}", stop.reason),
             stop: None,
@@ -156,23 +155,49 @@ async fn offer(
             stop: None,
         },
         (Some(_), _) | (None, None) => {
-            told.progress.begin((floor.now)());
-            let delivery = deliver(&desk, &state, &mut told.progress).await?;
+            let begun = (floor.now)();
+            let delivery = deliver(&desk, &state, &mut progress).await?;
             if state.standing.is_open() {
-                let mut stops = floor.stops();
-                stops.tried(name, (floor.now)(), told.progress.server_time());
-                match &delivery {
-                    Delivery::Has { .. } => stops.confirmed(name, (floor.now)()),
-                    Delivery::NotConfigured { reason } => stops.not_configured(name, reason),
-                    Delivery::Lacks { .. } | Delivery::Refuses { .. } | Delivery::NotForIt { .. } => {}
-                }
+                let now = (floor.now)();
+                floor
+                    .stops()
+                    .took(name, &delivery, now, now - begun, progress.server_time());
             }
             delivery
         }
     };
-    let stop = told.take(name, delivery);
-    events.extend(stop.and_then(|stop| floor.stops().add(name, sealed, stop)));
-    Ok(())
+    let stop = match &delivery {
+        Delivery::Lacks { stop: Some(stop), .. } => Some(stop.clone()),
+        Delivery::Lacks { stop: None, .. } => floor.stops().hangs(name),
+        Delivery::Has { .. }
+        | Delivery::NotConfigured { .. }
+        | Delivery::Refuses { .. }
+        | Delivery::NotForIt { .. } => None,
+    };
+    if let Some(stop) = stop {
+        stopped = floor.stops().add(name, sealed, stop).or(stopped);
+    }
+    Ok(Offered {
+        target: name.to_owned(),
+        delivery,
+        notes: progress.notes().to_vec(),
+        stopped,
+    })
+}
+
+/// Why the target may hold a run that was not sent to it under its name.
+fn why_elsewhere(name: &str, former: Option<&str>) -> Cow<'static, str> {
+    let Some(former) = former else {
+        return Cow::Borrowed(ELSEWHERE);
+    };
+    let stands_in = former
+        .strip_prefix(name)
+        .is_some_and(|rest| rest.starts_with(STANDS_IN));
+    let why = match stands_in {
+        true => "which --url named: this one may be the same",
+        false => "which is no target any more: this one may be the same under another name",
+    };
+    format!("it went to `{former}`, {why}").into()
 }
 
 /// The name of a target that has this run, or may have it, and that nobody configured any more: the one to which nothing was sent yet
@@ -257,7 +282,7 @@ async fn moved(floor: &Floor<'_>, name: &RecordName, told: Told) -> Result<(Drai
         Place::Synced => DrainEvent::Synced {
             record,
             remote_ids: told.having,
-            notes: told.progress.notes().to_vec(),
+            notes: told.notes,
         },
         Place::Parked => DrainEvent::Parked {
             record,
@@ -278,22 +303,26 @@ struct Told {
     lacking: Vec<(String, String)>,
     refusing: Vec<(String, String)>,
     not_for: Vec<(String, String)>,
-    progress: Progress,
+    notes: Vec<String>,
 }
 
 impl Told {
-    fn take(&mut self, target: &str, delivery: Delivery) -> Option<Stop> {
-        let target = target.to_owned();
+    fn take(&mut self, offered: Offered) -> Option<DrainEvent> {
+        let Offered {
+            target,
+            delivery,
+            notes,
+            stopped,
+        } = offered;
+        self.notes.extend(notes);
         match delivery {
             Delivery::Has { remote_id } => self.having.push((target, remote_id)),
             Delivery::Refuses { reason } => self.refusing.push((target, reason)),
             Delivery::NotForIt { reason } => self.not_for.push((target, reason)),
-            Delivery::NotConfigured { reason } => self.lacking.push((target, reason)),
-            Delivery::Lacks { reason, stop } => {
+            Delivery::NotConfigured { reason } | Delivery::Lacks { reason, stop: _ } => {
                 self.lacking.push((target, reason));
-                return stop;
             }
         }
-        None
+        stopped
     }
 }

@@ -1,11 +1,11 @@
 //! What is not tried any more in a drain, and what is told of the targets at its end.
 
-use crate::deliver::Stop;
+use crate::deliver::{Delivery, Stop};
 use crate::http::LONGEST_REST;
 use crate::summary::{DrainEvent, Stopped};
 use crate::target::Target;
 use benchtop_store::{Sealed, Standing, Store, StoreError, TargetOutlook, TargetState};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Those of `targets` that asked an earlier sync to be left alone until a time that is still to come, with what is left of it.
@@ -29,8 +29,23 @@ pub fn left_alone(store: &Store, targets: &[Box<dyn Target>], now: DateTime<Utc>
         .collect()
 }
 
+/// What takes so long and comes to nothing ran into a timeout, or nearly.
+const LONG: TimeDelta = TimeDelta::seconds(10);
+/// After so many of those in a row a target is left alone.
+const MOST_SLOW: u32 = 3;
+
 /// Most reasons that are told of a target.
 pub(crate) const MOST_REASONS: usize = 50;
+
+/// By how much a clock is ahead that said this between two moments of ours. Between them, and within the second to which it is told,
+/// it is not.
+fn ahead(said: DateTime<Utc>, begun: DateTime<Utc>, ended: DateTime<Utc>) -> TimeDelta {
+    let begun = begun - TimeDelta::seconds(1);
+    if said > ended {
+        return said - ended;
+    }
+    (said - begun).min(TimeDelta::zero())
+}
 
 /// One more for a reason; beyond [`MOST_REASONS`] the new ones are left out.
 pub(crate) fn count(reasons: &mut BTreeMap<String, u64>, reason: &str) {
@@ -56,6 +71,8 @@ pub(crate) struct Stops {
     tried: BTreeMap<String, (DateTime<Utc>, Option<i64>)>,
     /// By target: when it last confirmed a run.
     confirmed: BTreeMap<String, DateTime<Utc>>,
+    /// By target: how many records in a row took long and came to nothing.
+    slow: BTreeMap<String, u32>,
     /// By target: what the station file lacks for runs of this drain, with how many.
     not_configured: BTreeMap<String, BTreeMap<String, u64>>,
 }
@@ -98,22 +115,46 @@ impl Stops {
         })
     }
 
-    /// Notes that a target was tried, and what its clock says.
-    pub(crate) fn tried(&mut self, target: &str, now: DateTime<Utc>, server: Option<DateTime<Utc>>) {
-        let ahead = server.map(|server| (server - now).num_seconds());
+    /// Notes what a target made of a record, how long that took, and what its clock says.
+    pub(crate) fn took(
+        &mut self,
+        target: &str,
+        delivery: &Delivery,
+        now: DateTime<Utc>,
+        took: TimeDelta,
+        server: Option<DateTime<Utc>>,
+    ) {
+        let ahead = server.map(|server| ahead(server, now - took, now).num_seconds());
         let before = self.tried.get(target).and_then(|(_, ahead)| *ahead);
         self.tried.insert(target.to_owned(), (now, ahead.or(before)));
+        let slow = self.slow.entry(target.to_owned()).or_default();
+        match delivery {
+            Delivery::Lacks { .. } if took >= LONG => *slow += 1,
+            Delivery::Has { .. } => {
+                *slow = 0;
+                self.confirmed.insert(target.to_owned(), now);
+            }
+            Delivery::NotConfigured { reason } => {
+                let reasons = self.not_configured.entry(target.to_owned()).or_default();
+                count(reasons, reason);
+            }
+            Delivery::Lacks { .. } | Delivery::Refuses { .. } | Delivery::NotForIt { .. } => *slow = 0,
+        }
     }
 
-    /// Notes that a target confirmed a run.
-    pub(crate) fn confirmed(&mut self, target: &str, now: DateTime<Utc>) {
-        self.confirmed.insert(target.to_owned(), now);
-    }
-
-    /// Notes that a run could not be offered to a target as it is configured.
-    pub(crate) fn not_configured(&mut self, target: &str, reason: &str) {
-        let reasons = self.not_configured.entry(target.to_owned()).or_default();
-        count(reasons, reason);
+    /// A target that took long over several records in a row, and took none of them, is left alone for this drain: each further one
+    /// would cost as much.
+    pub(crate) fn hangs(&self, target: &str) -> Option<Stop> {
+        let slow = self.slow.get(target).copied().unwrap_or(0);
+        (slow >= MOST_SLOW && !self.whole.contains_key(target)).then(|| {
+            Stop::Target(Stopped {
+                reason: format!(
+                    "{slow} records in a row took it {} s or longer, and came to nothing",
+                    LONG.num_seconds()
+                ),
+                after: None,
+            })
+        })
     }
 
     /// For `sync status`; `was_whole` where no person ended the drain before its end.
@@ -144,12 +185,24 @@ impl Stops {
             }
             target.last_success = self.confirmed.get(name).copied().or(target.last_success);
             target.stopped = stopped.map(|stop| stop.reason.clone());
-            let rest = stopped.and_then(|stop| chrono::TimeDelta::from_std(stop.after?).ok());
+            let rest = stopped.and_then(|stop| TimeDelta::from_std(stop.after?).ok());
             target.next_try = rest.and_then(|rest| now.checked_add_signed(rest));
         }
         match outlook == before {
             true => Ok(()),
             false => store.set_outlook(&outlook),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_takes_long_is_no_clock_that_is_behind() {
+        let at = |seconds: i64| DateTime::from_timestamp(1_772_000_000 + seconds, 0).unwrap();
+        let ahead = |said| ahead(at(said), at(0), at(23)).num_seconds();
+        assert_eq!([-61, -1, 0, 12, 23, 83].map(ahead), [-60, 0, 0, 0, 0, 60]);
     }
 }

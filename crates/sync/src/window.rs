@@ -1,15 +1,23 @@
-//! How many uploads go beside each other: as many as the target answers without letting them wait.
+//! How many uploads go beside each other to one target: as many as it answers without letting them wait. Records that find no
+//! place wait for one in their order, and keep no other target waiting.
 //!
 //! The window begins at one and doubles with each round of answers, until they take clearly longer than the fastest did (the
 //! target, or this computer, has enough to do) or one fails. Trouble halves it; from there on it grows by one with each round.
 
 use chrono::TimeDelta;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
 /// An answer that takes so much longer than twice the fastest has waited in a queue.
 const SLACK: TimeDelta = TimeDelta::milliseconds(10);
 
-/// The window of one drain.
+/// So many records wait for a place at most: each is in memory.
+const MOST_WAITING: usize = 256;
+
+/// The window of one target in a drain.
 #[derive(Debug)]
 pub(crate) struct Window(Mutex<State>);
 
@@ -25,16 +33,64 @@ struct State {
     /// Of the confirmed ones.
     fastest: Option<TimeDelta>,
     taken: usize,
+    /// The number of the next ticket.
+    next: u64,
+    /// The tickets that wait for a place, and who is to be woken.
+    queue: VecDeque<(u64, Option<Waker>)>,
 }
 
-/// A place in the window, given back when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Place<'a>(&'a Window);
+impl State {
+    /// Wakes those for whom there is a place now.
+    fn wake(&mut self) {
+        let places = self.size.saturating_sub(self.taken);
+        let admitted = self.queue.iter_mut().take(places);
+        admitted.filter_map(|(_, waker)| waker.take()).for_each(Waker::wake);
+    }
+}
 
-impl Drop for Place<'_> {
+/// A place in the window or in the queue for one, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket<'a> {
+    window: &'a Window,
+    number: u64,
+    has_place: AtomicBool,
+}
+
+impl Ticket<'_> {
+    /// Ends when there is a place for it.
+    pub(crate) async fn admitted(&self) {
+        poll_fn(|context| {
+            if self.has_place.load(Ordering::Relaxed) {
+                return Poll::Ready(());
+            }
+            let mut state = self.window.state();
+            let places = state.size.saturating_sub(state.taken);
+            let Some(before) = state.queue.iter().position(|(number, _)| *number == self.number) else {
+                return Poll::Ready(());
+            };
+            if before < places {
+                state.queue.remove(before);
+                state.taken += 1;
+                self.has_place.store(true, Ordering::Relaxed);
+                return Poll::Ready(());
+            }
+            if let Some((_, waker)) = state.queue.get_mut(before) {
+                *waker = Some(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.taken = state.taken.saturating_sub(1);
+        let mut state = self.window.state();
+        match self.has_place.load(Ordering::Relaxed) {
+            true => state.taken = state.taken.saturating_sub(1),
+            false => state.queue.retain(|(number, _)| *number != self.number),
+        }
+        state.wake();
     }
 }
 
@@ -49,6 +105,8 @@ impl Window {
             answers: 0,
             fastest: None,
             taken: 0,
+            next: 0,
+            queue: VecDeque::new(),
         }))
     }
 
@@ -57,14 +115,29 @@ impl Window {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place, where one is free.
-    pub(crate) fn enter(&self) -> Option<Place<'_>> {
+    /// A place in the queue.
+    pub(crate) fn ticket(&self) -> Ticket<'_> {
         let mut state = self.state();
-        if state.taken >= state.size {
-            return None;
+        let number = state.next;
+        state.next += 1;
+        state.queue.push_back((number, None));
+        Ticket {
+            window: self,
+            number,
+            has_place: AtomicBool::new(false),
         }
-        state.taken += 1;
-        Some(Place(self))
+    }
+
+    /// True where a record that comes now need not wait.
+    pub(crate) fn has_room(&self) -> bool {
+        let state = self.state();
+        state.taken + state.queue.len() < state.size
+    }
+
+    /// True where no more may wait.
+    pub(crate) fn is_full(&self) -> bool {
+        let state = self.state();
+        state.taken + state.queue.len() >= MOST_WAITING.max(state.size)
     }
 
     /// A run was confirmed, after so long. Only such answers are compared: a refusal costs the target less.
@@ -82,6 +155,7 @@ impl Window {
         if state.size < state.steep_until || state.answers >= state.size {
             state.size = (state.size + 1).min(state.most);
             state.answers = 0;
+            state.wake();
         }
     }
 
@@ -97,9 +171,10 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
 
     fn places(window: &Window) -> usize {
-        let taken: Vec<Place<'_>> = std::iter::from_fn(|| window.enter()).collect();
+        let taken: Vec<Ticket<'_>> = std::iter::from_fn(|| window.has_room().then(|| window.ticket())).collect();
         taken.len()
     }
 
@@ -144,9 +219,32 @@ mod tests {
     #[test]
     fn a_place_is_given_back() {
         let window = Window::new(4);
-        let place = window.enter();
-        assert!(place.is_some() && window.enter().is_none());
-        drop(place);
-        assert!(window.enter().is_some());
+        let first = window.ticket();
+        assert!(first.admitted().now_or_never().is_some() && !window.has_room());
+        drop(first);
+        assert!(window.has_room());
+    }
+
+    #[test]
+    fn who_waits_is_admitted_in_order() {
+        let window = Window::new(4);
+        let tickets: Vec<Ticket<'_>> = (0..3).map(|_| window.ticket()).collect();
+        let [first, second, third] = tickets.try_into().unwrap();
+        assert!(first.admitted().now_or_never().is_some());
+        assert!(third.admitted().now_or_never().is_none() && second.admitted().now_or_never().is_none());
+        drop(first);
+        assert!(third.admitted().now_or_never().is_none() && second.admitted().now_or_never().is_some());
+        // one that does not want its turn gives it up
+        drop(second);
+        assert!(third.admitted().now_or_never().is_some());
+    }
+
+    #[test]
+    fn so_many_wait_and_no_more() {
+        let window = Window::new(4);
+        let tickets: Vec<Ticket<'_>> = std::iter::from_fn(|| (!window.is_full()).then(|| window.ticket())).collect();
+        assert_eq!(tickets.len(), MOST_WAITING);
+        drop(tickets);
+        assert!(!window.is_full() && window.has_room());
     }
 }

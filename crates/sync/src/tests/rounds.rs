@@ -1,17 +1,18 @@
 //! Folders are served before what lies behind a network.
 
-use super::bench::{Bench, config, now, run_id};
+use super::bench::{Bench, config, now, numbered, run_id};
 use crate::deadline::within;
 use crate::{
     DrainEvent, Enclosure, Pace, Patience, Probe, Progress, Shelf, Target, TargetConfig, TargetKind, Verdict, drain,
     open,
 };
 use async_trait::async_trait;
-use benchtop_store::{Receipt, ReceiptKind, Sealed};
+use benchtop_store::{Receipt, ReceiptKind, RecordName, Sealed, integrity};
 use chrono::TimeDelta;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -198,7 +199,7 @@ async fn a_server_that_wants_a_run_now_gets_it_before_the_stick_lets_it_go() {
 #[tokio::test]
 async fn a_share_that_trickles_keeps_the_server_waiting_for_a_minute_at_most() {
     let (bench, tries) = (Bench::new(), Arc::new(AtomicUsize::new(0)));
-    bench.put_runs(3);
+    bench.put_runs(2);
     let folder = tempfile::tempdir().unwrap();
     let share = named("share", TargetKind::Directory, &folder.path().display().to_string());
     let server = named("server", TargetKind::S3, "https://lake.example/bucket");
@@ -214,11 +215,124 @@ async fn a_share_that_trickles_keeps_the_server_waiting_for_a_minute_at_most() {
         events.push(event);
     })
     .await;
-    assert_eq!(drained.unwrap().pending, 3);
+    assert_eq!(drained.unwrap().pending, 2);
     assert_eq!(
         (tries.load(Ordering::Relaxed), records_in(folder.path())),
-        (3, 3),
+        (2, 2),
         "{events:?}"
     );
-    assert_eq!(events.len(), 3, "{events:?}");
+    assert_eq!(events.len(), 2, "{events:?}");
+}
+
+/// A server that has what it is sent at once, and whose bench makes one more run while it has the first.
+struct Quick {
+    config: TargetConfig,
+    had: Arc<AtomicUsize>,
+    /// Where the run is saved: a store's folder, the name and the bytes.
+    saved: Mutex<Option<(PathBuf, Vec<u8>)>>,
+}
+
+#[async_trait]
+impl Shelf for Quick {
+    fn config(&self) -> &TargetConfig {
+        &self.config
+    }
+
+    async fn put(&self, _sealed: &Sealed, _progress: &mut Progress) -> Verdict {
+        if let Some((path, bytes)) = self.saved.lock().unwrap().take() {
+            let mut file = std::fs::File::create(path).unwrap();
+            file.write_all(&bytes).unwrap();
+        }
+        self.had.fetch_add(1, Ordering::Relaxed);
+        Verdict::Confirmed {
+            remote_id: "quick".into(),
+        }
+    }
+
+    async fn put_attachment(&self, _enclosure: &Enclosure<'_>) -> Verdict {
+        unreachable!("the records have none")
+    }
+
+    async fn look(&self) -> Probe {
+        Probe::Ready { identity: None }
+    }
+}
+
+/// A server that answers its first request when another one has so many runs.
+struct Behind {
+    config: TargetConfig,
+    other: Arc<AtomicUsize>,
+    runs: usize,
+}
+
+#[async_trait]
+impl Shelf for Behind {
+    fn config(&self) -> &TargetConfig {
+        &self.config
+    }
+
+    async fn put(&self, _sealed: &Sealed, _progress: &mut Progress) -> Verdict {
+        let passed = async {
+            while self.other.load(Ordering::Relaxed) < self.runs {
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(
+            within(PATIENCE, passed).await.is_some(),
+            "the other server waits for this one"
+        );
+        Verdict::Confirmed {
+            remote_id: "behind".into(),
+        }
+    }
+
+    async fn put_attachment(&self, _enclosure: &Enclosure<'_>) -> Verdict {
+        unreachable!("the records have none")
+    }
+
+    async fn look(&self) -> Probe {
+        Probe::Ready { identity: None }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_trickles_keeps_no_other_waiting_not_even_for_a_run_that_is_saved_meanwhile() {
+    let (bench, had) = (Bench::new(), Arc::new(AtomicUsize::new(0)));
+    bench.put_runs(5);
+    let late = numbered(6);
+    let path = bench.store.root().join("pending").join(RecordName::of(&late).as_str());
+    let behind = Behind {
+        config: named("behind", TargetKind::S3, "https://lake.example/bucket"),
+        other: Arc::clone(&had),
+        runs: 6,
+    };
+    let quick = Quick {
+        config: named("quick", TargetKind::S3, "https://lake.example/other"),
+        had,
+        saved: Mutex::new(Some((path, integrity::seal(&late).unwrap()))),
+    };
+    let targets: Vec<Box<dyn Target>> = vec![Box::new(behind), Box::new(quick)];
+    let drained = bench.drain(&targets).await;
+    assert_eq!(drained.words(), ["synced"; 6], "{}", drained.text());
+}
+
+#[tokio::test]
+async fn a_target_that_takes_long_and_takes_nothing_is_left_alone_after_three_records() {
+    let (bench, tries) = (Bench::new(), Arc::new(AtomicUsize::new(0)));
+    bench.put_runs(9);
+    let server = named("server", TargetKind::S3, "https://lake.example/bucket");
+    let targets: Vec<Box<dyn Target>> = vec![Box::new(Sulking(server, Arc::clone(&tries)))];
+    let looks = AtomicUsize::new(0);
+    let clock = || now() + TimeDelta::minutes(i64::try_from(looks.fetch_add(1, Ordering::Relaxed)).unwrap());
+    let mut events = Vec::new();
+    let drained = drain(&bench.store, &targets, &clock, Pace::default(), &mut |event| {
+        events.push(event);
+    })
+    .await;
+    let drained = drained.unwrap();
+    assert_eq!((tries.load(Ordering::Relaxed), drained.pending), (3, 9), "{events:?}");
+    assert!(
+        drained.stopped["server"].reason.starts_with("3 records in a row"),
+        "{drained:?}"
+    );
 }
