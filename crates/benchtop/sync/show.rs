@@ -173,7 +173,6 @@ fn show(event: &DrainEvent) {
 fn warn(event: &DrainEvent) {
     let (word, record, reasons) = match event {
         DrainEvent::Parked { record, reasons } => ("parked", record, joined(reasons)),
-        DrainEvent::Waiting { record, refused, .. } if !refused.is_empty() => ("refused", record, joined(refused)),
         DrainEvent::Quarantined { record, reason } => ("quarantined", record, reason.clone()),
         DrainEvent::TargetStopped { .. } => return show(event),
         DrainEvent::Synced { .. } | DrainEvent::Waiting { .. } | DrainEvent::Kept { .. } => return,

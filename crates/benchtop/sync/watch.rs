@@ -74,6 +74,7 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
                 // at the start, on another network, and when somebody is back, what waits for its next try is due
                 let pace = Pace {
                     only_due: !all_at_once && away == 0,
+                    is_followed: true,
                     resting: Some(&left_alone),
                     ..Pace::default()
                 };

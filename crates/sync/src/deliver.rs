@@ -12,7 +12,6 @@ use benchtop_store::{Begun, Receipt, ReceiptKind, Sealed, Standing, Store, Store
 use chrono::{DateTime, TimeDelta, Utc};
 use std::borrow::Cow;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// How long after a request was seen to be lost a target that may store a repeat twice is believed when it says that it has
 /// nothing.
@@ -76,8 +75,6 @@ pub(crate) struct Desk<'a> {
     pub(crate) store: &'a Store,
     pub(crate) ledger: &'a Ledger,
     pub(crate) window: &'a Window,
-    /// Room in memory for attachments, in KiB.
-    pub(crate) room: &'a Semaphore,
     pub(crate) target: &'a dyn Target,
     pub(crate) sealed: &'a Sealed,
     /// Why the target may hold a run that was not sent to it under its name.
@@ -214,7 +211,9 @@ async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> 
         Verdict::Confirmed { .. } => desk.window.answered((desk.now)() - sent),
         // a refusal comes quicker than a run is stored: beside it every later answer would seem to wait
         Verdict::Park { .. } | Verdict::Clash { .. } => {}
-        Verdict::Retry { .. } | Verdict::Pause { .. } | Verdict::Uncertain { .. } => desk.window.troubled(),
+        Verdict::Retry { .. } | Verdict::Pause { .. } | Verdict::Uncertain { .. } => {
+            desk.window.troubled((desk.now)() - sent);
+        }
     }
     desk.note_at(begun, ReceiptKind::Attempt);
     match verdict {

@@ -7,27 +7,29 @@
 use crate::ahead::{Ahead, Reader, Source};
 use crate::deadline::within;
 use crate::deliver::Now;
-use crate::enclose::MEMORY_KIB;
 use crate::ledger::Ledger;
 use crate::neighbours::Neighbours;
 use crate::one::{Order, Turn, one};
 use crate::stops::Stops;
 use crate::summary::{DrainEvent, Stopped, Summary};
 use crate::target::Target;
+use crate::waiting::Waiting;
 use crate::window::{Ticket, Window};
-use benchtop_store::{Lock, Place, RecordName, RunReceipts, Store, StoreError};
+use benchtop_store::{Lock, Place, RecordName, RunReceipts, Standing, Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// Most records in hand at the same time, those that wait for the disk included.
 const MOST_IN_HAND: usize = 512;
+
+/// So many bytes of records in hand, and no more are begun: one that was read takes several times as much memory.
+const MOST_HELD: usize = 8 << 20;
 
 /// How often it is looked for records that came while a target is waited for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -47,6 +49,9 @@ pub struct Pace<'a> {
     pub only_due: bool,
     /// Set to true from elsewhere, it ends the drain as soon as what is under way has an answer.
     pub stop: Option<&'a AtomicBool>,
+    /// True where another drain follows at once: this one ends when all targets but one that trickles are through, so that what is
+    /// saved meanwhile does not wait for that one.
+    pub is_followed: bool,
     /// Targets that are not tried, by name: they asked to be left alone a moment ago. The others go on.
     pub resting: Option<&'a BTreeMap<String, Stopped>>,
 }
@@ -63,6 +68,7 @@ impl Default for Pace<'_> {
             at_once: 256,
             only_due: false,
             stop: None,
+            is_followed: false,
             resting: None,
         }
     }
@@ -102,7 +108,7 @@ pub async fn drain(
             break;
         }
     }
-    let was_whole = !pace.is_stopped();
+    let was_whole = drained.is_ok() && !floor.is_cut();
     // what was moved before the trouble is worth as much
     store.sync_moves()?;
     let Floor { ledger, stops, .. } = floor;
@@ -177,8 +183,10 @@ pub(crate) struct Floor<'a> {
     pub(crate) ledger: Ledger,
     /// One for each target of the round.
     windows: Vec<Window>,
-    /// Room in memory for attachments, in KiB.
-    pub(crate) room: Semaphore,
+    /// Set where the drain is to end although something waits still.
+    is_cut: AtomicBool,
+    /// How many bytes of records are in hand.
+    held: AtomicUsize,
     pub(crate) round: Round<'a>,
     /// When it began.
     begun: DateTime<Utc>,
@@ -193,6 +201,18 @@ pub(crate) struct Floor<'a> {
     reader: Reader,
     stops: Mutex<Stops>,
     neighbours: Mutex<Option<Neighbours>>,
+}
+
+/// Bytes of a record that is in memory.
+pub(crate) struct Held<'a> {
+    floor: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.floor.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// A record's way to one target.
@@ -223,7 +243,8 @@ impl<'a> Floor<'a> {
             ledger: Ledger::new(store, Arc::clone(&names), Arc::clone(syncer)),
             configured: Arc::clone(&names),
             windows: Vec::new(),
-            room: Semaphore::new(usize::try_from(MEMORY_KIB).unwrap_or(usize::MAX)),
+            is_cut: AtomicBool::new(false),
+            held: AtomicUsize::new(0),
             round: Round::of(Vec::new(), RoundKind::Only),
             begun: now(),
             was_cut: false,
@@ -252,12 +273,28 @@ impl<'a> Floor<'a> {
         let tried = names.filter(|name| resting.is_none_or(|resting| !resting.contains_key(*name)));
         self.reader.targets = tried.map(str::to_owned).collect();
         self.windows = round.targets.iter().map(|_| Window::new(self.pace.at_once)).collect();
+        *self.neighbours() = None;
         self.round = round;
     }
 
     /// True where some target takes a record now, and none of them has too many to take.
     fn has_room(&self) -> bool {
-        self.windows.iter().any(Window::has_room) && !self.windows.iter().any(Window::is_full)
+        let is_light = self.held.load(Ordering::Relaxed) < MOST_HELD;
+        is_light && self.windows.iter().any(Window::has_room) && !self.is_full()
+    }
+
+    /// True where a target is so far behind that the others wait for it.
+    fn is_full(&self) -> bool {
+        self.windows.iter().any(Window::is_full)
+    }
+
+    /// Counts a record's bytes for as long as it is in memory.
+    pub(crate) fn hold(&self, bytes: usize) -> Held<'_> {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        Held {
+            floor: &self.held,
+            bytes,
+        }
     }
 
     /// A record's way to each target of the round.
@@ -278,8 +315,48 @@ impl<'a> Floor<'a> {
     }
 
     /// True where nothing more is begun in this round.
-    fn is_stopped(&self) -> bool {
-        self.pace.is_stopped() || self.is_over()
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_cut() || self.is_over()
+    }
+
+    /// True where the drain ends before it is through.
+    fn is_cut(&self) -> bool {
+        self.pace.is_stopped() || self.is_cut.load(Ordering::Relaxed)
+    }
+
+    /// Those that wait for one target wait no longer, and are not sent.
+    fn let_through(&self) {
+        self.windows.iter().for_each(Window::open);
+    }
+
+    /// Whether it is worth a look at what came to `pending/` since its end was seen: not where something waits for this pass to
+    /// end, a record or a target, nor for ever.
+    fn looks_again(&self, is_anything_postponed: bool, is_late: bool) -> bool {
+        if is_late && self.pace.is_followed {
+            self.is_cut.store(true, Ordering::Relaxed);
+        }
+        let is_any_stopped = !self.stops().whole.is_empty();
+        !is_late && !is_anything_postponed && !is_any_stopped
+    }
+
+    /// Targets that refused a run for good, with their words.
+    fn refused(&self, name: &RecordName) -> Vec<(String, String)> {
+        // of one target that refused it, it would be parked
+        if self.configured.len() < 2 {
+            return Vec::new();
+        }
+        let Ok(receipts) = self.store.receipts().read(name.run_id()) else {
+            return Vec::new();
+        };
+        let refusing = |target: &String| match receipts.target(target).standing {
+            Standing::Parked { reason } => Some((target.clone(), reason)),
+            Standing::Open
+            | Standing::Deferred { .. }
+            | Standing::Uncertain { .. }
+            | Standing::Confirmed { .. }
+            | Standing::Unwanted { .. } => None,
+        };
+        self.configured.iter().filter_map(refusing).collect()
     }
 
     /// True where a target that is not near lacks the run, as far as its receipts tell: then both rounds are for it.
@@ -342,7 +419,7 @@ impl<'a> Floor<'a> {
             patient = !stuck.is_empty();
             stuck
                 .iter()
-                .for_each(|(name, by)| self.tell(behind(name, by), summary, observe));
+                .for_each(|(name, by)| self.tell(behind(name, by, self.refused(name)), summary, observe));
             before = ring.len();
             source = Source::Named(ring.into_iter().map(|(name, _)| name).collect());
         }
@@ -359,9 +436,13 @@ impl<'a> Floor<'a> {
     ) -> Result<Vec<(RecordName, Vec<RecordName>)>, StoreError> {
         let mut ahead = Ahead::new(self.reader.clone(), source);
         let mut postponed = Vec::new();
+        let mut waiting = Waiting::default();
         let mut running = FuturesUnordered::new();
         loop {
             let is_stopped = self.is_stopped();
+            if is_stopped {
+                self.let_through();
+            }
             while !is_stopped && running.len() < MOST_IN_HAND && self.has_room() {
                 let Some(read) = ahead.next() else { break };
                 running.push(one(self, read, order, self.lanes()));
@@ -375,7 +456,7 @@ impl<'a> Floor<'a> {
             if running.is_empty() && (is_stopped || ahead.is_done()) {
                 return Ok(postponed);
             }
-            let is_at_end = ahead.is_done();
+            let waits = waiting.begin(ahead.is_done(), self.is_full(), self.now);
             let came = poll_fn(|context| {
                 loop {
                     if let Poll::Ready(error) = self.ledger.poll_trouble(context) {
@@ -397,13 +478,19 @@ impl<'a> Floor<'a> {
                     }
                 }
             });
-            let came = match is_at_end && self.round.targets.len() > 1 {
+            let came = match waits && self.round.targets.len() > 1 {
                 // a target that is through with the others takes what is saved while another one trickles
                 true => within(LOOK, came).await.unwrap_or(Ok(Came::Nothing)),
                 false => came.await,
             };
             match came? {
-                Came::Nothing => ahead.look_again(),
+                Came::Nothing => {
+                    if self.looks_again(!postponed.is_empty(), waiting.is_long((self.now)())) {
+                        ahead.look_again();
+                        // what came may be a sub-unit
+                        *self.neighbours() = None;
+                    }
+                }
                 Came::Records | Came::Room => {}
                 Came::Turn(turn) => match turn? {
                     Turn::Postponed { name, by } => postponed.push((name, by)),
@@ -456,7 +543,7 @@ impl<'a> Floor<'a> {
                 let waiting = DrainEvent::Waiting {
                     record: name.to_string(),
                     reasons: reasons.to_vec(),
-                    refused: Vec::new(),
+                    refused: self.refused(&name),
                 };
                 self.tell(waiting, summary, observe);
             }
@@ -469,11 +556,11 @@ fn owned((name, stopped): (&String, &Stopped)) -> (String, Stopped) {
 }
 
 /// An assembly whose sub-units did not get through.
-fn behind(name: &RecordName, by: &[RecordName]) -> DrainEvent {
+fn behind(name: &RecordName, by: &[RecordName], refused: Vec<(String, String)>) -> DrainEvent {
     let first = by.first().map_or("", |name| name.as_str());
     DrainEvent::Waiting {
         record: name.to_string(),
         reasons: vec![("store".into(), format!("its sub-unit goes first: {first}"))],
-        refused: Vec::new(),
+        refused,
     }
 }

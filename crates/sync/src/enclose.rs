@@ -6,7 +6,7 @@ use benchtop_store::record::Attachment;
 use benchtop_store::{AttachmentStep, ReceiptKind, Store, StoreError, StoreErrorKind, TargetState};
 use bytes::Bytes;
 
-/// Most bytes of attachments that are in memory at the same time, in KiB; one that is larger is there alone.
+/// Most bytes of attachments to one target that are in memory at the same time, in KiB; one that is larger is there alone.
 pub(crate) const MEMORY_KIB: u32 = 16 * 1024;
 
 /// Brings every attachment to its end; then the run is confirmed. The first that does not get through ends it for now: the
@@ -21,7 +21,7 @@ pub(crate) async fn enclose(desk: &Desk<'_>, state: &TargetState, remote_id: &st
             continue;
         }
         // given back when its upload has ended
-        let _room = desk.room.acquire_many(room_for(attachment.size)).await.ok();
+        let _room = desk.window.room.acquire_many(room_for(attachment.size)).await.ok();
         let bytes = match read(desk.store, attachment).await {
             Ok(bytes) => bytes,
             Err(error) if is_lost(error.kind()) => return Ok(desk.refused(about(attachment, &error.to_string()))),

@@ -41,6 +41,7 @@ mod tofupilot_v1;
 mod tofupilot_v2;
 mod told;
 mod uploads;
+mod waiting;
 mod webhook;
 mod window;
 mod words;

@@ -2,10 +2,11 @@
 
 use crate::ahead::{Found, Read};
 use crate::config::STANDS_IN;
-use crate::deliver::{Delivery, Desk, ELSEWHERE, deliver};
+use crate::deliver::{Delivery, Desk, ELSEWHERE, Stop, deliver};
 use crate::drain::{Floor, Lane, RoundKind};
-use crate::summary::DrainEvent;
+use crate::summary::{DrainEvent, Stopped};
 use crate::target::Progress;
+use crate::window::Window;
 use benchtop_store::{Place, RecordName, RunReceipts, Sealed, Standing, StoreError, StoreErrorKind, TargetState};
 use futures_util::future::join_all;
 use std::borrow::Cow;
@@ -84,13 +85,18 @@ pub(crate) async fn one(floor: &Floor<'_>, read: Read, order: Order, lanes: Vec<
     if !by.is_empty() {
         return Ok(Turn::Postponed { name, by });
     }
+    let held = floor.hold(sealed.bytes.len());
     let offers = lanes.into_iter().map(|lane| offer(floor, lane, &sealed, &receipts));
     let (mut told, mut events) = (Told::default(), Vec::new());
     for offered in join_all(offers).await {
         events.extend(told.take(offered?));
     }
-    drop(sealed);
+    drop((sealed, held));
+    let is_cut = told.is_cut;
     let (event, left) = moved(floor, &name, told).await?;
+    if is_cut && !left {
+        return Ok(Turn::NotNow);
+    }
     events.insert(0, event);
     Ok(Turn::told(name, events, left))
 }
@@ -102,6 +108,21 @@ struct Offered {
     notes: Vec<String>,
     /// Set where the target takes no more.
     stopped: Option<DrainEvent>,
+    /// True where the drain, or its round, ended before its turn came.
+    is_cut: bool,
+}
+
+impl Offered {
+    /// Nothing was sent.
+    fn nothing(target: &str, reason: String) -> Self {
+        Self {
+            target: target.to_owned(),
+            delivery: Delivery::Lacks { reason, stop: None },
+            notes: Vec::new(),
+            stopped: None,
+            is_cut: false,
+        }
+    }
 }
 
 /// One record to one target, when it has its turn.
@@ -114,12 +135,34 @@ async fn offer(
     let Lane { target, window, ticket } = lane;
     let name = target.name();
     let mut state = receipts.target(name);
-    match &state.standing {
+    let has_waited = match &state.standing {
         // nothing is sent
-        Standing::Confirmed { .. } | Standing::Parked { .. } => drop(ticket),
-        Standing::Open | Standing::Deferred { .. } | Standing::Uncertain { .. } | Standing::Unwanted { .. } => {
-            ticket.admitted().await;
+        Standing::Confirmed { .. } | Standing::Parked { .. } => {
+            drop(ticket);
+            false
         }
+        Standing::Open | Standing::Deferred { .. } | Standing::Uncertain { .. } | Standing::Unwanted { .. } => {
+            ticket.admitted().await
+        }
+    };
+    let fresh;
+    let receipts = match has_waited {
+        // a bundle may have taken it along meanwhile
+        true => {
+            fresh = match floor.store.receipts().read(&sealed.run_id) {
+                Ok(fresh) => fresh,
+                Err(error) => return Ok(Offered::nothing(name, error.to_string())),
+            };
+            state = fresh.target(name);
+            &fresh
+        }
+        false => receipts,
+    };
+    if has_waited && floor.is_stopped() && state.standing.is_open() {
+        return Ok(Offered {
+            is_cut: true,
+            ..Offered::nothing(name, "the sync ended before its turn".to_owned())
+        });
     }
     let former = former_name(floor, &state, sealed, receipts);
     state.perhaps_elsewhere |= former.is_some();
@@ -127,7 +170,6 @@ async fn offer(
         store: floor.store,
         ledger: &floor.ledger,
         window,
-        room: &floor.room,
         target,
         sealed,
         elsewhere: why_elsewhere(name, former),
@@ -142,6 +184,7 @@ async fn offer(
     let mut stopped = None;
     if is_to_be_asked && let Some(stop) = desk.nobody_there().await {
         stopped = floor.stops().add(name, sealed, stop);
+        window.open();
     }
     let stop = floor.stops().of(name, sealed).cloned();
     let mut progress = Progress::begun((floor.now)());
@@ -168,21 +211,36 @@ async fn offer(
     };
     let stop = match &delivery {
         Delivery::Lacks { stop: Some(stop), .. } => Some(stop.clone()),
-        Delivery::Lacks { stop: None, .. } => floor.stops().hangs(name),
+        Delivery::Lacks { stop: None, .. } => hung(window),
         Delivery::Has { .. }
         | Delivery::NotConfigured { .. }
         | Delivery::Refuses { .. }
         | Delivery::NotForIt { .. } => None,
     };
     if let Some(stop) = stop {
+        let is_whole = matches!(stop, Stop::Target(_));
         stopped = floor.stops().add(name, sealed, stop).or(stopped);
+        if is_whole {
+            // nobody waits for it any more
+            window.open();
+        }
     }
     Ok(Offered {
         target: name.to_owned(),
         delivery,
         notes: progress.notes().to_vec(),
         stopped,
+        is_cut: false,
     })
+}
+
+/// Set where the target took long over the last uploads, and took none of them.
+fn hung(window: &Window) -> Option<Stop> {
+    let (times, seconds) = window.hangs()?;
+    Some(Stop::Target(Stopped {
+        reason: format!("{times} uploads in a row took {seconds} s or longer, and came to nothing"),
+        after: None,
+    }))
 }
 
 /// Why the target may hold a run that was not sent to it under its name.
@@ -304,6 +362,7 @@ struct Told {
     refusing: Vec<(String, String)>,
     not_for: Vec<(String, String)>,
     notes: Vec<String>,
+    is_cut: bool,
 }
 
 impl Told {
@@ -313,7 +372,9 @@ impl Told {
             delivery,
             notes,
             stopped,
+            is_cut,
         } = offered;
+        self.is_cut |= is_cut;
         self.notes.extend(notes);
         match delivery {
             Delivery::Has { remote_id } => self.having.push((target, remote_id)),

@@ -330,8 +330,11 @@ fn again(
     let names = chosen.among(store, Place::Parked)?;
     let mut waiting = chosen.among(store, Place::Pending)?;
     waiting.retain(|name| {
-        let receipts = store.receipts().read(name.run_id());
-        receipts.is_ok_and(|receipts| receipts.targets().any(|(_, state)| is_refused(state)))
+        match store.receipts().read(name.run_id()) {
+            Ok(receipts) => receipts.targets().any(|(_, state)| is_refused(state)),
+            // it is left alone, and that is told
+            Err(error) => is_unbelieved(&error),
+        }
     });
     let reopened = ReceiptKind::Reopened {
         reason: reason.to_owned(),

@@ -29,11 +29,6 @@ pub fn left_alone(store: &Store, targets: &[Box<dyn Target>], now: DateTime<Utc>
         .collect()
 }
 
-/// What takes so long and comes to nothing ran into a timeout, or nearly.
-const LONG: TimeDelta = TimeDelta::seconds(10);
-/// After so many of those in a row a target is left alone.
-const MOST_SLOW: u32 = 3;
-
 /// Most reasons that are told of a target.
 pub(crate) const MOST_REASONS: usize = 50;
 
@@ -71,8 +66,6 @@ pub(crate) struct Stops {
     tried: BTreeMap<String, (DateTime<Utc>, Option<i64>)>,
     /// By target: when it last confirmed a run.
     confirmed: BTreeMap<String, DateTime<Utc>>,
-    /// By target: how many records in a row took long and came to nothing.
-    slow: BTreeMap<String, u32>,
     /// By target: what the station file lacks for runs of this drain, with how many.
     not_configured: BTreeMap<String, BTreeMap<String, u64>>,
 }
@@ -127,34 +120,14 @@ impl Stops {
         let ahead = server.map(|server| ahead(server, now - took, now).num_seconds());
         let before = self.tried.get(target).and_then(|(_, ahead)| *ahead);
         self.tried.insert(target.to_owned(), (now, ahead.or(before)));
-        let slow = self.slow.entry(target.to_owned()).or_default();
         match delivery {
-            Delivery::Lacks { .. } if took >= LONG => *slow += 1,
-            Delivery::Has { .. } => {
-                *slow = 0;
-                self.confirmed.insert(target.to_owned(), now);
-            }
+            Delivery::Has { .. } => drop(self.confirmed.insert(target.to_owned(), now)),
             Delivery::NotConfigured { reason } => {
                 let reasons = self.not_configured.entry(target.to_owned()).or_default();
                 count(reasons, reason);
             }
-            Delivery::Lacks { .. } | Delivery::Refuses { .. } | Delivery::NotForIt { .. } => *slow = 0,
+            Delivery::Lacks { .. } | Delivery::Refuses { .. } | Delivery::NotForIt { .. } => {}
         }
-    }
-
-    /// A target that took long over several records in a row, and took none of them, is left alone for this drain: each further one
-    /// would cost as much.
-    pub(crate) fn hangs(&self, target: &str) -> Option<Stop> {
-        let slow = self.slow.get(target).copied().unwrap_or(0);
-        (slow >= MOST_SLOW && !self.whole.contains_key(target)).then(|| {
-            Stop::Target(Stopped {
-                reason: format!(
-                    "{slow} records in a row took it {} s or longer, and came to nothing",
-                    LONG.num_seconds()
-                ),
-                after: None,
-            })
-        })
     }
 
     /// For `sync status`; `was_whole` where no person ended the drain before its end.

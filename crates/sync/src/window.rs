@@ -4,12 +4,14 @@
 //! The window begins at one and doubles with each round of answers, until they take clearly longer than the fastest did (the
 //! target, or this computer, has enough to do) or one fails. Trouble halves it; from there on it grows by one with each round.
 
+use crate::enclose::MEMORY_KIB;
 use chrono::TimeDelta;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use tokio::sync::Semaphore;
 
 /// An answer that takes so much longer than twice the fastest has waited in a queue.
 const SLACK: TimeDelta = TimeDelta::milliseconds(10);
@@ -17,9 +19,18 @@ const SLACK: TimeDelta = TimeDelta::milliseconds(10);
 /// So many records wait for a place at most: each is in memory.
 const MOST_WAITING: usize = 256;
 
+/// What takes so long and comes to nothing ran into a timeout, or nearly.
+const LONG: TimeDelta = TimeDelta::seconds(10);
+/// After so many of those in a row a target is left alone.
+const MOST_SLOW: u32 = 3;
+
 /// The window of one target in a drain.
 #[derive(Debug)]
-pub(crate) struct Window(Mutex<State>);
+pub(crate) struct Window {
+    state: Mutex<State>,
+    /// Room in memory for attachments on their way to it, in KiB.
+    pub(crate) room: Semaphore,
+}
 
 #[derive(Debug)]
 struct State {
@@ -37,12 +48,24 @@ struct State {
     next: u64,
     /// The tickets that wait for a place, and who is to be woken.
     queue: VecDeque<(u64, Option<Waker>)>,
+    /// True where nothing is sent any more, and nobody waits.
+    is_open: bool,
+    /// How many uploads in a row took long and came to nothing.
+    slow: u32,
 }
 
 impl State {
+    /// How many of those that wait may go.
+    fn places(&self) -> usize {
+        match self.is_open {
+            true => usize::MAX,
+            false => self.size.saturating_sub(self.taken),
+        }
+    }
+
     /// Wakes those for whom there is a place now.
     fn wake(&mut self) {
-        let places = self.size.saturating_sub(self.taken);
+        let places = self.places();
         let admitted = self.queue.iter_mut().take(places);
         admitted.filter_map(|(_, waker)| waker.take()).for_each(Waker::wake);
     }
@@ -57,14 +80,15 @@ pub(crate) struct Ticket<'a> {
 }
 
 impl Ticket<'_> {
-    /// Ends when there is a place for it.
-    pub(crate) async fn admitted(&self) {
+    /// Ends when there is a place for it; true where it had to wait.
+    pub(crate) async fn admitted(&self) -> bool {
+        let mut has_waited = false;
         poll_fn(|context| {
             if self.has_place.load(Ordering::Relaxed) {
                 return Poll::Ready(());
             }
             let mut state = self.window.state();
-            let places = state.size.saturating_sub(state.taken);
+            let places = state.places();
             let Some(before) = state.queue.iter().position(|(number, _)| *number == self.number) else {
                 return Poll::Ready(());
             };
@@ -77,9 +101,11 @@ impl Ticket<'_> {
             if let Some((_, waker)) = state.queue.get_mut(before) {
                 *waker = Some(context.waker().clone());
             }
+            has_waited = true;
             Poll::Pending
         })
         .await;
+        has_waited
     }
 }
 
@@ -98,7 +124,7 @@ impl Window {
     /// At most so many, and at least one.
     pub(crate) fn new(most: usize) -> Self {
         let most = most.max(1);
-        Self(Mutex::new(State {
+        let state = State {
             most,
             size: 1,
             steep_until: most,
@@ -107,12 +133,18 @@ impl Window {
             taken: 0,
             next: 0,
             queue: VecDeque::new(),
-        }))
+            is_open: false,
+            slow: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+            room: Semaphore::new(usize::try_from(MEMORY_KIB).unwrap_or(usize::MAX)),
+        }
     }
 
     /// Nothing panics while it is held; if something did, the numbers would still be whole.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place in the queue.
@@ -137,12 +169,27 @@ impl Window {
     /// True where no more may wait.
     pub(crate) fn is_full(&self) -> bool {
         let state = self.state();
-        state.taken + state.queue.len() >= MOST_WAITING.max(state.size)
+        !state.is_open && state.taken + state.queue.len() >= MOST_WAITING.max(state.size)
+    }
+
+    /// Lets everybody through: nothing is sent any more.
+    pub(crate) fn open(&self) {
+        let mut state = self.state();
+        state.is_open = true;
+        state.wake();
+    }
+
+    /// How many uploads in a row took so many seconds at least and came to nothing, where that is enough: each further one would
+    /// cost as much.
+    pub(crate) fn hangs(&self) -> Option<(u32, i64)> {
+        let slow = self.state().slow;
+        (slow >= MOST_SLOW).then_some((slow, LONG.num_seconds()))
     }
 
     /// A run was confirmed, after so long. Only such answers are compared: a refusal costs the target less.
     pub(crate) fn answered(&self, took: TimeDelta) {
         let mut state = self.state();
+        state.slow = 0;
         let fastest = state
             .fastest
             .map_or(took, |fastest| fastest.min(took))
@@ -159,9 +206,13 @@ impl Window {
         }
     }
 
-    /// No answer, or one that says that the target is not well.
-    pub(crate) fn troubled(&self) {
+    /// No answer after so long, or one that says that the target is not well.
+    pub(crate) fn troubled(&self, took: TimeDelta) {
         let mut state = self.state();
+        state.slow = match took >= LONG {
+            true => state.slow + 1,
+            false => 0,
+        };
         state.size = (state.size / 2).max(1);
         state.steep_until = state.size;
         state.answers = 0;
@@ -206,13 +257,13 @@ mod tests {
     fn trouble_halves_it_and_then_it_grows_slowly() {
         let window = Window::new(64);
         answer(&window, 63, 20);
-        window.troubled();
+        window.troubled(TimeDelta::zero());
         assert_eq!(places(&window), 32);
         answer(&window, 31, 20);
         assert_eq!(places(&window), 32);
         answer(&window, 1, 20);
         assert_eq!(places(&window), 33);
-        (0..9).for_each(|_| window.troubled());
+        (0..9).for_each(|_| window.troubled(TimeDelta::zero()));
         assert_eq!(places(&window), 1);
     }
 
@@ -237,6 +288,32 @@ mod tests {
         // one that does not want its turn gives it up
         drop(second);
         assert!(third.admitted().now_or_never().is_some());
+    }
+
+    #[test]
+    fn where_nothing_is_sent_any_more_nobody_waits() {
+        let window = Window::new(1);
+        let tickets: Vec<Ticket<'_>> = std::iter::from_fn(|| (!window.is_full()).then(|| window.ticket())).collect();
+        assert!(tickets[0].admitted().now_or_never().is_some() && tickets[9].admitted().now_or_never().is_none());
+        window.open();
+        assert!(tickets[9].admitted().now_or_never().is_some() && !window.is_full());
+    }
+
+    #[test]
+    fn one_that_takes_long_for_nothing_three_times_in_a_row_hangs() {
+        let window = Window::new(4);
+        let slow = || window.troubled(TimeDelta::seconds(30));
+        slow();
+        slow();
+        window.answered(TimeDelta::seconds(30));
+        slow();
+        slow();
+        window.troubled(TimeDelta::zero());
+        slow();
+        slow();
+        assert_eq!(window.hangs(), None);
+        slow();
+        assert_eq!(window.hangs(), Some((3, 10)));
     }
 
     #[test]

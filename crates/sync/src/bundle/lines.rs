@@ -16,8 +16,8 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 const MOST_LINE: u64 = 256 << 20;
 /// So many lines may stand in any file.
 const FREE_LINES: u64 = 1024;
-/// Every further line holds a digest, and takes more bytes of the compressed file than this.
-const LEAST_OF_A_LINE: u64 = 16;
+/// Every further line takes more bytes of the compressed file than this: each holds a digest, though perhaps that of the one before.
+const LEAST_OF_A_LINE: u64 = 4;
 /// Longest last line; what is longer is not kept while a file is checked.
 const MOST_END: usize = 4096;
 

@@ -332,7 +332,82 @@ async fn a_target_that_takes_long_and_takes_nothing_is_left_alone_after_three_re
     let drained = drained.unwrap();
     assert_eq!((tries.load(Ordering::Relaxed), drained.pending), (3, 9), "{events:?}");
     assert!(
-        drained.stopped["server"].reason.starts_with("3 records in a row"),
+        drained.stopped["server"].reason.starts_with("3 uploads in a row"),
         "{drained:?}"
     );
+}
+
+/// A server that takes a while for each answer.
+struct Slow {
+    config: TargetConfig,
+    takes: Duration,
+    had: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Shelf for Slow {
+    fn config(&self) -> &TargetConfig {
+        &self.config
+    }
+
+    async fn put(&self, _sealed: &Sealed, _progress: &mut Progress) -> Verdict {
+        assert!(within(self.takes, std::future::pending::<()>()).await.is_none());
+        self.had.fetch_add(1, Ordering::Relaxed);
+        Verdict::Confirmed {
+            remote_id: "slow".into(),
+        }
+    }
+
+    async fn put_attachment(&self, _enclosure: &Enclosure<'_>) -> Verdict {
+        unreachable!("the records have none")
+    }
+
+    async fn look(&self) -> Probe {
+        Probe::Ready { identity: None }
+    }
+}
+
+#[tokio::test]
+async fn a_drain_that_is_followed_by_another_ends_while_a_server_trickles_and_the_next_goes_on() {
+    let (bench, slow, quick) = (Bench::new(), Arc::default(), Arc::default());
+    bench.put_runs(5);
+    let targets: Vec<Box<dyn Target>> = vec![
+        Box::new(Slow {
+            config: named("slow", TargetKind::S3, "https://lake.example/bucket"),
+            takes: Duration::from_millis(1200),
+            had: Arc::clone(&slow),
+        }),
+        Box::new(Quick {
+            config: named("quick", TargetKind::S3, "https://lake.example/other"),
+            had: Arc::clone(&quick),
+            saved: Mutex::default(),
+        }),
+    ];
+    // whoever looks at the clock finds that a minute has gone by
+    let looks = AtomicUsize::new(0);
+    let clock = || now() + TimeDelta::minutes(i64::try_from(looks.fetch_add(1, Ordering::Relaxed)).unwrap());
+    let pace = Pace {
+        is_followed: true,
+        ..Pace::default()
+    };
+    let mut events = Vec::new();
+    let drained = drain(&bench.store, &targets, &clock, pace, &mut |event| {
+        events.push(event);
+    })
+    .await
+    .unwrap();
+    let had = slow.load(Ordering::Relaxed);
+    assert_eq!((drained.synced, drained.pending), (had, 5 - had), "{events:?}");
+    assert!(
+        had < 5 && quick.load(Ordering::Relaxed) == 5 && events.len() == had,
+        "{events:?}"
+    );
+    let next = bench.drain(&targets).await;
+    assert_eq!(
+        (next.summary.synced, next.summary.pending),
+        (5 - had, 0),
+        "{}",
+        next.text()
+    );
+    assert_eq!((slow.load(Ordering::Relaxed), quick.load(Ordering::Relaxed)), (5, 5));
 }
