@@ -114,16 +114,20 @@ pub(crate) async fn sync(mut arguments: SyncArguments) -> Result<Exit, Failure> 
         None => once(&arguments).await,
         Some(SyncCommand::Status(asked)) => outbox::status(&Outbox::to_look(&asked.joined(arguments))?, asked.format),
         Some(SyncCommand::Health(asked)) => {
-            outbox::health(&Outbox::to_look(&asked.of.joined(arguments))?, &asked.max_age)
+            let arguments = asked.of.joined(arguments);
+            outbox::health(&Outbox::to_look(&arguments)?, &asked.max_age, asked.of.format)
         }
         Some(SyncCommand::Retry(chosen)) => {
-            outbox::retry(&Outbox::existing(&chosen.which.of.joined(arguments))?, &chosen)
+            let outbox = Outbox::existing(&chosen.which.of.joined(arguments))?;
+            outbox::retry(&outbox, &chosen).await
         }
         Some(SyncCommand::Requeue(chosen)) => {
-            outbox::requeue(&Outbox::existing(&chosen.of.joined(arguments))?, &chosen)
+            let outbox = Outbox::existing(&chosen.of.joined(arguments))?;
+            outbox::requeue(&outbox, &chosen).await
         }
         Some(SyncCommand::Drop(chosen)) => {
-            outbox::take_out(&Outbox::existing(&chosen.which.of.joined(arguments))?, &chosen)
+            let outbox = Outbox::existing(&chosen.which.of.joined(arguments))?;
+            outbox::take_out(&outbox, &chosen).await
         }
         Some(SyncCommand::Install(asked)) => install::install(&asked, &arguments),
     }

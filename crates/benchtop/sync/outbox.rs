@@ -1,6 +1,6 @@
 //! `sync status`, `health`, `retry`, `requeue` and `drop`: seeing the outbox and correcting it. Nothing here sends anything.
 
-use super::{Outbox, exit_of, trouble};
+use super::{Outbox, PATIENCE, exit_of, faults::Fault, trouble};
 use crate::{
     args::{ChosenArguments, DropArguments, Format, RetryArguments},
     exit::{Exit, Failure},
@@ -8,10 +8,12 @@ use crate::{
 };
 use benchtop_instrument::{Clock, RealClock};
 use benchtop_notation::Diagnostics;
+use benchtop_store::{StoreError, StoreErrorKind};
 use benchtop_sync::{Chosen, Dealt, Status, TargetStatus};
 use std::{
     collections::BTreeSet,
     io::{self, BufRead, IsTerminal},
+    time::Duration,
 };
 
 pub(super) fn status(outbox: &Outbox, format: Format) -> Result<Exit, Failure> {
@@ -146,7 +148,7 @@ fn show_target(name: &str, own: &TargetStatus) {
 }
 
 /// One line and an exit code, for monitoring.
-pub(super) fn health(outbox: &Outbox, max_age: &str) -> Result<Exit, Failure> {
+pub(super) fn health(outbox: &Outbox, max_age: &str, format: Format) -> Result<Exit, Failure> {
     let most = parse_age(max_age)?;
     let status = benchtop_sync::status(&outbox.store, &outbox.names()).map_err(trouble)?;
     let age = status.oldest_pending.map(|oldest| RealClock::new().utc() - oldest);
@@ -159,6 +161,22 @@ pub(super) fn health(outbox: &Outbox, max_age: &str) -> Result<Exit, Failure> {
         _ if is_old => (Exit::Fail, "something waits too long"),
         _ => (Exit::Success, "ok"),
     };
+    if format == Format::Json {
+        let of = |fault: &Fault| serde_json::json!({"target": fault.target, "reason": fault.message});
+        let health = serde_json::json!({
+            "health": word,
+            "pending": status.pending,
+            "oldest_pending_s": age.map(|age| age.num_seconds()),
+            "parked": status.parked,
+            "refused": status.refused,
+            "quarantined": status.quarantined,
+            "unbelieved": status.unbelieved,
+            "unsealed": status.unsealed,
+            "unusable": faults.iter().map(of).collect::<Vec<_>>(),
+        });
+        terminal::emit(&health.to_string());
+        return Ok(exit);
+    }
     let oldest = age.map_or_else(String::new, |age| format!(", the oldest for {} s", age.num_seconds()));
     let mut text = format!(
         "{word}: {} pending{oldest}, {} parked, {} quarantined",
@@ -223,14 +241,37 @@ fn chosen(arguments: &ChosenArguments) -> Result<Chosen, Failure> {
     }
 }
 
-pub(super) fn retry(outbox: &Outbox, arguments: &RetryArguments) -> Result<Exit, Failure> {
+/// Waits for a sync of the same store that is at work: between two drains a watch lets go of it.
+async fn patiently<T>(mut act: impl FnMut() -> Result<T, StoreError>) -> Result<T, Failure> {
+    let clock = RealClock::new();
+    let until = clock.now().after(PATIENCE);
+    let mut is_told = false;
+    loop {
+        match act() {
+            Err(error) if error.kind() == StoreErrorKind::Locked && clock.now() < until => {
+                if !is_told {
+                    let text = format!(
+                        "a sync of this store is at work; waiting for it, {} s at most",
+                        PATIENCE.as_secs()
+                    );
+                    terminal::say_aside(&Line::new().add(QUIET, &text));
+                    is_told = true;
+                }
+                clock.sleep_until(clock.now().after(Duration::from_millis(200))).await;
+            }
+            acted => return acted.map_err(trouble),
+        }
+    }
+}
+
+pub(super) async fn retry(outbox: &Outbox, arguments: &RetryArguments) -> Result<Exit, Failure> {
     let clock = RealClock::new();
     let which = chosen(&arguments.which)?;
     let again = match arguments.surely_not_there {
         true => benchtop_sync::send_again,
         false => benchtop_sync::retry,
     };
-    let dealt = again(&outbox.store, &which, &|| clock.utc(), &mut count).map_err(trouble)?;
+    let dealt = patiently(|| again(&outbox.store, &which, &|| clock.utc(), &mut count)).await?;
     told(
         &dealt,
         "pending again: the next sync tries them",
@@ -238,10 +279,11 @@ pub(super) fn retry(outbox: &Outbox, arguments: &RetryArguments) -> Result<Exit,
     )
 }
 
-pub(super) fn requeue(outbox: &Outbox, arguments: &ChosenArguments) -> Result<Exit, Failure> {
+pub(super) async fn requeue(outbox: &Outbox, arguments: &ChosenArguments) -> Result<Exit, Failure> {
     let clock = RealClock::new();
     let (which, names) = (chosen(arguments)?, outbox.names());
-    let dealt = benchtop_sync::requeue(&outbox.store, &which, &names, &|| clock.utc(), &mut count).map_err(trouble)?;
+    let requeue = || benchtop_sync::requeue(&outbox.store, &which, &names, &|| clock.utc(), &mut count);
+    let dealt = patiently(requeue).await?;
     told(
         &dealt,
         "pending again: the next sync offers them to every target",
@@ -249,15 +291,15 @@ pub(super) fn requeue(outbox: &Outbox, arguments: &ChosenArguments) -> Result<Ex
     )
 }
 
-pub(super) fn take_out(outbox: &Outbox, arguments: &DropArguments) -> Result<Exit, Failure> {
+pub(super) async fn take_out(outbox: &Outbox, arguments: &DropArguments) -> Result<Exit, Failure> {
     let chosen = chosen(&arguments.which)?;
     if !arguments.yes && !is_agreed(&chosen)? {
         return Err(Failure::refused("nothing was dropped"));
     }
     let clock = RealClock::new();
     let names = outbox.names();
-    let dealt =
-        benchtop_sync::drop_records(&outbox.store, &chosen, &names, &|| clock.utc(), &mut count).map_err(trouble)?;
+    let drop_all = || benchtop_sync::drop_records(&outbox.store, &chosen, &names, &|| clock.utc(), &mut count);
+    let dealt = patiently(drop_all).await?;
     told(
         &dealt,
         "taken out of the outbox; the files are kept",

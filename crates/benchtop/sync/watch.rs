@@ -32,6 +32,8 @@ use tokio::sync::watch::Receiver;
 
 /// How often something that waits is looked at, without any sign.
 const USUAL: Duration = Duration::from_secs(15);
+/// How long the store is let go of where the next drain goes on with the last one's work.
+const BETWEEN: Duration = Duration::from_secs(1);
 /// Longest rest between two questions whether anybody is there.
 const LONGEST: Duration = Duration::from_secs(120);
 /// How long an answer is waited for after it was told to end; then the next sync asks what became of the upload.
@@ -84,6 +86,10 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
                 let Some(summary) = drained else { break };
                 resting.take(&summary.stopped, clock.now());
                 let is_any_away = resting.at(clock.now()).len() < targets.len();
+                if summary.goes_on {
+                    // a person may have a word in between
+                    rest = BETWEEN;
+                }
                 away = u32::from(summary.stopped.len() == targets.len() && is_any_away);
                 notify(&format!(
                     "STATUS={} pending, {} for a person",

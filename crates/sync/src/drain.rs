@@ -109,6 +109,7 @@ pub async fn drain(
         }
     }
     let was_whole = drained.is_ok() && !floor.is_cut();
+    summary.goes_on = floor.is_cut.load(Ordering::Relaxed);
     // what was moved before the trouble is worth as much
     store.sync_moves()?;
     let Floor { ledger, stops, .. } = floor;
@@ -219,7 +220,8 @@ impl Drop for Held<'_> {
 pub(crate) struct Lane<'a> {
     pub(crate) target: &'a dyn Target,
     pub(crate) window: &'a Window,
-    pub(crate) ticket: Ticket<'a>,
+    /// None where the pass goes on without this target.
+    pub(crate) ticket: Option<Ticket<'a>>,
 }
 
 /// What the drain was waiting for.
@@ -277,10 +279,14 @@ impl<'a> Floor<'a> {
         self.round = round;
     }
 
-    /// True where some target takes a record now, and none of them has too many to take.
-    fn has_room(&self) -> bool {
+    /// True where some target takes a record now, and none that is waited for has too many to take.
+    fn has_room(&self, leaves_behind: bool) -> bool {
         let is_light = self.held.load(Ordering::Relaxed) < MOST_HELD;
-        is_light && self.windows.iter().any(Window::has_room) && !self.is_full()
+        let is_wanted = match leaves_behind {
+            true => self.windows.iter().any(Window::has_room_in_order),
+            false => self.windows.iter().any(Window::has_room) && !self.is_full(),
+        };
+        is_light && is_wanted
     }
 
     /// True where a target is so far behind that the others wait for it.
@@ -298,13 +304,17 @@ impl<'a> Floor<'a> {
     }
 
     /// A record's way to each target of the round.
-    fn lanes(&self) -> Vec<Lane<'_>> {
+    fn lanes(&self, leaves_behind: bool) -> Vec<Lane<'_>> {
+        let is_heavy = self.held.load(Ordering::Relaxed) >= MOST_HELD / 2;
         let windows = self.round.targets.iter().zip(&self.windows);
         windows
             .map(|(target, window)| Lane {
                 target: *target,
                 window,
-                ticket: window.ticket(),
+                ticket: match leaves_behind {
+                    true => window.ticket_unless_behind(is_heavy),
+                    false => Some(window.ticket()),
+                },
             })
             .collect()
     }
@@ -331,12 +341,12 @@ impl<'a> Floor<'a> {
 
     /// Whether it is worth a look at what came to `pending/` since its end was seen: not where something waits for this pass to
     /// end, a record or a target, nor for ever.
-    fn looks_again(&self, is_anything_postponed: bool, is_late: bool) -> bool {
+    fn looks_again(&self, is_any_held_up: bool, is_late: bool) -> bool {
         if is_late && self.pace.is_followed {
             self.is_cut.store(true, Ordering::Relaxed);
         }
         let is_any_stopped = !self.stops().whole.is_empty();
-        !is_late && !is_anything_postponed && !is_any_stopped
+        !is_late && !is_any_held_up && !is_any_stopped
     }
 
     /// Targets that refused a run for good, with their words.
@@ -434,8 +444,12 @@ impl<'a> Floor<'a> {
         summary: &mut Summary,
         observe: Observer<'_>,
     ) -> Result<Vec<(RecordName, Vec<RecordName>)>, StoreError> {
+        // of what comes later only those are named that somebody waits for
+        let leaves_behind = matches!(source, Source::Pending(_)) && self.round.targets.len() > 1;
+        self.windows.iter().for_each(Window::catch_up);
         let mut ahead = Ahead::new(self.reader.clone(), source);
-        let mut postponed = Vec::new();
+        let mut postponed: Vec<(RecordName, Vec<RecordName>)> = Vec::new();
+        let mut is_any_held_up = false;
         let mut waiting = Waiting::default();
         let mut running = FuturesUnordered::new();
         loop {
@@ -443,9 +457,9 @@ impl<'a> Floor<'a> {
             if is_stopped {
                 self.let_through();
             }
-            while !is_stopped && running.len() < MOST_IN_HAND && self.has_room() {
+            while !is_stopped && running.len() < MOST_IN_HAND && self.has_room(leaves_behind) {
                 let Some(read) = ahead.next() else { break };
-                running.push(one(self, read, order, self.lanes()));
+                running.push(one(self, read, order, self.lanes(leaves_behind)));
                 order.waits_for_sub_units = true;
             }
             match (is_stopped, self.not_tried()) {
@@ -454,6 +468,7 @@ impl<'a> Floor<'a> {
                 (false, Some(reasons)) => self.tell_rest(&mut ahead, &reasons, summary, observe)?,
             }
             if running.is_empty() && (is_stopped || ahead.is_done()) {
+                postponed.sort_by(|(one, _), (other, _)| one.cmp(other));
                 return Ok(postponed);
             }
             let waits = waiting.begin(ahead.is_done(), self.is_full(), self.now);
@@ -469,7 +484,8 @@ impl<'a> Floor<'a> {
                         return Poll::Ready(Ok(Came::Turn(turn)));
                     }
                     // an answer came, and another record may go
-                    if !is_stopped && running.len() < MOST_IN_HAND && ahead.has_ready() && self.has_room() {
+                    if !is_stopped && running.len() < MOST_IN_HAND && ahead.has_ready() && self.has_room(leaves_behind)
+                    {
                         return Poll::Ready(Ok(Came::Room));
                     }
                     // everybody waits, for an answer or for the disk: what came together is written together
@@ -485,7 +501,7 @@ impl<'a> Floor<'a> {
             };
             match came? {
                 Came::Nothing => {
-                    if self.looks_again(!postponed.is_empty(), waiting.is_long((self.now)())) {
+                    if self.looks_again(is_any_held_up, waiting.is_long((self.now)())) {
                         ahead.look_again();
                         // what came may be a sub-unit
                         *self.neighbours() = None;
@@ -493,7 +509,14 @@ impl<'a> Floor<'a> {
                 }
                 Came::Records | Came::Room => {}
                 Came::Turn(turn) => match turn? {
-                    Turn::Postponed { name, by } => postponed.push((name, by)),
+                    Turn::Postponed { name, by } => {
+                        is_any_held_up = true;
+                        postponed.push((name, by));
+                    }
+                    Turn::Behind { name, events } => {
+                        postponed.push((name, Vec::new()));
+                        events.into_iter().for_each(|event| self.tell(event, summary, observe));
+                    }
                     Turn::NotNow => {}
                     Turn::Told { name, events, left } => {
                         if left && let Some(neighbours) = self.neighbours().as_mut() {

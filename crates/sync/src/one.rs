@@ -35,6 +35,13 @@ pub(crate) enum Turn {
     },
     /// It was tried a moment ago, or all of it is for the round after this.
     NotNow,
+    /// A target that is far behind the others has its turn in the next pass.
+    Behind {
+        /// The record.
+        name: RecordName,
+        /// What to tell of the others.
+        events: Vec<DrainEvent>,
+    },
     /// It was dealt with.
     Told {
         /// The record.
@@ -92,10 +99,13 @@ pub(crate) async fn one(floor: &Floor<'_>, read: Read, order: Order, lanes: Vec<
         events.extend(told.take(offered?));
     }
     drop((sealed, held));
-    let is_cut = told.is_cut;
+    let (missed, is_refused) = (told.missed, !told.refusing.is_empty());
     let (event, left) = moved(floor, &name, told).await?;
-    if is_cut && !left {
-        return Ok(Turn::NotNow);
+    match missed {
+        Some(Missed::Behind) if !left => return Ok(Turn::Behind { name, events }),
+        // what a person wants to know is told now
+        Some(Missed::Cut) if !left && !is_refused => return Ok(Turn::told(name, events, left)),
+        Some(Missed::Behind | Missed::Cut) | None => {}
     }
     events.insert(0, event);
     Ok(Turn::told(name, events, left))
@@ -108,19 +118,27 @@ struct Offered {
     notes: Vec<String>,
     /// Set where the target takes no more.
     stopped: Option<DrainEvent>,
-    /// True where the drain, or its round, ended before its turn came.
-    is_cut: bool,
+    missed: Option<Missed>,
+}
+
+/// Why a record had no turn at a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Missed {
+    /// The drain, or its round, ended before.
+    Cut,
+    /// The target is far behind the others.
+    Behind,
 }
 
 impl Offered {
     /// Nothing was sent.
-    fn nothing(target: &str, reason: String) -> Self {
+    fn nothing(target: &str, reason: String, missed: Option<Missed>) -> Self {
         Self {
             target: target.to_owned(),
             delivery: Delivery::Lacks { reason, stop: None },
             notes: Vec::new(),
             stopped: None,
-            is_cut: false,
+            missed,
         }
     }
 }
@@ -135,23 +153,28 @@ async fn offer(
     let Lane { target, window, ticket } = lane;
     let name = target.name();
     let mut state = receipts.target(name);
-    let has_waited = match &state.standing {
+    let is_closed = match &state.standing {
+        Standing::Confirmed { .. } | Standing::Parked { .. } => true,
+        Standing::Open | Standing::Deferred { .. } | Standing::Uncertain { .. } | Standing::Unwanted { .. } => false,
+    };
+    let has_waited = match &ticket {
         // nothing is sent
-        Standing::Confirmed { .. } | Standing::Parked { .. } => {
-            drop(ticket);
-            false
-        }
-        Standing::Open | Standing::Deferred { .. } | Standing::Uncertain { .. } | Standing::Unwanted { .. } => {
-            ticket.admitted().await
+        _ if is_closed => false,
+        Some(ticket) => ticket.admitted().await,
+        None => {
+            let reason = "it is far behind the other targets".to_owned();
+            return Ok(Offered::nothing(name, reason, Some(Missed::Behind)));
         }
     };
+    // to the end of this turn, where it has one
+    let _place = ticket.filter(|_| !is_closed);
     let fresh;
     let receipts = match has_waited {
         // a bundle may have taken it along meanwhile
         true => {
             fresh = match floor.store.receipts().read(&sealed.run_id) {
                 Ok(fresh) => fresh,
-                Err(error) => return Ok(Offered::nothing(name, error.to_string())),
+                Err(error) => return Ok(Offered::nothing(name, error.to_string(), None)),
             };
             state = fresh.target(name);
             &fresh
@@ -159,10 +182,8 @@ async fn offer(
         false => receipts,
     };
     if has_waited && floor.is_stopped() && state.standing.is_open() {
-        return Ok(Offered {
-            is_cut: true,
-            ..Offered::nothing(name, "the sync ended before its turn".to_owned())
-        });
+        let reason = "the sync ended before its turn".to_owned();
+        return Ok(Offered::nothing(name, reason, Some(Missed::Cut)));
     }
     let former = former_name(floor, &state, sealed, receipts);
     state.perhaps_elsewhere |= former.is_some();
@@ -230,7 +251,7 @@ async fn offer(
         delivery,
         notes: progress.notes().to_vec(),
         stopped,
-        is_cut: false,
+        missed: None,
     })
 }
 
@@ -362,7 +383,7 @@ struct Told {
     refusing: Vec<(String, String)>,
     not_for: Vec<(String, String)>,
     notes: Vec<String>,
-    is_cut: bool,
+    missed: Option<Missed>,
 }
 
 impl Told {
@@ -372,9 +393,9 @@ impl Told {
             delivery,
             notes,
             stopped,
-            is_cut,
+            missed,
         } = offered;
-        self.is_cut |= is_cut;
+        self.missed = self.missed.max(missed);
         self.notes.extend(notes);
         match delivery {
             Delivery::Has { remote_id } => self.having.push((target, remote_id)),

@@ -72,6 +72,8 @@ pub struct Summary {
     pub refused: usize,
     /// Records in `parked/` and `quarantine/` when the drain ended: those that wait for a person.
     pub need_a_person: usize,
+    /// True where it ended because the next drain follows at once, and goes on where this one ended.
+    pub goes_on: bool,
     /// Targets that took nothing at all any more, by name.
     pub stopped: BTreeMap<String, Stopped>,
 }

@@ -4,7 +4,7 @@ use crate::deliver::Now;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// For so long it is looked for records that came meanwhile.
-const LONG: TimeDelta = TimeDelta::seconds(60);
+const LONG: TimeDelta = TimeDelta::seconds(20);
 
 /// Since when a pass waits for a target that the others have left behind.
 #[derive(Debug, Default)]
@@ -49,11 +49,11 @@ mod tests {
         };
         assert_eq!(seen(false, false, 0), (false, false));
         assert_eq!(seen(false, true, 10), (true, false));
-        assert_eq!(seen(false, true, 71), (true, true));
+        assert_eq!(seen(false, true, 31), (true, true));
         assert_eq!(seen(false, false, 72), (false, false));
         assert_eq!(seen(false, true, 73), (true, false));
         assert_eq!(seen(true, false, 80), (true, false));
         assert_eq!(seen(false, false, 100), (false, false));
-        assert_eq!(seen(true, false, 141), (true, true));
+        assert_eq!(seen(true, false, 101), (true, true));
     }
 }

@@ -52,6 +52,8 @@ struct State {
     is_open: bool,
     /// How many uploads in a row took long and came to nothing.
     slow: u32,
+    /// True where the pass goes on without it: what it lacks is for the next pass, in order.
+    is_behind: bool,
 }
 
 impl State {
@@ -135,6 +137,7 @@ impl Window {
             queue: VecDeque::new(),
             is_open: false,
             slow: 0,
+            is_behind: false,
         };
         Self {
             state: Mutex::new(state),
@@ -145,6 +148,25 @@ impl Window {
     /// Nothing panics while it is held; if something did, the numbers would still be whole.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new pass begins.
+    pub(crate) fn catch_up(&self) {
+        self.state().is_behind = false;
+    }
+
+    /// A place in the queue; none where the pass goes on without it. It does so from when too many wait, or any where `is_heavy`.
+    pub(crate) fn ticket_unless_behind(&self, is_heavy: bool) -> Option<Ticket<'_>> {
+        if self.is_full() || (is_heavy && !self.has_room()) {
+            self.state().is_behind = true;
+        }
+        let is_behind = self.state().is_behind;
+        (!is_behind).then(|| self.ticket())
+    }
+
+    /// True where a record that comes now need not wait, and the pass does not go on without it.
+    pub(crate) fn has_room_in_order(&self) -> bool {
+        !self.state().is_behind && self.has_room()
     }
 
     /// A place in the queue.

@@ -402,6 +402,7 @@ async fn a_drain_that_is_followed_by_another_ends_while_a_server_trickles_and_th
         had < 5 && quick.load(Ordering::Relaxed) == 5 && events.len() == had,
         "{events:?}"
     );
+    assert!(drained.goes_on);
     let next = bench.drain(&targets).await;
     assert_eq!(
         (next.summary.synced, next.summary.pending),
@@ -410,4 +411,26 @@ async fn a_drain_that_is_followed_by_another_ends_while_a_server_trickles_and_th
         next.text()
     );
     assert_eq!((slow.load(Ordering::Relaxed), quick.load(Ordering::Relaxed)), (5, 5));
+}
+
+#[tokio::test]
+async fn a_server_that_is_far_behind_gets_the_rest_afterwards_and_in_order() {
+    let (bench, had) = (Bench::new(), Arc::new(AtomicUsize::new(0)));
+    bench.put_runs(300);
+    let behind = Behind {
+        config: named("behind", TargetKind::S3, "https://lake.example/bucket"),
+        other: Arc::clone(&had),
+        runs: 300,
+    };
+    let quick = Quick {
+        config: named("quick", TargetKind::S3, "https://lake.example/other"),
+        had: Arc::clone(&had),
+        saved: Mutex::default(),
+    };
+    let targets: Vec<Box<dyn Target>> = vec![Box::new(behind), Box::new(quick)];
+    let drained = bench.drain(&targets).await;
+    assert_eq!((drained.summary.synced, drained.events.len()), (300, 300));
+    assert_eq!(had.load(Ordering::Relaxed), 300, "each once");
+    let order: Vec<String> = drained.events.iter().map(|event| format!("{event:?}")).collect();
+    assert!(order[299].contains("SN0300"), "{}", order[299]);
 }
