@@ -15,8 +15,7 @@ use crate::summary::{DrainEvent, Stopped, Summary};
 use crate::target::Target;
 use crate::waiting::Waiting;
 use crate::window::{Ticket, Window};
-use benchtop_store::{Lock, Place, RecordName, RunReceipts, Standing, Store, StoreError};
-use chrono::{DateTime, TimeDelta, Utc};
+use benchtop_store::{Lock, Place, RecordName, Standing, Store, StoreError};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
@@ -33,9 +32,6 @@ const MOST_HELD: usize = 8 << 20;
 
 /// How often it is looked for records that came while a target is waited for.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// How long those that are near are served alone: a share may trickle as well.
-const EARLY: TimeDelta = TimeDelta::seconds(60);
 
 /// Told of every record that a drain touched.
 pub type Observer<'a> = &'a mut (dyn FnMut(DrainEvent) + Send);
@@ -99,15 +95,11 @@ pub async fn drain(
         stuck += usize::from(matches!(event, DrainEvent::Waiting { .. }));
         summary.tell(event, observe);
     }
-    let mut floor = Floor::new(store, targets, now, pace, &syncer);
-    let mut drained = Ok(());
-    for round in rounds(targets) {
-        floor.begin(round);
-        drained = floor.drain(&mut summary, observe).await;
-        if drained.is_err() {
-            break;
-        }
-    }
+    let floor = Floor::new(store, targets, now, pace, &syncer);
+    let drained = match targets {
+        [] => Ok(()),
+        [_, ..] => floor.drain(&mut summary, observe).await,
+    };
     let was_whole = drained.is_ok() && !floor.is_cut();
     summary.goes_on = floor.is_cut.load(Ordering::Relaxed);
     // what was moved before the trouble is worth as much
@@ -121,41 +113,6 @@ pub async fn drain(
     summary.pending = at_most_usize(store.pending(0)?.count);
     summary.need_a_person = at_most_usize(store.list(Place::Parked, 0)?.count) + store.quarantined()?.len() + stuck;
     Ok(summary)
-}
-
-/// Folders first, and then everybody: a stick has everything while a server is still at the first of them.
-fn rounds(targets: &[Box<dyn Target>]) -> Vec<Round<'_>> {
-    let all: Vec<&dyn Target> = targets.iter().map(AsRef::as_ref).collect();
-    let near: Vec<&dyn Target> = all.iter().copied().filter(|target| target.is_near()).collect();
-    match (near.len(), all.len()) {
-        (_, 0) => Vec::new(),
-        (near, every) if near == 0 || near == every => vec![Round::of(all, RoundKind::Only)],
-        (_, _) => vec![Round::of(near, RoundKind::Early), Round::of(all, RoundKind::Late)],
-    }
-}
-
-/// Those to whom every record is offered in turn.
-pub(crate) struct Round<'a> {
-    pub(crate) targets: Vec<&'a dyn Target>,
-    pub(crate) kind: RoundKind,
-}
-
-impl<'a> Round<'a> {
-    const fn of(targets: Vec<&'a dyn Target>, kind: RoundKind) -> Self {
-        Self { targets, kind }
-    }
-}
-
-/// Which part of a drain it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RoundKind {
-    /// All of it.
-    Only,
-    /// That of the targets that are near, for records that another one lacks too: none of them moves, and the round after it tells
-    /// of them. It is given [`EARLY`].
-    Early,
-    /// That of all targets, where those that are near had theirs.
-    Late,
 }
 
 /// A file that nobody here wrote: it is never uploaded, and it blocks nothing.
@@ -182,21 +139,15 @@ fn at_most_usize(count: u64) -> usize {
 pub(crate) struct Floor<'a> {
     pub(crate) store: &'a Store,
     pub(crate) ledger: Ledger,
-    /// One for each target of the round.
+    /// One for each target.
     windows: Vec<Window>,
     /// Set where the drain is to end although something waits still.
     is_cut: AtomicBool,
     /// How many bytes of records are in hand.
     held: AtomicUsize,
-    pub(crate) round: Round<'a>,
-    /// When it began.
-    begun: DateTime<Utc>,
-    /// True where the round before did not come to its end.
-    was_cut: bool,
-    /// The names of all targets, whosever round it is.
+    pub(crate) targets: &'a [Box<dyn Target>],
+    /// Their names.
     pub(crate) configured: Arc<[String]>,
-    /// Of those, the ones that are not near.
-    far: Vec<&'a str>,
     pub(crate) now: Now<'a>,
     pace: Pace<'a>,
     reader: Reader,
@@ -240,43 +191,25 @@ impl<'a> Floor<'a> {
     fn new(store: &'a Store, targets: &'a [Box<dyn Target>], now: Now<'a>, pace: Pace<'a>, syncer: &Arc<Lock>) -> Self {
         let names: Arc<[String]> = targets.iter().map(|target| target.name().to_owned()).collect();
         let resting: BTreeMap<String, Stopped> = pace.resting.into_iter().flatten().map(owned).collect();
+        let tried = names.iter().filter(|name| !resting.contains_key(*name));
         Self {
             store,
             ledger: Ledger::new(store, Arc::clone(&names), Arc::clone(syncer)),
             configured: Arc::clone(&names),
-            windows: Vec::new(),
+            windows: targets.iter().map(|_| Window::new(pace.at_once)).collect(),
             is_cut: AtomicBool::new(false),
             held: AtomicUsize::new(0),
-            round: Round::of(Vec::new(), RoundKind::Only),
-            begun: now(),
-            was_cut: false,
-            far: targets
-                .iter()
-                .filter(|target| !target.is_near())
-                .map(|target| target.name())
-                .collect(),
+            targets,
             now,
             pace,
             reader: Reader {
                 store: store.clone(),
-                targets: Arc::default(),
+                targets: tried.cloned().collect(),
                 only_due: pace.only_due,
             },
             stops: Mutex::new(Stops::with(resting)),
             neighbours: Mutex::default(),
         }
-    }
-
-    fn begin(&mut self, round: Round<'a>) {
-        self.was_cut = self.is_over();
-        self.begun = (self.now)();
-        let names = round.targets.iter().map(|target| target.name());
-        let resting = self.pace.resting;
-        let tried = names.filter(|name| resting.is_none_or(|resting| !resting.contains_key(*name)));
-        self.reader.targets = tried.map(str::to_owned).collect();
-        self.windows = round.targets.iter().map(|_| Window::new(self.pace.at_once)).collect();
-        *self.neighbours() = None;
-        self.round = round;
     }
 
     /// True where some target takes a record now, and none that is waited for has too many to take.
@@ -303,13 +236,13 @@ impl<'a> Floor<'a> {
         }
     }
 
-    /// A record's way to each target of the round.
+    /// A record's way to each target.
     fn lanes(&self, leaves_behind: bool) -> Vec<Lane<'_>> {
         let is_heavy = self.held.load(Ordering::Relaxed) >= MOST_HELD / 2;
-        let windows = self.round.targets.iter().zip(&self.windows);
+        let windows = self.targets.iter().zip(&self.windows);
         windows
             .map(|(target, window)| Lane {
-                target: *target,
+                target: target.as_ref(),
                 window,
                 ticket: match leaves_behind {
                     true => window.ticket_unless_behind(is_heavy),
@@ -319,18 +252,8 @@ impl<'a> Floor<'a> {
             .collect()
     }
 
-    /// True where the round has had its time.
-    fn is_over(&self) -> bool {
-        self.round.kind == RoundKind::Early && ((self.now)() - self.begun).abs() > EARLY
-    }
-
-    /// True where nothing more is begun in this round.
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.is_cut() || self.is_over()
-    }
-
     /// True where the drain ends before it is through.
-    fn is_cut(&self) -> bool {
+    pub(crate) fn is_cut(&self) -> bool {
         self.pace.is_stopped() || self.is_cut.load(Ordering::Relaxed)
     }
 
@@ -369,17 +292,6 @@ impl<'a> Floor<'a> {
         self.configured.iter().filter_map(refusing).collect()
     }
 
-    /// True where a target that is not near lacks the run, as far as its receipts tell: then both rounds are for it.
-    pub(crate) fn is_for_both_rounds(&self, receipts: &RunReceipts) -> bool {
-        self.far.iter().any(|target| receipts.target(target).standing.is_open())
-    }
-
-    /// True where a target had its turn in the round before.
-    pub(crate) fn had_its_turn(&self, target: &dyn Target, receipts: &RunReceipts) -> bool {
-        let is_late = self.round.kind == RoundKind::Late && !self.was_cut;
-        is_late && target.is_near() && self.is_for_both_rounds(receipts)
-    }
-
     /// What is stopped. Nothing panics while it is held; if something did, the table would still be whole.
     pub(crate) fn stops(&self) -> MutexGuard<'_, Stops> {
         self.stops.lock().unwrap_or_else(PoisonError::into_inner)
@@ -412,7 +324,7 @@ impl<'a> Floor<'a> {
             };
             let postponed = self.pass(source, order, summary, observe).await?;
             is_first_pass = false;
-            if postponed.is_empty() || self.is_stopped() {
+            if postponed.is_empty() || self.is_cut() {
                 return Ok(());
             }
             patient = true;
@@ -429,7 +341,7 @@ impl<'a> Floor<'a> {
             patient = !stuck.is_empty();
             stuck
                 .iter()
-                .for_each(|(name, by)| self.tell(behind(name, by, self.refused(name)), summary, observe));
+                .for_each(|(name, by)| summary.tell(behind(name, by, self.refused(name)), observe));
             before = ring.len();
             source = Source::Named(ring.into_iter().map(|(name, _)| name).collect());
         }
@@ -445,7 +357,7 @@ impl<'a> Floor<'a> {
         observe: Observer<'_>,
     ) -> Result<Vec<(RecordName, Vec<RecordName>)>, StoreError> {
         // of what comes later only those are named that somebody waits for
-        let leaves_behind = matches!(source, Source::Pending(_)) && self.round.targets.len() > 1;
+        let leaves_behind = matches!(source, Source::Pending(_)) && self.targets.len() > 1;
         self.windows.iter().for_each(Window::catch_up);
         let mut ahead = Ahead::new(self.reader.clone(), source);
         let mut postponed: Vec<(RecordName, Vec<RecordName>)> = Vec::new();
@@ -453,7 +365,7 @@ impl<'a> Floor<'a> {
         let mut waiting = Waiting::default();
         let mut running = FuturesUnordered::new();
         loop {
-            let is_stopped = self.is_stopped();
+            let is_stopped = self.is_cut();
             if is_stopped {
                 self.let_through();
             }
@@ -494,7 +406,7 @@ impl<'a> Floor<'a> {
                     }
                 }
             });
-            let came = match waits && self.round.targets.len() > 1 {
+            let came = match waits && self.targets.len() > 1 {
                 // a target that is through with the others takes what is saved while another one trickles
                 true => within(LOOK, came).await.unwrap_or(Ok(Came::Nothing)),
                 false => came.await,
@@ -515,31 +427,24 @@ impl<'a> Floor<'a> {
                     }
                     Turn::Behind { name, events } => {
                         postponed.push((name, Vec::new()));
-                        events.into_iter().for_each(|event| self.tell(event, summary, observe));
+                        events.into_iter().for_each(|event| summary.tell(event, observe));
                     }
-                    Turn::NotNow => {}
+                    Turn::NotDue => {}
                     Turn::Told { name, events, left } => {
                         if left && let Some(neighbours) = self.neighbours().as_mut() {
                             neighbours.forget(&name);
                         }
-                        events.into_iter().for_each(|event| self.tell(event, summary, observe));
+                        events.into_iter().for_each(|event| summary.tell(event, observe));
                     }
                 },
             }
         }
     }
 
-    /// What waits is told once, when everybody was offered it.
-    fn tell(&self, event: DrainEvent, summary: &mut Summary, observe: Observer<'_>) {
-        if self.round.kind != RoundKind::Early || !matches!(event, DrainEvent::Waiting { .. }) {
-            summary.tell(event, observe);
-        }
-    }
-
     /// Why nothing is tried any more, where nobody takes anything.
     fn not_tried(&self) -> Option<Vec<(String, String)>> {
         let stops = self.stops();
-        let mut names: Vec<&str> = self.round.targets.iter().map(|target| target.name()).collect();
+        let mut names: Vec<&str> = self.targets.iter().map(|target| target.name()).collect();
         names.sort_unstable();
         let not_tried = |name: &str| {
             let stop = stops.whole.get(name)?;
@@ -568,7 +473,7 @@ impl<'a> Floor<'a> {
                     reasons: reasons.to_vec(),
                     refused: self.refused(&name),
                 };
-                self.tell(waiting, summary, observe);
+                summary.tell(waiting, observe);
             }
         }
     }

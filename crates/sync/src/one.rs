@@ -3,7 +3,7 @@
 use crate::ahead::{Found, Read};
 use crate::config::STANDS_IN;
 use crate::deliver::{Delivery, Desk, ELSEWHERE, Stop, deliver};
-use crate::drain::{Floor, Lane, RoundKind};
+use crate::drain::{Floor, Lane};
 use crate::summary::{DrainEvent, Stopped};
 use crate::target::Progress;
 use crate::window::Window;
@@ -33,8 +33,8 @@ pub(crate) enum Turn {
         /// Those of its sub-units that wait here; none where it was tried in vain before.
         by: Vec<RecordName>,
     },
-    /// It was tried a moment ago, or all of it is for the round after this.
-    NotNow,
+    /// It was tried a moment ago.
+    NotDue,
     /// A target that is far behind the others has its turn in the next pass.
     Behind {
         /// The record.
@@ -65,7 +65,7 @@ pub(crate) async fn one(floor: &Floor<'_>, read: Read, order: Order, lanes: Vec<
     let Read { name, found } = read;
     let (sealed, receipts) = match found {
         Ok(Found::Whole(sealed, receipts)) => (sealed, receipts),
-        Ok(Found::NotDue) => return Ok(Turn::NotNow),
+        Ok(Found::NotDue) => return Ok(Turn::NotDue),
         Ok(Found::Gone) => return Ok(Turn::told(name, Vec::new(), true)),
         Ok(Found::Quarantined(quarantined)) => {
             let event = DrainEvent::Quarantined {
@@ -79,9 +79,6 @@ pub(crate) async fn one(floor: &Floor<'_>, read: Read, order: Order, lanes: Vec<
             return Ok(Turn::told(name, vec![event], false));
         }
     };
-    if floor.round.kind == RoundKind::Early && !floor.is_for_both_rounds(&receipts) {
-        return Ok(Turn::NotNow);
-    }
     if order.is_first_pass && is_tried_in_vain(floor, &sealed, &receipts) {
         return Ok(Turn::Postponed { name, by: Vec::new() });
     }
@@ -124,7 +121,7 @@ struct Offered {
 /// Why a record had no turn at a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Missed {
-    /// The drain, or its round, ended before.
+    /// The drain ended before.
     Cut,
     /// The target is far behind the others.
     Behind,
@@ -181,7 +178,7 @@ async fn offer(
         }
         false => receipts,
     };
-    if has_waited && floor.is_stopped() && state.standing.is_open() {
+    if has_waited && floor.is_cut() && state.standing.is_open() {
         let reason = "the sync ended before its turn".to_owned();
         return Ok(Offered::nothing(name, reason, Some(Missed::Cut)));
     }
@@ -196,12 +193,7 @@ async fn offer(
         elsewhere: why_elsewhere(name, former),
         now: floor.now,
     };
-    let had = match &state.standing {
-        Standing::Deferred { reason } | Standing::Uncertain { reason } => Some(reason),
-        Standing::Open | Standing::Confirmed { .. } | Standing::Parked { .. } | Standing::Unwanted { .. } => None,
-    };
-    let had = had.filter(|_| floor.had_its_turn(target, receipts));
-    let is_to_be_asked = had.is_none() && floor.stops().is_to_be_asked(name, &state);
+    let is_to_be_asked = floor.stops().is_to_be_asked(name, &state);
     let mut stopped = None;
     if is_to_be_asked && let Some(stop) = desk.nobody_there().await {
         stopped = floor.stops().add(name, sealed, stop);
@@ -209,16 +201,12 @@ async fn offer(
     }
     let stop = floor.stops().of(name, sealed).cloned();
     let mut progress = Progress::begun((floor.now)());
-    let delivery = match (stop, had) {
-        (Some(stop), _) if state.standing.is_open() => Delivery::Lacks {
+    let delivery = match stop {
+        Some(stop) if state.standing.is_open() => Delivery::Lacks {
             reason: format!("not tried: {}", stop.reason),
             stop: None,
         },
-        (None, Some(reason)) => Delivery::Lacks {
-            reason: reason.clone(),
-            stop: None,
-        },
-        (Some(_), _) | (None, None) => {
+        Some(_) | None => {
             let begun = (floor.now)();
             let delivery = deliver(&desk, &state, &mut progress).await?;
             if state.standing.is_open() {
@@ -304,7 +292,7 @@ fn former_name<'r>(
 /// target say.
 fn is_tried_in_vain(floor: &Floor<'_>, sealed: &Sealed, receipts: &RunReceipts) -> bool {
     let stops = floor.stops();
-    floor.round.targets.iter().any(|target| {
+    floor.targets.iter().any(|target| {
         let state = receipts.target(target.name());
         let is_tried = state.attempts >= IN_VAIN && state.standing.is_open();
         is_tried && stops.of(target.name(), sealed).is_none()
@@ -324,7 +312,7 @@ fn blockers(floor: &Floor<'_>, sealed: &Sealed, receipts: &RunReceipts) -> Resul
         let Ok(other) = floor.store.receipts().read(name.run_id()) else {
             return false;
         };
-        let names = floor.round.targets.iter().map(|target| target.name());
+        let names = floor.targets.iter().map(|target| target.name());
         let mut both = names.filter(|target| open(receipts, target) && open(&other, target));
         both.any(|target| floor.stops().of(target, sealed).is_none())
     };

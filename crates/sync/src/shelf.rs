@@ -1,6 +1,6 @@
 //! Places that keep sealed records as they are, each once under its run id: what they have in common as targets.
 
-use crate::config::{TargetConfig, TargetKind};
+use crate::config::TargetConfig;
 use crate::target::{Enclosure, Probe, Progress, Repeat, Settled, Steps, Target, Verdict, Wants};
 use async_trait::async_trait;
 use benchtop_store::{Record, Sealed, StoreError};
@@ -25,10 +25,6 @@ pub trait Shelf: Send + Sync {
 impl<S: Shelf> Target for S {
     fn name(&self) -> &str {
         &self.config().name
-    }
-
-    fn is_near(&self) -> bool {
-        self.config().kind == TargetKind::Directory
     }
 
     async fn repeat(&self) -> Repeat {

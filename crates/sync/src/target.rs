@@ -15,11 +15,6 @@ pub trait Target: Send + Sync {
     /// Its name in receipts and messages.
     fn name(&self) -> &str;
 
-    /// True for what is mounted on this machine: it is served before those that may trickle.
-    fn is_near(&self) -> bool {
-        false
-    }
-
     /// What becomes of a run that is sent twice under the same run id. Sends nothing; may ask.
     async fn repeat(&self) -> Repeat;
 

@@ -1,4 +1,4 @@
-//! Folders are served before what lies behind a network.
+//! Several targets at once: none of them keeps another waiting.
 
 use super::bench::{Bench, config, now, numbered, run_id};
 use crate::deadline::within;
@@ -194,34 +194,6 @@ async fn a_server_that_wants_a_run_now_gets_it_before_the_stick_lets_it_go() {
     };
     let names: Vec<&str> = remote_ids.iter().map(|(target, _)| target.as_str()).collect();
     assert_eq!(names, ["server", "stick"]);
-}
-
-#[tokio::test]
-async fn a_share_that_trickles_keeps_the_server_waiting_for_a_minute_at_most() {
-    let (bench, tries) = (Bench::new(), Arc::new(AtomicUsize::new(0)));
-    bench.put_runs(2);
-    let folder = tempfile::tempdir().unwrap();
-    let share = named("share", TargetKind::Directory, &folder.path().display().to_string());
-    let server = named("server", TargetKind::S3, "https://lake.example/bucket");
-    let targets: Vec<Box<dyn Target>> = vec![
-        open(share, &"".into()).unwrap(),
-        Box::new(Sulking(server, Arc::clone(&tries))),
-    ];
-    // whoever looks at the clock finds that a minute has gone by
-    let looks = AtomicUsize::new(0);
-    let clock = || now() + TimeDelta::minutes(i64::try_from(looks.fetch_add(1, Ordering::Relaxed)).unwrap());
-    let mut events = Vec::new();
-    let drained = drain(&bench.store, &targets, &clock, Pace::default(), &mut |event| {
-        events.push(event);
-    })
-    .await;
-    assert_eq!(drained.unwrap().pending, 2);
-    assert_eq!(
-        (tries.load(Ordering::Relaxed), records_in(folder.path())),
-        (2, 2),
-        "{events:?}"
-    );
-    assert_eq!(events.len(), 2, "{events:?}");
 }
 
 /// A server that has what it is sent at once, and whose bench makes one more run while it has the first.
