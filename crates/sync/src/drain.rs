@@ -143,6 +143,8 @@ pub(crate) struct Floor<'a> {
     windows: Vec<Window>,
     /// Set where the drain is to end although something waits still.
     is_cut: AtomicBool,
+    /// The same for a pass.
+    is_pass_over: AtomicBool,
     /// How many bytes of records are in hand.
     held: AtomicUsize,
     pub(crate) targets: &'a [Box<dyn Target>],
@@ -198,6 +200,7 @@ impl<'a> Floor<'a> {
             configured: Arc::clone(&names),
             windows: targets.iter().map(|_| Window::new(pace.at_once)).collect(),
             is_cut: AtomicBool::new(false),
+            is_pass_over: AtomicBool::new(false),
             held: AtomicUsize::new(0),
             targets,
             now,
@@ -257,6 +260,11 @@ impl<'a> Floor<'a> {
         self.pace.is_stopped() || self.is_cut.load(Ordering::Relaxed)
     }
 
+    /// True where what has no turn yet is for the next pass.
+    pub(crate) fn is_pass_over(&self) -> bool {
+        self.is_pass_over.load(Ordering::Relaxed)
+    }
+
     /// Those that wait for one target wait no longer, and are not sent.
     fn let_through(&self) {
         self.windows.iter().for_each(Window::open);
@@ -264,9 +272,14 @@ impl<'a> Floor<'a> {
 
     /// Whether it is worth a look at what came to `pending/` since its end was seen: not where something waits for this pass to
     /// end, a record or a target, nor for ever.
-    fn looks_again(&self, is_any_held_up: bool, is_late: bool) -> bool {
+    fn looks_again(&self, is_any_held_up: bool, is_first_pass: bool, is_late: bool) -> bool {
         if is_late && self.pace.is_followed {
-            self.is_cut.store(true, Ordering::Relaxed);
+            // what let others go first has its turn in the second pass
+            let over = match is_any_held_up && is_first_pass {
+                true => &self.is_pass_over,
+                false => &self.is_cut,
+            };
+            over.store(true, Ordering::Relaxed);
         }
         let is_any_stopped = !self.stops().whole.is_empty();
         !is_late && !is_any_held_up && !is_any_stopped
@@ -356,8 +369,10 @@ impl<'a> Floor<'a> {
         summary: &mut Summary,
         observe: Observer<'_>,
     ) -> Result<Vec<(RecordName, Vec<RecordName>)>, StoreError> {
-        // of what comes later only those are named that somebody waits for
-        let leaves_behind = matches!(source, Source::Pending(_)) && self.targets.len() > 1;
+        let are_several = self.targets.len() > 1;
+        // later passes are for those that were left behind, unless another drain is
+        let leaves_behind = are_several && (self.pace.is_followed || matches!(source, Source::Pending(_)));
+        self.is_pass_over.store(false, Ordering::Relaxed);
         self.windows.iter().for_each(Window::catch_up);
         let mut ahead = Ahead::new(self.reader.clone(), source);
         let mut postponed: Vec<(RecordName, Vec<RecordName>)> = Vec::new();
@@ -365,7 +380,7 @@ impl<'a> Floor<'a> {
         let mut waiting = Waiting::default();
         let mut running = FuturesUnordered::new();
         loop {
-            let is_stopped = self.is_cut();
+            let is_stopped = self.is_cut() || self.is_pass_over();
             if is_stopped {
                 self.let_through();
             }
@@ -383,7 +398,7 @@ impl<'a> Floor<'a> {
                 postponed.sort_by(|(one, _), (other, _)| one.cmp(other));
                 return Ok(postponed);
             }
-            let waits = waiting.begin(ahead.is_done(), self.is_full(), self.now);
+            let waits = are_several && waiting.begin(ahead.is_done(), self.now);
             let came = poll_fn(|context| {
                 loop {
                     if let Poll::Ready(error) = self.ledger.poll_trouble(context) {
@@ -406,20 +421,21 @@ impl<'a> Floor<'a> {
                     }
                 }
             });
-            let came = match waits && self.targets.len() > 1 {
+            let came = match waits {
                 // a target that is through with the others takes what is saved while another one trickles
                 true => within(LOOK, came).await.unwrap_or(Ok(Came::Nothing)),
                 false => came.await,
-            };
-            match came? {
-                Came::Nothing => {
-                    if self.looks_again(is_any_held_up, waiting.is_long((self.now)())) {
-                        ahead.look_again();
-                        // what came may be a sub-unit
-                        *self.neighbours() = None;
-                    }
+            }?;
+            if waits && waiting.is_time((self.now)(), matches!(came, Came::Nothing)) {
+                let is_late = waiting.is_long((self.now)());
+                if self.looks_again(is_any_held_up, order.is_first_pass, is_late) {
+                    ahead.look_again();
+                    // what came may be a sub-unit
+                    *self.neighbours() = None;
                 }
-                Came::Records | Came::Room => {}
+            }
+            match came {
+                Came::Records | Came::Room | Came::Nothing => {}
                 Came::Turn(turn) => match turn? {
                     Turn::Postponed { name, by } => {
                         is_any_held_up = true;

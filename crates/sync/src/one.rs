@@ -178,9 +178,15 @@ async fn offer(
         }
         false => receipts,
     };
-    if has_waited && floor.is_cut() && state.standing.is_open() {
+    let missed = match (floor.is_cut(), floor.is_pass_over()) {
+        _ if !has_waited || !state.standing.is_open() => None,
+        (true, _) => Some(Missed::Cut),
+        (false, true) => Some(Missed::Behind),
+        (false, false) => None,
+    };
+    if missed.is_some() {
         let reason = "the sync ended before its turn".to_owned();
-        return Ok(Offered::nothing(name, reason, Some(Missed::Cut)));
+        return Ok(Offered::nothing(name, reason, missed));
     }
     let former = former_name(floor, &state, sealed, receipts);
     state.perhaps_elsewhere |= former.is_some();

@@ -3,35 +3,41 @@
 use crate::deliver::Now;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// For so long it is looked for records that came meanwhile.
+/// How often it is looked for records that came meanwhile.
+const OFTEN: TimeDelta = TimeDelta::seconds(1);
+/// And for how long.
 const LONG: TimeDelta = TimeDelta::seconds(20);
 
 /// Since when a pass waits for a target that the others have left behind.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    /// For the first time; all that was there is in hand.
-    at_end: Option<DateTime<Utc>>,
-    /// Without a break; so much is in hand that no more may be.
-    full: Option<DateTime<Utc>>,
+    /// Since all that was there is in hand, for the first time.
+    since: Option<DateTime<Utc>>,
+    looked: Option<DateTime<Utc>>,
 }
 
 impl Waiting {
     /// True where the pass waits.
-    pub(crate) fn begin(&mut self, is_at_end: bool, is_full: bool, now: Now<'_>) -> bool {
-        if is_at_end && self.at_end.is_none() {
-            self.at_end = Some(now());
+    pub(crate) fn begin(&mut self, is_at_end: bool, now: Now<'_>) -> bool {
+        if is_at_end && self.since.is_none() {
+            self.since = Some(now());
         }
-        self.full = match is_full {
-            true => self.full.or_else(|| Some(now())),
-            false => None,
-        };
-        is_at_end || is_full
+        is_at_end
+    }
+
+    /// True where it is time to look, or `nothing` else came.
+    pub(crate) fn is_time(&mut self, now: DateTime<Utc>, nothing: bool) -> bool {
+        let last = self.looked.or(self.since);
+        let is_time = nothing || last.is_some_and(|last| (now - last).abs() >= OFTEN);
+        if is_time {
+            self.looked = Some(now);
+        }
+        is_time
     }
 
     /// True where it waits for so long that it is not worth it any more.
     pub(crate) fn is_long(&self, now: DateTime<Utc>) -> bool {
-        let is_long = |since: DateTime<Utc>| (now - since).abs() > LONG;
-        self.at_end.is_some_and(is_long) || self.full.is_some_and(is_long)
+        self.since.is_some_and(|since| (now - since).abs() > LONG)
     }
 }
 
@@ -40,20 +46,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn its_end_is_seen_once_and_a_full_window_from_when_it_is_full() {
-        let at = |seconds: i64| DateTime::from_timestamp(1_772_000_000 + seconds, 0).unwrap();
+    fn its_end_is_seen_once_and_it_looks_each_second_for_twenty() {
+        let at = |milliseconds: i64| DateTime::from_timestamp_millis(1_772_000_000_000 + milliseconds).unwrap();
         let mut waiting = Waiting::default();
-        let mut seen = |is_at_end, is_full, seconds| {
-            let waits = waiting.begin(is_at_end, is_full, &|| at(seconds));
-            (waits, waiting.is_long(at(seconds)))
-        };
-        assert_eq!(seen(false, false, 0), (false, false));
-        assert_eq!(seen(false, true, 10), (true, false));
-        assert_eq!(seen(false, true, 31), (true, true));
-        assert_eq!(seen(false, false, 72), (false, false));
-        assert_eq!(seen(false, true, 73), (true, false));
-        assert_eq!(seen(true, false, 80), (true, false));
-        assert_eq!(seen(false, false, 100), (false, false));
-        assert_eq!(seen(true, false, 101), (true, true));
+        assert!(!waiting.begin(false, &|| at(0)) && !waiting.is_long(at(90_000)));
+        assert!(waiting.begin(true, &|| at(1000)));
+        assert_eq!(
+            [1900, 2000, 2900, 3000].map(|moment| waiting.is_time(at(moment), false)),
+            [false, true, false, true]
+        );
+        assert!(waiting.is_time(at(3100), true) && !waiting.is_time(at(4000), false));
+        assert!(!waiting.begin(false, &|| at(5000)) && waiting.begin(true, &|| at(6000)));
+        assert_eq!(
+            [21_000, 21_001].map(|moment| waiting.is_long(at(moment))),
+            [false, true]
+        );
     }
 }

@@ -152,7 +152,8 @@ impl Window {
 
     /// A new pass begins.
     pub(crate) fn catch_up(&self) {
-        self.state().is_behind = false;
+        let mut state = self.state();
+        (state.is_behind, state.is_open) = (false, false);
     }
 
     /// A place in the queue; none where the pass goes on without it. It does so from when too many wait, or any where `is_heavy`.

@@ -406,3 +406,45 @@ async fn a_server_that_is_far_behind_gets_the_rest_afterwards_and_in_order() {
     let order: Vec<String> = drained.events.iter().map(|event| format!("{event:?}")).collect();
     assert!(order[299].contains("SN0300"), "{}", order[299]);
 }
+
+#[tokio::test]
+async fn a_drain_that_is_followed_gives_what_let_others_go_first_its_turn_although_a_server_trickles() {
+    let (bench, slow, quick) = (Bench::new(), Arc::default(), Arc::default());
+    bench.put_runs(4);
+    // tried in vain twice at the quick one
+    for kind in [ReceiptKind::Attempt, ReceiptKind::Attempt] {
+        let receipt = Receipt {
+            at: now(),
+            target: "quick".into(),
+            kind,
+        };
+        bench.store.receipts().append(&run_id(2), &receipt).unwrap();
+    }
+    let targets: Vec<Box<dyn Target>> = vec![
+        Box::new(Slow {
+            config: named("slow", TargetKind::S3, "https://lake.example/bucket"),
+            takes: Duration::from_millis(1200),
+            had: Arc::clone(&slow),
+        }),
+        Box::new(Quick {
+            config: named("quick", TargetKind::S3, "https://lake.example/other"),
+            had: Arc::clone(&quick),
+            saved: Mutex::default(),
+        }),
+    ];
+    let looks = AtomicUsize::new(0);
+    let clock = || now() + TimeDelta::minutes(i64::try_from(looks.fetch_add(1, Ordering::Relaxed)).unwrap());
+    let pace = Pace {
+        is_followed: true,
+        ..Pace::default()
+    };
+    let drained = drain(&bench.store, &targets, &clock, pace, &mut |_| ()).await.unwrap();
+    let had = slow.load(Ordering::Relaxed);
+    assert!(quick.load(Ordering::Relaxed) == 4 && had < 4, "{drained:?}");
+    let next = bench.drain(&targets).await;
+    assert_eq!(
+        (drained.synced + next.summary.synced, slow.load(Ordering::Relaxed)),
+        (4, 4)
+    );
+    assert_eq!(quick.load(Ordering::Relaxed), 4);
+}
