@@ -2,9 +2,13 @@
 
 use crate::{
     demo::{Demo, station, sync, with_runs},
-    testkit::{benchtop, done, only_record, records, runs, scratch, write},
+    testkit::{Running, benchtop, done, only_record, records, runs, scratch, write},
 };
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+};
 
 /// Damages the receipts of the store's only record.
 fn damage(store: &Path, record: &serde_json::Value) {
@@ -141,4 +145,42 @@ fn what_a_server_refused_is_told_and_tried_again_although_a_stick_is_out() {
     fs::create_dir(&stick).unwrap();
     assert_eq!(sync(&[], &own).code, Some(0));
     assert_eq!(records(&store, "synced").len(), 1);
+}
+
+#[test]
+fn a_person_who_wants_another_try_waits_for_a_sync_that_is_at_work() {
+    let demo = Demo::start(&["--fault", "400"]);
+    let (_folder, own, store) = with_runs(&["UNIT-5501"], &demo.url);
+    assert_eq!(sync(&[], &own).code, Some(3));
+    let lock = fs::File::open(store.join("lock.syncer")).unwrap();
+    lock.lock().unwrap();
+    let mut command = benchtop();
+    command.args(["sync", "retry", "--all", "--station"]).arg(&own);
+    let mut waiting = Running::start(&mut command);
+    let mut said = BufReader::new(waiting.0.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(
+        line.contains("a sync of this store is at work; waiting for it"),
+        "{line}"
+    );
+    assert_eq!(records(&store, "parked").len(), 1);
+    lock.unlock().unwrap();
+    assert_eq!(waiting.wait().code(), Some(0));
+    assert_eq!(records(&store, "pending").len(), 1);
+}
+
+#[test]
+fn health_is_told_to_a_program_too() {
+    let demo = Demo::start(&["--fault", "400"]);
+    let (_folder, own, _store) = with_runs(&["UNIT-5501"], &demo.url);
+    assert_eq!(sync(&[], &own).code, Some(3));
+    let health = sync(&["health", "--format", "json"], &own);
+    assert_eq!(health.code, Some(3), "{health}");
+    let told: serde_json::Value = serde_json::from_str(health.out.trim()).unwrap();
+    assert_eq!(
+        (&told["health"], &told["parked"], &told["pending"]),
+        (&"a person is wanted".into(), &1.into(), &0.into()),
+        "{told}"
+    );
 }

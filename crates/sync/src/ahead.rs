@@ -40,6 +40,16 @@ pub(crate) struct Read {
     pub(crate) found: Result<Found, StoreError>,
 }
 
+impl Read {
+    /// How many bytes the record has.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.found {
+            Ok(Found::Whole(sealed, _)) => sealed.bytes.len(),
+            Ok(Found::NotDue | Found::Quarantined(_) | Found::Gone) | Err(_) => 0,
+        }
+    }
+}
+
 /// What was found under its name.
 pub(crate) enum Found {
     /// It is whole; and what became of it so far.

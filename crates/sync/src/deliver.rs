@@ -208,11 +208,11 @@ async fn send(desk: &Desk<'_>, state: &TargetState, progress: &mut Progress) -> 
     let sent = (desk.now)();
     let verdict = desk.target.upload(desk.sealed, progress).await;
     match &verdict {
-        Verdict::Confirmed { .. } => desk.window.answered((desk.now)() - sent),
+        Verdict::Confirmed { .. } => desk.window.answered(sent, (desk.now)()),
         // a refusal comes quicker than a run is stored: beside it every later answer would seem to wait
         Verdict::Park { .. } | Verdict::Clash { .. } => {}
         Verdict::Retry { .. } | Verdict::Pause { .. } | Verdict::Uncertain { .. } => {
-            desk.window.troubled((desk.now)() - sent);
+            desk.window.troubled(sent, (desk.now)());
         }
     }
     desk.note_at(begun, ReceiptKind::Attempt);

@@ -231,7 +231,7 @@ impl<'a> Floor<'a> {
     }
 
     /// Counts a record's bytes for as long as it is in memory.
-    pub(crate) fn hold(&self, bytes: usize) -> Held<'_> {
+    fn hold(&self, bytes: usize) -> Held<'_> {
         self.held.fetch_add(bytes, Ordering::Relaxed);
         Held {
             floor: &self.held,
@@ -241,14 +241,14 @@ impl<'a> Floor<'a> {
 
     /// A record's way to each target.
     fn lanes(&self, leaves_behind: bool) -> Vec<Lane<'_>> {
-        let is_heavy = self.held.load(Ordering::Relaxed) >= MOST_HELD / 2;
+        let (is_heavy, now) = (self.held.load(Ordering::Relaxed) >= MOST_HELD / 2, (self.now)());
         let windows = self.targets.iter().zip(&self.windows);
         windows
             .map(|(target, window)| Lane {
                 target: target.as_ref(),
                 window,
                 ticket: match leaves_behind {
-                    true => window.ticket_unless_behind(is_heavy),
+                    true => window.ticket_unless_behind(is_heavy, now),
                     false => Some(window.ticket()),
                 },
             })
@@ -270,8 +270,7 @@ impl<'a> Floor<'a> {
         self.windows.iter().for_each(Window::open);
     }
 
-    /// Whether it is worth a look at what came to `pending/` since its end was seen: not where something waits for this pass to
-    /// end, a record or a target, nor for ever.
+    /// Whether it is worth a look at what came to `pending/` since its end was seen: not for ever.
     fn looks_again(&self, is_any_held_up: bool, is_first_pass: bool, is_late: bool) -> bool {
         if is_late && self.pace.is_followed {
             // what let others go first has its turn in the second pass
@@ -281,8 +280,7 @@ impl<'a> Floor<'a> {
             };
             over.store(true, Ordering::Relaxed);
         }
-        let is_any_stopped = !self.stops().whole.is_empty();
-        !is_late && !is_any_held_up && !is_any_stopped
+        !is_late && self.not_tried().is_none()
     }
 
     /// Targets that refused a run for good, with their words.
@@ -386,7 +384,8 @@ impl<'a> Floor<'a> {
             }
             while !is_stopped && running.len() < MOST_IN_HAND && self.has_room(leaves_behind) {
                 let Some(read) = ahead.next() else { break };
-                running.push(one(self, read, order, self.lanes(leaves_behind)));
+                let held = self.hold(read.bytes());
+                running.push(one(self, read, order, held, self.lanes(leaves_behind)));
                 order.waits_for_sub_units = true;
             }
             match (is_stopped, self.not_tried()) {

@@ -3,11 +3,14 @@
 use crate::ahead::{Found, Read};
 use crate::config::STANDS_IN;
 use crate::deliver::{Delivery, Desk, ELSEWHERE, Stop, deliver};
-use crate::drain::{Floor, Lane};
+use crate::drain::{Floor, Held, Lane};
 use crate::summary::{DrainEvent, Stopped};
-use crate::target::Progress;
+use crate::target::{Progress, Wants};
 use crate::window::Window;
-use benchtop_store::{Place, RecordName, RunReceipts, Sealed, Standing, StoreError, StoreErrorKind, TargetState};
+use benchtop_store::{
+    Place, Receipt, ReceiptKind, RecordName, RunReceipts, Sealed, Standing, StoreError, StoreErrorKind, TargetState,
+};
+use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use std::borrow::Cow;
 
@@ -61,7 +64,13 @@ impl Turn {
 
 /// One record: what became of it, and the targets that it showed to be out of reach. It goes to all of them at the same time, and its
 /// place in the window of each is free as soon as that one has answered.
-pub(crate) async fn one(floor: &Floor<'_>, read: Read, order: Order, lanes: Vec<Lane<'_>>) -> Result<Turn, StoreError> {
+pub(crate) async fn one(
+    floor: &Floor<'_>,
+    read: Read,
+    order: Order,
+    held: Held<'_>,
+    lanes: Vec<Lane<'_>>,
+) -> Result<Turn, StoreError> {
     let Read { name, found } = read;
     let (sealed, receipts) = match found {
         Ok(Found::Whole(sealed, receipts)) => (sealed, receipts),
@@ -89,7 +98,6 @@ pub(crate) async fn one(floor: &Floor<'_>, read: Read, order: Order, lanes: Vec<
     if !by.is_empty() {
         return Ok(Turn::Postponed { name, by });
     }
-    let held = floor.hold(sealed.bytes.len());
     let offers = lanes.into_iter().map(|lane| offer(floor, lane, &sealed, &receipts));
     let (mut told, mut events) = (Told::default(), Vec::new());
     for offered in join_all(offers).await {
@@ -150,21 +158,44 @@ async fn offer(
     let Lane { target, window, ticket } = lane;
     let name = target.name();
     let mut state = receipts.target(name);
-    let is_closed = match &state.standing {
-        Standing::Confirmed { .. } | Standing::Parked { .. } => true,
-        Standing::Open | Standing::Deferred { .. } | Standing::Uncertain { .. } | Standing::Unwanted { .. } => false,
+    let needs_turn = match &state.standing {
+        Standing::Confirmed { .. } | Standing::Parked { .. } => false,
+        Standing::Open | Standing::Deferred { .. } | Standing::Uncertain { .. } | Standing::Unwanted { .. } => {
+            matches!(target.wants(&sealed.record), Wants::Yes)
+        }
+    };
+    // what was not wanted before, and gets nothing now, waits like the rest
+    let waits_anew = || {
+        if needs_turn && matches!(state.standing, Standing::Unwanted { .. }) {
+            floor.ledger.note(&sealed.run_id, reopened(name, (floor.now)()));
+        }
     };
     let has_waited = match &ticket {
         // nothing is sent
-        _ if is_closed => false,
+        _ if !needs_turn => false,
         Some(ticket) => ticket.admitted().await,
         None => {
+            waits_anew();
             let reason = "it is far behind the other targets".to_owned();
             return Ok(Offered::nothing(name, reason, Some(Missed::Behind)));
         }
     };
     // to the end of this turn, where it has one
-    let _place = ticket.filter(|_| !is_closed);
+    let _place = ticket.filter(|_| needs_turn);
+    let is_stopped = floor.stops().of(name, sealed).is_some();
+    let missed = match (floor.is_cut(), floor.is_pass_over()) {
+        _ if !has_waited || is_stopped => None,
+        (true, _) => Some(Missed::Cut),
+        (false, true) => Some(Missed::Behind),
+        (false, false) => None,
+    };
+    if missed.is_some() || (is_stopped && needs_turn) {
+        waits_anew();
+    }
+    if missed.is_some() {
+        let reason = "the sync ended before its turn".to_owned();
+        return Ok(Offered::nothing(name, reason, missed));
+    }
     let fresh;
     let receipts = match has_waited {
         // a bundle may have taken it along meanwhile
@@ -178,16 +209,6 @@ async fn offer(
         }
         false => receipts,
     };
-    let missed = match (floor.is_cut(), floor.is_pass_over()) {
-        _ if !has_waited || !state.standing.is_open() => None,
-        (true, _) => Some(Missed::Cut),
-        (false, true) => Some(Missed::Behind),
-        (false, false) => None,
-    };
-    if missed.is_some() {
-        let reason = "the sync ended before its turn".to_owned();
-        return Ok(Offered::nothing(name, reason, missed));
-    }
     let former = former_name(floor, &state, sealed, receipts);
     state.perhaps_elsewhere |= former.is_some();
     let desk = Desk {
@@ -206,9 +227,10 @@ async fn offer(
         window.open();
     }
     let stop = floor.stops().of(name, sealed).cloned();
+    let was_tried = stop.is_none();
     let mut progress = Progress::begun((floor.now)());
     let delivery = match stop {
-        Some(stop) if state.standing.is_open() => Delivery::Lacks {
+        Some(stop) if state.standing.is_open() || needs_turn => Delivery::Lacks {
             reason: format!("not tried: {}", stop.reason),
             stop: None,
         },
@@ -226,7 +248,8 @@ async fn offer(
     };
     let stop = match &delivery {
         Delivery::Lacks { stop: Some(stop), .. } => Some(stop.clone()),
-        Delivery::Lacks { stop: None, .. } => hung(window),
+        Delivery::Lacks { stop: None, .. } if was_tried => hung(window),
+        Delivery::Lacks { stop: None, .. } => None,
         Delivery::Has { .. }
         | Delivery::NotConfigured { .. }
         | Delivery::Refuses { .. }
@@ -247,6 +270,18 @@ async fn offer(
         stopped,
         missed: None,
     })
+}
+
+/// A receipt for what a target did not want before.
+fn reopened(target: &str, at: DateTime<Utc>) -> Receipt {
+    Receipt {
+        at,
+        target: target.to_owned(),
+        kind: ReceiptKind::Reopened {
+            reason: "the station file wants it there now".to_owned(),
+            surely_not_there: false,
+        },
+    }
 }
 
 /// Set where the target took long over the last uploads, and took none of them.

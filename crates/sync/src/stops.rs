@@ -96,6 +96,8 @@ impl Stops {
     pub(crate) fn add(&mut self, target: &str, sealed: &Sealed, stop: Stop) -> Option<DrainEvent> {
         let procedure = sealed.record.procedure_id.clone();
         let (reason, replaced) = match stop {
+            // how long it asked to be left alone holds
+            Stop::Target(stop) if stop.after.is_none() && self.whole.contains_key(target) => return None,
             Stop::Target(stop) => (stop.reason.clone(), self.whole.insert(target.to_owned(), stop)),
             Stop::Procedure(stop) => {
                 let reason = format!("runs of {procedure}: {}", stop.reason);

@@ -5,7 +5,7 @@
 //! target, or this computer, has enough to do) or one fails. Trouble halves it; from there on it grows by one with each round.
 
 use crate::enclose::MEMORY_KIB;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +18,10 @@ const SLACK: TimeDelta = TimeDelta::milliseconds(10);
 
 /// So many records wait for a place at most: each is in memory.
 const MOST_WAITING: usize = 256;
+
+/// So many answers in a second, and a target is not slow.
+const FEW: usize = 10;
+const IN_A_SECOND: TimeDelta = TimeDelta::seconds(1);
 
 /// What takes so long and comes to nothing ran into a timeout, or nearly.
 const LONG: TimeDelta = TimeDelta::seconds(10);
@@ -50,8 +54,12 @@ struct State {
     queue: VecDeque<(u64, Option<Waker>)>,
     /// True where nothing is sent any more, and nobody waits.
     is_open: bool,
-    /// How many uploads in a row took long and came to nothing.
+    /// How many uploads, each begun after the one before had ended, took long and came to nothing.
     slow: u32,
+    /// When the last of them ended.
+    slow_until: Option<DateTime<Utc>>,
+    /// When the last answers came, at most [`FEW`].
+    answers_at: VecDeque<DateTime<Utc>>,
     /// True where the pass goes on without it: what it lacks is for the next pass, in order.
     is_behind: bool,
 }
@@ -62,6 +70,18 @@ impl State {
         match self.is_open {
             true => usize::MAX,
             false => self.size.saturating_sub(self.taken),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        !self.is_open && self.taken + self.queue.len() >= MOST_WAITING.max(self.size)
+    }
+
+    /// The target has answered.
+    fn answered_at(&mut self, now: DateTime<Utc>) {
+        self.answers_at.push_back(now);
+        if self.answers_at.len() > FEW {
+            self.answers_at.pop_front();
         }
     }
 
@@ -137,6 +157,8 @@ impl Window {
             queue: VecDeque::new(),
             is_open: false,
             slow: 0,
+            slow_until: None,
+            answers_at: VecDeque::new(),
             is_behind: false,
         };
         Self {
@@ -157,8 +179,18 @@ impl Window {
     }
 
     /// A place in the queue; none where the pass goes on without it. It does so from when too many wait, or any where `is_heavy`.
-    pub(crate) fn ticket_unless_behind(&self, is_heavy: bool) -> Option<Ticket<'_>> {
-        if self.is_full() || (is_heavy && !self.has_room()) {
+    /// One that answers ten times a second is waited for: going on without it costs as much.
+    pub(crate) fn ticket_unless_behind(&self, is_heavy: bool, now: DateTime<Utc>) -> Option<Ticket<'_>> {
+        let is_left = {
+            let state = self.state();
+            let is_slow = state.answers_at.len() < FEW
+                || state
+                    .answers_at
+                    .front()
+                    .is_none_or(|at| (now - *at).abs() > IN_A_SECOND);
+            is_slow && (is_heavy && !state.queue.is_empty() || state.is_full())
+        };
+        if is_left {
             self.state().is_behind = true;
         }
         let is_behind = self.state().is_behind;
@@ -191,8 +223,7 @@ impl Window {
 
     /// True where no more may wait.
     pub(crate) fn is_full(&self) -> bool {
-        let state = self.state();
-        !state.is_open && state.taken + state.queue.len() >= MOST_WAITING.max(state.size)
+        self.state().is_full()
     }
 
     /// Lets everybody through: nothing is sent any more.
@@ -209,10 +240,12 @@ impl Window {
         (slow >= MOST_SLOW).then_some((slow, LONG.num_seconds()))
     }
 
-    /// A run was confirmed, after so long. Only such answers are compared: a refusal costs the target less.
-    pub(crate) fn answered(&self, took: TimeDelta) {
+    /// A run that was sent then is confirmed now. Only such answers are compared: a refusal costs the target less.
+    pub(crate) fn answered(&self, sent: DateTime<Utc>, now: DateTime<Utc>) {
+        let took = now - sent;
         let mut state = self.state();
         state.slow = 0;
+        state.answered_at(now);
         let fastest = state
             .fastest
             .map_or(took, |fastest| fastest.min(took))
@@ -229,13 +262,17 @@ impl Window {
         }
     }
 
-    /// No answer after so long, or one that says that the target is not well.
-    pub(crate) fn troubled(&self, took: TimeDelta) {
+    /// No answer to what was sent then, or one that says that the target is not well.
+    pub(crate) fn troubled(&self, sent: DateTime<Utc>, now: DateTime<Utc>) {
         let mut state = self.state();
-        state.slow = match took >= LONG {
-            true => state.slow + 1,
-            false => 0,
-        };
+        state.answered_at(now);
+        if now - sent < LONG {
+            state.slow = 0;
+        } else if state.slow_until.is_none_or(|until| sent >= until) {
+            // those that were under way beside it say nothing new
+            state.slow += 1;
+            state.slow_until = Some(now);
+        }
         state.size = (state.size / 2).max(1);
         state.steep_until = state.size;
         state.answers = 0;
@@ -252,8 +289,12 @@ mod tests {
         taken.len()
     }
 
+    fn at(milliseconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(1_772_000_000_000 + milliseconds).unwrap()
+    }
+
     fn answer(window: &Window, count: usize, milliseconds: i64) {
-        (0..count).for_each(|_| window.answered(TimeDelta::milliseconds(milliseconds)));
+        (0..count).for_each(|_| window.answered(at(0), at(milliseconds)));
     }
 
     #[test]
@@ -280,13 +321,13 @@ mod tests {
     fn trouble_halves_it_and_then_it_grows_slowly() {
         let window = Window::new(64);
         answer(&window, 63, 20);
-        window.troubled(TimeDelta::zero());
+        window.troubled(at(0), at(0));
         assert_eq!(places(&window), 32);
         answer(&window, 31, 20);
         assert_eq!(places(&window), 32);
         answer(&window, 1, 20);
         assert_eq!(places(&window), 33);
-        (0..9).for_each(|_| window.troubled(TimeDelta::zero()));
+        (0..9).for_each(|_| window.troubled(at(0), at(0)));
         assert_eq!(places(&window), 1);
     }
 
@@ -325,18 +366,42 @@ mod tests {
     #[test]
     fn one_that_takes_long_for_nothing_three_times_in_a_row_hangs() {
         let window = Window::new(4);
-        let slow = || window.troubled(TimeDelta::seconds(30));
-        slow();
-        slow();
-        window.answered(TimeDelta::seconds(30));
-        slow();
-        slow();
-        window.troubled(TimeDelta::zero());
-        slow();
-        slow();
+        let slow = |begun: i64| window.troubled(at(begun), at(begun + 30_000));
+        slow(0);
+        slow(30_000);
+        window.answered(at(60_000), at(90_000));
+        slow(90_000);
+        slow(120_000);
+        window.troubled(at(150_000), at(150_001));
+        slow(160_000);
+        slow(190_000);
+        // under way beside the last one
+        (0..9).for_each(|_| slow(200_000));
         assert_eq!(window.hangs(), None);
-        slow();
+        slow(220_000);
         assert_eq!(window.hangs(), Some((3, 10)));
+    }
+
+    #[test]
+    fn only_one_that_is_slow_is_left_behind() {
+        let window = Window::new(4);
+        let waiting = |now| {
+            std::iter::from_fn(|| window.ticket_unless_behind(false, now))
+                .take(300)
+                .count()
+        };
+        assert_eq!(waiting(at(0)), 300, "each goes at once");
+        let tickets: Vec<Ticket<'_>> = std::iter::from_fn(|| (!window.is_full()).then(|| window.ticket())).collect();
+        (0..10).for_each(|_| window.answered(at(0), at(500)));
+        assert!(window.ticket_unless_behind(false, at(900)).is_some());
+        assert!(window.ticket_unless_behind(false, at(1600)).is_none());
+        drop(tickets);
+        assert!(
+            window.ticket_unless_behind(false, at(1600)).is_none(),
+            "until the next pass"
+        );
+        window.catch_up();
+        assert!(window.ticket_unless_behind(false, at(1600)).is_some());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::bench::{Bench, config, now, numbered, run_id};
 use crate::deadline::within;
 use crate::{
-    DrainEvent, Enclosure, Pace, Patience, Probe, Progress, Shelf, Target, TargetConfig, TargetKind, Verdict, drain,
-    open,
+    DrainEvent, Enclosure, Pace, Patience, Probe, Progress, Shelf, Summary, Target, TargetConfig, TargetKind, Verdict,
+    drain, open,
 };
 use async_trait::async_trait;
 use benchtop_store::{Receipt, ReceiptKind, RecordName, Sealed, integrity};
@@ -17,46 +17,63 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn named(name: &str, kind: TargetKind, url: &str) -> TargetConfig {
-    TargetConfig {
-        name: name.into(),
-        ..config(kind, url)
-    }
+/// What a server does with a run.
+enum How {
+    /// Takes it at once.
+    Quick,
+    /// Takes it at once; with the first, the bench saves another run under this path.
+    Saving(Mutex<Option<(PathBuf, Vec<u8>)>>),
+    /// Takes it after so long.
+    After(Duration),
+    /// Takes it when this is so.
+    When(Box<dyn Fn() -> bool + Send + Sync>),
+    /// Takes nothing, although it is there.
+    Sulks,
 }
 
-fn records_in(folder: &Path) -> usize {
-    let names = std::fs::read_dir(folder).into_iter().flatten();
-    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names
-        .filter(|name| name.ends_with(".json") && !name.starts_with('.'))
-        .count()
-}
-
-/// A server that answers nothing before a folder holds so many records.
-struct Trickling {
+/// A server, and how often it was sent a run.
+struct Fake {
     config: TargetConfig,
-    folder: PathBuf,
-    records: usize,
+    how: How,
+    asked: Arc<AtomicUsize>,
 }
 
 #[async_trait]
-impl Shelf for Trickling {
+impl Shelf for Fake {
     fn config(&self) -> &TargetConfig {
         &self.config
     }
 
-    async fn put(&self, sealed: &Sealed, _progress: &mut Progress) -> Verdict {
-        let filled = async {
-            while records_in(&self.folder) < self.records {
-                tokio::task::yield_now().await;
+    async fn put(&self, _sealed: &Sealed, _progress: &mut Progress) -> Verdict {
+        match &self.how {
+            How::Quick => {}
+            How::Saving(run) => {
+                if let Some((path, bytes)) = run.lock().unwrap().take() {
+                    std::fs::File::create(path).unwrap().write_all(&bytes).unwrap();
+                }
             }
-        };
-        assert!(
-            within(PATIENCE, filled).await.is_some(),
-            "the folder waits for the server"
-        );
-        Verdict::Confirmed {
-            remote_id: format!("there-{}", sealed.record.sequence),
+            How::After(time) => assert!(within(*time, std::future::pending::<()>()).await.is_none()),
+            How::When(is_so) => {
+                let waits = async {
+                    while !is_so() {
+                        tokio::task::yield_now().await;
+                    }
+                };
+                let name = &self.config.name;
+                assert!(within(PATIENCE, waits).await.is_some(), "the others wait for `{name}`");
+            }
+            How::Sulks => {}
+        }
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        match &self.how {
+            How::Sulks => Verdict::Retry {
+                after: None,
+                patience: Patience::Few,
+                reason: "not today".into(),
+            },
+            How::Quick | How::Saving(_) | How::After(_) | How::When(_) => Verdict::Confirmed {
+                remote_id: "there".into(),
+            },
         }
     }
 
@@ -69,17 +86,64 @@ impl Shelf for Trickling {
     }
 }
 
+fn named(name: &str, kind: TargetKind, url: &str) -> TargetConfig {
+    TargetConfig {
+        name: name.into(),
+        ..config(kind, url)
+    }
+}
+
+fn fake(name: &str, how: How, asked: &Arc<AtomicUsize>) -> Box<dyn Target> {
+    Box::new(Fake {
+        config: named(name, TargetKind::S3, "https://lake.example/bucket"),
+        how,
+        asked: Arc::clone(asked),
+    })
+}
+
+fn stick(folder: &Path) -> Box<dyn Target> {
+    open(
+        named("stick", TargetKind::Directory, &folder.display().to_string()),
+        &"".into(),
+    )
+    .unwrap()
+}
+
+fn count(asked: &AtomicUsize) -> usize {
+    asked.load(Ordering::Relaxed)
+}
+
+fn records_in(folder: &Path) -> usize {
+    let names = std::fs::read_dir(folder).into_iter().flatten();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .filter(|name| name.ends_with(".json") && !name.starts_with('.'))
+        .count()
+}
+
+/// A drain for which a minute has gone by whenever it looks at the clock.
+async fn hasty(bench: &Bench, targets: &[Box<dyn Target>], is_followed: bool) -> (Summary, Vec<DrainEvent>) {
+    let looks = AtomicUsize::new(0);
+    let clock = || now() + TimeDelta::minutes(i64::try_from(looks.fetch_add(1, Ordering::Relaxed)).unwrap());
+    let pace = Pace {
+        is_followed,
+        ..Pace::default()
+    };
+    let mut events = Vec::new();
+    let drained = drain(&bench.store, targets, &clock, pace, &mut |event| {
+        events.push(event);
+    })
+    .await;
+    (drained.unwrap(), events)
+}
+
 #[tokio::test]
 async fn a_folder_has_every_record_while_a_server_is_at_its_first() {
-    let (bench, folder) = (Bench::new(), tempfile::tempdir().unwrap());
+    let (bench, folder, asked) = (Bench::new(), tempfile::tempdir().unwrap(), Arc::default());
     bench.put_runs(5);
-    let trickling = Trickling {
-        config: named("server", TargetKind::S3, "https://lake.example/bucket"),
-        folder: folder.path().to_owned(),
-        records: 5,
-    };
-    let stick = named("stick", TargetKind::Directory, &folder.path().display().to_string());
-    let targets: Vec<Box<dyn Target>> = vec![Box::new(trickling), open(stick, &"".into()).unwrap()];
+    let there = folder.path().to_owned();
+    let trickling = How::When(Box::new(move || records_in(&there) == 5));
+    let targets = [fake("server", trickling, &asked), stick(folder.path())];
     let drained = bench.drain(&targets).await;
     assert_eq!(drained.words(), ["synced"; 5], "{}", drained.text());
     for event in &drained.events {
@@ -91,46 +155,13 @@ async fn a_folder_has_every_record_while_a_server_is_at_its_first() {
     }
 }
 
-/// A folder that takes nothing, although it is there; counts how often it was tried.
-struct Sulking(TargetConfig, Arc<AtomicUsize>);
-
-#[async_trait]
-impl Shelf for Sulking {
-    fn config(&self) -> &TargetConfig {
-        &self.0
-    }
-
-    async fn put(&self, _sealed: &Sealed, _progress: &mut Progress) -> Verdict {
-        self.1.fetch_add(1, Ordering::Relaxed);
-        Verdict::Retry {
-            after: None,
-            patience: Patience::Few,
-            reason: "not today".into(),
-        }
-    }
-
-    async fn put_attachment(&self, _enclosure: &Enclosure<'_>) -> Verdict {
-        unreachable!("the records have none")
-    }
-
-    async fn look(&self) -> Probe {
-        Probe::Ready { identity: None }
-    }
-}
-
 #[tokio::test]
-async fn what_a_folder_does_not_take_it_is_offered_once_in_a_drain() {
-    let (bench, tries) = (Bench::new(), Arc::new(AtomicUsize::new(0)));
+async fn what_one_does_not_take_it_is_offered_once_in_a_drain() {
+    let (bench, tries, asked) = (Bench::new(), Arc::default(), Arc::default());
     bench.put_runs(3);
-    let sulking = Sulking(named("stick", TargetKind::Directory, "stick"), Arc::clone(&tries));
-    let well = Trickling {
-        config: named("server", TargetKind::S3, "https://lake.example/bucket"),
-        folder: PathBuf::new(),
-        records: 0,
-    };
-    let targets: Vec<Box<dyn Target>> = vec![Box::new(sulking), Box::new(well)];
+    let targets = [fake("stick", How::Sulks, &tries), fake("server", How::Quick, &asked)];
     let drained = bench.drain(&targets).await;
-    assert_eq!(tries.load(Ordering::Relaxed), 3);
+    assert_eq!((count(&tries), count(&asked)), (3, 3));
     assert_eq!(drained.words(), ["waiting"; 3], "{}", drained.text());
     for event in &drained.events {
         let DrainEvent::Waiting { reasons, .. } = event else {
@@ -142,22 +173,20 @@ async fn what_a_folder_does_not_take_it_is_offered_once_in_a_drain() {
 }
 
 /// A server and a stick, and what the server said of run 1 in an earlier sync, when the stick was out.
-fn with_a_stick(said: ReceiptKind, folder: &Path) -> (Bench, Vec<Box<dyn Target>>) {
+fn with_a_stick(said: ReceiptKind, folder: &Path) -> (Bench, [Box<dyn Target>; 2]) {
     let bench = Bench::new();
     bench.put_runs(1);
+    told(&bench, 1, "server", said);
+    (bench, [fake("server", How::Quick, &Arc::default()), stick(folder)])
+}
+
+fn told(bench: &Bench, number: u64, target: &str, kind: ReceiptKind) {
     let receipt = Receipt {
         at: now(),
-        target: "server".into(),
-        kind: said,
+        target: target.into(),
+        kind,
     };
-    bench.store.receipts().append(&run_id(1), &receipt).unwrap();
-    let server = Trickling {
-        config: named("server", TargetKind::S3, "https://lake.example/bucket"),
-        folder: PathBuf::from("."),
-        records: 0,
-    };
-    let stick = named("stick", TargetKind::Directory, &folder.display().to_string());
-    (bench, vec![Box::new(server), open(stick, &"".into()).unwrap()])
+    bench.store.receipts().append(&run_id(number), &receipt).unwrap();
 }
 
 #[tokio::test]
@@ -196,184 +225,73 @@ async fn a_server_that_wants_a_run_now_gets_it_before_the_stick_lets_it_go() {
     assert_eq!(names, ["server", "stick"]);
 }
 
-/// A server that has what it is sent at once, and whose bench makes one more run while it has the first.
-struct Quick {
-    config: TargetConfig,
-    had: Arc<AtomicUsize>,
-    /// Where the run is saved: a store's folder, the name and the bytes.
-    saved: Mutex<Option<(PathBuf, Vec<u8>)>>,
-}
-
-#[async_trait]
-impl Shelf for Quick {
-    fn config(&self) -> &TargetConfig {
-        &self.config
-    }
-
-    async fn put(&self, _sealed: &Sealed, _progress: &mut Progress) -> Verdict {
-        if let Some((path, bytes)) = self.saved.lock().unwrap().take() {
-            let mut file = std::fs::File::create(path).unwrap();
-            file.write_all(&bytes).unwrap();
-        }
-        self.had.fetch_add(1, Ordering::Relaxed);
-        Verdict::Confirmed {
-            remote_id: "quick".into(),
-        }
-    }
-
-    async fn put_attachment(&self, _enclosure: &Enclosure<'_>) -> Verdict {
-        unreachable!("the records have none")
-    }
-
-    async fn look(&self) -> Probe {
-        Probe::Ready { identity: None }
-    }
-}
-
-/// A server that answers its first request when another one has so many runs.
-struct Behind {
-    config: TargetConfig,
-    other: Arc<AtomicUsize>,
-    runs: usize,
-}
-
-#[async_trait]
-impl Shelf for Behind {
-    fn config(&self) -> &TargetConfig {
-        &self.config
-    }
-
-    async fn put(&self, _sealed: &Sealed, _progress: &mut Progress) -> Verdict {
-        let passed = async {
-            while self.other.load(Ordering::Relaxed) < self.runs {
-                tokio::task::yield_now().await;
-            }
-        };
-        assert!(
-            within(PATIENCE, passed).await.is_some(),
-            "the other server waits for this one"
-        );
-        Verdict::Confirmed {
-            remote_id: "behind".into(),
-        }
-    }
-
-    async fn put_attachment(&self, _enclosure: &Enclosure<'_>) -> Verdict {
-        unreachable!("the records have none")
-    }
-
-    async fn look(&self) -> Probe {
-        Probe::Ready { identity: None }
-    }
-}
-
 #[tokio::test]
 async fn a_server_that_trickles_keeps_no_other_waiting_not_even_for_a_run_that_is_saved_meanwhile() {
-    let (bench, had) = (Bench::new(), Arc::new(AtomicUsize::new(0)));
+    let (bench, behind, quick) = (Bench::new(), Arc::default(), Arc::new(AtomicUsize::new(0)));
     bench.put_runs(5);
     let late = numbered(6);
     let path = bench.store.root().join("pending").join(RecordName::of(&late).as_str());
-    let behind = Behind {
-        config: named("behind", TargetKind::S3, "https://lake.example/bucket"),
-        other: Arc::clone(&had),
-        runs: 6,
-    };
-    let quick = Quick {
-        config: named("quick", TargetKind::S3, "https://lake.example/other"),
-        had,
-        saved: Mutex::new(Some((path, integrity::seal(&late).unwrap()))),
-    };
-    let targets: Vec<Box<dyn Target>> = vec![Box::new(behind), Box::new(quick)];
+    let saving = How::Saving(Mutex::new(Some((path, integrity::seal(&late).unwrap()))));
+    let others = Arc::clone(&quick);
+    let trickling = How::When(Box::new(move || count(&others) >= 6));
+    let targets = [fake("behind", trickling, &behind), fake("quick", saving, &quick)];
     let drained = bench.drain(&targets).await;
     assert_eq!(drained.words(), ["synced"; 6], "{}", drained.text());
 }
 
+/// A drain of 300 runs to a server that answers when a quick one has them all.
+async fn far_behind(bench: &Bench) {
+    let (behind, quick) = (Arc::default(), Arc::new(AtomicUsize::new(0)));
+    let others = Arc::clone(&quick);
+    let trickling = How::When(Box::new(move || count(&others) >= 300));
+    let targets = [fake("behind", trickling, &behind), fake("quick", How::Quick, &quick)];
+    let drained = bench.drain(&targets).await;
+    assert_eq!((drained.summary.synced, drained.events.len()), (300, 300));
+    assert_eq!((count(&behind), count(&quick)), (300, 300), "each once");
+    let last = format!("{:?}", drained.events[299]);
+    assert!(last.contains("SN0300"), "{last}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_far_behind_gets_the_rest_afterwards_and_in_order() {
+    let bench = Bench::new();
+    bench.put_runs(300);
+    far_behind(&bench).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_far_behind_gets_what_it_did_not_want_before_too() {
+    let bench = Bench::new();
+    bench.put_runs(300);
+    for number in 1..=300 {
+        let reason = "simulated, and accept_simulated is not set".to_owned();
+        told(&bench, number, "behind", ReceiptKind::Unwanted { reason });
+    }
+    far_behind(&bench).await;
+}
+
 #[tokio::test]
 async fn a_target_that_takes_long_and_takes_nothing_is_left_alone_after_three_records() {
-    let (bench, tries) = (Bench::new(), Arc::new(AtomicUsize::new(0)));
+    let (bench, tries) = (Bench::new(), Arc::default());
     bench.put_runs(9);
-    let server = named("server", TargetKind::S3, "https://lake.example/bucket");
-    let targets: Vec<Box<dyn Target>> = vec![Box::new(Sulking(server, Arc::clone(&tries)))];
-    let looks = AtomicUsize::new(0);
-    let clock = || now() + TimeDelta::minutes(i64::try_from(looks.fetch_add(1, Ordering::Relaxed)).unwrap());
-    let mut events = Vec::new();
-    let drained = drain(&bench.store, &targets, &clock, Pace::default(), &mut |event| {
-        events.push(event);
-    })
-    .await;
-    let drained = drained.unwrap();
-    assert_eq!((tries.load(Ordering::Relaxed), drained.pending), (3, 9), "{events:?}");
+    let (drained, events) = hasty(&bench, &[fake("server", How::Sulks, &tries)], false).await;
+    assert_eq!((count(&tries), drained.pending), (3, 9), "{events:?}");
     assert!(
         drained.stopped["server"].reason.starts_with("3 uploads in a row"),
         "{drained:?}"
     );
 }
 
-/// A server that takes a while for each answer.
-struct Slow {
-    config: TargetConfig,
-    takes: Duration,
-    had: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl Shelf for Slow {
-    fn config(&self) -> &TargetConfig {
-        &self.config
-    }
-
-    async fn put(&self, _sealed: &Sealed, _progress: &mut Progress) -> Verdict {
-        assert!(within(self.takes, std::future::pending::<()>()).await.is_none());
-        self.had.fetch_add(1, Ordering::Relaxed);
-        Verdict::Confirmed {
-            remote_id: "slow".into(),
-        }
-    }
-
-    async fn put_attachment(&self, _enclosure: &Enclosure<'_>) -> Verdict {
-        unreachable!("the records have none")
-    }
-
-    async fn look(&self) -> Probe {
-        Probe::Ready { identity: None }
-    }
-}
-
 #[tokio::test]
 async fn a_drain_that_is_followed_by_another_ends_while_a_server_trickles_and_the_next_goes_on() {
     let (bench, slow, quick) = (Bench::new(), Arc::default(), Arc::default());
     bench.put_runs(5);
-    let targets: Vec<Box<dyn Target>> = vec![
-        Box::new(Slow {
-            config: named("slow", TargetKind::S3, "https://lake.example/bucket"),
-            takes: Duration::from_millis(1200),
-            had: Arc::clone(&slow),
-        }),
-        Box::new(Quick {
-            config: named("quick", TargetKind::S3, "https://lake.example/other"),
-            had: Arc::clone(&quick),
-            saved: Mutex::default(),
-        }),
-    ];
-    // whoever looks at the clock finds that a minute has gone by
-    let looks = AtomicUsize::new(0);
-    let clock = || now() + TimeDelta::minutes(i64::try_from(looks.fetch_add(1, Ordering::Relaxed)).unwrap());
-    let pace = Pace {
-        is_followed: true,
-        ..Pace::default()
-    };
-    let mut events = Vec::new();
-    let drained = drain(&bench.store, &targets, &clock, pace, &mut |event| {
-        events.push(event);
-    })
-    .await
-    .unwrap();
-    let had = slow.load(Ordering::Relaxed);
+    let after = How::After(Duration::from_millis(1200));
+    let targets = [fake("slow", after, &slow), fake("quick", How::Quick, &quick)];
+    let (drained, events) = hasty(&bench, &targets, true).await;
+    let had = count(&slow);
     assert_eq!((drained.synced, drained.pending), (had, 5 - had), "{events:?}");
-    assert!(
-        had < 5 && quick.load(Ordering::Relaxed) == 5 && events.len() == had,
-        "{events:?}"
-    );
+    assert!(had < 5 && count(&quick) == 5 && events.len() == had, "{events:?}");
     assert!(drained.goes_on);
     let next = bench.drain(&targets).await;
     assert_eq!(
@@ -382,69 +300,21 @@ async fn a_drain_that_is_followed_by_another_ends_while_a_server_trickles_and_th
         "{}",
         next.text()
     );
-    assert_eq!((slow.load(Ordering::Relaxed), quick.load(Ordering::Relaxed)), (5, 5));
+    assert_eq!((count(&slow), count(&quick)), (5, 5));
 }
 
 #[tokio::test]
-async fn a_server_that_is_far_behind_gets_the_rest_afterwards_and_in_order() {
-    let (bench, had) = (Bench::new(), Arc::new(AtomicUsize::new(0)));
-    bench.put_runs(300);
-    let behind = Behind {
-        config: named("behind", TargetKind::S3, "https://lake.example/bucket"),
-        other: Arc::clone(&had),
-        runs: 300,
-    };
-    let quick = Quick {
-        config: named("quick", TargetKind::S3, "https://lake.example/other"),
-        had: Arc::clone(&had),
-        saved: Mutex::default(),
-    };
-    let targets: Vec<Box<dyn Target>> = vec![Box::new(behind), Box::new(quick)];
-    let drained = bench.drain(&targets).await;
-    assert_eq!((drained.summary.synced, drained.events.len()), (300, 300));
-    assert_eq!(had.load(Ordering::Relaxed), 300, "each once");
-    let order: Vec<String> = drained.events.iter().map(|event| format!("{event:?}")).collect();
-    assert!(order[299].contains("SN0300"), "{}", order[299]);
-}
-
-#[tokio::test]
-async fn a_drain_that_is_followed_gives_what_let_others_go_first_its_turn_although_a_server_trickles() {
+async fn what_let_others_go_first_has_its_turn_in_a_drain_that_is_followed_although_a_server_trickles() {
     let (bench, slow, quick) = (Bench::new(), Arc::default(), Arc::default());
     bench.put_runs(4);
-    // tried in vain twice at the quick one
-    for kind in [ReceiptKind::Attempt, ReceiptKind::Attempt] {
-        let receipt = Receipt {
-            at: now(),
-            target: "quick".into(),
-            kind,
-        };
-        bench.store.receipts().append(&run_id(2), &receipt).unwrap();
-    }
-    let targets: Vec<Box<dyn Target>> = vec![
-        Box::new(Slow {
-            config: named("slow", TargetKind::S3, "https://lake.example/bucket"),
-            takes: Duration::from_millis(1200),
-            had: Arc::clone(&slow),
-        }),
-        Box::new(Quick {
-            config: named("quick", TargetKind::S3, "https://lake.example/other"),
-            had: Arc::clone(&quick),
-            saved: Mutex::default(),
-        }),
-    ];
-    let looks = AtomicUsize::new(0);
-    let clock = || now() + TimeDelta::minutes(i64::try_from(looks.fetch_add(1, Ordering::Relaxed)).unwrap());
-    let pace = Pace {
-        is_followed: true,
-        ..Pace::default()
-    };
-    let drained = drain(&bench.store, &targets, &clock, pace, &mut |_| ()).await.unwrap();
-    let had = slow.load(Ordering::Relaxed);
-    assert!(quick.load(Ordering::Relaxed) == 4 && had < 4, "{drained:?}");
+    // in vain twice
+    told(&bench, 2, "quick", ReceiptKind::Attempt);
+    told(&bench, 2, "quick", ReceiptKind::Attempt);
+    let after = How::After(Duration::from_millis(1200));
+    let targets = [fake("slow", after, &slow), fake("quick", How::Quick, &quick)];
+    let (drained, _) = hasty(&bench, &targets, true).await;
+    assert!(count(&quick) == 4 && count(&slow) < 4, "{drained:?}");
     let next = bench.drain(&targets).await;
-    assert_eq!(
-        (drained.synced + next.summary.synced, slow.load(Ordering::Relaxed)),
-        (4, 4)
-    );
-    assert_eq!(quick.load(Ordering::Relaxed), 4);
+    assert_eq!(drained.synced + next.summary.synced, 4);
+    assert_eq!((count(&slow), count(&quick)), (4, 4));
 }
