@@ -54,6 +54,7 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
     let mut away = 0_u32;
     let mut all_at_once = true;
     let mut resting = Resting::default();
+    let (mut goes_on, mut windows) = (false, BTreeMap::new());
     loop {
         let mut rest = USUAL;
         // also what was asked of the watch before this one, or of a sync between two rounds
@@ -77,6 +78,7 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
                 let pace = Pace {
                     only_due: !all_at_once && away == 0,
                     is_followed: true,
+                    windows: goes_on.then_some(&windows),
                     resting: Some(&left_alone),
                     ..Pace::default()
                 };
@@ -85,10 +87,13 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
                 let drained = one_drain(&outbox.store, &targets, arguments, pace, &mut interrupt).await?;
                 let Some(summary) = drained else { break };
                 resting.take(&summary.stopped, clock.now());
+                goes_on = summary.goes_on;
                 let is_any_away = resting.at(clock.now()).len() < targets.len();
+                windows = summary.windows;
                 if summary.goes_on {
-                    // a person may have a word in between
-                    rest = BETWEEN;
+                    // a person may have a word in between, whatever comes in
+                    rest = Duration::ZERO;
+                    clock.sleep_until(clock.now().after(BETWEEN)).await;
                 }
                 away = u32::from(summary.stopped.len() == targets.len() && is_any_away);
                 notify(&format!(

@@ -48,11 +48,20 @@ pub struct Pace<'a> {
     /// True where another drain follows at once: this one ends when all targets but one that trickles are through, so that what is
     /// saved meanwhile does not wait for that one.
     pub is_followed: bool,
+    /// How many uploads may be under way from the beginning, by target: what [`Summary::windows`] said of the drain before. The
+    /// others begin with one.
+    pub windows: Option<&'a BTreeMap<String, usize>>,
     /// Targets that are not tried, by name: they asked to be left alone a moment ago. The others go on.
     pub resting: Option<&'a BTreeMap<String, Stopped>>,
 }
 
 impl Pace<'_> {
+    /// As wide as it was at the end of the drain before, where that one goes on.
+    fn window(&self, target: &str) -> Window {
+        let size = self.windows.and_then(|windows| windows.get(target)).copied();
+        Window::of(self.at_once, size.unwrap_or(1))
+    }
+
     fn is_stopped(&self) -> bool {
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
@@ -65,6 +74,7 @@ impl Default for Pace<'_> {
             only_due: false,
             stop: None,
             is_followed: false,
+            windows: None,
             resting: None,
         }
     }
@@ -104,6 +114,7 @@ pub async fn drain(
     summary.goes_on = floor.is_cut.load(Ordering::Relaxed);
     // what was moved before the trouble is worth as much
     store.sync_moves()?;
+    summary.windows = floor.sizes();
     let Floor { ledger, stops, .. } = floor;
     let stops = stops.into_inner().unwrap_or_else(PoisonError::into_inner);
     stops.write_down(store, targets, was_whole, now())?;
@@ -198,7 +209,7 @@ impl<'a> Floor<'a> {
             store,
             ledger: Ledger::new(store, Arc::clone(&names), Arc::clone(syncer)),
             configured: Arc::clone(&names),
-            windows: targets.iter().map(|_| Window::new(pace.at_once)).collect(),
+            windows: targets.iter().map(|target| pace.window(target.name())).collect(),
             is_cut: AtomicBool::new(false),
             is_pass_over: AtomicBool::new(false),
             held: AtomicUsize::new(0),
@@ -219,7 +230,11 @@ impl<'a> Floor<'a> {
     fn has_room(&self, leaves_behind: bool) -> bool {
         let is_light = self.held.load(Ordering::Relaxed) < MOST_HELD;
         let is_wanted = match leaves_behind {
-            true => self.windows.iter().any(Window::has_room_in_order),
+            true => {
+                let now = (self.now)();
+                self.windows.iter().any(Window::has_room_in_order)
+                    && !self.windows.iter().any(|window| window.is_busy(now))
+            }
             false => self.windows.iter().any(Window::has_room) && !self.is_full(),
         };
         is_light && is_wanted
@@ -265,6 +280,14 @@ impl<'a> Floor<'a> {
         self.is_pass_over.load(Ordering::Relaxed)
     }
 
+    /// How many uploads may be under way at each target that is not stopped.
+    fn sizes(&self) -> BTreeMap<String, usize> {
+        let stops = self.stops();
+        let windows = self.targets.iter().map(|target| target.name()).zip(&self.windows);
+        let windows = windows.filter(|(name, _)| !stops.whole.contains_key(*name));
+        windows.map(|(name, window)| (name.to_owned(), window.size())).collect()
+    }
+
     /// Those that wait for one target wait no longer, and are not sent.
     fn let_through(&self) {
         self.windows.iter().for_each(Window::open);
@@ -278,9 +301,12 @@ impl<'a> Floor<'a> {
                 true => &self.is_pass_over,
                 false => &self.is_cut,
             };
-            over.store(true, Ordering::Relaxed);
+            if !over.swap(true, Ordering::Relaxed) {
+                // the others get what comes until it has answered
+                self.windows.iter().for_each(Window::leave);
+            }
         }
-        !is_late && self.not_tried().is_none()
+        (!is_late || self.pace.is_followed) && self.not_tried().is_none()
     }
 
     /// Targets that refused a run for good, with their words.
@@ -378,7 +404,7 @@ impl<'a> Floor<'a> {
         let mut waiting = Waiting::default();
         let mut running = FuturesUnordered::new();
         loop {
-            let is_stopped = self.is_cut() || self.is_pass_over();
+            let is_stopped = self.pace.is_stopped();
             if is_stopped {
                 self.let_through();
             }
@@ -393,7 +419,8 @@ impl<'a> Floor<'a> {
                 (false, None) => ahead.start((self.now)())?,
                 (false, Some(reasons)) => self.tell_rest(&mut ahead, &reasons, summary, observe)?,
             }
-            if running.is_empty() && (is_stopped || ahead.is_done()) {
+            let is_left = self.windows.iter().all(Window::is_behind);
+            if running.is_empty() && (is_stopped || is_left || ahead.is_done()) {
                 postponed.sort_by(|(one, _), (other, _)| one.cmp(other));
                 return Ok(postponed);
             }
@@ -420,7 +447,7 @@ impl<'a> Floor<'a> {
                     }
                 }
             });
-            let came = match waits {
+            let came = match are_several {
                 // a target that is through with the others takes what is saved while another one trickles
                 true => within(LOOK, came).await.unwrap_or(Ok(Came::Nothing)),
                 false => came.await,

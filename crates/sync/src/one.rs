@@ -183,11 +183,11 @@ async fn offer(
     // to the end of this turn, where it has one
     let _place = ticket.filter(|_| needs_turn);
     let is_stopped = floor.stops().of(name, sealed).is_some();
-    let missed = match (floor.is_cut(), floor.is_pass_over()) {
+    let missed = match (window.is_open(), floor.is_pass_over()) {
         _ if !has_waited || is_stopped => None,
-        (true, _) => Some(Missed::Cut),
-        (false, true) => Some(Missed::Behind),
-        (false, false) => None,
+        (true, true) => Some(Missed::Behind),
+        (true, false) => Some(Missed::Cut),
+        (false, _) => None,
     };
     if missed.is_some() || (is_stopped && needs_turn) {
         waits_anew();

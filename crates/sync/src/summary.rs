@@ -74,6 +74,8 @@ pub struct Summary {
     pub need_a_person: usize,
     /// True where it ended because the next drain follows at once, and goes on where this one ended.
     pub goes_on: bool,
+    /// How many uploads might be under way at its end, by target, without those that were stopped.
+    pub windows: BTreeMap<String, usize>,
     /// Targets that took nothing at all any more, by name.
     pub stopped: BTreeMap<String, Stopped>,
 }

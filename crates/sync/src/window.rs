@@ -77,6 +77,12 @@ impl State {
         !self.is_open && self.taken + self.queue.len() >= MOST_WAITING.max(self.size)
     }
 
+    /// Fewer than ten answers in the last second.
+    fn is_slow(&self, now: DateTime<Utc>) -> bool {
+        let tenth = self.answers_at.front();
+        self.answers_at.len() < FEW || tenth.is_none_or(|at| (now - *at).abs() > IN_A_SECOND)
+    }
+
     /// The target has answered.
     fn answered_at(&mut self, now: DateTime<Utc>) {
         self.answers_at.push_back(now);
@@ -143,12 +149,12 @@ impl Drop for Ticket<'_> {
 }
 
 impl Window {
-    /// At most so many, and at least one.
-    pub(crate) fn new(most: usize) -> Self {
+    /// At most so many, and at least one; it begins with `size`.
+    pub(crate) fn of(most: usize, size: usize) -> Self {
         let most = most.max(1);
         let state = State {
             most,
-            size: 1,
+            size: size.clamp(1, most),
             steep_until: most,
             answers: 0,
             fastest: None,
@@ -181,20 +187,43 @@ impl Window {
     /// A place in the queue; none where the pass goes on without it. It does so from when too many wait, or any where `is_heavy`.
     /// One that answers ten times a second is waited for: going on without it costs as much.
     pub(crate) fn ticket_unless_behind(&self, is_heavy: bool, now: DateTime<Utc>) -> Option<Ticket<'_>> {
-        let is_left = {
-            let state = self.state();
-            let is_slow = state.answers_at.len() < FEW
-                || state
-                    .answers_at
-                    .front()
-                    .is_none_or(|at| (now - *at).abs() > IN_A_SECOND);
-            is_slow && (is_heavy && !state.queue.is_empty() || state.is_full())
+        let is_behind = {
+            let mut state = self.state();
+            let is_too_much = (is_heavy && !state.queue.is_empty()) || state.is_full();
+            state.is_behind |= is_too_much && state.is_slow(now);
+            state.is_behind
         };
-        if is_left {
-            self.state().is_behind = true;
-        }
-        let is_behind = self.state().is_behind;
         (!is_behind).then(|| self.ticket())
+    }
+
+    /// True where too many wait for it, and for good reason: it answers.
+    pub(crate) fn is_busy(&self, now: DateTime<Utc>) -> bool {
+        let state = self.state();
+        !state.is_behind && state.is_full() && !state.is_slow(now)
+    }
+
+    /// The pass goes on without it where it is at work, and those that wait for it wait for the next one.
+    pub(crate) fn leave(&self) {
+        let mut state = self.state();
+        if state.taken + state.queue.len() > 0 {
+            (state.is_behind, state.is_open) = (true, true);
+            state.wake();
+        }
+    }
+
+    /// True where those that waited were let through.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state().is_open
+    }
+
+    /// True where the pass goes on without it.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.state().is_behind
+    }
+
+    /// How many may be under way now.
+    pub(crate) fn size(&self) -> usize {
+        self.state().size
     }
 
     /// True where a record that comes now need not wait, and the pass does not go on without it.
@@ -289,6 +318,10 @@ mod tests {
         taken.len()
     }
 
+    fn window(most: usize) -> Window {
+        Window::of(most, 1)
+    }
+
     fn at(milliseconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(1_772_000_000_000 + milliseconds).unwrap()
     }
@@ -299,17 +332,17 @@ mod tests {
 
     #[test]
     fn it_doubles_with_each_round_up_to_its_bound() {
-        let window = Window::new(10);
+        let window = window(10);
         for expected in [1, 2, 4, 8, 10, 10] {
             assert_eq!(places(&window), expected);
             answer(&window, expected, 20);
         }
-        assert_eq!(places(&Window::new(0)), 1);
+        assert_eq!(places(&Window::of(0, 1)), 1);
     }
 
     #[test]
     fn it_stops_where_answers_begin_to_wait() {
-        let window = Window::new(256);
+        let window = window(256);
         answer(&window, 7, 20);
         answer(&window, 100, 51);
         assert_eq!(places(&window), 8);
@@ -319,7 +352,7 @@ mod tests {
 
     #[test]
     fn trouble_halves_it_and_then_it_grows_slowly() {
-        let window = Window::new(64);
+        let window = window(64);
         answer(&window, 63, 20);
         window.troubled(at(0), at(0));
         assert_eq!(places(&window), 32);
@@ -333,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_place_is_given_back() {
-        let window = Window::new(4);
+        let window = window(4);
         let first = window.ticket();
         assert!(first.admitted().now_or_never().is_some() && !window.has_room());
         drop(first);
@@ -342,7 +375,7 @@ mod tests {
 
     #[test]
     fn who_waits_is_admitted_in_order() {
-        let window = Window::new(4);
+        let window = window(4);
         let tickets: Vec<Ticket<'_>> = (0..3).map(|_| window.ticket()).collect();
         let [first, second, third] = tickets.try_into().unwrap();
         assert!(first.admitted().now_or_never().is_some());
@@ -356,7 +389,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_sent_any_more_nobody_waits() {
-        let window = Window::new(1);
+        let window = window(1);
         let tickets: Vec<Ticket<'_>> = std::iter::from_fn(|| (!window.is_full()).then(|| window.ticket())).collect();
         assert!(tickets[0].admitted().now_or_never().is_some() && tickets[9].admitted().now_or_never().is_none());
         window.open();
@@ -365,7 +398,7 @@ mod tests {
 
     #[test]
     fn one_that_takes_long_for_nothing_three_times_in_a_row_hangs() {
-        let window = Window::new(4);
+        let window = window(4);
         let slow = |begun: i64| window.troubled(at(begun), at(begun + 30_000));
         slow(0);
         slow(30_000);
@@ -384,7 +417,7 @@ mod tests {
 
     #[test]
     fn only_one_that_is_slow_is_left_behind() {
-        let window = Window::new(4);
+        let window = window(4);
         let waiting = |now| {
             std::iter::from_fn(|| window.ticket_unless_behind(false, now))
                 .take(300)
@@ -406,7 +439,7 @@ mod tests {
 
     #[test]
     fn so_many_wait_and_no_more() {
-        let window = Window::new(4);
+        let window = window(4);
         let tickets: Vec<Ticket<'_>> = std::iter::from_fn(|| (!window.is_full()).then(|| window.ticket())).collect();
         assert_eq!(tickets.len(), MOST_WAITING);
         drop(tickets);
