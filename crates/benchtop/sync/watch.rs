@@ -61,6 +61,7 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
         let asked_of_others = left_alone(&outbox.store, &targets, clock.utc());
         resting.take(&asked_of_others, clock.now());
         let left_alone = resting.at(clock.now());
+        let begins_wide = std::mem::take(&mut goes_on);
         // a question may take as long as its timeouts allow: it ends with us
         let is_there = match away {
             _ if left_alone.len() == targets.len() => None,
@@ -78,7 +79,7 @@ pub(super) async fn watch(arguments: &SyncArguments) -> Result<Exit, Failure> {
                 let pace = Pace {
                     only_due: !all_at_once && away == 0,
                     is_followed: true,
-                    windows: goes_on.then_some(&windows),
+                    windows: begins_wide.then_some(&windows),
                     resting: Some(&left_alone),
                     ..Pace::default()
                 };

@@ -257,12 +257,14 @@ impl<'a> Floor<'a> {
     /// A record's way to each target.
     fn lanes(&self, leaves_behind: bool) -> Vec<Lane<'_>> {
         let (is_heavy, now) = (self.held.load(Ordering::Relaxed) >= MOST_HELD / 2, (self.now)());
+        let stopped = &self.stops().whole;
         let windows = self.targets.iter().zip(&self.windows);
         windows
             .map(|(target, window)| Lane {
                 target: target.as_ref(),
                 window,
-                ticket: match leaves_behind {
+                // nothing is sent to one that is stopped: nobody waits for it
+                ticket: match leaves_behind && !stopped.contains_key(target.name()) {
                     true => window.ticket_unless_behind(is_heavy, now),
                     false => Some(window.ticket()),
                 },
@@ -301,8 +303,10 @@ impl<'a> Floor<'a> {
                 true => &self.is_pass_over,
                 false => &self.is_cut,
             };
-            if !over.swap(true, Ordering::Relaxed) {
-                // the others get what comes until it has answered
+            let is_first = !over.swap(true, Ordering::Relaxed);
+            let mut left = self.windows.iter().filter(|window| window.is_behind());
+            // the others get what comes until those that were left have answered
+            if is_first || left.all(Window::is_idle) {
                 self.windows.iter().for_each(Window::leave);
             }
         }
@@ -420,6 +424,12 @@ impl<'a> Floor<'a> {
                 (false, Some(reasons)) => self.tell_rest(&mut ahead, &reasons, summary, observe)?,
             }
             let is_left = self.windows.iter().all(Window::is_behind);
+            let is_ending = self.is_cut() || self.is_pass_over();
+            if is_left && running.is_empty() && !is_ending {
+                // there is nobody for whom the pass would go on
+                self.windows.iter().for_each(Window::catch_up);
+                continue;
+            }
             if running.is_empty() && (is_stopped || is_left || ahead.is_done()) {
                 postponed.sort_by(|(one, _), (other, _)| one.cmp(other));
                 return Ok(postponed);

@@ -17,6 +17,9 @@ use std::borrow::Cow;
 /// After so many uploads that led to nothing, a record goes behind the others.
 const IN_VAIN: u32 = 2;
 
+/// Why a run is open again that a target did not want.
+const WANTED_NOW: &str = "the station file wants it there now";
+
 /// Whom a record lets go first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {
@@ -164,18 +167,22 @@ async fn offer(
             matches!(target.wants(&sealed.record), Wants::Yes)
         }
     };
-    // what was not wanted before, and gets nothing now, waits like the rest
-    let waits_anew = || {
-        if needs_turn && matches!(state.standing, Standing::Unwanted { .. }) {
-            floor.ledger.note(&sealed.run_id, reopened(name, (floor.now)()));
-        }
-    };
+    if needs_turn && matches!(state.standing, Standing::Unwanted { .. }) {
+        // what was not wanted before is like the rest from now on
+        floor.ledger.note(&sealed.run_id, reopened(name, (floor.now)()));
+        state.receipts = state.receipts.saturating_add(1);
+        state.standing = match state.unanswered {
+            true => Standing::Uncertain {
+                reason: WANTED_NOW.to_owned(),
+            },
+            false => Standing::Open,
+        };
+    }
     let has_waited = match &ticket {
         // nothing is sent
         _ if !needs_turn => false,
         Some(ticket) => ticket.admitted().await,
         None => {
-            waits_anew();
             let reason = "it is far behind the other targets".to_owned();
             return Ok(Offered::nothing(name, reason, Some(Missed::Behind)));
         }
@@ -184,14 +191,11 @@ async fn offer(
     let _place = ticket.filter(|_| needs_turn);
     let is_stopped = floor.stops().of(name, sealed).is_some();
     let missed = match (window.is_open(), floor.is_pass_over()) {
-        _ if !has_waited || is_stopped => None,
+        _ if !needs_turn || is_stopped => None,
         (true, true) => Some(Missed::Behind),
         (true, false) => Some(Missed::Cut),
         (false, _) => None,
     };
-    if missed.is_some() || (is_stopped && needs_turn) {
-        waits_anew();
-    }
     if missed.is_some() {
         let reason = "the sync ended before its turn".to_owned();
         return Ok(Offered::nothing(name, reason, missed));
@@ -204,7 +208,7 @@ async fn offer(
                 Ok(fresh) => fresh,
                 Err(error) => return Ok(Offered::nothing(name, error.to_string(), None)),
             };
-            state = fresh.target(name);
+            state.perhaps_elsewhere |= fresh.target(name).perhaps_elsewhere;
             &fresh
         }
         false => receipts,
@@ -230,7 +234,7 @@ async fn offer(
     let was_tried = stop.is_none();
     let mut progress = Progress::begun((floor.now)());
     let delivery = match stop {
-        Some(stop) if state.standing.is_open() || needs_turn => Delivery::Lacks {
+        Some(stop) if state.standing.is_open() => Delivery::Lacks {
             reason: format!("not tried: {}", stop.reason),
             stop: None,
         },
@@ -278,7 +282,7 @@ fn reopened(target: &str, at: DateTime<Utc>) -> Receipt {
         at,
         target: target.to_owned(),
         kind: ReceiptKind::Reopened {
-            reason: "the station file wants it there now".to_owned(),
+            reason: WANTED_NOW.to_owned(),
             surely_not_there: false,
         },
     }

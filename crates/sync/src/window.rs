@@ -189,7 +189,7 @@ impl Window {
     pub(crate) fn ticket_unless_behind(&self, is_heavy: bool, now: DateTime<Utc>) -> Option<Ticket<'_>> {
         let is_behind = {
             let mut state = self.state();
-            let is_too_much = (is_heavy && !state.queue.is_empty()) || state.is_full();
+            let is_too_much = (is_heavy && state.queue.len() > state.places()) || state.is_full();
             state.is_behind |= is_too_much && state.is_slow(now);
             state.is_behind
         };
@@ -209,6 +209,12 @@ impl Window {
             (state.is_behind, state.is_open) = (true, true);
             state.wake();
         }
+    }
+
+    /// True where it has nothing to do any more.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.taken + state.queue.len() == 0
     }
 
     /// True where those that waited were let through.

@@ -318,3 +318,29 @@ async fn what_let_others_go_first_has_its_turn_in_a_drain_that_is_followed_altho
     assert_eq!(drained.synced + next.summary.synced, 4);
     assert_eq!((count(&slow), count(&quick)), (4, 4));
 }
+
+#[tokio::test]
+async fn a_run_whose_answer_was_lost_before_it_was_unwanted_is_asked_for_and_not_sent_again() {
+    let bench = Bench::new();
+    bench.put_runs(1);
+    let server = super::server::Server::start().await;
+    for kind in [
+        ReceiptKind::Attempt,
+        ReceiptKind::Unwanted {
+            reason: "a person dropped it".to_owned(),
+        },
+    ] {
+        told(&bench, 1, "fleet", kind);
+    }
+    let drained = bench.drain(&super::bench::v2(&server.url)).await;
+    assert_eq!(drained.words(), ["synced"], "{}", drained.text());
+    let asked = server
+        .requests()
+        .into_iter()
+        .position(|request| request.method == "GET" && request.target.contains("/runs"));
+    let sent = server
+        .requests()
+        .into_iter()
+        .position(|request| request.method == "POST");
+    assert!(asked.is_some() && asked < sent, "{asked:?} {sent:?}");
+}
