@@ -1,8 +1,13 @@
 //! Draining `pending/`: every record to every target that wants it, begun oldest first, one bad one never blocking the rest.
 //!
 //! Records are read ahead on one thread ([`crate::ahead`]), uploads go beside each other in windows that follow their targets
-//! ([`crate::window`]), and what is written down is written by two more ([`crate::ledger`]). The window begins at one, so that
-//! a week offline costs one attempt and not one for each place in it. Memory does not grow with `pending/`.
+//! ([`crate::window`]), and what is written down is written by two more ([`crate::ledger`]). A window begins at one, so that
+//! a week offline costs one attempt and not one for each place in it. Memory does not grow with `pending/`, but for the names of
+//! what waits for a later pass.
+//!
+//! With several targets a pass goes on without one that the others have left far behind; what that one lacks is for the next pass.
+//! When all that there was is in hand, what is saved meanwhile is taken too. After [`a while`](crate::waiting) a drain that is
+//! followed by another comes to its end, so that nothing waits for a target that trickles.
 
 use crate::ahead::{Ahead, Reader, Source};
 use crate::deadline::within;
