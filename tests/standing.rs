@@ -7,7 +7,7 @@ use crate::{
 use std::{
     fs,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Damages the receipts of the store's only record.
@@ -147,11 +147,17 @@ fn what_a_server_refused_is_told_and_tried_again_although_a_stick_is_out() {
     assert_eq!(records(&store, "synced").len(), 1);
 }
 
+/// A store whose only run was refused.
+fn with_a_parked_run() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let demo = Demo::start(&["--fault", "400"]);
+    let made = with_runs(&["UNIT-5501"], &demo.url);
+    assert_eq!(sync(&[], &made.1).code, Some(3));
+    made
+}
+
 #[test]
 fn a_person_who_wants_another_try_waits_for_a_sync_that_is_at_work() {
-    let demo = Demo::start(&["--fault", "400"]);
-    let (_folder, own, store) = with_runs(&["UNIT-5501"], &demo.url);
-    assert_eq!(sync(&[], &own).code, Some(3));
+    let (_folder, own, store) = with_a_parked_run();
     let lock = fs::File::open(store.join("lock.syncer")).unwrap();
     lock.lock().unwrap();
     let mut command = benchtop();
@@ -172,9 +178,7 @@ fn a_person_who_wants_another_try_waits_for_a_sync_that_is_at_work() {
 
 #[test]
 fn health_is_told_to_a_program_too() {
-    let demo = Demo::start(&["--fault", "400"]);
-    let (_folder, own, _store) = with_runs(&["UNIT-5501"], &demo.url);
-    assert_eq!(sync(&[], &own).code, Some(3));
+    let (_folder, own, _store) = with_a_parked_run();
     let health = sync(&["health", "--format", "json"], &own);
     assert_eq!(health.code, Some(3), "{health}");
     let told: serde_json::Value = serde_json::from_str(health.out.trim()).unwrap();

@@ -75,7 +75,7 @@ pub(crate) enum SyncCommand {
     /// Exit code: 0 well, 1 something waits longer than --max-age, 3 something parked or quarantined, receipts that cannot be
     /// believed, or a target that cannot be used as it is.
     Health(HealthArguments),
-    /// Give parked records another try.
+    /// Give parked records another try, and those that a target refused while another one lacks them.
     Retry(RetryArguments),
     /// Queue records that no target wanted, or that a target lacks which was added since.
     Requeue(ChosenArguments),

@@ -263,13 +263,6 @@ impl Progress {
         self.begun
     }
 
-    /// A target's turn begins now.
-    pub fn begin(&mut self, now: DateTime<Utc>) {
-        self.begun = now;
-        // the clock of the one before is not its clock
-        self.said_at = None;
-    }
-
     /// Adds a sentence for people: what was sent differs from the record in form.
     pub fn note(&mut self, sentence: impl Into<String>) {
         self.notes.push(sentence.into());

@@ -121,6 +121,18 @@ fn records_in(folder: &Path) -> usize {
         .count()
 }
 
+/// Who has the record, and what they call it.
+fn confirmed(event: &DrainEvent) -> &[(String, String)] {
+    let DrainEvent::Synced { remote_ids, .. } = event else {
+        panic!("{event:?}");
+    };
+    remote_ids
+}
+
+fn names(of: &[(String, String)]) -> Vec<&str> {
+    of.iter().map(|(target, _)| target.as_str()).collect()
+}
+
 /// A drain for which a minute has gone by whenever it looks at the clock.
 async fn hasty(bench: &Bench, targets: &[Box<dyn Target>], is_followed: bool) -> (Summary, Vec<DrainEvent>) {
     let looks = AtomicUsize::new(0);
@@ -147,11 +159,7 @@ async fn a_folder_has_every_record_while_a_server_is_at_its_first() {
     let drained = bench.drain(&targets).await;
     assert_eq!(drained.words(), ["synced"; 5], "{}", drained.text());
     for event in &drained.events {
-        let DrainEvent::Synced { remote_ids, .. } = event else {
-            panic!("{event:?}");
-        };
-        let names: Vec<&str> = remote_ids.iter().map(|(target, _)| target.as_str()).collect();
-        assert_eq!(names, ["server", "stick"]);
+        assert_eq!(names(confirmed(event)), ["server", "stick"]);
     }
 }
 
@@ -196,9 +204,8 @@ async fn what_a_server_said_before_is_told_with_what_the_stick_says_now() {
     let remote_id = "there-before".to_owned();
     let (bench, targets) = with_a_stick(ReceiptKind::Confirmed { remote_id }, folder.path());
     let drained = bench.drain(&targets).await;
-    let [DrainEvent::Synced { remote_ids, .. }] = drained.events.as_slice() else {
-        panic!("{}", drained.text());
-    };
+    let remote_ids = confirmed(&drained.events[0]);
+    assert_eq!(drained.events.len(), 1, "{}", drained.text());
     assert_eq!(remote_ids[0], pair("server", "there-before"));
     assert_eq!((remote_ids.len(), records_in(folder.path())), (2, 1));
     let folder = tempfile::tempdir().unwrap();
@@ -218,11 +225,9 @@ async fn a_server_that_wants_a_run_now_gets_it_before_the_stick_lets_it_go() {
     let reason = "simulated, and accept_simulated is not set".to_owned();
     let (bench, targets) = with_a_stick(ReceiptKind::Unwanted { reason }, folder.path());
     let drained = bench.drain(&targets).await;
-    let [DrainEvent::Synced { remote_ids, .. }] = drained.events.as_slice() else {
-        panic!("{}", drained.text());
-    };
-    let names: Vec<&str> = remote_ids.iter().map(|(target, _)| target.as_str()).collect();
-    assert_eq!(names, ["server", "stick"]);
+    let remote_ids = confirmed(&drained.events[0]);
+    assert_eq!(drained.events.len(), 1, "{}", drained.text());
+    assert_eq!(names(remote_ids), ["server", "stick"]);
 }
 
 #[tokio::test]
