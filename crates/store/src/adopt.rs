@@ -31,13 +31,15 @@ impl Store {
     /// would take it for what a dead program left.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Damaged`] when it is not what was sealed or has no run's id or number, [`StoreErrorKind::Newer`] when a later program wrote it,
+    /// [`StoreErrorKind::Damaged`] when it is not what was sealed or has no run's id or number, [`StoreErrorKind::Newer`] when a
+    /// later program wrote it,
     /// [`StoreErrorKind::Conflict`] when another record has its name; else trouble with the disk.
     pub fn adopt(&self, bytes: &[u8]) -> Result<Adopted, StoreError> {
         let _lock = self.lock()?;
         let pending = &self.layout().pending;
-        let record = opened(bytes).and_then(well_numbered);
-        let record = record.map_err(|(kind, detail)| StoreError::new(kind, "adopt into", pending.path(), detail))?;
+        let refuse = |kind, detail| StoreError::new(kind, "adopt into", pending.path(), detail);
+        let record = opened(bytes).map_err(|(kind, detail): (_, String)| refuse(kind, detail))?;
+        well_numbered(&record).map_err(|detail| refuse(StoreErrorKind::Damaged, detail))?;
         let name = RecordName::of(&record);
         let conflict = || {
             let detail = "another record is here under its name";
@@ -127,16 +129,19 @@ impl Store {
     }
 }
 
-/// Own runs are numbered after those that came in: what no station can have counted would be the end of that.
-fn well_numbered(record: Record) -> Result<Record, (StoreErrorKind, String)> {
-    let refuse = |detail: String| Err((StoreErrorKind::Damaged, detail));
+/// Whether a record of another store has a run's id and number. Own runs are numbered after those that came in: what no station can
+/// have counted would be the end of that.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn well_numbered(record: &Record) -> Result<(), String> {
     if !is_run_id(&record.run_id) {
-        return refuse(format!("`{}` is not a run id", record.run_id.escape_debug()));
+        return Err(format!("`{}` is not a run id", record.run_id.escape_debug()));
     }
     if record.sequence > MOST_SEQUENCE {
-        return refuse(format!("no station has made {} runs", record.sequence));
+        return Err(format!("no station has made {} runs", record.sequence));
     }
-    Ok(record)
+    Ok(())
 }
 
 fn opened(bytes: &[u8]) -> Result<Record, (StoreErrorKind, String)> {

@@ -200,7 +200,7 @@ mod underway;
 mod units;
 mod verify;
 
-pub use adopt::Adopted;
+pub use adopt::{Adopted, well_numbered};
 pub use attach::AttachmentWriter;
 pub use backlog::Backlog;
 pub use census::{Changed, Derived, Looks, RecordFolder};

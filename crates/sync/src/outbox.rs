@@ -296,7 +296,8 @@ impl Dealt {
 /// Told after each batch of records how many of how many are done.
 pub type Count<'a> = &'a mut dyn FnMut(usize, usize);
 
-/// Gives parked records another try, and those that one target refused while another lacks them still: a receipt says that a person asked for it, then they are pending again.
+/// Gives parked records another try, and those that one target refused while another lacks them still: a receipt says that a person
+/// asked for it, then they are pending again.
 ///
 /// What a target had taken of them already, run or attachments, is not sent again, and where an answer was lost it is asked before.
 ///

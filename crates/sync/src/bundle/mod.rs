@@ -15,6 +15,7 @@ use crate::hmac::hex;
 use benchtop_store::record::Attachment;
 use benchtop_store::{
     Adopted, Loaded, Place, Receipt, ReceiptKind, RecordName, Sealed, Store, StoreError, StoreErrorKind, integrity,
+    well_numbered,
 };
 pub use receipt::{Confirmations, confirmations, take_confirmations};
 use secrecy::SecretString;
@@ -291,7 +292,7 @@ fn take_all(
 fn adopt(store: &Store, json: &str, now: Now<'_>) -> Result<Adopted, StoreError> {
     if let Ok(record) = integrity::open(json.as_bytes())
         // else it is refused, with the reason
-        && RecordName::of(&record).as_str().parse::<RecordName>().is_ok()
+        && well_numbered(&record).is_ok()
         && let Some(mark) = carries(store, &record.run_id, now)?
     {
         store.receipts().append(&record.run_id, &mark)?;
